@@ -1,0 +1,111 @@
+# Two commands on a machine with Python and nothing else: `make demo` and `make test`. `make help` lists the rest.
+
+PYTHON ?= python3
+VENV   ?= .venv
+PINS   := constraints/py311.txt
+JOBS   ?= 2
+
+BIN    := $(VENV)/bin
+PY     := $(BIN)/python
+PIP    := $(PY) -m pip --disable-pip-version-check --quiet --quiet install --constraint $(PINS)
+DEMO   := build/demo
+
+# All optional packages but torch, which only the probes of a GPU use.
+ALL    := dev,docs,export,cluster,prices,hub,web
+
+MAKEFLAGS += --no-print-directory
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+.PHONY: help demo test dev lint format unit docs wheel bench pins clean distclean
+
+help:  ## list the commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# ------------------------------------------------------------------ environment (stamps make repeat calls quick)
+
+$(VENV)/.made:
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "tokenroof needs Python 3.11 or later; this is " + sys.version.split()[0] + " (make PYTHON=python3.x ...)")'
+	@$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+# hatchling first: the package then builds against the pinned one, without an isolated environment.
+$(VENV)/.core: $(VENV)/.made pyproject.toml $(PINS)
+	@echo "setting up $(VENV): the package and what it needs"
+	@$(PIP) hatchling
+	@$(PIP) --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.made pyproject.toml $(PINS)
+	@echo "setting up $(VENV): the package and the tools that test it (a minute or two the first time)"
+	@$(PIP) hatchling
+	@$(PIP) --no-build-isolation --editable '.[$(ALL)]'
+	@touch $(VENV)/.core $@
+
+dev: $(VENV)/.dev  ## set up .venv with everything for development
+
+# ------------------------------------------------------------------ the two commands
+
+demo: $(VENV)/.core  ## set up, analyze DeepSeek-V3 on one GB200 NVL72 rack, draw its roofline
+	@mkdir -p $(DEMO)
+	@$(BIN)/tokenroof analyze deepseek-v3 --system gb200-nvl72 --plot $(DEMO)/roofline.png > $(DEMO)/answer.txt \
+	  || { status=$$?; cat $(DEMO)/answer.txt; exit $$status; }
+	@cat $(DEMO)/answer.txt
+	@echo
+	@echo "answer: $(DEMO)/answer.txt   chart: $(DEMO)/roofline.png"
+
+test: $(VENV)/.dev  ## set up, then lint, types, floors, tests, docs and wheel
+	@$(MAKE) lint
+	@$(MAKE) unit
+	@$(MAKE) docs
+	@$(MAKE) wheel
+
+# ------------------------------------------------------------------ the steps of `make test`
+
+lint: $(VENV)/.dev  ## ruff, ruff format, mypy, import-linter
+	@mkdir -p build
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --quiet --check . \
+	  || { $(BIN)/ruff format --check . ; echo "run 'make format'"; exit 1; }
+	@$(BIN)/mypy --no-error-summary
+	@$(BIN)/lint-imports --no-logo >build/lint-imports.txt 2>&1 || { cat build/lint-imports.txt; exit 1; }
+	@echo "lint: ruff, format, mypy and the floors are clean"
+
+format: $(VENV)/.dev  ## let ruff fix and format the tree
+	@$(BIN)/ruff check --quiet --fix . || true
+	@$(BIN)/ruff format --quiet .
+
+unit: $(VENV)/.dev  ## the tests alone (ARGS="-k word" to choose)
+	@$(BIN)/pytest -q -n $(JOBS) $(ARGS)
+
+docs: $(VENV)/.dev  ## build the documentation; a warning is an error
+	@$(PY) -m sphinx -q -W --keep-going -b html -d build/doctrees docs build/docs
+	@echo "docs: build/docs/index.html"
+
+wheel: $(VENV)/.dev  ## build the wheel, install it elsewhere and run it from there
+	@rm -rf build/dist build/wheel-check && mkdir -p build
+	@$(PY) -m build --no-isolation --wheel --outdir build/dist . >build/wheel.txt 2>&1 || { cat build/wheel.txt; exit 1; }
+	@$(PIP) --no-deps --target build/wheel-check build/dist/*.whl
+	@PYTHONPATH=build/wheel-check $(PY) -c 'import pathlib, tokenroof; p = pathlib.Path(tokenroof.__file__); assert "wheel-check" in p.parts, p'
+	@PYTHONPATH=build/wheel-check $(PY) -m tokenroof analyze deepseek-v3 --system gb200-nvl72 --json >build/wheel-check.json
+	@echo "wheel: $$(ls build/dist/*.whl) installs and runs"
+
+bench: $(VENV)/.dev  ## measure speed (benchmarks/); never part of `make test`
+	@mkdir -p build/bench
+	@$(BIN)/pytest -q -o addopts= -o 'python_files=bench_*.py test_*.py' --import-mode=importlib --benchmark-only \
+	  --benchmark-columns=min,median,stddev,ops,rounds --benchmark-json=build/bench/latest.json $(ARGS) benchmarks
+
+# ------------------------------------------------------------------ upkeep
+
+pins:  ## write the constraints file anew, from a fresh environment (needs Python 3.11)
+	@rm -rf build/pins && mkdir -p build/pins && $(PYTHON) -m venv build/pins/venv
+	@build/pins/venv/bin/python -m pip --disable-pip-version-check -qq install '.[$(ALL)]'
+	@{ echo "# Exact versions that tests and demo run with (Python 3.11 to 3.13). Written by 'make pins'; not edited by hand."; \
+	  build/pins/venv/bin/python -m pip --disable-pip-version-check -qq freeze --exclude tokenroof; } > build/pins/py311.txt
+	@mv build/pins/py311.txt $(PINS) && rm -rf build/pins
+
+clean:  ## remove what was built, keep .venv
+	@rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .benchmarks
+	@find src tests benchmarks docs examples -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
+
+distclean: clean  ## remove .venv too
+	@rm -rf $(VENV)

@@ -1,0 +1,34 @@
+"""tokenroof: what serving a language model can cost and how fast it can go, on real models and machines.
+
+Names load on first use, so that `import tokenroof` stays cheap.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_LAZY = {
+    "analyze": "tokenroof.usecases.analyze",
+    "AnalyzeRequest": "tokenroof.usecases.analyze",
+    "load_model": "tokenroof.catalog",
+    "load_system": "tokenroof.catalog",
+    "TokenroofError": "tokenroof.errors",
+}
+
+__all__ = ["AnalyzeRequest", "TokenroofError", "__version__", "analyze", "load_model", "load_system"]
+
+if TYPE_CHECKING:
+    from tokenroof.catalog import load_model, load_system
+    from tokenroof.errors import TokenroofError
+    from tokenroof.usecases.analyze import AnalyzeRequest, analyze
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module 'tokenroof' has no attribute {name!r}")
+    return getattr(import_module(_LAZY[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,1 @@
+"""Facts about models and machines, with source and date on every number."""

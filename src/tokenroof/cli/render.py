@@ -1,0 +1,92 @@
+"""What every verb shares: JSON out, tables, quantities as options, files by ending."""
+
+import json
+import math
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tokenroof.errors import InputError, TokenroofError
+from tokenroof.units import parse_quantity
+
+__all__ = ["QuantityType", "echo_json", "finite_json", "heading", "note", "print_table", "write_text"]
+
+
+class QuantityType(click.ParamType):
+    """An option that takes `3.35TB/s` or a bare number in `unit`."""
+
+    def __init__(self, unit: str) -> None:
+        self.unit, self.name = unit, unit
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        try:
+            return parse_quantity(value, self.unit)
+        except TokenroofError as error:
+            self.fail(str(error), param, ctx)
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
+        return f"<{self.unit}>"
+
+
+def finite_json(value: Any) -> Any:
+    """Plain JSON data: dataclasses become objects, unlimited values null, enums their text."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {f.name: finite_json(getattr(value, f.name)) for f in fields(value) if f.repr}
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(key): finite_json(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [finite_json(item) for item in value]
+    return value
+
+
+def echo_json(value: Any) -> None:
+    """Print a response as JSON; a value without limit is null."""
+    click.echo(json.dumps(finite_json(value), indent=2, allow_nan=False, ensure_ascii=False))
+
+
+def note(text: str) -> None:
+    """A remark for people: to stderr, so that tables and JSON stay clean."""
+    click.echo(text, err=True)
+
+
+def heading(text: str) -> None:
+    """A section title, bold on a terminal that shows colour."""
+    click.echo(click.style(text, bold=True))
+
+
+def print_table(
+    columns: Sequence[str], rows: Iterable[Sequence[str]], *, right: Sequence[int] = (), title: str = ""
+) -> None:
+    """A plain aligned table. `right` names the columns of numbers. rich loads here and only here."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, title=title or None, title_justify="left", pad_edge=False, show_edge=False)
+    for index, column in enumerate(columns):
+        table.add_column(column, justify="right" if index in right else "left", no_wrap=index == 0)
+    for row in rows:
+        table.add_row(*row)
+    width = None if sys.stdout.isatty() else 140
+    Console(width=width, highlight=False, emoji=False, markup=False).print(table)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a whole file or nothing: to a neighbour first, then renamed into place."""
+    temporary = path.with_name(f".{path.name}.part")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True) if temporary.parent.is_dir() else None
+        reason = error.strerror or "cannot be written"
+        raise InputError("output file", str(path), "a writable path", reason) from None

@@ -1,0 +1,1 @@
+"""Programs, timing and memory: counts over rates."""

@@ -1,0 +1,54 @@
+"""Everything tokenroof raises on purpose.
+
+    TokenroofError
+      InputError(field, value, limit, fix)    a value that cannot be used            exit 2
+      UnknownName(kind, name, suggestions)    no such model, system, formula ...     exit 2
+      DataMissing(entity, field, where)       a figure nobody recorded: never filled exit 2
+      UnitError                               units that do not parse or do not fit  exit 2
+
+A configuration that does not fit a machine is an answer, not an error: see types.results.
+"""
+
+from collections.abc import Iterable
+
+__all__ = ["DataMissing", "InputError", "TokenroofError", "UnitError", "UnknownName"]
+
+
+class TokenroofError(Exception):
+    """Root of the tree; the message is always one line fit to show a user."""
+
+
+def _shown(value: object, width: int = 60) -> str:
+    text = " ".join(repr(value).split())
+    return text if len(text) <= width else text[: width - 3] + "..."
+
+
+class InputError(TokenroofError, ValueError):
+    """A value that cannot be used: which field, what it was, what is allowed, how to mend it."""
+
+    def __init__(self, field: str, value: object, limit: str, fix: str = "") -> None:
+        self.field, self.value, self.limit, self.fix = field, value, limit, fix
+        message = f"{field} = {_shown(value)}: must be {limit}"
+        super().__init__(f"{message}; {fix}" if fix else message)
+
+
+class UnknownName(TokenroofError, LookupError):
+    """A name that the catalogue or registry does not know, with the nearest ones it does."""
+
+    def __init__(self, kind: str, name: str, suggestions: Iterable[str] = (), fix: str = "") -> None:
+        self.kind, self.name, self.suggestions = kind, name, tuple(suggestions)
+        near = f"; nearest: {', '.join(self.suggestions)}" if self.suggestions else ""
+        super().__init__(f"unknown {kind} {_shown(name)}{near}" + (f"; {fix}" if fix else ""))
+
+
+class DataMissing(TokenroofError, LookupError):
+    """A figure that no source gives. tokenroof raises this instead of inventing one."""
+
+    def __init__(self, entity: str, field: str, where: str = "", fix: str = "") -> None:
+        self.entity, self.field, self.where = entity, field, where
+        message = f"{entity} has no {field}" + (f" ({where})" if where else "")
+        super().__init__(f"{message}; {fix}" if fix else message)
+
+
+class UnitError(TokenroofError, ValueError):
+    """Units that do not parse, or quantities that cannot be added or compared."""

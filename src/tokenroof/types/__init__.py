@@ -1,0 +1,1 @@
+"""Frozen nouns: quantities, models, machines, scenarios, results. No behaviour, no third-party imports."""

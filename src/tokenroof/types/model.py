@@ -1,0 +1,230 @@
+"""A language model's architecture: what is stored, what is read, what is computed. Counts only, no behaviour.
+
+A Model is a list of layer groups; each group repeats one mixer (attention or its substitutes) and one
+feed-forward network. Layers that differ in any number are different groups. Widths are elements, not bytes.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from tokenroof.provenance import Fact
+
+__all__ = [
+    "CompressedAttention", "DenseFfn", "Ffn", "Gqa", "Indexer", "LayerGroup", "LinearAttention", "Mixer", "Mla",
+    "MoeFfn", "Model", "NoFfn", "NoMixer", "Ssm", "WeightDtypes",
+]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Indexer:
+    """The scanner of top-k sparse attention: it reads a small key of every cached token and keeps `top_k`.
+
+    `block` > 1 selects whole blocks of that many tokens. A layer that reuses the selection of an earlier
+    one has `shared`: it computes and stores no indexer keys of its own.
+    """
+
+    top_k: int
+    n_heads: int = 0
+    head_dim: int = 0
+    block: int = 1
+    shared: bool = False
+    extra_params: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gqa:
+    """Multi-head, multi-query or grouped-query attention.
+
+    `window` is the sliding window in tokens, None for full attention. `stores_kv` is False where the
+    layer reads another layer's cache. `k_equals_v` layers project and store one tensor for both.
+    """
+
+    n_heads: int
+    n_kv_heads: int
+    head_dim: int
+    v_head_dim: int
+    window: int | None = None
+    stores_kv: bool = True
+    k_equals_v: bool = False
+    output_gate: bool = False
+    extra_params: int = 0
+    indexer: Indexer | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mla:
+    """Multi-head latent attention: one latent and one rotary key per token, shared by all heads."""
+
+    n_heads: int
+    q_lora_rank: int | None
+    kv_lora_rank: int
+    qk_nope_dim: int
+    qk_rope_dim: int
+    v_head_dim: int
+    output_gate: bool = False
+    extra_params: int = 0
+    indexer: Indexer | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompressedAttention:
+    """DeepSeek-V4 style: a sliding window of full entries plus one compressed entry per `ratio` tokens.
+
+    `ratio` 0 keeps the window only. Keys and values are one shared vector of `head_dim`.
+    With an indexer only `indexer.top_k` compressed entries are read.
+    """
+
+    n_heads: int
+    head_dim: int
+    rope_dim: int
+    q_lora_rank: int
+    o_groups: int
+    o_lora_rank: int
+    window: int
+    ratio: int
+    extra_params: int = 0
+    indexer: Indexer | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinearAttention:
+    """Linear attention (lightning, gated delta, KDA): a constant state per sequence, no growing cache.
+
+    `in_params` and `out_params` are the weights of the projections; `state_elements` the recurrent state and
+    `conv_elements` the short-convolution state, per sequence per layer.
+    """
+
+    kind: str
+    n_k_heads: int
+    n_v_heads: int
+    k_head_dim: int
+    v_head_dim: int
+    conv_kernel: int
+    in_params: int
+    out_params: int
+    state_elements: int
+    conv_elements: int
+    extra_params: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ssm:
+    """Mamba or Mamba-2: a constant state per sequence. Same meaning of the sizes as LinearAttention."""
+
+    kind: str
+    n_heads: int
+    head_dim: int
+    d_state: int
+    n_groups: int
+    conv_kernel: int
+    in_params: int
+    out_params: int
+    state_elements: int
+    conv_elements: int
+    extra_params: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoMixer:
+    """A layer without attention (NAS-pruned models, hybrids that split mixer and feed-forward)."""
+
+
+Mixer = Gqa | Mla | CompressedAttention | LinearAttention | Ssm | NoMixer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DenseFfn:
+    """A plain feed-forward network; `gated` has three matrices (SwiGLU), otherwise two."""
+
+    intermediate: int
+    gated: bool = True
+    extra_params: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MoeFfn:
+    """A mixture of experts.
+
+    `intermediate` is one routed expert's width; `shared_intermediate` the summed width of all shared experts
+    (0 for none); `latent` the width that routed experts work in when it is not the model's; `zero_experts`
+    routes that hold no weights; `active_routes` the mean number of real experts per token.
+    """
+
+    n_experts: int
+    top_k: int
+    intermediate: int
+    shared_intermediate: int = 0
+    gated: bool = True
+    shared_gated: bool = True
+    latent: int | None = None
+    zero_experts: int = 0
+    active_routes: float | None = None
+    router_params: int = 0
+    extra_params: int = 0
+    parallel_dense_intermediate: int = 0
+
+    @property
+    def routes(self) -> float:
+        """Mean number of routed experts that a token really uses."""
+        return float(self.top_k if self.active_routes is None else self.active_routes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoFfn:
+    """A layer without a feed-forward network."""
+
+
+Ffn = DenseFfn | MoeFfn | NoFfn
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerGroup:
+    """`count` identical layers. `norm_params` is the number of normalisation weights in one of them."""
+
+    count: int
+    mixer: Mixer
+    ffn: Ffn
+    norm_params: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WeightDtypes:
+    """Stored format per weight class, by the names in types.dtype.DTYPES."""
+
+    attention: str = "bf16"
+    dense: str = "bf16"
+    experts: str = "bf16"
+    shared_experts: str = "bf16"
+    embedding: str = "bf16"
+    unembedding: str = "bf16"
+    other: str = "bf16"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """One checkpoint. `context_config` is what the config allows, `context_advertised` what the card says."""
+
+    id: str
+    name: str
+    model_type: str
+    hidden: int
+    vocab: int
+    layers: tuple[LayerGroup, ...]
+    tied_embeddings: bool = False
+    final_norm_params: int = 0
+    other_params: int = 0
+    mtp_layers: int = 0
+    context_config: int | None = None
+    context_advertised: int | None = None
+    weights: WeightDtypes = field(default_factory=WeightDtypes)
+    kv_dtype: str = "bf16"
+    aliases: tuple[str, ...] = ()
+    licence: str = ""
+    source: str = ""
+    as_of: str = ""
+    warnings: tuple[str, ...] = ()
+    facts: Mapping[str, Fact] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def n_layers(self) -> int:
+        return sum(group.count for group in self.layers)

@@ -1,0 +1,145 @@
+"""Units: parse what people write, print what people read, and know dimensions.
+
+Inside the library every number is in SI base units and its name says which. This module is the
+only one that knows a binary prefix. Dimensions are maps from base unit to exponent; tokens,
+sequences, parameters, FLOP and MAC are dimensions of their own, so that mixing them is caught.
+"""
+
+import math
+import re
+from dataclasses import dataclass
+
+from tokenroof.errors import UnitError
+
+__all__ = ["Dims", "Quantity", "Unit", "dims_text", "format_bytes", "format_si", "parse_quantity", "parse_unit"]
+
+Dims = tuple[tuple[str, int], ...]
+
+_BASES = ("s", "B", "FLOP", "MAC", "token", "sequence", "param", "USD", "J", "GPU", "request", "layer")
+_DECIMAL = {"": 1.0, "n": 1e-9, "u": 1e-6, "µ": 1e-6, "m": 1e-3, "k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9,
+            "T": 1e12, "P": 1e15, "E": 1e18}  # fmt: skip
+_BINARY = {"Ki": 2.0**10, "Mi": 2.0**20, "Gi": 2.0**30, "Ti": 2.0**40, "Pi": 2.0**50}
+
+# name -> (scale to base, dims, which prefixes it may carry)
+_NAMES: dict[str, tuple[float, dict[str, int], str]] = {
+    "1": (1.0, {}, ""), "%": (0.01, {}, ""), "x": (1.0, {}, ""),
+    "s": (1.0, {"s": 1}, "numµ"), "min": (60.0, {"s": 1}, ""), "h": (3600.0, {"s": 1}, ""),
+    "day": (86400.0, {"s": 1}, ""), "year": (365.25 * 86400.0, {"s": 1}, ""),
+    "B": (1.0, {"B": 1}, "kKMGTPE+"), "byte": (1.0, {"B": 1}, ""), "bit": (0.125, {"B": 1}, "kKMGTPE"),
+    "b": (0.125, {"B": 1}, "kKMGTPE"),
+    "FLOP": (1.0, {"FLOP": 1}, "kMGTPE"), "MAC": (1.0, {"MAC": 1}, "kMGTPE"),
+    "token": (1.0, {"token": 1}, "kMGTPE"), "tok": (1.0, {"token": 1}, "kMGTPE"),
+    "sequence": (1.0, {"sequence": 1}, "kM"), "seq": (1.0, {"sequence": 1}, "kM"),
+    "param": (1.0, {"param": 1}, "kMGTPE"), "request": (1.0, {"request": 1}, "kM"),
+    "layer": (1.0, {"layer": 1}, ""), "GPU": (1.0, {"GPU": 1}, ""), "chip": (1.0, {"GPU": 1}, ""),
+    "USD": (1.0, {"USD": 1}, "kMG"), "$": (1.0, {"USD": 1}, "kMG"),
+    "J": (1.0, {"J": 1}, "kMG"), "W": (1.0, {"J": 1, "s": -1}, "mkMG"), "Wh": (3600.0, {"J": 1}, "kMG"),
+    "Hz": (1.0, {"s": -1}, "kMG"),
+}  # fmt: skip
+
+_NUMBER = re.compile(r"\s*([-+]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|[-+]?inf|nan)\s*", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A parsed unit: multiply by `scale` to reach SI base units of dimensions `dims`."""
+
+    text: str
+    scale: float
+    dims: Dims
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """What a formula's input or output is: its unit and the range in which it has to stay finite."""
+
+    unit: str
+    low: float = 1e-3
+    high: float = 1e3
+
+    @property
+    def dims(self) -> Dims:
+        return parse_unit(self.unit).dims
+
+
+def _atom(text: str) -> tuple[float, dict[str, int]]:
+    if text in _NAMES:
+        scale, dims, _ = _NAMES[text]
+        return scale, dims
+    for name, (scale, dims, allowed) in _NAMES.items():
+        if not text.endswith(name) or not allowed:
+            continue
+        prefix = text[: -len(name)]
+        if prefix in _DECIMAL and prefix in allowed:
+            return scale * _DECIMAL[prefix], dims
+        if prefix in _BINARY and "+" in allowed:
+            return scale * _BINARY[prefix], dims
+    raise UnitError(f"unknown unit {text!r}; examples: GB, GiB, TB/s, PFLOP/s, ms, B/token, USD/h")
+
+
+def parse_unit(text: str) -> Unit:
+    """Parse `TB/s`, `USD/Mtoken`, `FLOP/param/token`; `/` divides by the one atom after it, `*` multiplies."""
+    scale, dims = 1.0, dict[str, int]()
+    for sign_and_atom in re.findall(r"(?:^|[*/])[^*/]+", text.strip()):
+        sign = -1 if sign_and_atom.startswith("/") else 1
+        atom_scale, atom_dims = _atom(sign_and_atom.lstrip("*/").strip())
+        scale *= atom_scale**sign
+        for base, power in atom_dims.items():
+            dims[base] = dims.get(base, 0) + sign * power
+    if not text.strip():
+        raise UnitError("empty unit; write 1 for a plain number")
+    return Unit(text, scale, tuple(sorted((b, p) for b, p in dims.items() if p)))
+
+
+def dims_text(dims: Dims) -> str:
+    """`(("B",1),("s",-1))` as `B/s`; the empty map as `1`."""
+    up = [b if p == 1 else f"{b}^{p}" for b, p in dims if p > 0]
+    down = [b if p == -1 else f"{b}^{-p}" for b, p in dims if p < 0]
+    return "*".join(up or ["1"]) + "".join(f"/{d}" for d in down)
+
+
+def parse_quantity(text: str | float, unit: str, *, bare: bool = True) -> float:
+    """Read `3.35 TB/s` as 3.35e12 when `unit` is `B/s`. A bare number is taken in `unit` when `bare`.
+
+    Raises UnitError where the number or unit does not parse, or measures something else.
+    """
+    wanted = parse_unit(unit)
+    if isinstance(text, int | float):
+        return float(text) * wanted.scale
+    match = _NUMBER.match(text)
+    if not match:
+        raise UnitError(f"{text!r} does not start with a number; write for example '3.35 {unit}'")
+    value = float(match[1].replace("_", ""))
+    rest = text[match.end() :].strip()
+    if not rest:
+        if not bare:
+            raise UnitError(f"{text!r} has no unit; write for example '{text.strip()} {unit}'")
+        return value * wanted.scale
+    if rest in ("G", "T", "M", "K", "k", "P"):
+        raise UnitError(f"{text!r} is ambiguous: write a full unit such as {rest}B or {rest}iB")
+    got = parse_unit(rest)
+    if got.dims != wanted.dims:
+        raise UnitError(f"{text!r} is in {dims_text(got.dims)}, expected {dims_text(wanted.dims)} ({unit})")
+    return value * got.scale
+
+
+def format_si(value: float, unit: str = "", digits: int = 3) -> str:
+    """Engineering notation with an SI prefix: 3.35e12, 'B/s' -> '3.35 TB/s'. Zero, infinity and text stay plain."""
+    if value == 0 or not math.isfinite(value):
+        shown = "0" if value == 0 else ("unlimited" if value > 0 else "-unlimited")
+        return f"{shown} {unit}".strip()
+    exponent = min(max(math.floor(math.log10(abs(value)) / 3), -3), 6)
+    mantissa = float(f"{value / 10.0 ** (3 * exponent):.{digits}g}")
+    if abs(mantissa) >= 1000 and exponent < 6:
+        mantissa, exponent = mantissa / 1000, exponent + 1
+    prefix = {-3: "n", -2: "u", -1: "m", 0: "", 1: "k", 2: "M", 3: "G", 4: "T", 5: "P", 6: "E"}[exponent]
+    if abs(mantissa) >= 10 ** (digits + 2):
+        return f"{value:.{digits}g} {unit}".strip()
+    return f"{mantissa:.{digits}g} {prefix}{unit}".strip() if abs(mantissa) < 1000 else f"{mantissa:,.0f} {prefix}{unit}"
+
+
+def format_bytes(value: float, digits: int = 4) -> str:
+    """Capacity in decimal gigabytes, the unit of data sheets: 141e9 -> '141 GB'."""
+    if abs(value) < 1e9:
+        return format_si(value, "B", digits)
+    return f"{value / 1e9:,.{0 if abs(value) >= 1e12 else 1}f} GB"
