@@ -20,7 +20,9 @@ class Indexer:
     """The scanner of top-k sparse attention: it reads a small key of every cached token and keeps `top_k`.
 
     `block` > 1 selects whole blocks of that many tokens. A layer that reuses the selection of an earlier
-    one has `shared`: it computes and stores no indexer keys of its own.
+    one has `shared`: it computes and stores no indexer keys of its own. Keys are held in fp8 with one fp32
+    scale per 128 elements, whatever the KV dtype, unless a dialect says otherwise. `extra_params` counts
+    every weight of the indexer.
     """
 
     top_k: int
@@ -29,14 +31,19 @@ class Indexer:
     block: int = 1
     shared: bool = False
     extra_params: int = 0
+    key_bytes_per_element: float = 1.0 + 4.0 / 128
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gqa:
     """Multi-head, multi-query or grouped-query attention.
 
-    `window` is the sliding window in tokens, None for full attention. `stores_kv` is False where the
-    layer reads another layer's cache. `k_equals_v` layers project and store one tensor for both.
+    `window` is the sliding window in tokens (or the chunk, where `chunked`), None for full attention.
+    `stores_kv` is False where the layer reads another layer's cache. `k_equals_v` layers have no value
+    projection of their own; keys are rotated and normalised after it, so that the cache still holds both.
+    `q_lora_rank` factors the query projection. A `cross_attention` layer reads the tokens of an encoder and
+    none of the context. `output_gate` adds a gate as wide as the query. `extra_params` counts biases, query
+    and key norms, sinks and narrow gates.
     """
 
     n_heads: int
@@ -49,6 +56,9 @@ class Gqa:
     output_gate: bool = False
     extra_params: int = 0
     indexer: Indexer | None = None
+    chunked: bool = False
+    q_lora_rank: int | None = None
+    cross_attention: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +74,7 @@ class Mla:
     output_gate: bool = False
     extra_params: int = 0
     indexer: Indexer | None = None
+    stores_kv: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +116,8 @@ class LinearAttention:
     state_elements: int
     conv_elements: int
     extra_params: int = 0
+    state_bytes_per_element: float = 4.0
+    conv_bytes_per_element: float = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +135,8 @@ class Ssm:
     state_elements: int
     conv_elements: int
     extra_params: int = 0
+    state_bytes_per_element: float = 4.0
+    conv_bytes_per_element: float = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,6 +163,8 @@ class MoeFfn:
     `intermediate` is one routed expert's width; `shared_intermediate` the summed width of all shared experts
     (0 for none); `latent` the width that routed experts work in when it is not the model's; `zero_experts`
     routes that hold no weights; `active_routes` the mean number of real experts per token.
+    `expert_bias_params` are the biases of one routed expert, `extra_params` what goes with the shared expert
+    (its gate, biases), `parallel_dense_intermediate` a dense network beside the experts.
     """
 
     n_experts: int
@@ -162,6 +179,7 @@ class MoeFfn:
     router_params: int = 0
     extra_params: int = 0
     parallel_dense_intermediate: int = 0
+    expert_bias_params: int = 0
 
     @property
     def routes(self) -> float:
@@ -189,7 +207,12 @@ class LayerGroup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WeightDtypes:
-    """Stored format per weight class, by the names in types.dtype.DTYPES."""
+    """Stored format per weight class, by the names in types.dtype.DTYPES.
+
+    `recurrent` is linear attention and SSM layers, `other` norms, routers and whatever is small. Where one
+    class is stored in several formats the field names the commonest one and `mixed[class]` gives the share
+    of the class's parameters in each.
+    """
 
     attention: str = "bf16"
     dense: str = "bf16"
@@ -198,11 +221,19 @@ class WeightDtypes:
     embedding: str = "bf16"
     unembedding: str = "bf16"
     other: str = "bf16"
+    recurrent: str = "bf16"
+    mixed: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
-    """One checkpoint. `context_config` is what the config allows, `context_advertised` what the card says."""
+    """One checkpoint. `context_config` is what the config allows, `context_advertised` what the card says.
+
+    `other_params` are weights outside layers, norms and embeddings that every token uses (position tables,
+    output biases). Multi-token-prediction layers and vision towers stay outside the headline size:
+    `mtp_params`, `vision_params`. `order` gives the group of each layer in turn, empty where groups follow
+    each other; `warnings` is what the importer had to assume.
+    """
 
     id: str
     name: str
@@ -214,6 +245,9 @@ class Model:
     final_norm_params: int = 0
     other_params: int = 0
     mtp_layers: int = 0
+    mtp_params: int = 0
+    vision_params: int = 0
+    order: tuple[int, ...] = ()
     context_config: int | None = None
     context_advertised: int | None = None
     weights: WeightDtypes = field(default_factory=WeightDtypes)
