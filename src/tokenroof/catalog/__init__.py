@@ -1,1 +1,29 @@
-"""Facts about models and machines, with source and date on every number."""
+"""Facts about models and machines, with source and date on every number. Names load at first use."""
+
+from importlib import import_module
+from typing import Any
+
+# public name -> module below tokenroof.catalog
+_PUBLIC = {
+    "chip_ids": "chips",
+    "load_chip": "chips",
+    "load_rental": "rental",
+    "load_system": "systems",
+    "load_system_file": "systems",
+    "system_names": "systems",
+    "hbm_tier": "tiers",
+    "load_tier": "tiers",
+    "load_tiers": "tiers",
+}
+
+__all__ = list(_PUBLIC)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_PUBLIC[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_PUBLIC])

@@ -5,16 +5,18 @@ from dataclasses import dataclass, field
 
 from tokenroof.provenance import Fact
 
-__all__ = ["Chip", "MemoryTier", "RentalPrice", "System"]
+__all__ = ["Chip", "MemoryTier", "RentalOffer", "RentalPrice", "System"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chip:
     """One accelerator package as it is sold (and scheduled): a GPU, a TPU chip, a wafer.
 
-    `flops_per_s` maps rate keys (tf32, bf16, fp8, int8, fp4) to dense vendor FLOP/s; a missing key means that the
-    chip has no such arithmetic. `memory_bytes` is the label, `usable_memory_bytes` what the driver reports,
-    where known. Link bandwidth is one direction of one chip.
+    `flops_per_s` maps rate keys (fp32, tf32, fp16, bf16, fp8, int8, fp6, fp4) to dense vendor FLOP/s; a missing
+    key means that the chip has no such arithmetic, or that nobody published its rate. `memory_bytes` is the label,
+    `usable_memory_bytes` what the driver reports, where known. Link bandwidth is one direction of one chip, all its
+    links together; `scaleup_peer_bytes_per_s` is the part of it that one peer gets where links run straight to each
+    peer, without a switch.
     """
 
     id: str
@@ -27,8 +29,10 @@ class Chip:
     bytes_per_s: float
     flops_per_s: Mapping[str, float]
     usable_memory_bytes: float | None = None
+    memory_type: str = ""
     scaleup_domain: int = 1
     scaleup_bytes_per_s: float | None = None
+    scaleup_peer_bytes_per_s: float | None = None
     scaleout_bytes_per_s: float | None = None
     tdp_w: float | None = None
     all_in_w: float | None = None
@@ -40,8 +44,20 @@ class Chip:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RentalOffer:
+    """One dated on-demand price of one chip. `kind` is hyperscaler or neocloud."""
+
+    provider: str
+    usd_per_h: float
+    as_of: str
+    source: str
+    kind: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RentalPrice:
-    """What renting one chip for an hour costs: never one number."""
+    """What renting one chip for an hour costs: never one number. `as_of` is the date of the newest offer."""
 
     low_usd_per_h: float
     median_usd_per_h: float
@@ -49,15 +65,16 @@ class RentalPrice:
     n: int
     as_of: str
     source: str
+    offers: tuple[RentalOffer, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemoryTier:
-    """Somewhere to keep a KV cache: capacity, read bandwidth and price."""
+    """Somewhere to keep a KV cache. `capacity_bytes` is None where it has no fixed size."""
 
     id: str
     name: str
-    capacity_bytes: float
+    capacity_bytes: float | None
     bytes_per_s: float
     usd_per_byte_s: float | None = None
     notes: tuple[str, ...] = ()
@@ -66,7 +83,11 @@ class MemoryTier:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class System:
-    """`n_chips` of one kind, wired in scale-up domains of `domain_size` chips."""
+    """`n_chips` of one kind, wired in scale-up domains of `domain_size` chips.
+
+    Where `domain_size` does not divide `n_chips` the last domain is smaller. Bandwidths are one direction of one
+    chip; `power_w` is the whole system's.
+    """
 
     id: str
     name: str
@@ -75,6 +96,7 @@ class System:
     domain_size: int
     scaleup_bytes_per_s: float | None = None
     scaleout_bytes_per_s: float | None = None
+    power_w: float | None = None
     rental: RentalPrice | None = None
     aliases: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()

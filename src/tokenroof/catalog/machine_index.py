@@ -1,0 +1,86 @@
+"""Names and citations of all machines in one small file, so that loading one of them reads one TOML file.
+
+`machines.json` is made from the TOML files by `python -m tokenroof.catalog.machine_index`; a test makes it anew
+and compares. It holds nothing that the TOML files do not.
+"""
+
+import functools
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tokenroof.catalog.facts import read_toml
+from tokenroof.errors import InputError
+
+__all__ = ["DATA", "build_index", "machine_index", "normal"]
+
+DATA = Path(__file__).resolve().parent / "data"
+
+
+def normal(name: str) -> str:
+    """How names are compared: lower case, hyphens for spaces and underscores."""
+    return "-".join(str(name).lower().replace("_", " ").split())
+
+
+@functools.cache
+def machine_index() -> Mapping[str, Any]:
+    """chips and systems (alias -> id or composed name), slices (how they are named), system_names, sources."""
+    index: dict[str, Any] = json.loads((DATA / "machines.json").read_text(encoding="utf-8"))
+    return index
+
+
+def _aliases(folder: str) -> tuple[dict[str, str], dict[str, dict[str, Any]]]:
+    """Alias -> id, and the parsed files by id. An alias that two files claim is refused."""
+    found: dict[str, str] = {}
+    files: dict[str, dict[str, Any]] = {}
+    for path in sorted((DATA / folder).glob("*.toml")):
+        if path.stem == "names":
+            continue
+        table = read_toml(path)
+        if table["id"] != path.stem:
+            raise InputError(f"{folder}/{path.name}: id", table["id"], f"the file's name, {path.stem}")
+        files[path.stem] = table
+        for alias in {path.stem, *map(normal, table.get("aliases", []))}:
+            if alias in found:
+                raise InputError(f"{folder}/{path.name}: aliases", alias, f"its own, {found[alias]} has it")
+            found[alias] = path.stem
+    return dict(sorted(found.items())), files
+
+
+def _cite(source: Mapping[str, str]) -> str:
+    return f"{source['title']} ({source['publisher']}, {source['date']})"
+
+
+def build_index() -> dict[str, Any]:
+    """The content of machines.json, from the TOML files."""
+    chips, chip_files = _aliases("chips")
+    systems, system_files = _aliases("systems")
+    names = read_toml(DATA / "systems" / "names.toml")
+    systems |= {normal(alias): name for alias, name in names["aliases"].items()}
+    slices: dict[str, dict[str, Any]] = names["slices"]
+    listed = [name for each in slices.values() for name in each["listed"]]
+    for chip_id, table in chip_files.items():
+        domain = table.get("links", {}).get("domain", 1)
+        domain = domain["value"] if isinstance(domain, dict) else domain
+        listed.append(chip_id)
+        if chip_id not in slices and 1 < domain <= names["largest_listed_board"]:
+            listed.append(f"{domain}x{chip_id}")
+    return {
+        "chips": chips,
+        "systems": dict(sorted(systems.items())),
+        "slices": {key: {k: v for k, v in each.items() if k != "listed"} for key, each in slices.items()},
+        "system_names": sorted({*listed, *system_files}),
+        "sources": {key: _cite(source) for key, source in read_toml(DATA / "sources.toml").items()},
+    }
+
+
+def write_index() -> Path:
+    """Write machines.json anew."""
+    path = DATA / "machines.json"
+    path.write_text(json.dumps(build_index(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    return path
+
+
+if __name__ == "__main__":
+    write_index()

@@ -1,0 +1,258 @@
+"""Systems by name, composed from a chip, or read from a file.
+
+h100            one chip                        8xh100        eight, as many to a scale-up domain as fit
+gb200-nvl72     a rack with a file of its own   2xgb200-nvl72 two of them, joined by the scale-out network
+v5e-16          a TPU slice by its vendor's name
+path/to.toml    your own
+"""
+
+import functools
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from tokenroof.catalog.chips import chip_from_entry, load_chip
+from tokenroof.catalog.facts import Entry, Range, read_toml
+from tokenroof.catalog.machine_index import DATA, machine_index, normal
+from tokenroof.catalog.rental import RENTAL, load_rental
+from tokenroof.errors import InputError, UnknownName
+from tokenroof.provenance import Fact, Grade, worst_grade
+from tokenroof.types.machine import Chip, RentalPrice, System
+
+__all__ = ["MAX_CHIPS", "compose_system", "load_system", "load_system_file", "system_names"]
+
+MAX_CHIPS = 1_000_000
+_TIMES = re.compile(r"(\d{1,9})x(.+)")
+_SLICE = re.compile(r"(.+)-(\d{1,9})")
+_COUNT = Range("GPU", 1, MAX_CHIPS, whole=True)
+_LINK = Range("B/s", 1e6, 1e17)
+_TOP = ("id", "name", "chip", "aliases", "notes", "defaults", "size", "links", "power", "rental")
+
+
+def system_names() -> tuple[str, ...]:
+    """Names worth listing: every chip alone, usual servers, racks, slices. Any other count composes too."""
+    return tuple(machine_index()["system_names"])
+
+
+def _count(n: int, name: str) -> int:
+    if not 1 <= n <= MAX_CHIPS:
+        raise InputError("n_chips", n, f"a whole number from 1 to {MAX_CHIPS}", f"asked for by {name!r}")
+    return n
+
+
+def _scaleup(chip: Chip, domain: int) -> Fact | None:
+    """One chip's bandwidth inside a domain; a mesh without a switch has links only to the peers that exist."""
+    whole, peer = chip.facts.get("scaleup_bytes_per_s"), chip.facts.get("scaleup_peer_bytes_per_s")
+    if domain == 1 or whole is None:
+        return None
+    if peer is None or peer.value * (domain - 1) >= whole.value:
+        return whole
+    return Fact(
+        value=peer.value * (domain - 1),
+        unit=whole.unit,
+        source=peer.source,
+        as_of=peer.as_of,
+        grade=worst_grade((peer.grade, Grade.DERIVED)),
+        note=f"{domain - 1} direct links of a mesh, one to each peer",
+    )
+
+
+def _link_facts(chip: Chip, domain: int) -> dict[str, Fact]:
+    links = {
+        "scaleup_bytes_per_s": _scaleup(chip, domain),
+        "scaleout_bytes_per_s": chip.facts.get("scaleout_bytes_per_s"),
+    }
+    return {name: fact for name, fact in links.items() if fact is not None}
+
+
+def _value(facts: Mapping[str, Fact], name: str) -> float | None:
+    return facts[name].value if name in facts else None
+
+
+def compose_system(chip: Chip, n_chips: int) -> System:
+    """`n_chips` of one chip in domains as large as its scale-up network reaches."""
+    n_chips = _count(n_chips, f"{n_chips}x{chip.id}")
+    domain = min(n_chips, chip.scaleup_domain)
+    facts = _link_facts(chip, domain)
+    notes = []
+    if n_chips % domain:
+        notes.append(
+            f"{n_chips} is no multiple of the scale-up domain of {domain}: the last domain is smaller."
+        )
+    if chip.announced:
+        notes.append("Announced, not shipping.")
+    return System(
+        id=chip.id if n_chips == 1 else f"{n_chips}x{chip.id}",
+        name=chip.name if n_chips == 1 else f"{n_chips} x {chip.name}",
+        chip=chip,
+        n_chips=n_chips,
+        domain_size=domain,
+        scaleup_bytes_per_s=_value(facts, "scaleup_bytes_per_s"),
+        scaleout_bytes_per_s=_value(facts, "scaleout_bytes_per_s"),
+        rental=load_rental(chip.id),
+        notes=tuple(notes),
+        facts=facts,
+    )
+
+
+def _times(n: int, one: System) -> System:
+    """`n` systems side by side: chips multiply, the domain stays."""
+    n_chips = _count(n * one.n_chips, f"{n}x{one.id}")
+    facts = {name: fact for name, fact in one.facts.items() if name != "power_w"}
+    power = one.facts.get("power_w")
+    if power is not None:
+        facts["power_w"] = replace(power, value=power.value * n, note=f"{n} times one system")
+    return replace(
+        one,
+        id=f"{n}x{one.id}",
+        name=f"{n} x {one.name}",
+        n_chips=n_chips,
+        power_w=_value(facts, "power_w"),
+        aliases=(),
+        facts=facts,
+    )
+
+
+def _slice(name: str) -> System | None:
+    """A TPU slice; generations whose names count TensorCores say so in the notes."""
+    match = _SLICE.fullmatch(name)
+    rule = machine_index()["slices"].get(match[1].removeprefix("tpu-")) if match else None
+    if match is None or rule is None:
+        return None
+    count, cores, most = int(match[2]), rule["cores_per_chip"], rule["max_chips"] * rule["cores_per_chip"]
+    if not cores <= count <= most or count % cores:
+        unit = "TensorCores" if cores > 1 else "chips"
+        raise InputError(
+            "slice",
+            name,
+            f"{match[1]}-N with N {unit}, from {cores} to {most}"
+            + (f", a multiple of {cores}" if cores > 1 else ""),
+        )
+    system = compose_system(load_chip(rule["chip"]), count // cores)
+    notes = list(system.notes)
+    if cores > 1:
+        notes.append(f"The name counts TensorCores, {cores} to a chip: {name} is {count // cores} chips.")
+    if count // cores < rule["torus_from_chips"]:
+        notes.append(f"Wrap-around links of the torus only from {rule['torus_from_chips']} chips on.")
+    return replace(system, id=name, name=f"{system.chip.name} slice, {name}", notes=tuple(notes))
+
+
+@functools.lru_cache(maxsize=256)
+def _resolve(name: str) -> System | None:
+    index = machine_index()
+    found = index["systems"].get(name)
+    if found is not None and (DATA / "systems" / f"{found}.toml").is_file():
+        path = DATA / "systems" / f"{found}.toml"
+        return _system_from_entry(Entry.top(f"systems/{path.name}", read_toml(path), index["sources"]))
+    if found is not None:
+        return _resolve(found)
+    if name in index["chips"]:
+        return compose_system(load_chip(name), 1)
+    match = _TIMES.fullmatch(name)
+    if match and match[2] in index["chips"]:
+        return compose_system(load_chip(match[2]), _count(int(match[1]), name))
+    if match:
+        one = _resolve(match[2])
+        return None if one is None else _times(_count(int(match[1]), name), one)
+    return _slice(name)
+
+
+def load_system(name: str) -> System:
+    """The system of this name or TOML file; UnknownName with the nearest three where there is none."""
+    if name.endswith(".toml") or "/" in name or "\\" in name:
+        return load_system_file(name)
+    wanted = normal(name)
+    found = _resolve(wanted) if len(wanted) <= 80 else None
+    if found is None:
+        from tokenroof.registry import nearest
+
+        count, rest = _TIMES.fullmatch(wanted), wanted.rpartition("x")[2]
+        known = {*system_names(), *machine_index()["systems"]}
+        close = [f"{count[1]}x{near}" for near in nearest(rest, machine_index()["chips"])] if count else []
+        fix = "see `tokenroof systems`, or give a TOML file"
+        raise UnknownName("system", str(name), (*close, *nearest(wanted[:80], known))[:3], fix)
+    return found
+
+
+def load_system_file(path: str | Path) -> System:
+    """A system of your own from a TOML file of at most 256 KB. See docs/guide/machines.md for the form."""
+    if "\0" in str(path):
+        raise InputError("file", str(path), "a path without null characters")
+    path = Path(path).expanduser()
+    return _system_from_entry(Entry.top(path.name, read_toml(path), machine_index()["sources"]))
+
+
+def _chip_of(entry: Entry) -> Chip:
+    given = entry.table.get("chip")
+    if isinstance(given, dict):
+        return chip_from_entry(entry.section("chip"))
+    return load_chip(entry.text("chip", limit=80))
+
+
+def _rental_of(entry: Entry, chip: Chip) -> RentalPrice | None:
+    if not entry.table:
+        return load_rental(chip.id)
+    entry.only(("low", "median", "high"))
+    low, middle, high = (entry.required(key, RENTAL) for key in ("low", "median", "high"))
+    if not low.value <= middle.value <= high.value:
+        raise InputError(entry.field("median"), middle.value * 3600, "from low to high")
+    return RentalPrice(
+        low_usd_per_h=low.value * 3600,
+        median_usd_per_h=middle.value * 3600,
+        high_usd_per_h=high.value * 3600,
+        n=1,
+        as_of=middle.as_of,
+        source=middle.source,
+    )
+
+
+def _domain(entry: Entry, chip: Chip, n_chips: int, own_fabric: bool) -> int:
+    fact = entry.fact("domain", _COUNT)
+    domain = min(n_chips, chip.scaleup_domain) if fact is None else int(fact.value)
+    if domain > n_chips:
+        raise InputError(entry.field("domain"), domain, f"at most n_chips, {n_chips}")
+    if domain > chip.scaleup_domain and not own_fabric:
+        limit = f"at most the scale-up domain of {chip.id}, {chip.scaleup_domain}"
+        raise InputError(
+            entry.field("domain"), domain, limit, "or give the bandwidth of your own fabric as links.scaleup"
+        )
+    return domain
+
+
+def _system_from_entry(entry: Entry) -> System:
+    entry.only(_TOP)
+    chip = _chip_of(entry)
+    size, links, power = entry.section("size"), entry.section("links"), entry.section("power")
+    for section, keys in (
+        (size, ("n_chips", "domain")),
+        (links, ("scaleup", "scaleout")),
+        (power, ("total",)),
+    ):
+        section.only(keys)
+    n_fact = size.required("n_chips", _COUNT)
+    n_chips = int(n_fact.value)
+    scaleup = links.fact("scaleup", _LINK)
+    domain = _domain(size, chip, n_chips, scaleup is not None)
+    facts = _link_facts(chip, min(domain, chip.scaleup_domain)) | {"n_chips": n_fact}
+    given = {
+        "scaleup_bytes_per_s": scaleup,
+        "scaleout_bytes_per_s": links.fact("scaleout", _LINK),
+        "power_w": power.fact("total", Range("W", 1.0, 1e12)),
+    }
+    facts |= {name: fact for name, fact in given.items() if fact is not None}
+    announced = ("Announced, not shipping.",) if chip.announced else ()
+    return System(
+        id=normal(entry.text("id", limit=60)),
+        name=entry.text("name", limit=120),
+        chip=chip,
+        n_chips=n_chips,
+        domain_size=domain,
+        scaleup_bytes_per_s=_value(facts, "scaleup_bytes_per_s"),
+        scaleout_bytes_per_s=_value(facts, "scaleout_bytes_per_s"),
+        power_w=_value(facts, "power_w"),
+        rental=_rental_of(entry.section("rental"), chip),
+        aliases=tuple(normal(alias) for alias in entry.texts("aliases")),
+        notes=entry.texts("notes") + announced,
+        facts=facts,
+    )
