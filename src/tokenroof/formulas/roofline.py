@@ -10,15 +10,19 @@ from tokenroof.types.quantities import (
     BytesPerParam,
     BytesPerS,
     BytesPerToken,
+    Count,
     FlopsPerByte,
     FlopsPerS,
     Fraction,
     MacsPerS,
     Params,
     Seconds,
+    SecondsPerSequence,
     Sequences,
     Tokens,
+    TokensPerS,
     TokensPerSequence,
+    TokensPerSPerSequence,
 )
 from tokenroof.xp import SCALAR, Namespace
 
@@ -84,7 +88,7 @@ def step_time_lecture_s(
     """One pass when arithmetic hides behind memory traffic or the other way round.
 
     Formula: T = max(t_compute, t_weights + t_kv)
-    Source: lecture E1, E3: the two reads are added.
+    Source: lecture E1, E3: the two reads are added. With kv_s = 0 also E4, the floor under any batch.
     """
     return xp.maximum(compute_s, weights_s + kv_s)
 
@@ -189,11 +193,83 @@ def mfu(*, compute_s: Seconds, step_s: Seconds, xp: Namespace = SCALAR) -> Fract
     return compute_s / step_s
 
 
+@formula(increasing=("knee",), decreasing=("context",))
+def mfu_beyond_knee(
+    *, context: TokensPerSequence, knee: TokensPerSequence, xp: Namespace = SCALAR
+) -> Fraction:
+    """Best MFU that any batch reaches at a context: full up to the knee, halved by each doubling beyond it.
+
+    Formula: MFU <= min(1, C* / C)
+    Source: lecture E9, W6: the KV-bound limit, weights amortised over a large batch.
+    """
+    return xp.minimum(1.0, knee / context)
+
+
+@formula(increasing=("weights_s", "kv_s"), decreasing=("step_s",))
+def mbu(*, weights_s: Seconds, kv_s: Seconds, step_s: Seconds, xp: Namespace = SCALAR) -> Fraction:
+    """Memory bandwidth utilisation: the share of the pass that full-rate reads would need.
+
+    Formula: MBU = (t_weights + t_kv) / T
+    Source: counterpart of closed form 8.2.
+    """
+    return (weights_s + kv_s) / step_s
+
+
 @formula(increasing=("memory_bytes",), decreasing=("bytes_per_s",))
 def drain_time_s(*, memory_bytes: Bytes, bytes_per_s: BytesPerS, xp: Namespace = SCALAR) -> Seconds:
-    """Time to read all of memory once: the natural period of the train.
+    """Time to read a memory once: the natural period of the train, and the natural holding time of a tier.
 
     Formula: T_drain = Q / W
-    Source: lecture E10; 13 to 40 ms across HBM parts.
+    Source: lecture E10 (13 to 40 ms across HBM parts) and E36 (any tier).
     """
     return memory_bytes / bytes_per_s
+
+
+@formula(increasing=("chips", "chip_bytes_per_s"))
+def scaleup_bytes_per_s(*, chips: Count, chip_bytes_per_s: BytesPerS, xp: Namespace = SCALAR) -> BytesPerS:
+    """Bandwidth that loads one layer: every chip of the scale-up domain, never the pipeline stages together.
+
+    Formula: W = G * W_chip
+    Source: lecture E20.
+    """
+    return chips * chip_bytes_per_s
+
+
+@formula(increasing=("batch",), decreasing=("step_s",))
+def decode_tokens_per_s(*, batch: Sequences, step_s: Seconds, xp: Namespace = SCALAR) -> TokensPerS:
+    """Tokens that the whole system puts out in a second, one per sequence and pass.
+
+    Formula: B / T
+    Source: lecture E12, W3.
+    """
+    return batch * xp.tag(*_NEW_TOKEN) / step_s
+
+
+@formula(decreasing=("step_s",))
+def user_tokens_per_s(*, step_s: Seconds, xp: Namespace = SCALAR) -> TokensPerSPerSequence:
+    """Tokens that one user sees in a second: the inverse of the time per output token.
+
+    Formula: 1 / T
+    Source: lecture E12.
+    """
+    return xp.tag(*_NEW_TOKEN) / step_s
+
+
+@formula(increasing=("step_s",), decreasing=("weights_s", "compute_s_per_sequence", "kv_s_per_sequence"))
+def batch_at_step_time(
+    *,
+    step_s: Seconds,
+    weights_s: Seconds,
+    compute_s_per_sequence: SecondsPerSequence,
+    kv_s_per_sequence: SecondsPerSequence,
+    xp: Namespace = SCALAR,
+) -> Sequences:
+    """Largest batch whose pass takes no longer than `step_s`; zero below the weight floor, else unlimited.
+
+    Formula: B = max(0, min(T / c, (T - t_weights) / k)), c and k the compute and KV time of one sequence
+    Source: lecture E1 to E4 solved for B.
+    """
+    by_compute = xp.ratio(step_s, compute_s_per_sequence, float("inf"))
+    room_s = step_s - weights_s
+    by_memory = xp.where(room_s >= 0, xp.ratio(room_s, kv_s_per_sequence, float("inf")), 0.0)
+    return xp.minimum(by_compute, by_memory)
