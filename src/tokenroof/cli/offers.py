@@ -1,0 +1,195 @@
+"""`tokenroof offers`: public API prices, dated and with their sources."""
+
+from typing import Any
+
+import click
+
+from tokenroof.cli.render import echo_json, heading, note, print_table
+from tokenroof.errors import InputError
+
+__all__ = ["TokensType", "command", "parse_rates"]
+
+
+class TokensType(click.ParamType[int]):
+    """A number of tokens: 250000, 250K, 1M."""
+
+    name = "tokens"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        from tokenroof.catalog.offer_files import parse_tokens
+
+        if value in (0, "0"):
+            return 0
+        text = str(value)
+        label = (param.opts[0] if param is not None else "tokens").lstrip("-")
+        return parse_tokens(int(text) if text.isdigit() else text, label)
+
+
+def parse_rates(given: tuple[str, ...]) -> dict[str, float]:
+    """`CNY=0.14` as a map from currency to USD per unit."""
+    rates = {}
+    for text in given:
+        code, sign, value = text.partition("=")
+        try:
+            rate = float(value)
+        except ValueError:
+            rate = 0.0
+        if not sign or len(code) != 3 or not 1e-9 < rate < 1e9:
+            raise InputError("rate", text, "CURRENCY=USD_PER_UNIT, such as CNY=0.14")
+        rates[code.upper()] = rate
+    return rates
+
+
+def _price(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4g}"
+
+
+def _list(words: tuple[str, ...], open_only: bool, usd: bool, rates: dict[str, float], as_json: bool) -> None:
+    from tokenroof.usecases.offers import OffersRequest, find_offers
+
+    response = find_offers(OffersRequest(words=words, open_only=open_only, usd=usd, rates=rates))
+    if as_json:
+        echo_json(response)
+        return
+    print_table(
+        ("offer", "in", "cached", "out", "", "long context", "window", "modes", "as of"),
+        [
+            (
+                row.id,
+                _price(row.input_per_mtok),
+                _price(row.cached_per_mtok),
+                _price(row.output_per_mtok),
+                row.currency,
+                ", ".join(row.steps) or ("flat" if row.context else "not known"),
+                f"{row.context / 1000:,.0f}K" if row.context else "-",
+                ", ".join(row.modes),
+                row.as_of,
+            )
+            for row in response.rows
+        ],
+        right=(1, 2, 3, 6),
+    )
+    note(f"{len(response.rows)} sheets; per million tokens; steps are multipliers on input/output")
+    for rate in response.rates:
+        note(f"1 {rate.currency} = {rate.usd:.4g} USD ({rate.origin.source}, {rate.origin.as_of or 'now'})")
+
+
+def _show(card: Any) -> None:
+    offer, origin = card.offer, card.offer.origin
+    heading(f"{offer.id}: {offer.name} by {offer.lab}, {offer.currency} per million tokens")
+    ttls = sorted({write.ttl_s for line in offer.lines for write in line.cache_writes})
+
+    def span(low: int, high: int | None) -> str:
+        start = "from" if offer.inclusive else "above"
+        if high is None:
+            return f"{start} {low:,}" if low else "any"
+        return f"{start} {low:,} to {high:,}" if low else f"up to {high:,}"
+
+    print_table(
+        (
+            "input tokens",
+            "output tokens",
+            "in",
+            "cached",
+            "out",
+            *(f"write {ttl / 60:g} min" for ttl in ttls),
+        ),
+        [
+            (
+                span(line.input_from, line.input_to),
+                span(line.output_from, line.output_to),
+                _price(line.input_per_mtok),
+                _price(line.cached_per_mtok),
+                _price(line.output_per_mtok),
+                *(
+                    _price(next((w.per_mtok for w in line.cache_writes if w.ttl_s == ttl), None))
+                    for ttl in ttls
+                ),
+            )
+            for line in offer.lines
+        ],
+        right=range(2, 5 + len(ttls)),
+    )
+    if card.steps:
+        click.echo(f"steps      {'; '.join(card.steps)} (input/output, against the line before)")
+    elif card.flat_up_to:
+        click.echo(f"steps      none up to {card.flat_up_to:,} tokens")
+    if offer.storage_per_mtok_hour is not None:
+        click.echo(f"storage    {offer.storage_per_mtok_hour:g} per million tokens and hour")
+    for mode in offer.modes:
+        times = (
+            f"{mode.input_x:g}x" if mode.input_x == mode.output_x else f"{mode.input_x:g}x/{mode.output_x:g}x"
+        )
+        dates = f", until {mode.until}" if mode.until else ""
+        click.echo(f"{mode.name:<10} {times}{f', {mode.speed_claim}' if mode.speed_claim else ''}{dates}")
+    for window in offer.windows:
+        hours = ", ".join(f"{a:g}-{b:g}" for a, b in window.hours_utc) or "hours not recorded"
+        click.echo(f"{window.name:<10} {window.price_x:g}x at {hours} UTC {window.days}".rstrip())
+    click.echo(f"source     {origin.source}; {origin.as_of}; {origin.grade.value}")
+    for name, other in offer.origins.items():
+        click.echo(f"  {name}: {other.source}; {other.as_of}; {other.grade.value}")
+    for text in offer.notes:
+        note(f"note: {text}")
+    if card.rate is not None and card.rate.currency != "USD":
+        note(f"1 {card.rate.currency} = {card.rate.usd:.4g} USD ({card.rate.origin.source})")
+    if card.bill is not None:
+        paid = card.bill
+        heading(f"bill: {paid.total:.6g} {paid.currency}")
+        parts = ("fresh_input", "cached_input", "cache_writes", "output", "storage")
+        print_table(
+            ("item", paid.currency),
+            [(p.replace("_", " "), f"{getattr(paid, p):.6g}") for p in parts],
+            right=(1,),
+        )
+
+
+@click.command("offers", short_help="List public API prices, dated and with their sources.")
+@click.argument("offer", required=False)
+@click.option("--filter", "words", multiple=True, help="Keep sheets that contain this word (repeatable).")
+@click.option("--open", "open_only", is_flag=True, help="Open weights only.")
+@click.option("--usd", is_flag=True, help="Convert to USD.")
+@click.option("--rate", "rates", multiple=True, metavar="CUR=USD", help="USD for one unit of a currency.")
+@click.option("--isl", type=TokensType(), default=None, help="Bill a request: input tokens, everything sent.")
+@click.option("--osl", type=TokensType(), default=0, help="Output tokens.")
+@click.option(
+    "--prefix", type=TokensType(), default=0, help="Input tokens that are read from the prompt cache."
+)
+@click.option("--write", type=TokensType(), default=0, help="Input tokens that are written to the cache.")
+@click.option("--ttl", default=None, help="How long written tokens stay: 5m, 1h.")
+@click.option("--mode", default="standard", help="batch, flex, priority, fast ...")
+@click.option("--window", default="", help="Hours with another price, by name.")
+@click.option("--json", "as_json", is_flag=True, help="Print the response as JSON.")
+def command(offer: str | None, as_json: bool, **options: Any) -> None:
+    """List the price sheets of the snapshot, or show one with its sources.
+
+    \b
+    tokenroof offers --filter claude
+    tokenroof offers google/gemini-3.1-pro-preview
+    tokenroof offers anthropic/claude-opus-5 --isl 250K --prefix 200K --osl 2000 --mode batch
+    """
+    rates = parse_rates(options["rates"])
+    if offer is None:
+        if options["isl"] is not None:
+            raise InputError("offer", None, "given", "a bill needs one sheet: tokenroof offers ID --isl ...")
+        _list(options["words"], options["open_only"], options["usd"], rates, as_json)
+        return
+    from tokenroof.catalog.bills import Usage
+    from tokenroof.catalog.offer_files import parse_ttl
+    from tokenroof.usecases.offers import show_offer
+
+    usage = None
+    if options["isl"] is not None:
+        usage = Usage(
+            input_tokens=options["isl"],
+            output_tokens=options["osl"],
+            cached_tokens=options["prefix"],
+            written_tokens=options["write"],
+            write_ttl_s=None if options["ttl"] is None else parse_ttl(options["ttl"]),
+            mode=options["mode"],
+            window=options["window"],
+        )
+    card = show_offer(offer, usage=usage, usd=options["usd"], rates=rates)
+    if as_json:
+        echo_json(card)
+    else:
+        _show(card)
