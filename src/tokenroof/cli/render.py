@@ -14,10 +14,19 @@ import click
 from tokenroof.errors import InputError, TokenroofError
 from tokenroof.units import parse_quantity
 
-__all__ = ["QuantityType", "echo_json", "finite_json", "heading", "note", "print_table", "write_text"]
+__all__ = [
+    "QuantityType",
+    "echo_json",
+    "finite_json",
+    "format_count",
+    "heading",
+    "note",
+    "print_table",
+    "write_text",
+]
 
 
-class QuantityType(click.ParamType):
+class QuantityType(click.ParamType[float]):
     """An option that takes `3.35TB/s` or a bare number in `unit`."""
 
     def __init__(self, unit: str) -> None:
@@ -46,6 +55,11 @@ def finite_json(value: Any) -> Any:
     if isinstance(value, list | tuple | set | frozenset):
         return [finite_json(item) for item in value]
     return value
+
+
+def format_count(value: float) -> str:
+    """A count of sequences or tokens with thousands marked: 5,101; infinity is `unlimited`."""
+    return "unlimited" if value == math.inf else f"{value:,.0f}" if value >= 10 else f"{value:,.3g}"
 
 
 def echo_json(value: Any) -> None:

@@ -1,0 +1,198 @@
+"""`tokenroof analyze`: one page on a model on a machine."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from tokenroof.cli.render import QuantityType, echo_json, format_count, heading, note
+from tokenroof.units import format_bytes, format_si
+
+if TYPE_CHECKING:
+    from tokenroof.usecases.analyze import AnalyzeResponse
+
+__all__ = ["command"]
+
+
+def _line(label: str, value: str, remark: str = "") -> None:
+    click.echo(f"  {label:<22}{value:<24}{remark}".rstrip())
+
+
+def _memory(answer: "AnalyzeResponse") -> None:
+    fit = answer.fit
+    verdict = "fits" if fit.fits else f"DOES NOT FIT: short of {fit.shortfall_bytes / 1e9:,.1f} GB"
+    heading(f"Memory   {verdict}")
+    _line("weights", format_bytes(fit.weights_bytes), f"{fit.weights_bytes / fit.capacity_bytes:.0%} of memory")
+    _line("KV cache", format_bytes(fit.kv_bytes), f"{answer.batch:,.0f} x {answer.context:,.0f} tokens")
+    _line(
+        "capacity",
+        format_bytes(fit.capacity_bytes),
+        f"{answer.gpus_in_pass} GPUs; {format_bytes(fit.left_bytes)} left",
+    )
+    _line("largest batch", format_count(fit.largest_batch), "at this context, nothing reserved for the engine")
+
+
+def _speed(answer: "AnalyzeResponse") -> None:
+    roof = answer.roofline
+    heading(f"One decode step   {roof.bound} binds, rule {roof.mode}")
+    for label, part in (("compute", roof.compute_s), ("weights", roof.weights_s), ("KV cache", roof.kv_s)):
+        bar = "#" * max(1, round(30 * part / roof.step_s)) if part > 0 else ""
+        _line(label, format_si(part, "s", 4), bar)
+    _line("TPOT", f"{answer.tpot_s * 1e3:.3f} ms", f"{answer.tokens_per_s_per_user:,.0f} tok/s/user")
+    _line("output throughput", f"{answer.output_tokens_per_s_per_gpu:,.0f} tok/s/GPU", f"MFU {roof.mfu:.1%}")
+    _line(
+        "weight floor",
+        format_si(answer.weight_floor_s, "s", 4),
+        "no batch is faster than one read of the weights",
+    )
+    _line("drain time", f"{answer.drain_time_s * 1e3:.1f} ms", "one read of all memory")
+
+
+def _balance(answer: "AnalyzeResponse") -> None:
+    roof = answer.roofline
+    heading("Balance")
+    low, high = format_count(answer.practice_batch_low), format_count(answer.practice_batch_high)
+    _line("batch", format_count(answer.balance_batch), f"matmuls = weight reads; practice takes {low} to {high}")
+    _line(
+        "batch at this context",
+        format_count(roof.balance_batch_at_context),
+        "KV reads take bandwidth from the weights",
+    )
+    _line(
+        "knee context",
+        f"{format_count(answer.knee_context)} tokens",
+        "from here on KV reads outlast arithmetic",
+    )
+    _line("MFU limit", f"{answer.mfu_limit_at_context:.0%}", f"at {answer.context:,.0f} tokens, any batch; "
+          f"{answer.mfu_limit_at_double_knee:.0%} at twice the knee")  # fmt: skip
+
+
+def _cost(answer: "AnalyzeResponse") -> None:
+    cost = answer.cost
+    if cost is None:
+        return
+    heading(f"Cost per million output tokens   at ${cost.usd_per_gpu_h:.2f} per GPU-hour")
+    _line("batch 1", f"${cost.at_batch_1:,.2f}")
+    _line(f"batch {answer.batch:,.0f}", f"${cost.at_batch:,.4f}")
+    if cost.at_balance is not None:
+        _line(
+            "balance",
+            f"${cost.at_balance:,.4f}",
+            f"batch {format_count(answer.roofline.balance_batch_at_context)}",
+        )
+    else:
+        _line("balance", "none", "this context is beyond the knee: no batch balances")
+    _line("floor", f"${cost.floor:,.4f}", f"batch 1 costs {cost.batch_1_over_floor:,.0f} times as much")
+
+
+def _modes(answer: "AnalyzeResponse") -> None:
+    fast, train = answer.fast_mode, answer.train
+    heading("Fast mode, slow mode, and the train")
+    if fast.possible and fast.batch is not None and fast.price_ratio is not None:
+        _line(f"{fast.speedup:g}x the speed", f"{fast.price_ratio:,.2f}x the price", f"batch {fast.batch:,.0f}")
+    else:
+        _line(f"{fast.speedup:g}x the speed", "not for any price", "below the weight floor of this machine")
+    _line("fastest", f"{fast.fastest_speedup:,.2f}x this speed", "the weight floor")
+    _line("slow mode", "no cheaper than floor", "arithmetic and KV reads are private to each sequence")
+    _line("train", f"every {train.period_s * 1e3:.1f} ms", f"worst wait {train.worst_wait_s * 1e3:.1f} ms, "
+          f"answered within {train.worst_latency_s * 1e3:.1f} ms")  # fmt: skip
+    _line("users to fill it", format_count(train.users_to_fill), "one sequence each, at the balance batch")
+
+
+def _print(answer: "AnalyzeResponse") -> None:
+    announced = "   (announced, not shipping)" if answer.announced else ""
+    heading(f"{answer.model_name} on {answer.system_name}{announced}")
+    click.echo(
+        f"  {answer.total_params / 1e9:,.1f} B parameters, {answer.active_params / 1e9:,.1f} B active; "
+        f"{answer.gpus} GPUs; batch {answer.batch:,.0f}, context {answer.context:,.0f}"
+    )
+    for section in (_memory, _speed, _balance, _cost, _modes):
+        click.echo()
+        section(answer)
+    click.echo()
+    heading("Claim level: bound. Nothing real is faster or cheaper on this machine.")
+    click.echo(f"  left out: {', '.join(answer.left_out)}")
+    for choice in answer.choices:
+        note(f"took {choice.name} = {choice.value}: {choice.why}")
+
+
+def _not_fitting(answer: "AnalyzeResponse") -> str:
+    fit = answer.fit
+    fixes = "; ".join(fit.fixes) or "no system in the catalogue holds it"
+    need = fit.weights_bytes + fit.kv_bytes
+    return (
+        f"does not fit: {need / 1e9:,.1f} GB needed > {fit.capacity_bytes / 1e9:,.1f} GB, "
+        f"short of {fit.shortfall_bytes / 1e9:,.1f} GB. Nearest: {fixes}"
+    )
+
+
+@click.command("analyze")
+@click.argument("model")
+@click.option("--system", required=True, help="A system such as gb200-nvl72, 8xh100, or NxCHIP.")
+@click.option("--batch", type=float, help="Sequences decoded together.")
+@click.option("--context", type=QuantityType("token"), help="Tokens already in each sequence.")
+@click.option("--weight-dtype", help="bf16, fp8, nvfp4 ... [default: the checkpoint's own]")
+@click.option("--kv-dtype", help="bf16, fp8 ... [default: bf16]")
+@click.option("--mode", type=click.Choice(["lecture", "text", "book"]), default="lecture", show_default=True)
+@click.option("--price-per-gpu-hour", type=float, help="USD. [default: median rental]")
+@click.option("--fast-speedup", type=float, default=2.5, show_default=True, help="Speed of the fast mode to price.")
+@click.option("--plot", type=click.Path(path_type=Path, dir_okay=False), help="Draw to FILE.svg, .png or .html.")
+@click.option("--explain", "key", help="Show where a number comes from, for example step_s.")
+@click.option("--json", "as_json", is_flag=True, help="Print the response as JSON; no limit is null.")
+def command(
+    model: str,
+    system: str,
+    batch: float | None,
+    context: float | None,
+    weight_dtype: str | None,
+    kv_dtype: str | None,
+    mode: str,
+    price_per_gpu_hour: float | None,
+    fast_speedup: float,
+    plot: Path | None,
+    key: str | None,
+    as_json: bool,
+) -> None:
+    """Does MODEL fit on a system, what binds, how fast, and what does a token cost?
+
+    MODEL is a catalogue id, a Hugging Face id in the catalogue, or a path to a config.json.
+
+    \b
+    Examples:
+    tokenroof analyze deepseek-v3 --system gb200-nvl72
+    tokenroof analyze ./config.json --system 8xh200 --batch 64 --context 32768 --plot page.svg
+    tokenroof analyze gpt-oss-120b --system h100 --explain step_s
+    """
+    from tokenroof.usecases.analyze import AnalyzeRequest, analyze
+
+    answer = analyze(
+        AnalyzeRequest(
+            model=model,
+            system=system,
+            batch=batch,
+            context=context,
+            weight_dtype=weight_dtype,
+            kv_dtype=kv_dtype,
+            mode=mode,
+            usd_per_gpu_h=price_per_gpu_hour,
+            fast_speedup=fast_speedup,
+        )
+    )
+    if plot is not None:
+        from tokenroof.usecases.analyze_charts import draw
+
+        draw(answer, plot)
+        note(f"chart written to {plot}")
+    if key is not None:
+        from tokenroof.usecases.analyze_explain import explain_number
+
+        explanation = explain_number(answer, key)
+        echo_json(explanation.to_dict()) if as_json else click.echo(explanation.text())
+    elif as_json:
+        echo_json(answer)
+    else:
+        _print(answer)
+    if not answer.fit.fits:
+        note(_not_fitting(answer))
+        sys.exit(1)

@@ -1,0 +1,79 @@
+"""`tokenroof roofline`: the raw model from numbers alone."""
+
+import click
+
+from tokenroof.cli.render import QuantityType, echo_json, format_count, note
+from tokenroof.units import format_si
+
+__all__ = ["command"]
+
+
+@click.command("roofline")
+@click.option("--params", type=QuantityType("param"), required=True, help="Total parameters, N.")
+@click.option("--active", type=QuantityType("param"), help="Active parameters per token, A. [default: all]")
+@click.option("--weight-bytes", type=QuantityType("B/param"), default=1.0, show_default=True, help="Bytes per weight.")
+@click.option("--kv-bytes-per-token", type=QuantityType("B/token"), default=0.0, show_default=True)
+@click.option("--flops", type=QuantityType("FLOP/s"), required=True, help="Vendor FLOP/s of all chips, dense.")
+@click.option("--bandwidth", type=QuantityType("B/s"), required=True, help="Memory bandwidth of all chips.")
+@click.option("--context", type=float, default=0.0, show_default=True, help="Tokens already cached per sequence.")
+@click.option("--batch", type=float, default=1.0, show_default=True, help="Sequences decoded together.")
+@click.option("--mode", type=click.Choice(["lecture", "text", "book"]), default="lecture", show_default=True)
+@click.option("--price-per-hour", type=QuantityType("1"), help="USD per hour of all chips together.")
+@click.option("--json", "as_json", is_flag=True, help="Print the response as JSON; no limit is null.")
+def command(
+    params: float,
+    active: float | None,
+    weight_bytes: float,
+    kv_bytes_per_token: float,
+    flops: float,
+    bandwidth: float,
+    context: float,
+    batch: float,
+    mode: str,
+    price_per_hour: float | None,
+    as_json: bool,
+) -> None:
+    """The roofline of one decode pass, from numbers alone: lower bounds on time and cost.
+
+    \b
+    Example, 671 B parameters in FP8 on 64 B200-class chips:
+    tokenroof roofline --params 671e9 --active 37e9 --flops 2.88e17 --bandwidth 512TB/s \\
+        --kv-bytes-per-token 70272 --context 4096 --batch 2400 --price-per-hour 128
+    """
+    from tokenroof.usecases.roofline import RooflineRequest, roofline
+
+    response = roofline(
+        RooflineRequest(
+            params=params,
+            active_params=params if active is None else active,
+            bytes_per_param=weight_bytes,
+            kv_bytes_per_token=kv_bytes_per_token,
+            flops_per_s=flops,
+            bytes_per_s=bandwidth,
+            context=context,
+            batch=batch,
+            mode=mode,
+            usd_per_h=price_per_hour,
+        )
+    )
+    if as_json:
+        echo_json(response)
+        return
+    rows = [
+        ("compute", format_si(response.compute_s, "s", 4)),
+        ("weights", format_si(response.weights_s, "s", 4)),
+        ("KV cache", format_si(response.kv_s, "s", 4)),
+        ("step", f"{format_si(response.step_s, 's', 4)}   ({response.bound} binds, rule {response.mode})"),
+        ("throughput", format_si(response.tokens_per_s, "token/s", 4)),
+        ("MFU", f"{response.mfu:.1%}"),
+        ("ridge (rho)", f"{response.ridge_ratio:.4g} tokens"),
+        ("balance batch", f"{format_count(response.balance_batch)} with no context"),
+        ("", f"{format_count(response.balance_batch_at_context)} at this context"),
+        ("knee context", f"{format_count(response.knee_context)} tokens"),
+    ]
+    if response.cost_usd_per_mtok is not None and response.cost_floor_usd_per_mtok is not None:
+        rows.append(("cost", f"${response.cost_usd_per_mtok:,.4g} per M tokens"))
+        rows.append(("cost floor", f"${response.cost_floor_usd_per_mtok:,.4g} per M tokens"))
+    for label, value in rows:
+        click.echo(f"{label:>14}  {value}")
+    note("bound: nothing real is faster; terms may be missing, none is too large")

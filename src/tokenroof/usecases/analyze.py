@@ -1,0 +1,324 @@
+"""The main job: one model on one machine. Does it fit, what binds, how fast, what does it cost."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from tokenroof.catalog import load_system
+from tokenroof.catalog.models import load_model
+from tokenroof.formulas import pricing, queueing
+from tokenroof.formulas import roofline as f
+from tokenroof.types.checks import check_choice, check_number, check_positive
+from tokenroof.usecases.deployment import Choice, Deployment, deploy
+from tokenroof.usecases.fit import Fit, check_fit, largest_batch
+from tokenroof.usecases.roofline import MODES, RooflineResponse, bound_of, roofline_numbers
+
+__all__ = ["AnalyzeRequest", "AnalyzeResponse", "analyze", "knee_context_of", "numbers_at"]
+
+DEFAULT_CONTEXT = 4096.0
+_FAR = 1e9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnalyzeRequest:
+    """What the user asked. None means: choose, and say so. Prices are per GPU-hour of all GPUs that work."""
+
+    model: str
+    system: str
+    batch: float | None = None
+    context: float | None = None
+    weight_dtype: str | None = None
+    kv_dtype: str | None = None
+    mode: str = "lecture"
+    usd_per_gpu_h: float | None = None
+    fast_speedup: float = 2.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CostReport:
+    """USD per million output tokens at four batches, and the lecture's thousand as a computed ratio."""
+
+    usd_per_gpu_h: float
+    price_source: str
+    at_batch_1: float
+    at_batch: float
+    at_balance: float | None
+    floor: float
+    batch_1_over_floor: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FastMode:
+    """What serving one user `speedup` times faster takes: a smaller batch on the same machine."""
+
+    speedup: float
+    step_s: float
+    possible: bool
+    batch: float | None
+    price_ratio: float | None
+    fastest_speedup: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Train:
+    """The train that leaves once per drain of the memory."""
+
+    period_s: float
+    mean_wait_s: float
+    worst_wait_s: float
+    worst_latency_s: float
+    users_to_fill: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnalyzeResponse:
+    """Everything that `tokenroof analyze` prints; times and costs are lower bounds (claim level `bound`)."""
+
+    model: str
+    model_name: str
+    system: str
+    system_name: str
+    announced: bool
+    total_params: float
+    active_params: float
+    gpus: int
+    gpus_in_pass: int
+    batch: float
+    context: float
+    fit: Fit
+    roofline: RooflineResponse
+    tpot_s: float
+    tokens_per_s_per_user: float
+    output_tokens_per_s_per_gpu: float
+    weight_floor_s: float
+    drain_time_s: float
+    balance_batch: float
+    practice_batch_low: float
+    practice_batch_high: float
+    knee_context: float
+    mfu_limit_at_knee: float
+    mfu_limit_at_double_knee: float
+    mfu_limit_at_context: float
+    cost: CostReport | None
+    fast_mode: FastMode
+    train: Train
+    choices: tuple[Choice, ...]
+    left_out: tuple[str, ...]
+    claim_level: str = "bound"
+    deployment: Deployment | None = field(default=None, repr=False, compare=False)
+
+
+LEFT_OUT = (
+    "attention arithmetic",
+    "network traffic between chips",
+    "kernel launches and host time",
+    "activations and the engine's reserve of memory",
+    "experts that a small batch leaves unread",
+)
+
+
+def inputs_at(deployment: Deployment, batch: float, context: float, usd_per_gpu_h: float | None) -> dict[str, Any]:
+    """Inputs of the closed form at one point; KV bytes per token are what a step really reads, averaged."""
+    tokens = max(context, 1.0)
+    inputs: dict[str, Any] = {
+        "params": deployment.read_params,
+        "active_params": deployment.active_params,
+        "bytes_per_param": deployment.bytes_per_param,
+        "kv_bytes_per_token": deployment.read_bytes(tokens) / tokens,
+        "flops_per_s": deployment.flops_per_s,
+        "bytes_per_s": deployment.bytes_per_s,
+        "context": tokens,
+        "batch": batch,
+    }
+    if usd_per_gpu_h is not None:
+        inputs["usd_per_s"] = usd_per_gpu_h * deployment.chips / 3600.0
+    return inputs
+
+
+def knee_context_of(deployment: Deployment) -> float:
+    """Context from which a sequence's reads take longer than its arithmetic, exact for windows and top-k.
+
+    Solves read(C)/W = 2A/F. Reads never fall with C, so bisection finds it; infinity where they stay below.
+    """
+    seconds = f.compute_time_s(batch=1.0, active_params=deployment.active_params, flops_per_s=deployment.flops_per_s)
+    budget = seconds * deployment.bytes_per_s
+    low, high = 1.0, _FAR
+    if deployment.read_bytes(high) <= budget:
+        return float("inf")
+    if deployment.read_bytes(low) >= budget:
+        return low
+    for _ in range(100):
+        middle = (low + high) / 2
+        low, high = (middle, high) if deployment.read_bytes(middle) < budget else (low, middle)
+    return high
+
+
+def numbers_at(
+    deployment: Deployment, batch: float, context: float, mode: str, usd_per_gpu_h: float | None = None
+) -> dict[str, Any]:
+    """The closed form at one (batch, context), with the knee that the architecture really has."""
+    numbers = roofline_numbers(inputs_at(deployment, batch, context, usd_per_gpu_h), mode)
+    knee = knee_context_of(deployment)
+    numbers["knee_context"] = knee
+    return numbers
+
+
+def _response(numbers: dict[str, Any], mode: str) -> RooflineResponse:
+    numbers = dict(numbers)
+    cost, floor = numbers.pop("cost_usd_per_token", None), numbers.pop("cost_floor_usd_per_token", None)
+    return RooflineResponse(
+        **numbers,
+        bound=bound_of(numbers, mode),
+        cost_usd_per_mtok=None if cost is None else cost * 1e6,
+        cost_floor_usd_per_mtok=None if floor is None else floor * 1e6,
+        mode=mode,
+    )
+
+
+def _context(request: AnalyzeRequest, deployment: Deployment, choices: list[Choice]) -> float:
+    limit = deployment.model.context_config or deployment.model.context_advertised
+    if request.context is not None:
+        return check_number("context", request.context, low=1.0, high=1e9, fix="tokens already in each sequence")
+    context = min(DEFAULT_CONTEXT, float(limit)) if limit else DEFAULT_CONTEXT
+    choices.append(Choice(name="context", value=f"{context:.0f}", why="a chat of a few pages; set --context"))
+    return context
+
+
+def _batch(request: AnalyzeRequest, deployment: Deployment, context: float, choices: list[Choice]) -> float:
+    if request.batch is not None:
+        return check_positive("batch", request.batch, high=1e9)
+    most = largest_batch(deployment, context)
+    balance = numbers_at(deployment, 1.0, context, "lecture")["balance_batch"]
+    batch = float(max(1, int(min(balance, most))))
+    why = "the balance batch" if balance <= most else "the most that memory holds, short of the balance batch"
+    choices.append(Choice(name="batch", value=f"{batch:,.0f}", why=f"{why}; set --batch"))
+    return batch
+
+
+def _price(request: AnalyzeRequest, deployment: Deployment, choices: list[Choice]) -> tuple[float | None, str]:
+    if request.usd_per_gpu_h is not None:
+        return check_number("price_per_gpu_hour", request.usd_per_gpu_h, low=0.0, high=1e6), "given"
+    rental = deployment.system.rental
+    if rental is None:
+        choices.append(Choice(name="price", value="none", why="no rental price recorded; set --price-per-gpu-hour"))
+        return None, ""
+    spread = f"rentals ran from ${rental.low_usd_per_h:.2f} to ${rental.high_usd_per_h:.2f} on {rental.as_of}"
+    choices.append(Choice(name="price", value=f"${rental.median_usd_per_h:.2f} per GPU-hour", why=f"median; {spread}"))
+    return rental.median_usd_per_h, f"{rental.source}, {rental.as_of}"
+
+
+def _cost(
+    deployment: Deployment,
+    request: AnalyzeRequest,
+    here: dict[str, Any],
+    context: float,
+    price: float,
+    source: str,
+) -> CostReport:
+    alone = numbers_at(deployment, 1.0, context, request.mode, price)["cost_usd_per_token"]
+    balance = here["balance_batch_at_context"]
+    at_balance = None
+    if balance < _FAR:
+        at_balance = numbers_at(deployment, max(balance, 1.0), context, request.mode, price)["cost_usd_per_token"] * 1e6
+    floor = here["cost_floor_usd_per_token"]
+    return CostReport(
+        usd_per_gpu_h=price,
+        price_source=source,
+        at_batch_1=alone * 1e6,
+        at_batch=here["cost_usd_per_token"] * 1e6,
+        at_balance=at_balance,
+        floor=floor * 1e6,
+        batch_1_over_floor=pricing.cost_ratio(usd_per_token=alone, reference_usd_per_token=floor) if price else 1.0,
+    )
+
+
+def _fast_mode(here: dict[str, Any], batch: float, speedup: float) -> FastMode:
+    target_s = here["step_s"] / speedup
+    smaller = f.batch_at_step_time(
+        step_s=target_s,
+        weights_s=here["weights_s"],
+        compute_s_per_sequence=here["compute_s"] / batch,
+        kv_s_per_sequence=here["kv_s"] / batch,
+    )
+    possible = smaller >= 1.0
+    return FastMode(
+        speedup=speedup,
+        step_s=target_s,
+        possible=possible,
+        batch=smaller if possible else None,
+        price_ratio=pricing.fast_tier_price_ratio(slow_batch=batch, fast_batch=smaller, speed_ratio=speedup)
+        if possible
+        else None,
+        fastest_speedup=here["step_s"] / here["weight_floor_s"],
+    )
+
+
+def _train(deployment: Deployment, here: dict[str, Any]) -> Train:
+    period_s = f.drain_time_s(memory_bytes=deployment.capacity_bytes, bytes_per_s=deployment.bytes_per_s)
+    return Train(
+        period_s=period_s,
+        mean_wait_s=queueing.train_mean_wait_s(period_s=period_s),
+        worst_wait_s=queueing.train_worst_wait_s(period_s=period_s),
+        worst_latency_s=queueing.train_worst_latency_s(period_s=period_s),
+        users_to_fill=here["balance_batch"],
+    )
+
+
+def analyze(request: AnalyzeRequest) -> AnalyzeResponse:
+    """Answer for one model on one machine. A deployment that does not fit still answers: see `fit.fits`."""
+    check_choice("mode", request.mode, MODES)
+    check_number("fast_speedup", request.fast_speedup, low=1.0, high=1e4)
+    deployment = deploy(
+        load_model(request.model),
+        load_system(request.system),
+        weight_dtype=request.weight_dtype,
+        kv_dtype=request.kv_dtype,
+    )
+    choices = list(deployment.choices)
+    context = _context(request, deployment, choices)
+    batch = _batch(request, deployment, context, choices)
+    price, price_source = _price(request, deployment, choices)
+    here = numbers_at(deployment, batch, context, request.mode, price)
+    knee = here["knee_context"]
+    fit = check_fit(deployment, batch, context)
+    system = deployment.system
+    return AnalyzeResponse(
+        model=deployment.model.id,
+        model_name=deployment.model.name,
+        system=system.id,
+        system_name=system.name,
+        announced=system.chip.announced,
+        total_params=deployment.params,
+        active_params=deployment.active_params,
+        gpus=system.n_chips,
+        gpus_in_pass=deployment.chips,
+        batch=batch,
+        context=context,
+        fit=fit,
+        roofline=_response(here, request.mode),
+        tpot_s=here["step_s"],
+        tokens_per_s_per_user=f.user_tokens_per_s(step_s=here["step_s"]),
+        output_tokens_per_s_per_gpu=here["tokens_per_s"] / deployment.chips,
+        weight_floor_s=here["weight_floor_s"],
+        drain_time_s=f.drain_time_s(memory_bytes=deployment.capacity_bytes, bytes_per_s=deployment.bytes_per_s),
+        balance_batch=here["balance_batch"],
+        practice_batch_low=2.0 * here["balance_batch"],
+        practice_batch_high=3.0 * here["balance_batch"],
+        knee_context=knee,
+        mfu_limit_at_knee=1.0,
+        mfu_limit_at_double_knee=_mfu_limit(deployment, 2.0 * knee),
+        mfu_limit_at_context=_mfu_limit(deployment, context),
+        cost=None if price is None else _cost(deployment, request, here, context, price, price_source),
+        fast_mode=_fast_mode(here, batch, request.fast_speedup),
+        train=_train(deployment, here),
+        choices=tuple(choices),
+        left_out=LEFT_OUT,
+        deployment=deployment,
+    )
+
+
+def _mfu_limit(deployment: Deployment, context: float) -> float:
+    """Best MFU of any batch at this context, with the reads that the architecture really makes."""
+    if context == float("inf"):
+        return 1.0
+    compute_s = f.compute_time_s(batch=1.0, active_params=deployment.active_params, flops_per_s=deployment.flops_per_s)
+    return float(min(1.0, compute_s * deployment.bytes_per_s / deployment.read_bytes(max(context, 1.0))))

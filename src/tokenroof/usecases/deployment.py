@@ -1,0 +1,168 @@
+"""A model on a machine, resolved to rates, bytes and capacity, with each default said aloud."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from tokenroof.errors import DataMissing, InputError
+from tokenroof.formulas import architecture, architecture_cache
+from tokenroof.provenance import Fact, Grade, assumed
+from tokenroof.types.dtype import DTYPES, dtype
+from tokenroof.types.machine import Chip, System
+from tokenroof.types.model import Model, WeightDtypes
+
+__all__ = ["Choice", "Deployment", "arithmetic_key", "deploy"]
+
+# Where a chip lacks the arithmetic of a storage format, weights are widened to the next format it has.
+_WIDER = {
+    "fp4": ("fp4", "fp8", "bf16", "fp16"),
+    "fp8": ("fp8", "bf16", "fp16"),
+    "int8": ("int8", "bf16", "fp16"),
+    "bf16": ("bf16", "fp16"),
+    "tf32": ("tf32", "fp32"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """A value that the user did not give, and why tokenroof took it."""
+
+    name: str
+    value: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployment:
+    """One scale-up domain running one copy of the model (or one stage of it, when `stages` > 1).
+
+    Weights sit in `weight_dtype`; the input embedding is stored but not read by a pass. Rates are those of
+    all chips of the domain together.
+    """
+
+    model: Model
+    system: System
+    weight_dtype: str
+    kv_dtype: str
+    arithmetic: str
+    chips: int
+    domains: int
+    stages: int
+    params: float
+    active_params: float
+    stored_bytes: float
+    read_params: float
+    bytes_per_param: float
+    flops_per_s: float
+    bytes_per_s: float
+    capacity_bytes: float
+    choices: tuple[Choice, ...] = ()
+    facts: Mapping[str, Fact] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def kv_element_bytes(self) -> float:
+        return dtype(self.kv_dtype).bytes_per_element
+
+    def sequence_bytes(self, context: float) -> float:
+        """What one sequence of `context` tokens keeps in memory: KV cache and constant state."""
+        kv = architecture_cache.kv_bytes_per_sequence(self.model, context, self.kv_element_bytes)
+        return kv + architecture_cache.state_bytes_per_sequence(self.model)
+
+    def read_bytes(self, context: float) -> float:
+        """What one decode step reads for one sequence of `context` tokens."""
+        kv = architecture_cache.kv_read_bytes_per_step(self.model, context, self.kv_element_bytes)
+        return kv + architecture_cache.state_bytes_per_sequence(self.model)
+
+
+def arithmetic_key(chip: Chip, weight_dtype: str) -> str:
+    """The rate at which a chip multiplies weights of this format: its own, or the next wider one it has."""
+    wanted = dtype(weight_dtype).rate_key
+    for key in _WIDER.get(wanted, (wanted,)):
+        if key in chip.flops_per_s:
+            return key
+    has = ", ".join(sorted(chip.flops_per_s)) or "none"
+    raise DataMissing(f"chip {chip.id}", f"FLOP/s for {weight_dtype}", "not published", f"it has {has}")
+
+
+def _main_class(model: Model, stored: WeightDtypes) -> str:
+    """The format that most of the weights are in."""
+    sizes = architecture.params_by_class(model)
+    return str(getattr(stored, max(sizes, key=lambda name: sizes[name])))
+
+
+def _stored(model: Model, weight_dtype: str | None, choices: list[Choice]) -> tuple[WeightDtypes, str]:
+    if weight_dtype is None:
+        label = _main_class(model, model.weights)
+        choices.append(Choice(name="weight dtype", value=label, why="the checkpoint's own format"))
+        return model.weights, label
+    if weight_dtype not in DTYPES:
+        dtype(weight_dtype)
+    return architecture.uniform_dtypes(weight_dtype), weight_dtype
+
+
+def _domain(system: System, stored_bytes: float, capacity: float) -> tuple[int, int, int]:
+    chips = min(system.domain_size, system.n_chips)
+    domains = max(system.n_chips // chips, 1)
+    stages = 1
+    while stages < domains and stored_bytes / stages >= capacity * chips:
+        stages += 1
+    return chips, domains, stages
+
+
+def deploy(model: Model, system: System, *, weight_dtype: str | None = None, kv_dtype: str | None = None) -> Deployment:
+    """Resolve formats, rates and capacity. DataMissing where the chip has no usable arithmetic rate."""
+    choices: list[Choice] = []
+    chip = system.chip
+    if chip.bytes_per_s <= 0:
+        raise InputError("system", system.id, "a machine with a known memory bandwidth")
+    stored, label = _stored(model, weight_dtype, choices)
+    if kv_dtype is None:
+        kv_dtype = model.kv_dtype
+        choices.append(Choice(name="KV dtype", value=kv_dtype, why="the serving engines' default for this checkpoint"))
+    dtype(kv_dtype)
+    key = arithmetic_key(chip, label)
+    if key != dtype(label).rate_key:
+        choices.append(Choice(name="arithmetic", value=key, why=f"{chip.name} has no {dtype(label).rate_key} rate"))
+    per_chip = chip.usable_memory_bytes or chip.memory_bytes
+    total_bytes = architecture.weight_bytes(model, stored)
+    table = 0 if model.tied_embeddings else model.vocab * model.hidden
+    table_bytes = table * dtype(stored.embedding).bytes_per_element
+    params = float(architecture.total_params(model))
+    chips, domains, stages = _domain(system, total_bytes, per_chip)
+    if domains > 1:
+        text = f"{stages} pipeline stages" if stages > 1 else f"{domains} copies of the model"
+        choices.append(Choice(name="scale-up domains", value=str(domains), why=f"{chips} chips each: {text}"))
+    active = architecture.active_params(model).without_input_embedding
+    source = model.source or "config file given by the user"
+    as_of = model.as_of or "2026-11-25"
+    derived = {
+        "params": (params - table, "param"),
+        "active_params": (active, "param"),
+        "bytes_per_param": ((total_bytes - table_bytes) / (params - table), "B/param"),
+    }
+    facts = {
+        name: Fact(value=value, unit=unit, source=f"counted from {source}", as_of=as_of, grade=Grade.DERIVED)
+        for name, (value, unit) in derived.items()
+    }
+    for name, fact_name in (("flops_per_s", f"flops_per_s.{key}"), ("bytes_per_s", "bytes_per_s")):
+        per_chip_fact = chip.facts.get(fact_name) or assumed(0.0, "1", "no fact recorded")
+        facts[name] = per_chip_fact
+    return Deployment(
+        model=model,
+        system=system,
+        weight_dtype=label,
+        kv_dtype=kv_dtype,
+        arithmetic=key,
+        chips=chips,
+        domains=domains,
+        stages=stages,
+        params=params,
+        active_params=float(active),
+        stored_bytes=total_bytes,
+        read_params=params - table,
+        bytes_per_param=derived["bytes_per_param"][0],
+        flops_per_s=chip.flops_per_s[key] * chips,
+        bytes_per_s=chip.bytes_per_s * chips,
+        capacity_bytes=per_chip * chips,
+        choices=tuple(choices),
+        facts=facts,
+    )

@@ -1,0 +1,70 @@
+"""House rules that no linter knows: short modules, nothing left open, one place for binary prefixes."""
+
+import ast
+import io
+import re
+import tokenize
+from pathlib import Path
+
+import pytest
+
+LIMIT = 400
+LONGER: dict[str, str] = {}  # path below src/tokenroof -> why it is one thing and stays whole
+OPEN_MARKS = re.compile("|".join(("TO" + "DO", "FIX" + "ME", "X" * 3)))
+BINARY = {1024**power for power in range(1, 6)}
+
+
+@pytest.fixture(scope="module")
+def sources(repo_root: Path) -> dict[str, str]:
+    top = repo_root / "src/tokenroof"
+    return {p.relative_to(top).as_posix(): p.read_text(encoding="utf-8") for p in sorted(top.rglob("*.py"))}
+
+
+def test_modules_are_short(sources: dict[str, str]) -> None:
+    lengths = {name: text.count("\n") for name, text in sources.items()}
+    assert {name: n for name, n in lengths.items() if n > LIMIT and name not in LONGER} == {}
+    assert [name for name in LONGER if lengths.get(name, 0) <= LIMIT] == [], (
+        "exceptions that are none any more"
+    )
+
+
+def test_nothing_is_left_open(sources: dict[str, str]) -> None:
+    found = [
+        f"{name}:{number}: {line.strip()}"
+        for name, text in sources.items()
+        for number, line in enumerate(text.splitlines(), 1)
+        if OPEN_MARKS.search(line)
+    ]
+    assert found == []
+
+
+def _binary_factors(text: str) -> list[int]:
+    """Lines of code (not strings, not comments) with a power of 1024, also as 2**10 or 1 << 10."""
+    lines = [
+        token.start[0]
+        for token in tokenize.generate_tokens(io.StringIO(text).readline)
+        if token.type == tokenize.NUMBER and ast.literal_eval(token.string) in BINARY
+    ]
+    for node in ast.walk(ast.parse(text)):
+        match node:
+            case ast.BinOp(ast.Constant(2 | 2.0), ast.Pow(), ast.Constant(int(power))):
+                lines += [node.lineno] if power in (10, 20, 30, 40, 50) else []
+            case ast.BinOp(ast.Constant(1), ast.LShift(), ast.Constant(int(power))):
+                lines += [node.lineno] if power in (10, 20, 30, 40, 50) else []
+    return lines
+
+
+def test_only_units_knows_binary_prefixes(sources: dict[str, str]) -> None:
+    found = {name: lines for name, text in sources.items() if (lines := _binary_factors(text))}
+    found.pop("units.py", None)
+    assert found == {}
+
+
+@pytest.mark.parametrize("line", ["x = 1024", "x = 1_024.0", "x = 2**30", "x = 1 << 20", "x = 1048576"])
+def test_the_check_for_binary_factors_sees(line: str) -> None:
+    assert _binary_factors(line) == [1]
+
+
+@pytest.mark.parametrize("line", ["x = 1e9", "x = 2**3", "x = 10240", "x = '1024'", "y = 65_536  # not 1024"])
+def test_the_check_for_binary_factors_lets_pass(line: str) -> None:
+    assert _binary_factors(line) == []
