@@ -1,8 +1,8 @@
 """Chips by name: one TOML file each, read when asked for, every figure a Fact.
 
-The attributes of Chip are floats for arithmetic; `Chip.facts` holds the same numbers with their provenance
-under the same names (`bytes_per_s`, `flops_per_s.bf16`, `achievable_flops_per_s.fp8`), and some that are facts
-only, such as `list_price_usd`.
+The attributes of Chip are floats for arithmetic; `Chip.facts` holds the same numbers with their
+provenance under the same names (`bytes_per_s`, `flops_per_s.bf16`, `achievable_flops_per_s.fp8`), and
+some that are facts only, such as `list_price_usd`.
 """
 
 import functools

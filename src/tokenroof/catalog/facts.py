@@ -1,8 +1,8 @@
 """Reading facts: a number from a file becomes a Fact in SI units, or one error that says where and why not.
 
-A fact is a table, `{value = 3.35, unit = "TB/s", source = "key", as_of = "2026-08-01", grade = "spec"}`, or text,
-`"3.35 TB/s"`, where the file's `[defaults]` give source, date and grade. A source is a key of sources.toml or
-plain text.
+A fact is a table, `{value = 3.35, unit = "TB/s", source = "key", as_of = "2026-08-01", grade = "spec"}`,
+or text, `"3.35 TB/s"`, where the file's `[defaults]` give source, date and grade. A source is a key of
+sources.toml or plain text.
 """
 
 import math

@@ -1,7 +1,7 @@
 """Names and citations of all machines in one small file, so that loading one of them reads one TOML file.
 
-`machines.json` is made from the TOML files by `python -m tokenroof.catalog.machine_index`; a test makes it anew
-and compares. It holds nothing that the TOML files do not.
+`machines.json` is made from the TOML files by `python -m tokenroof.catalog.machine_index`; a test makes
+it anew and compares. It holds nothing that the TOML files do not.
 """
 
 import functools
@@ -25,7 +25,7 @@ def normal(name: str) -> str:
 
 @functools.cache
 def machine_index() -> Mapping[str, Any]:
-    """chips and systems (alias -> id or composed name), slices (how they are named), system_names, sources."""
+    """Keys: chips and systems (alias -> id or composed name), slices, system_names, sources."""
     index: dict[str, Any] = json.loads((DATA / "machines.json").read_text(encoding="utf-8"))
     return index
 

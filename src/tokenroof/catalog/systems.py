@@ -42,7 +42,7 @@ def _count(n: int, name: str) -> int:
 
 
 def _scaleup(chip: Chip, domain: int) -> Fact | None:
-    """One chip's bandwidth inside a domain; a mesh without a switch has links only to the peers that exist."""
+    """One chip's bandwidth inside a domain; a mesh has links only to the peers that are there."""
     whole, peer = chip.facts.get("scaleup_bytes_per_s"), chip.facts.get("scaleup_peer_bytes_per_s")
     if domain == 1 or whole is None:
         return None

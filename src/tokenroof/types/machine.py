@@ -12,11 +12,11 @@ __all__ = ["Chip", "MemoryTier", "RentalOffer", "RentalPrice", "System"]
 class Chip:
     """One accelerator package as it is sold (and scheduled): a GPU, a TPU chip, a wafer.
 
-    `flops_per_s` maps rate keys (fp32, tf32, fp16, bf16, fp8, int8, fp6, fp4) to dense vendor FLOP/s; a missing
-    key means that the chip has no such arithmetic, or that nobody published its rate. `memory_bytes` is the label,
-    `usable_memory_bytes` what the driver reports, where known. Link bandwidth is one direction of one chip, all its
-    links together; `scaleup_peer_bytes_per_s` is the part of it that one peer gets where links run straight to each
-    peer, without a switch.
+    `flops_per_s` maps rate keys (fp32, tf32, fp16, bf16, fp8, int8, fp6, fp4) to dense vendor FLOP/s; a
+    missing key means that the chip has no such arithmetic, or that nobody published its rate.
+    `memory_bytes` is the label, `usable_memory_bytes` what the driver reports, where known. Link
+    bandwidth is one direction of one chip, all its links together; `scaleup_peer_bytes_per_s` is the part
+    of it that one peer gets where links run straight to each peer, without a switch.
     """
 
     id: str
@@ -77,6 +77,7 @@ class MemoryTier:
     capacity_bytes: float | None
     bytes_per_s: float
     usd_per_byte_s: float | None = None
+    aliases: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     facts: Mapping[str, Fact] = field(default_factory=dict, repr=False, compare=False)
 
@@ -85,8 +86,8 @@ class MemoryTier:
 class System:
     """`n_chips` of one kind, wired in scale-up domains of `domain_size` chips.
 
-    Where `domain_size` does not divide `n_chips` the last domain is smaller. Bandwidths are one direction of one
-    chip; `power_w` is the whole system's.
+    Where `domain_size` does not divide `n_chips` the last domain is smaller. Bandwidths are one direction
+    of one chip; `power_w` is the whole system's.
     """
 
     id: str
