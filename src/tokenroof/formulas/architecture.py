@@ -103,13 +103,7 @@ def _gqa_params(mixer: Gqa, hidden: int) -> int:
     if mixer.stores_kv:
         values = 0 if mixer.k_equals_v else mixer.v_head_dim
         kv = hidden * mixer.n_kv_heads * (mixer.head_dim + values)
-    return (
-        q
-        + kv
-        + mixer.n_heads * mixer.v_head_dim * hidden
-        + mixer.extra_params
-        + _indexer_params(mixer.indexer)
-    )
+    return q + kv + mixer.n_heads * mixer.v_head_dim * hidden + mixer.extra_params + _indexer_params(mixer.indexer)
 
 
 def _mla_params(mixer: Mla, hidden: int) -> int:
@@ -200,9 +194,7 @@ def params_by_part(model: Model) -> tuple[PartParams, ...]:
     for part in parts:
         seen = merged.get(part.part)
         merged[part.part] = (
-            part
-            if seen is None
-            else replace(part, total=part.total + seen.total, active=part.active + seen.active)
+            part if seen is None else replace(part, total=part.total + seen.total, active=part.active + seen.active)
         )
     return tuple(part for part in merged.values() if part.total)
 

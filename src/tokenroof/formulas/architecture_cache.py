@@ -101,10 +101,7 @@ def mixer_kv_read_bytes(mixer: Mixer, context: float, kv_bytes: float) -> float:
 def mixer_state_bytes(mixer: Mixer) -> float:
     """Constant bytes per sequence of one recurrent layer: recurrent state and convolution state."""
     if isinstance(mixer, LinearAttention | Ssm):
-        return (
-            mixer.state_elements * mixer.state_bytes_per_element
-            + mixer.conv_elements * mixer.conv_bytes_per_element
-        )
+        return mixer.state_elements * mixer.state_bytes_per_element + mixer.conv_elements * mixer.conv_bytes_per_element
     return 0.0
 
 

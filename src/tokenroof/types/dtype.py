@@ -29,6 +29,11 @@ DTYPES: dict[str, Dtype] = {
         Dtype("nvfp4", 0.5 + 1.0 / 16, "fp4", "one fp8 scale per 16 elements"),
         Dtype("mxfp4", 0.5 + 1.0 / 32, "fp4", "one e8m0 scale per 32 elements"),
         Dtype("fp4", 0.5, "fp4", "the bare half byte of back-of-envelope sums"),
+        Dtype("nvfp4_w", 0.5 + 1.0 / 16, "bf16", "weights only, one fp8 scale per 16: dequantised to 16-bit maths"),
+        Dtype("nf4", 0.5 + 4.0 / 64, "bf16", "one fp32 scale per 64: dequantised to 16-bit maths"),
+        Dtype("int4_g32", 0.5 + 2.0 / 32, "bf16", "16-bit scale per 32, no zero: dequantised to 16-bit maths"),
+        Dtype("int4_g64", 0.5 + 2.0 / 64, "bf16", "16-bit scale per 64, no zero: dequantised to 16-bit maths"),
+        Dtype("int4_g128", 0.5 + 2.0 / 128, "bf16", "16-bit scale per 128, no zero: dequantised to 16-bit maths"),
         Dtype("int4", 0.5 + 2.5 / 128, "bf16", "16-bit scale and 4-bit zero per 128: dequantised to 16-bit maths"),
     )
 }

@@ -7,11 +7,24 @@ feed-forward network. Layers that differ in any number are different groups. Wid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from tokenroof.provenance import Fact
+from tokenroof.provenance import Fact, Grade
 
 __all__ = [
-    "CompressedAttention", "DenseFfn", "Ffn", "Gqa", "Indexer", "LayerGroup", "LinearAttention", "Mixer", "Mla",
-    "MoeFfn", "Model", "NoFfn", "NoMixer", "Ssm", "WeightDtypes",
+    "CompressedAttention",
+    "DenseFfn",
+    "Ffn",
+    "Gqa",
+    "Indexer",
+    "LayerGroup",
+    "LinearAttention",
+    "Mixer",
+    "Mla",
+    "Model",
+    "MoeFfn",
+    "NoFfn",
+    "NoMixer",
+    "Ssm",
+    "WeightDtypes",
 ]  # fmt: skip
 
 
@@ -232,7 +245,7 @@ class Model:
     `other_params` are weights outside layers, norms and embeddings that every token uses (position tables,
     output biases). Multi-token-prediction layers and vision towers stay outside the headline size:
     `mtp_params`, `vision_params`. `order` gives the group of each layer in turn, empty where groups follow
-    each other; `warnings` is what the importer had to assume.
+    each other; `warnings` is what the importer had to assume; `grade` says how sure the architecture is.
     """
 
     id: str
@@ -256,6 +269,7 @@ class Model:
     licence: str = ""
     source: str = ""
     as_of: str = ""
+    grade: Grade = Grade.ASSUMED
     warnings: tuple[str, ...] = ()
     facts: Mapping[str, Fact] = field(default_factory=dict, repr=False, compare=False)
 

@@ -1,0 +1,28 @@
+"""Dialects of config.json: which reader knows which model_type. Readers load when they are needed."""
+
+from importlib import import_module
+
+from tokenroof.catalog.dialects.parts import Architecture
+from tokenroof.catalog.dialects.reader import ConfigReader
+
+__all__ = ["DIALECTS", "Architecture", "ConfigReader", "read_architecture"]
+
+_DECODER = (
+    "llama mistral ministral3 qwen2 qwen2_moe qwen3 qwen3_moe qwen3_vl_text qwen3_vl_moe_text mimo phi3 olmo2 olmo3 "
+    "exaone4 exaone_moe seed_oss granite cohere nemotron mixtral phimoe gpt_oss minimax_m2 glm4_moe hy_v3 dots1 "
+    "ernie4_5 ernie4_5_moe bailing_moe grok-1"
+)
+_DEEPSEEK = "deepseek_v2 deepseek_v3 deepseek_v32 kimi_k2 glm_moe_dsa glm4_moe_lite mistral4 mistral_large4_text"
+
+# model_type -> module of this package that reads it
+DIALECTS: dict[str, str] = {
+    **dict.fromkeys(_DECODER.split(), "decoder"),
+    **dict.fromkeys(_DEEPSEEK.split(), "deepseek"),
+}
+
+
+def read_architecture(r: ConfigReader) -> Architecture:
+    """Read the architecture with the dialect of the reader's model_type; generic where there is none."""
+    module = import_module(f"tokenroof.catalog.dialects.{DIALECTS.get(r.model_type, 'generic')}")
+    architecture: Architecture = module.read(r)
+    return architecture
