@@ -7,6 +7,9 @@ from typing import Any
 _PUBLIC = {
     "chip_ids": "chips",
     "load_chip": "chips",
+    "load_model": "models",
+    "load_models": "models",
+    "model_ids": "models",
     "load_rental": "rental",
     "load_system": "systems",
     "load_system_file": "systems",
