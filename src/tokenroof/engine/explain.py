@@ -22,6 +22,8 @@ from tokenroof.xp import TRACE, Traced
 __all__ = ["Explanation", "Leaf", "Node", "explain", "explain_traced", "gradients", "trace_leaves"]
 
 _INFIX = {"+": " + ", "-": " - ", "*": " * ", "/": " / ", "^": " ^ "}
+_NAMED = ("leaf", "formula")
+_LONGEST = 200
 _UNTAGGED = "given without a source"
 
 
@@ -134,8 +136,11 @@ def gradients(result: Traced) -> dict[str, float]:
 # ------------------------------------------------------------------ reading the trace
 
 
-def _topological(result: Traced) -> list[Traced]:
-    """Every node once, operands before what uses them. Iterative: a solver's trace is deep."""
+def _topological(result: Traced, whole: bool = True) -> list[Traced]:
+    """Every node once, operands before what uses them; not below formulas unless `whole`.
+
+    Iterative, since a solver's trace is deep.
+    """
     order: list[Traced] = []
     seen: set[int] = set()
     stack: list[tuple[Traced, bool]] = [(result, False)]
@@ -146,7 +151,8 @@ def _topological(result: Traced) -> list[Traced]:
         elif id(node) not in seen:
             seen.add(id(node))
             stack.append((node, True))
-            stack.extend((parent, False) for parent, _ in reversed(node.parents))
+            if whole or node.op != "formula":
+                stack.extend((parent, False) for parent, _ in reversed(node.parents))
     return order
 
 
@@ -229,19 +235,23 @@ class _Builder:
         )
 
 
-def _infix(node: Traced, named: dict[str, Traced]) -> str:
-    """Arithmetic between formulas as text; what it uses is collected in `named`."""
-    if node.op in ("leaf", "formula"):
-        name = node.label or node.formula
-        while named.setdefault(name, node) is not node:
-            name += "'"
-        return name
-    if node.op == "const":
-        return f"{node.value:g}"
-    parts = [_infix(parent, named) for parent, _ in node.parents]
-    if node.op in _INFIX:
-        return f"({_INFIX[node.op].join(parts)})"
-    return f"{node.op}({', '.join(parts)})"
+def _infix(result: Traced, named: dict[str, Traced]) -> str:
+    """Arithmetic between formulas as text, cut where it gets long; what it uses is collected in `named`."""
+    texts: dict[int, str] = {}
+    for node in _topological(result, whole=False):
+        parts = [texts[id(parent)] for parent, _ in node.parents] if node.op not in _NAMED else []
+        if node.op in _NAMED:
+            text = node.label or node.formula
+            while named.setdefault(text, node) is not node:
+                text += "'"
+        elif node.op == "const":
+            text = f"{node.value:g}"
+        elif node.op in _INFIX:
+            text = f"({_INFIX[node.op].join(parts)})"
+        else:
+            text = f"{node.op}({', '.join(parts)})"
+        texts[id(node)] = text if len(text) <= _LONGEST else "(...)"
+    return texts[id(result)]
 
 
 # ------------------------------------------------------------------ plain data

@@ -1,0 +1,167 @@
+"""A forward pass as a table of operators: coefficients, not code. What one GPU does, with every count linear.
+
+Each count of an operator (FLOP, bytes of weights, cache, activations, traffic) is a linear form in a few
+variables that the load of the pass decides. So one Program is evaluated over arrays of loads, over arrays of
+layouts (coefficients may be arrays), or sent to another language as plain numbers.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from tokenroof.types.layout import Layout
+
+__all__ = [
+    "FIXED_VARIABLES", "CacheEntry", "Comm", "ContextRule", "Form", "Load", "Operator", "Program", "Shape", "StepTimes",
+    "Totals", "Variable",
+]  # fmt: skip
+
+Num = Any  # a float, or an array of them
+Form = tuple[tuple[int, Num], ...]  # sum of coefficient * variable, variables by position
+
+# Always there, in this order, on the busiest GPU; `stage_tokens` are those of all dp groups, `logits` the positions
+# whose next token is wanted, `decode` and `prefill` are 1 where the pass has such a part, else 0.
+FIXED_VARIABLES = (
+    "one", "tokens", "stage_tokens", "logits",
+    "decode", "decode_tokens", "decode_sequences", "prefill", "prefill_tokens", "prefill_sequences",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class ContextRule:
+    """Which earlier tokens a new token attends to: full, window (the last `size`), chunk (of `size`), sqrt, none."""
+
+    kind: str
+    size: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """A number that the load decides, beyond the fixed ones.
+
+    touched: of `size` expert slots on a GPU, those that at least one token of the stage meets, when a token
+    meets each with probability `chance`. pairs: (new token, attended token) pairs of one dp group.
+    reads: cached tokens that the group's attention reads. The last two belong to `part` decode or prefill.
+    """
+
+    kind: str
+    part: str = ""
+    rule: ContextRule = ContextRule("none")
+    size: Num = 0.0
+    chance: Num = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """The matrix multiplication on one GPU: n columns, k rows of weights, in how many groups (experts)."""
+
+    n: Num
+    k: Num
+    groups: Num = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Comm:
+    """A collective over `group` ranks that are `stride` apart; `bytes` is the buffer as its library counts it.
+
+    all_reduce: the whole buffer on each rank. all_gather, reduce_scatter: the gathered buffer. all_to_all: what
+    one rank sends, itself included. hop: what one rank passes to the next stage.
+    """
+
+    kind: str
+    group: Num
+    stride: Num
+    bytes: Form
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operator:
+    """One row: `count` runs per pass, each with these counts on the busiest GPU.
+
+    `part` tells which tokens drive it: all, decode or prefill. `rate` is the key of the arithmetic it runs at.
+    """
+
+    name: str
+    kind: str
+    part: str
+    count: Num
+    rate: str
+    flops: Form = ()
+    weights: Form = ()
+    kv_read: Form = ()
+    kv_write: Form = ()
+    activations: Form = ()
+    shape: Shape | None = None
+    comm: Comm | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CacheEntry:
+    """What the cache holds: `bytes_per_token` on one GPU, all layers of a kind, for each token that `rule` keeps."""
+
+    rule: ContextRule
+    bytes_per_token: Num
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Program:
+    """A model lowered to a layout: everything on one GPU of each pipeline stage, summed over the stages.
+
+    `stored_bytes` is weights by class. `cache` and `state_bytes_per_sequence` are what a sequence of this GPU's
+    dp group holds. `vectorised`: coefficients are arrays, one element per layout.
+    """
+
+    model: str
+    layout: Layout
+    variables: tuple[Variable, ...]
+    operators: tuple[Operator, ...]
+    stored_bytes: dict[str, Num]
+    cache: tuple[CacheEntry, ...]
+    state_bytes_per_sequence: Num
+    vectorised: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Work of one pass over all dp groups: new tokens, of how many sequences, each `context` long afterwards.
+
+    Decode has one new token a sequence, verification of d drafts 1 + d, prefill the uncached prompt (or a chunk).
+    `context` counts every token that the last new one attends to, itself included. Numbers or arrays.
+    """
+
+    tokens: Num
+    sequences: Num
+    context: Num
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Totals:
+    """Counts of one pass on the busiest GPU; `flops` by rate key."""
+
+    flops: dict[str, Num]
+    weight_bytes: Num
+    kv_read_bytes: Num
+    kv_write_bytes: Num
+    activation_bytes: Num
+    comm_bytes: Num
+
+    @property
+    def all_flops(self) -> Num:
+        return sum(self.flops.values())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepTimes:
+    """Time of one pass under `rule`, and the sums that it was made of. Sums overlap: they need not add up to it.
+
+    With pp > 1 `step_s` is one micro-batch through all stages; a new one can follow every `step_s / pp`.
+    """
+
+    rule: str
+    profile: str
+    step_s: Num
+    compute_s: Num
+    weights_s: Num
+    kv_s: Num
+    activations_s: Num
+    communication_s: Num
+    overhead_s: Num
