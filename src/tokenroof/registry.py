@@ -73,6 +73,9 @@ def formula(*, increasing: tuple[str, ...] = (), decreasing: tuple[str, ...] = (
 
         if name in REGISTRY:
             raise TypeError(f"formula {name} is registered twice")
+        unknown = {*increasing, *decreasing} - set(names) | set(increasing) & set(decreasing)
+        if unknown:
+            raise TypeError(f"{name} declares directions it cannot have: {', '.join(sorted(unknown))}")
         REGISTRY[name] = Formula(
             name=name,
             function=wrapper,

@@ -72,7 +72,10 @@ class _Scalar:
         return math.log(a) if a > 0 else -math.inf
 
     def power(self, a: Num, exponent: Num) -> Num:
-        return a**exponent
+        try:
+            return math.pow(a, exponent)
+        except OverflowError:
+            return math.inf
 
     def ceil(self, a: Num) -> Num:
         return float(math.ceil(a)) if math.isfinite(a) else a
@@ -369,7 +372,9 @@ class _Trace:
     def formula_result(self, name: str, arguments: dict[str, Any], result: Num) -> Traced:
         """Mark `result` as what the formula `name` returned for `arguments`."""
         arguments = {key: Traced.of(value) for key, value in arguments.items()}
-        return Traced(Traced.of(result).value, "formula", ((Traced.of(result), 1.0),), "", None, name, arguments)
+        return Traced(
+            Traced.of(result).value, "formula", ((Traced.of(result), 1.0),), "", None, name, arguments
+        )
 
 
 SCALAR: Namespace = _Scalar()

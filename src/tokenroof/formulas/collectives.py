@@ -123,7 +123,8 @@ def cross_domain_share(*, domains: AtLeastOne, xp: Namespace = SCALAR) -> Fracti
 
 
 @formula(
-    increasing=("bytes_per_rank", "latency_s"), decreasing=("scaleup_bytes_per_s", "scaleout_bytes_per_s")
+    increasing=("bytes_per_rank", "ranks_per_domain", "latency_s"),
+    decreasing=("scaleup_bytes_per_s", "scaleout_bytes_per_s"),
 )
 def all_to_all_across_domains_s(
     *,
@@ -147,9 +148,7 @@ def all_to_all_across_domains_s(
 
 
 @formula(increasing=("message_bytes", "latency_s"), decreasing=("bytes_per_s",))
-def hop_time_s(
-    *, message_bytes: Bytes, bytes_per_s: BytesPerS, latency_s: Seconds, xp: Namespace = SCALAR
-) -> Seconds:
+def hop_time_s(*, message_bytes: Bytes, bytes_per_s: BytesPerS, latency_s: Seconds, xp: Namespace = SCALAR) -> Seconds:
     """One message from a pipeline stage to the next.
 
     Formula: alpha + n / beta

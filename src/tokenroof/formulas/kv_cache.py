@@ -194,9 +194,7 @@ def state_traffic_bytes(*, batch: Sequences, state_bytes: BytesPerSequence, xp: 
     return 2.0 * batch * state_bytes
 
 
-@formula(
-    increasing=("memory_bytes",), decreasing=("weight_bytes", "context", "kv_bytes_per_token", "state_bytes")
-)
+@formula(increasing=("memory_bytes",), decreasing=("weight_bytes", "context", "kv_bytes_per_token", "state_bytes"))
 def sequences_that_fit(
     *,
     memory_bytes: Bytes,

@@ -80,9 +80,7 @@ def hold_usd_per_token_s_by_byte(
 
 
 @formula(increasing=("hold_usd_per_token_s", "hold_s"))
-def hold_usd_per_token(
-    *, hold_usd_per_token_s: UsdPerTokenS, hold_s: Seconds, xp: Namespace = SCALAR
-) -> UsdPerToken:
+def hold_usd_per_token(*, hold_usd_per_token_s: UsdPerTokenS, hold_s: Seconds, xp: Namespace = SCALAR) -> UsdPerToken:
     """Cost to hold one cached token for a while.
 
     Formula: rate * t_hold
@@ -131,9 +129,7 @@ def keep_usd_per_token(
     return hold_usd_per_token_s * hold_s + retrieve_usd_per_token
 
 
-@formula(
-    increasing=("recompute_usd_per_token",), decreasing=("retrieve_usd_per_token", "hold_usd_per_token_s")
-)
+@formula(increasing=("recompute_usd_per_token",), decreasing=("retrieve_usd_per_token", "hold_usd_per_token_s"))
 def recompute_break_even_s(
     *,
     recompute_usd_per_token: UsdPerToken,

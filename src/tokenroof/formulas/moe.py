@@ -36,9 +36,7 @@ def experts_touched(*, n_experts: Experts, top_k: TopK, tokens: Tokens, xp: Name
 
 
 @formula(increasing=("top_k", "tokens"), decreasing=("n_experts",))
-def experts_touched_share(
-    *, n_experts: Experts, top_k: TopK, tokens: Tokens, xp: Namespace = SCALAR
-) -> Fraction:
+def experts_touched_share(*, n_experts: Experts, top_k: TopK, tokens: Tokens, xp: Namespace = SCALAR) -> Fraction:
     """Share of the routed experts that a pass of `tokens` reads.
 
     Formula: 1 - (1 - k / E) ^ T
@@ -110,9 +108,7 @@ def routed_sparsity(*, n_experts: Experts, top_k: TopK, xp: Namespace = SCALAR) 
 
 
 @formula(increasing=("ridge", "n_experts"), decreasing=("top_k",))
-def balance_batch_routed(
-    *, ridge: Tokens, n_experts: Experts, top_k: TopK, xp: Namespace = SCALAR
-) -> Sequences:
+def balance_batch_routed(*, ridge: Tokens, n_experts: Experts, top_k: TopK, xp: Namespace = SCALAR) -> Sequences:
     """Batch at which the routed experts alone are balanced: each must see `ridge` tokens.
 
     Formula: B = rho * E / k
@@ -151,7 +147,7 @@ def experts_per_chip(*, n_experts: Experts, n_chips: Count, xp: Namespace = SCAL
     return xp.ceil(n_experts / n_chips)
 
 
-@formula()
+@formula(increasing=("n_chips",))
 def expert_chips_used(*, n_experts: Experts, n_chips: Count, xp: Namespace = SCALAR) -> Count:
     """Chips that are enough when each takes as many whole experts as the fullest: the rest can stay idle.
 

@@ -155,9 +155,7 @@ def training_bubble_interleaved(
     return (stages - 1.0) / (chunks * micro_batches + stages - 1.0)
 
 
-@formula(
-    increasing=("stages", "forward_s", "input_gradient_s"), decreasing=("micro_batches", "weight_gradient_s")
-)
+@formula(increasing=("stages", "forward_s", "input_gradient_s"), decreasing=("micro_batches", "weight_gradient_s"))
 def training_bubble_zero_bubble(
     *,
     micro_batches: Count,
@@ -187,9 +185,7 @@ def activations_in_flight_1f1b(*, micro_batches: Count, stages: Count, xp: Names
 
 
 @formula(increasing=("step_s", "stages", "hop_s"))
-def pipelined_token_time_s(
-    *, step_s: Seconds, stages: Count, hop_s: Seconds, xp: Namespace = SCALAR
-) -> Seconds:
+def pipelined_token_time_s(*, step_s: Seconds, stages: Count, hop_s: Seconds, xp: Namespace = SCALAR) -> Seconds:
     """Time per output token over a pipeline: the same pass plus a hop out of every stage.
 
     Formula: T + P * t_hop

@@ -39,9 +39,7 @@ def system_usd_per_s(*, gpus: Gpus, usd_per_gpu_s: UsdPerGpuS, xp: Namespace = S
 
 
 @formula(increasing=("usd_per_s", "step_s"), decreasing=("batch",))
-def cost_usd_per_token(
-    *, usd_per_s: UsdPerS, step_s: Seconds, batch: Sequences, xp: Namespace = SCALAR
-) -> UsdPerToken:
+def cost_usd_per_token(*, usd_per_s: UsdPerS, step_s: Seconds, batch: Sequences, xp: Namespace = SCALAR) -> UsdPerToken:
     """Cost of one output token; at batch 1 a single user pays for the whole pass.
 
     Formula: price * T / B
@@ -111,9 +109,7 @@ def cost_floor_book_usd_per_token(
 
 
 @formula(increasing=("usd_per_token",), decreasing=("reference_usd_per_token",))
-def cost_ratio(
-    *, usd_per_token: UsdPerToken, reference_usd_per_token: UsdPerToken, xp: Namespace = SCALAR
-) -> Number:
+def cost_ratio(*, usd_per_token: UsdPerToken, reference_usd_per_token: UsdPerToken, xp: Namespace = SCALAR) -> Number:
     """How many times dearer one cost is than another: batch 1 over the floor is the lecture's thousand.
 
     Formula: cost / reference cost
@@ -135,7 +131,7 @@ def tier_batch_ratio(*, price_ratio: AboveOne, speed_ratio: AboveOne, xp: Namesp
     return price_ratio * speed_ratio
 
 
-@formula(decreasing=("price_ratio",))
+@formula(increasing=("speed_ratio",), decreasing=("price_ratio",))
 def fast_tier_load(*, price_ratio: AboveOne, speed_ratio: AboveOne, xp: Namespace = SCALAR) -> Number:
     """KV-bound part of the fast tier's pass over its weight floor.
 
@@ -145,10 +141,8 @@ def fast_tier_load(*, price_ratio: AboveOne, speed_ratio: AboveOne, xp: Namespac
     return (speed_ratio - 1.0) / (speed_ratio * (price_ratio - 1.0))
 
 
-@formula(decreasing=("price_ratio",))
-def fast_tier_time_over_floor(
-    *, price_ratio: AboveOne, speed_ratio: AboveOne, xp: Namespace = SCALAR
-) -> Number:
+@formula(increasing=("speed_ratio",), decreasing=("price_ratio",))
+def fast_tier_time_over_floor(*, price_ratio: AboveOne, speed_ratio: AboveOne, xp: Namespace = SCALAR) -> Number:
     """Fast tier's pass over the weight floor: the head-room that no price can buy past.
 
     Formula: T_fast / a = 1 + (v - 1) / (p * v - v)
@@ -158,9 +152,7 @@ def fast_tier_time_over_floor(
 
 
 @formula(increasing=("speed_ratio",), decreasing=("price_ratio",))
-def slow_tier_time_over_floor(
-    *, price_ratio: AboveOne, speed_ratio: AboveOne, xp: Namespace = SCALAR
-) -> Number:
+def slow_tier_time_over_floor(*, price_ratio: AboveOne, speed_ratio: AboveOne, xp: Namespace = SCALAR) -> Number:
     """Slow tier's pass over the weight floor.
 
     Formula: T_slow / a = v + (v - 1) / (p - 1)

@@ -68,9 +68,7 @@ def batch_fill_time_s(*, batch: Sequences, arrivals_per_s: SequencesPerS, xp: Na
 
 
 @formula(increasing=("batch",), decreasing=("residence_s",))
-def arrivals_to_hold_batch(
-    *, batch: Sequences, residence_s: Seconds, xp: Namespace = SCALAR
-) -> SequencesPerS:
+def arrivals_to_hold_batch(*, batch: Sequences, residence_s: Seconds, xp: Namespace = SCALAR) -> SequencesPerS:
     """Arrival rate that keeps a batch full when each sequence stays `residence_s`.
 
     Formula: lambda = B / R
@@ -80,9 +78,7 @@ def arrivals_to_hold_batch(
 
 
 @formula(increasing=("arrivals_per_s", "residence_s"))
-def sequences_in_system(
-    *, arrivals_per_s: SequencesPerS, residence_s: Seconds, xp: Namespace = SCALAR
-) -> Sequences:
+def sequences_in_system(*, arrivals_per_s: SequencesPerS, residence_s: Seconds, xp: Namespace = SCALAR) -> Sequences:
     """Mean number of sequences present.
 
     Formula: L = lambda * R
@@ -92,9 +88,7 @@ def sequences_in_system(
 
 
 @formula(increasing=("batch", "think_s"), decreasing=("active_s",))
-def users_to_fill_batch(
-    *, batch: Sequences, active_s: Seconds, think_s: Seconds, xp: Namespace = SCALAR
-) -> Sequences:
+def users_to_fill_batch(*, batch: Sequences, active_s: Seconds, think_s: Seconds, xp: Namespace = SCALAR) -> Sequences:
     """Users who keep a batch full on average when each generates for `active_s`, then pauses for `think_s`.
 
     Formula: B * (active + think) / active
@@ -116,9 +110,7 @@ def systems_for_traffic(
 
 
 @formula(increasing=("requests_per_s", "service_s"))
-def offered_load(
-    *, requests_per_s: RequestsPerS, service_s: SecondsPerRequest, xp: Namespace = SCALAR
-) -> Number:
+def offered_load(*, requests_per_s: RequestsPerS, service_s: SecondsPerRequest, xp: Namespace = SCALAR) -> Number:
     """Servers kept busy on average.
 
     Formula: a = lambda * s
@@ -128,9 +120,7 @@ def offered_load(
 
 
 @formula(increasing=("requests_per_s", "service_s"))
-def md1_mean_wait_s(
-    *, requests_per_s: RequestsPerS, service_s: SecondsPerRequest, xp: Namespace = SCALAR
-) -> Seconds:
+def md1_mean_wait_s(*, requests_per_s: RequestsPerS, service_s: SecondsPerRequest, xp: Namespace = SCALAR) -> Seconds:
     """Mean wait before one server with constant service time; unlimited at saturation.
 
     Formula: a * s / (2 * (1 - a)), a = lambda * s
@@ -141,9 +131,7 @@ def md1_mean_wait_s(
 
 
 @formula(increasing=("requests_per_s", "service_s"))
-def mm1_mean_wait_s(
-    *, requests_per_s: RequestsPerS, service_s: SecondsPerRequest, xp: Namespace = SCALAR
-) -> Seconds:
+def mm1_mean_wait_s(*, requests_per_s: RequestsPerS, service_s: SecondsPerRequest, xp: Namespace = SCALAR) -> Seconds:
     """Mean wait before one server with exponential service time; unlimited at saturation.
 
     Formula: a * s / (1 - a), a = lambda * s
@@ -153,7 +141,7 @@ def mm1_mean_wait_s(
     return xp.ratio(load * service_s * xp.tag(1.0, "request"), 1.0 - load, _NO_LIMIT)
 
 
-@formula(increasing=("requests_per_s", "service_s", "arrival_cv", "service_cv"))
+@formula(increasing=("requests_per_s", "service_s", "arrival_cv", "service_cv"), decreasing=("servers",))
 def many_servers_mean_wait_s(
     *,
     requests_per_s: RequestsPerS,
@@ -169,16 +157,14 @@ def many_servers_mean_wait_s(
     Source: Sakasegawa 1977 with Kingman's variability factor; exact for M/M/1.
     """
     use = requests_per_s * service_s / servers
-    crowding = xp.power(use, xp.sqrt(2.0 * (servers + 1.0)) - 1.0)
+    crowding = xp.power(xp.minimum(use, 1.0), xp.sqrt(2.0 * (servers + 1.0)) - 1.0)
     variability = (arrival_cv * arrival_cv + service_cv * service_cv) / 2.0
     one_service_s = service_s * xp.tag(1.0, "request") / servers
     return xp.ratio(variability * one_service_s * crowding, 1.0 - use, _NO_LIMIT)
 
 
 @formula(increasing=("requests_per_s", "residence_s"))
-def requests_in_system(
-    *, requests_per_s: RequestsPerS, residence_s: Seconds, xp: Namespace = SCALAR
-) -> Requests:
+def requests_in_system(*, requests_per_s: RequestsPerS, residence_s: Seconds, xp: Namespace = SCALAR) -> Requests:
     """Mean number of requests present.
 
     Formula: L = lambda * R

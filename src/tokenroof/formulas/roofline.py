@@ -82,9 +82,7 @@ def kv_time_s(
 
 
 @formula(increasing=("compute_s", "weights_s", "kv_s"))
-def step_time_lecture_s(
-    *, compute_s: Seconds, weights_s: Seconds, kv_s: Seconds, xp: Namespace = SCALAR
-) -> Seconds:
+def step_time_lecture_s(*, compute_s: Seconds, weights_s: Seconds, kv_s: Seconds, xp: Namespace = SCALAR) -> Seconds:
     """One pass when arithmetic hides behind memory traffic or the other way round.
 
     Formula: T = max(t_compute, t_weights + t_kv)
@@ -94,9 +92,7 @@ def step_time_lecture_s(
 
 
 @formula(increasing=("compute_s", "weights_s", "kv_s"))
-def step_time_text_s(
-    *, compute_s: Seconds, weights_s: Seconds, kv_s: Seconds, xp: Namespace = SCALAR
-) -> Seconds:
+def step_time_text_s(*, compute_s: Seconds, weights_s: Seconds, kv_s: Seconds, xp: Namespace = SCALAR) -> Seconds:
     """One pass in the form of the seed article, which takes the larger of the two reads.
 
     Formula: T = max(t_compute, t_weights, t_kv)
@@ -106,9 +102,7 @@ def step_time_text_s(
 
 
 @formula(increasing=("compute_s", "weights_s", "kv_s"))
-def step_time_book_s(
-    *, compute_s: Seconds, weights_s: Seconds, kv_s: Seconds, xp: Namespace = SCALAR
-) -> Seconds:
+def step_time_book_s(*, compute_s: Seconds, weights_s: Seconds, kv_s: Seconds, xp: Namespace = SCALAR) -> Seconds:
     """One pass when attention runs after the matmuls and cannot overlap with them.
 
     Formula: T = t_kv + max(t_compute, t_weights)
@@ -130,9 +124,7 @@ def ridge_tokens(
 
 
 @formula(increasing=("flops_per_s",), decreasing=("bytes_per_s",))
-def ridge_flops_per_byte(
-    *, flops_per_s: FlopsPerS, bytes_per_s: BytesPerS, xp: Namespace = SCALAR
-) -> FlopsPerByte:
+def ridge_flops_per_byte(*, flops_per_s: FlopsPerS, bytes_per_s: BytesPerS, xp: Namespace = SCALAR) -> FlopsPerByte:
     """Vendor FLOP per byte of memory traffic at the roofline's ridge.
 
     Formula: I = F / W
@@ -142,9 +134,7 @@ def ridge_flops_per_byte(
 
 
 @formula(increasing=("ridge", "params"), decreasing=("active_params",))
-def balance_batch(
-    *, ridge: Tokens, params: Params, active_params: Params, xp: Namespace = SCALAR
-) -> Sequences:
+def balance_batch(*, ridge: Tokens, params: Params, active_params: Params, xp: Namespace = SCALAR) -> Sequences:
     """Batch at which matmul time equals weight-read time, KV ignored: sparsity decides, not scale.
 
     Formula: B* = rho * N / A
@@ -194,9 +184,7 @@ def mfu(*, compute_s: Seconds, step_s: Seconds, xp: Namespace = SCALAR) -> Fract
 
 
 @formula(increasing=("knee",), decreasing=("context",))
-def mfu_beyond_knee(
-    *, context: TokensPerSequence, knee: TokensPerSequence, xp: Namespace = SCALAR
-) -> Fraction:
+def mfu_beyond_knee(*, context: TokensPerSequence, knee: TokensPerSequence, xp: Namespace = SCALAR) -> Fraction:
     """Best MFU that any batch reaches at a context: full up to the knee, halved by each doubling beyond it.
 
     Formula: MFU <= min(1, C* / C)

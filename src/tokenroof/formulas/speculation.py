@@ -39,9 +39,7 @@ def accepted_drafts(*, acceptance: Fraction, drafts: Drafts, xp: Namespace = SCA
 
 
 @formula(increasing=("acceptance",), decreasing=("draft_cost",))
-def speculation_speedup(
-    *, acceptance: Fraction, drafts: Drafts, draft_cost: Number, xp: Namespace = SCALAR
-) -> Number:
+def speculation_speedup(*, acceptance: Fraction, drafts: Drafts, draft_cost: Number, xp: Namespace = SCALAR) -> Number:
     """Speed-up when verifying costs one ordinary pass: memory-bound decode with arithmetic to spare.
 
     Formula: (1 - a ^ (g + 1)) / (1 - a) / (1 + g * c), c the draft's pass over the target's
@@ -112,7 +110,6 @@ def verified_tokens(*, drafts: Drafts, xp: Namespace = SCALAR) -> TokensPerSeque
 def best_drafts(*, acceptance: float, draft_cost: float, most: int = 64) -> int:
     """Number of drafts with the largest speculation_speedup; 0 where drafting does not pay."""
     gains = [
-        speculation_speedup(acceptance=acceptance, drafts=float(g), draft_cost=draft_cost)
-        for g in range(most + 1)
+        speculation_speedup(acceptance=acceptance, drafts=float(g), draft_cost=draft_cost) for g in range(most + 1)
     ]
     return gains.index(max(gains))

@@ -32,9 +32,7 @@ def pretrain_flops(*, active_params: Params, tokens: Tokens, xp: Namespace = SCA
 
 
 @formula(increasing=("active_params", "tokens", "extra_forwards"))
-def training_flops(
-    *, active_params: Params, tokens: Tokens, extra_forwards: Number, xp: Namespace = SCALAR
-) -> Flops:
+def training_flops(*, active_params: Params, tokens: Tokens, extra_forwards: Number, xp: Namespace = SCALAR) -> Flops:
     """Arithmetic of training when forward passes are repeated to save activation memory.
 
     Formula: (6 + 2 * r) * A * D; r = 1 for full recomputation and for reversible layers
@@ -61,9 +59,7 @@ def rl_flops(
 
 
 @formula(increasing=("active_params", "tokens", "inefficiency"))
-def inference_flops(
-    *, active_params: Params, tokens: Tokens, inefficiency: Number, xp: Namespace = SCALAR
-) -> Flops:
+def inference_flops(*, active_params: Params, tokens: Tokens, inefficiency: Number, xp: Namespace = SCALAR) -> Flops:
     """Cost of serving in pre-training FLOPs.
 
     Formula: C_inf = 2 * A * D_inf * ineff

@@ -40,7 +40,10 @@ def _loss_ratio(
     return alone * (1.0 + xp.exp(log_z))
 
 
-@formula(decreasing=("loss", "inference_tokens", "inefficiency"))
+@formula(
+    increasing=("irreducible_loss", "param_scale", "data_scale"),
+    decreasing=("loss", "inference_tokens", "inefficiency"),
+)
 def fixed_loss_params(
     *,
     loss: Loss,
@@ -65,7 +68,7 @@ def fixed_loss_params(
     return xp.tag(1.0, "param") * plain
 
 
-@formula(increasing=("inference_tokens", "inefficiency"), decreasing=("loss",))
+@formula(increasing=("irreducible_loss", "data_scale", "inference_tokens", "inefficiency"), decreasing=("loss",))
 def fixed_loss_tokens(
     *,
     loss: Loss,
