@@ -1,7 +1,13 @@
 """Facts about models and machines, with source and date on every number. Names load at first use."""
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tokenroof.catalog.chips import chip_ids, load_chip
+    from tokenroof.catalog.rental import load_rental
+    from tokenroof.catalog.systems import load_system, load_system_file, system_names
+    from tokenroof.catalog.tiers import hbm_tier, load_tier, load_tiers
 
 # public name -> module below tokenroof.catalog
 _PUBLIC = {
@@ -19,7 +25,17 @@ _PUBLIC = {
     "load_tiers": "tiers",
 }
 
-__all__ = list(_PUBLIC)
+__all__ = [
+    "chip_ids",
+    "hbm_tier",
+    "load_chip",
+    "load_rental",
+    "load_system",
+    "load_system_file",
+    "load_tier",
+    "load_tiers",
+    "system_names",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -59,10 +59,11 @@ def _scaleup(chip: Chip, domain: int) -> Fact | None:
 
 
 def _link_facts(chip: Chip, domain: int) -> dict[str, Fact]:
-    links = {
-        "scaleup_bytes_per_s": _scaleup(chip, domain),
-        "scaleout_bytes_per_s": chip.facts.get("scaleout_bytes_per_s"),
-    }
+    """Links of one chip. Boards without a network card reach each other through the host's bus."""
+    scaleout = chip.facts.get("scaleout_bytes_per_s")
+    if scaleout is None and chip.scaleup_domain == 1 and chip.kind != "cpu":
+        scaleout = chip.facts.get("scaleup_bytes_per_s")
+    links = {"scaleup_bytes_per_s": _scaleup(chip, domain), "scaleout_bytes_per_s": scaleout}
     return {name: fact for name, fact in links.items() if fact is not None}
 
 
@@ -77,9 +78,9 @@ def compose_system(chip: Chip, n_chips: int) -> System:
     facts = _link_facts(chip, domain)
     notes = []
     if n_chips % domain:
-        notes.append(
-            f"{n_chips} is no multiple of the scale-up domain of {domain}: the last domain is smaller."
-        )
+        notes.append(f"{n_chips} is no multiple of the scale-up domain of {domain}: the last domain is smaller.")
+    if n_chips > 1 and not facts:
+        notes.append("No network between these chips is recorded.")
     if chip.announced:
         notes.append("Announced, not shipping.")
     return System(
@@ -100,6 +101,8 @@ def _times(n: int, one: System) -> System:
     """`n` systems side by side: chips multiply, the domain stays."""
     n_chips = _count(n * one.n_chips, f"{n}x{one.id}")
     facts = {name: fact for name, fact in one.facts.items() if name != "power_w"}
+    if "n_chips" in facts:
+        facts["n_chips"] = replace(facts["n_chips"], value=float(n_chips), note=f"{n} times one system")
     power = one.facts.get("power_w")
     if power is not None:
         facts["power_w"] = replace(power, value=power.value * n, note=f"{n} times one system")
@@ -126,8 +129,7 @@ def _slice(name: str) -> System | None:
         raise InputError(
             "slice",
             name,
-            f"{match[1]}-N with N {unit}, from {cores} to {most}"
-            + (f", a multiple of {cores}" if cores > 1 else ""),
+            f"{match[1]}-N with N {unit}, from {cores} to {most}" + (f", a multiple of {cores}" if cores > 1 else ""),
         )
     system = compose_system(load_chip(rule["chip"]), count // cores)
     notes = list(system.notes)

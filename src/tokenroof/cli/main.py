@@ -17,7 +17,8 @@ __all__ = ["VERBS", "main"]
 # verb -> (module under tokenroof.cli, one line for --help)
 VERBS: dict[str, tuple[str, str]] = {
     "analyze": ("analyze", "One page on a model on a machine: does it fit, how fast, what does it cost."),
-    "chips": ("chips", "List accelerators; `chip NAME` shows every figure with its source."),
+    "chip": ("chip", "One accelerator: every figure with source, date and grade."),
+    "chips": ("chips", "List accelerators, or draw rho and drain time across generations."),
     "deduce": ("deduce", "From public prices and speeds back to what a model can be."),
     "import": ("import_model", "Read a config.json into a model."),
     "kv": ("kv", "KV-cache bytes of models at given contexts, with the formula."),
@@ -26,7 +27,8 @@ VERBS: dict[str, tuple[str, str]] = {
     "models": ("models", "List the models in the catalogue."),
     "offers": ("offers", "List public API prices, dated and with their sources."),
     "roofline": ("roofline", "The raw model from numbers alone."),
-    "systems": ("systems", "List the machines in the catalogue."),
+    "systems": ("systems", "List the machines in the catalogue, or show one."),
+    "tiers": ("tiers", "Memory tiers: capacity, bandwidth, drain time, rent."),
 }
 
 
