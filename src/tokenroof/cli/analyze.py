@@ -54,11 +54,10 @@ def _balance(answer: "AnalyzeResponse") -> None:
     heading("Balance")
     low, high = format_count(answer.practice_batch_low), format_count(answer.practice_batch_high)
     _line("batch", format_count(answer.balance_batch), f"matmuls = weight reads; practice takes {low} to {high}")
-    _line(
-        "batch at this context",
-        format_count(roof.balance_batch_at_context),
-        "KV reads take bandwidth from the weights",
-    )
+    if roof.balance_batch_at_context == float("inf"):
+        _line("batch at this context", "none", "KV reads alone outlast the arithmetic")
+    else:
+        _line("batch at this context", format_count(roof.balance_batch_at_context), "KV reads take bandwidth too")
     _line(
         "knee context",
         f"{format_count(answer.knee_context)} tokens",
@@ -73,7 +72,8 @@ def _cost(answer: "AnalyzeResponse") -> None:
     if cost is None:
         return
     heading(f"Cost per million output tokens   at ${cost.usd_per_gpu_h:.2f} per GPU-hour")
-    _line("batch 1", f"${cost.at_batch_1:,.2f}")
+    touched = f"${cost.at_batch_1_touched:,.2f} reading only the experts it touches"
+    _line("batch 1", f"${cost.at_batch_1:,.2f}", touched if cost.at_batch_1_touched < 0.999 * cost.at_batch_1 else "")
     _line(f"batch {answer.batch:,.0f}", f"${cost.at_batch:,.4f}")
     if cost.at_balance is not None:
         _line(
@@ -112,6 +112,11 @@ def _print(answer: "AnalyzeResponse") -> None:
         section(answer)
     click.echo()
     heading("Claim level: bound. Nothing real is faster or cheaper on this machine.")
+    if answer.touched_share < 0.999:
+        click.echo(
+            f"  but the lecture reads all experts: this batch touches {answer.touched_share:.0%} of the weights, "
+            f"so a step can take {format_si(answer.touched_step_s, 's', 4)}"
+        )
     click.echo(f"  left out: {', '.join(answer.left_out)}")
     for choice in answer.choices:
         note(f"took {choice.name} = {choice.value}: {choice.why}")
@@ -185,10 +190,10 @@ def command(
         draw(answer, plot)
         note(f"chart written to {plot}")
     if key is not None:
-        from tokenroof.usecases.analyze_explain import explain_number
+        from tokenroof.usecases.analyze_explain import explain_number, explanation_text
 
         explanation = explain_number(answer, key)
-        echo_json(explanation.to_dict()) if as_json else click.echo(explanation.text())
+        echo_json(explanation.to_dict()) if as_json else click.echo(explanation_text(explanation))
     elif as_json:
         echo_json(answer)
     else:

@@ -44,6 +44,7 @@ class CostReport:
     at_balance: float | None
     floor: float
     batch_1_over_floor: float
+    at_batch_1_touched: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +99,8 @@ class AnalyzeResponse:
     mfu_limit_at_knee: float
     mfu_limit_at_double_knee: float
     mfu_limit_at_context: float
+    touched_share: float
+    touched_step_s: float
     cost: CostReport | None
     fast_mode: FastMode
     train: Train
@@ -112,7 +115,6 @@ LEFT_OUT = (
     "network traffic between chips",
     "kernel launches and host time",
     "activations and the engine's reserve of memory",
-    "experts that a small batch leaves unread",
 )
 
 
@@ -160,6 +162,12 @@ def numbers_at(
     knee = knee_context_of(deployment)
     numbers["knee_context"] = knee
     return numbers
+
+
+def touched_step_s(deployment: Deployment, batch: float, context: float, mode: str) -> float:
+    """Step time when only the experts that the batch touches are read; below the lecture's at small batches."""
+    inputs = inputs_at(deployment, batch, context, None) | {"params": deployment.touched_params(batch)}
+    return float(roofline_numbers(inputs, mode)["step_s"])
 
 
 def _response(numbers: dict[str, Any], mode: str) -> RooflineResponse:
@@ -227,6 +235,10 @@ def _cost(
         at_batch=here["cost_usd_per_token"] * 1e6,
         at_balance=at_balance,
         floor=floor * 1e6,
+        at_batch_1_touched=alone
+        * 1e6
+        * touched_step_s(deployment, 1.0, context, request.mode)
+        / numbers_at(deployment, 1.0, context, request.mode)["step_s"],
         batch_1_over_floor=pricing.cost_ratio(usd_per_token=alone, reference_usd_per_token=floor) if price else 1.0,
     )
 
@@ -307,6 +319,8 @@ def analyze(request: AnalyzeRequest) -> AnalyzeResponse:
         mfu_limit_at_knee=1.0,
         mfu_limit_at_double_knee=_mfu_limit(deployment, 2.0 * knee),
         mfu_limit_at_context=_mfu_limit(deployment, context),
+        touched_share=deployment.touched_params(batch) / deployment.read_params,
+        touched_step_s=touched_step_s(deployment, batch, context, request.mode),
         cost=None if price is None else _cost(deployment, request, here, context, price, price_source),
         fast_mode=_fast_mode(here, batch, request.fast_speedup),
         train=_train(deployment, here),

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from tokenroof.usecases.analyze import AnalyzeResponse, inputs_at
-from tokenroof.usecases.charts import COLOURS, check_ending, new_figure, note_beside, save_figure, thousands
+from tokenroof.usecases.charts import COLOURS, check_ending, dollars, new_figure, note_beside, save_figure, thousands
 from tokenroof.usecases.deployment import Deployment
 from tokenroof.usecases.fit import largest_batch
 from tokenroof.usecases.roofline import roofline_numbers
@@ -16,7 +16,10 @@ __all__ = ["draw"]
 def _over_batch(answer: AnalyzeResponse, deployment: Deployment, price: float | None) -> tuple[Any, dict[str, Any]]:
     import numpy as np
 
-    top = max(answer.batch, min(answer.balance_batch, 1e6) * 3.0, 64.0)
+    wall = answer.fit.largest_batch if answer.fit.largest_batch < 1e6 else 0.0
+    top = max(
+        answer.batch * 1.5, min(answer.balance_batch, 1e6) * 3.0, min(wall * 1.6, answer.balance_batch * 30), 64.0
+    )
     batches = np.geomspace(1.0, top, 400)
     inputs = inputs_at(deployment, 1.0, answer.context, price) | {"batch": batches}
     return batches, roofline_numbers(inputs, answer.roofline.mode, NUMPY)
@@ -42,10 +45,18 @@ def _wall(axis: Any, at: float, text: str, low: float, high: float) -> None:
         note_beside(axis, at, text, "limit", rotation=90)
 
 
+def _components(axis: Any, x: Any, numbers: dict[str, Any], scale: Any) -> None:
+    """The three parts of a step as lines; weights dashed, since they often lie on the arithmetic."""
+    for name, label, dash in (
+        ("compute", "arithmetic", "-"),
+        ("weights", "weight reads", "--"),
+        ("kv", "KV reads", "-"),
+    ):
+        axis.plot(x, numbers[f"{name}_s"] * (x * 0 + 1) * scale, color=COLOURS[name], lw=1.5, ls=dash, label=label)
+
+
 def _latency_panel(axis: Any, answer: AnalyzeResponse, batches: Any, numbers: dict[str, Any], most: float) -> None:
-    ones = batches * 0 + 1
-    for name, label in (("compute", "arithmetic"), ("weights", "weight reads"), ("kv", "KV reads")):
-        axis.plot(batches, numbers[f"{name}_s"] * ones * 1e3, color=COLOURS[name], lw=1.4, label=label)
+    _components(axis, batches, numbers, 1e3)
     axis.plot(batches, numbers["step_s"] * 1e3, color=COLOURS["total"], lw=2.4, label="step time")
     axis.plot([answer.batch], [answer.tpot_s * 1e3], "o", color=COLOURS["total"], ms=7)
     _wall(axis, most, "memory full", batches[0], batches[-1])
@@ -57,28 +68,27 @@ def _latency_panel(axis: Any, answer: AnalyzeResponse, batches: Any, numbers: di
 
 def _cost_panel(axis: Any, answer: AnalyzeResponse, batches: Any, numbers: dict[str, Any], most: float) -> None:
     cost = numbers["cost_usd_per_token"] * 1e6
+    _components(axis, batches, numbers, cost / numbers["step_s"])
     axis.plot(batches, cost, color=COLOURS["total"], lw=2.4, label="cost")
     if answer.cost is not None:
-        axis.axhline(answer.cost.floor, color=COLOURS["kv"], lw=1.2, ls=":", label="floor: no slow mode goes below")
+        axis.axhline(answer.cost.floor, color=COLOURS["kv"], lw=1.2, ls=":", label="floor of any slow mode")
         axis.plot([answer.batch], [answer.cost.at_batch], "o", color=COLOURS["total"], ms=7)
     _wall(axis, most, "memory full", batches[0], batches[-1])
     axis.set(title="Cost falls with the batch, to a floor", xlabel="batch (sequences)",
              ylabel="USD per M output tokens")  # fmt: skip
     axis.set_xscale("log")
     axis.set_yscale("log")
+    axis.set_ylim(min(answer.cost.floor if answer.cost else 1.0, float(cost.min())) / 4, float(cost.max()) * 2)
     axis.legend(loc="upper right")
 
 
 def _context_panel(axis: Any, answer: AnalyzeResponse, contexts: Any, numbers: dict[str, Any], wall: float) -> None:
-    per_token = numbers["cost_usd_per_token"] * 1e6 / numbers["step_s"]
-    ones = contexts * 0 + 1
-    for name, label in (("compute", "arithmetic"), ("weights", "weight reads"), ("kv", "KV reads")):
-        axis.plot(contexts, numbers[f"{name}_s"] * ones * per_token, color=COLOURS[name], lw=1.4, label=label)
+    _components(axis, contexts, numbers, numbers["cost_usd_per_token"] * 1e6 / numbers["step_s"])
     axis.plot(contexts, numbers["cost_usd_per_token"] * 1e6, color=COLOURS["total"], lw=2.4, label="cost")
     knee = answer.knee_context
     if contexts[0] < knee < contexts[-1]:
         axis.axvline(knee, color=COLOURS["muted"], lw=1.0, ls=":")
-        note_beside(axis, knee, f"knee {thousands(round(knee))}", "muted", top=True)
+        note_beside(axis, knee, f"knee {thousands(float(f'{knee:.2g}'))}", "muted", top=True)
     _wall(axis, wall, "memory full at this batch", contexts[0], contexts[-1])
     axis.set(title=f"Context is what costs, at batch {answer.batch:,.0f}", xlabel="context (tokens)",
              ylabel="USD per M output tokens")  # fmt: skip
@@ -114,6 +124,7 @@ def draw(answer: AnalyzeResponse, path: Path) -> None:
         _context_panel(axes[0, 2], answer, contexts, costs, _context_wall(deployment, answer.batch))
     for axis in axes[0]:
         axis.xaxis.set_major_formatter(thousands)
+        axis.yaxis.set_major_formatter(dollars if "USD" in axis.get_ylabel() else thousands)
     title = f"{answer.model_name} on {answer.system_name}"
     figure.suptitle(f"{title}   ·   weights {deployment.weight_dtype}, context {answer.context:,.0f}, "
                     f"rule {answer.roofline.mode}; lower bounds", x=0.01, ha="left", fontsize=12)  # fmt: skip

@@ -11,7 +11,7 @@ from tokenroof.errors import InputError
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["COLOURS", "ENDINGS", "check_ending", "new_figure", "note_beside", "save_figure", "thousands"]
+__all__ = ["COLOURS", "ENDINGS", "check_ending", "dollars", "new_figure", "note_beside", "save_figure", "thousands"]
 
 ENDINGS = (".svg", ".png", ".html")
 
@@ -58,7 +58,7 @@ def new_figure(rows: int, columns: int, *, width: float, height: float) -> tuple
     import matplotlib
     from matplotlib.figure import Figure
 
-    matplotlib.rcParams.update(_STYLE)
+    matplotlib.rcParams.update(_STYLE)  # type: ignore[arg-type]  # the stub lists every key by name
     figure = Figure(figsize=(width, height), layout="constrained", facecolor="white")
     return figure, figure.subplots(rows, columns, squeeze=False)
 
@@ -85,6 +85,11 @@ def thousands(value: float, _position: int = 0) -> str:
         if abs(value) >= scale:
             return f"{value / scale:g}{letter}"
     return f"{value:g}"
+
+
+def dollars(value: float, _position: int = 0) -> str:
+    """Axis label of an amount: $0.03, $120."""
+    return f"${value:,.0f}" if value >= 10 else f"${value:g}"
 
 
 def save_figure(figure: "Figure", path: Path, *, title: str, words: str = "") -> None:

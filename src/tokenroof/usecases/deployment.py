@@ -4,13 +4,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from tokenroof.errors import DataMissing, InputError
-from tokenroof.formulas import architecture, architecture_cache
+from tokenroof.formulas import architecture, architecture_cache, moe
 from tokenroof.provenance import Fact, Grade, assumed
 from tokenroof.types.dtype import DTYPES, dtype
 from tokenroof.types.machine import Chip, System
-from tokenroof.types.model import Model, WeightDtypes
+from tokenroof.types.model import Model, MoeFfn, WeightDtypes
 
 __all__ = ["Choice", "Deployment", "arithmetic_key", "deploy"]
+
+# A stage takes at most this share of a domain for weights, so that sequences have room beside them.
+_WEIGHT_SHARE = 0.9
 
 # Where a chip lacks the arithmetic of a storage format, weights are widened to the next format it has.
 _WIDER = {
@@ -62,6 +65,22 @@ class Deployment:
     def kv_element_bytes(self) -> float:
         return dtype(self.kv_dtype).bytes_per_element
 
+    def touched_params(self, batch: float) -> float:
+        """Weights that a pass of `batch` tokens is expected to read: experts that no token is routed to stay unread.
+
+        The lecture's N is the limit of many tokens.
+        """
+        unread = 0.0
+        for group in self.model.layers:
+            if isinstance(group.ffn, MoeFfn):
+                experts = float(group.ffn.n_experts)
+                routed = sum(
+                    p.total for p in architecture.ffn_params(group.ffn, self.model.hidden) if p.part == "routed experts"
+                )
+                share = moe.experts_touched_share(n_experts=experts, top_k=group.ffn.routes, tokens=batch)
+                unread += group.count * routed * (1.0 - share)
+        return self.read_params - unread
+
     def sequence_bytes(self, context: float) -> float:
         """What one sequence of `context` tokens keeps in memory: KV cache and constant state."""
         kv = architecture_cache.kv_bytes_per_sequence(self.model, context, self.kv_element_bytes)
@@ -103,7 +122,7 @@ def _domain(system: System, stored_bytes: float, capacity: float) -> tuple[int, 
     chips = min(system.domain_size, system.n_chips)
     domains = max(system.n_chips // chips, 1)
     stages = 1
-    while stages < domains and stored_bytes / stages >= capacity * chips:
+    while stages < domains and stored_bytes / stages >= _WEIGHT_SHARE * capacity * chips:
         stages += 1
     return chips, domains, stages
 

@@ -51,20 +51,22 @@ def _asked(deployment: Deployment) -> str | None:
 
 
 def _larger_system(deployment: Deployment, batch: float, context: float) -> str | None:
-    """The smallest catalogue system that holds it, of the same chip where there is one."""
-    chip = deployment.system.chip
-    candidates = []
-    for count in (2, 4, 8, 16, 32, 72):
-        if count > deployment.system.n_chips and count <= max(chip.scaleup_domain, 8):
-            candidates.append(f"{count}x{chip.id}")
-    for name in (*candidates, *system_names()):
+    """The nearest larger system that holds it: more of the same chip, else the smallest of its kind."""
+    chip, least = deployment.system.chip, deployment.system.n_chips
+    same = [f"{count}x{chip.id}" for count in (2, 4, 8, 16, 32, 64) if count > least]
+    others = []
+    for name in system_names():
+        system = load_system(name)
+        alike = system.chip.kind == chip.kind and system.chip.announced <= chip.announced
+        capacity = system.chip.memory_bytes * system.n_chips
+        if alike and capacity > deployment.capacity_bytes:
+            others.append((system.chip.vendor != chip.vendor, capacity, name))
+    for name in (*same[:3], *(name for _, _, name in sorted(others))):
         try:
             other = _with(deployment, load_system(name))
         except TokenroofError:
             continue
-        if other.system.chip.announced and not chip.announced:
-            continue
-        if other.capacity_bytes > deployment.capacity_bytes and largest_batch(other, context) >= batch:
+        if largest_batch(other, context) >= batch:
             return other.system.id
     return None
 

@@ -1,0 +1,118 @@
+"""`tokenroof analyze` as a process: the page, JSON, charts, exit codes, and one line for every kind of bad input."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+
+def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "tokenroof", *arguments]
+    return subprocess.run(
+        command, check=False, capture_output=True, text=True, timeout=120, env={**os.environ, **environment}
+    )
+
+
+def test_the_page_answers_every_question() -> None:
+    done = run("analyze", "deepseek-v3", "--system", "gb200-nvl72")
+    assert done.returncode == 0, done.stderr
+    for word in ("fits", "weights", "KV cache", "TPOT", "tok/s/user", "tok/s/GPU", "weight floor", "drain time",
+                 "knee context", "MFU", "batch 1", "floor", "slow mode", "worst wait", "users to fill",
+                 "Claim level: bound"):  # fmt: skip
+        assert word in done.stdout, word
+    assert "took context" in done.stderr
+    assert "\x1b[" not in done.stdout
+
+
+def test_json_is_strict_and_complete() -> None:
+    done = run("analyze", "deepseek-v3", "--system", "gb200-nvl72", "--json")
+    answer = json.loads(done.stdout, parse_constant=lambda text: pytest.fail(f"{text} in JSON"))
+    assert answer["fit"]["fits"] is True
+    assert answer["roofline"]["balance_batch_at_context"] is None
+    assert answer["claim_level"] == "bound"
+
+
+def test_same_question_same_bytes(tmp_path: Path) -> None:
+    for name in ("a.svg", "b.svg"):
+        done = run("analyze", "gpt-oss-120b", "--system", "h100", "--plot", str(tmp_path / name))
+        assert done.returncode == 0, done.stderr
+    assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
+
+
+@pytest.mark.parametrize("ending", ["svg", "png", "html"])
+def test_charts_in_each_format(tmp_path: Path, ending: str) -> None:
+    path = tmp_path / f"page.{ending}"
+    assert run("analyze", "deepseek-v3", "--system", "gb200-nvl72", "--plot", str(path)).returncode == 0
+    content = path.read_bytes()
+    if ending == "png":
+        assert content.startswith(b"\x89PNG")
+    elif ending == "svg":
+        text = "".join(ElementTree.fromstring(content).itertext())
+        for words in ("memory full", "weight reads", "floor of any slow mode", "knee"):
+            assert words in text
+    else:
+        assert b"<svg" in content
+        assert b"http://" not in content.split(b"<svg")[0]
+    assert [p.name for p in tmp_path.iterdir()] == [path.name]
+
+
+def test_explain_shows_formula_values_and_sources() -> None:
+    done = run("analyze", "deepseek-v3", "--system", "8xh200", "--explain", "step_s")
+    assert done.returncode == 0, done.stderr
+    for words in ("T = max(t_compute, t_weights + t_kv)", "4.8 TB/s", "[spec]", "worst grade"):
+        assert words in done.stdout
+
+
+def test_not_fitting_exits_1_with_the_shortfall_and_a_fix() -> None:
+    done = run("analyze", "deepseek-v3", "--system", "4xh100")
+    assert done.returncode == 1
+    assert "short of" in done.stderr
+    assert "GB" in done.stderr
+    assert "Nearest:" in done.stderr
+
+
+def bad_files(folder: Path) -> dict[str, Path]:
+    truncated = folder / "truncated.json"
+    truncated.write_text('{"model_type": "llama", "hidden_size": 40')
+    keyless = folder / "keyless.json"
+    keyless.write_text('{"model_type": "llama", "hidden_size": 4096, "num_hidden_layers": 32, "vocab_size": 32000}')
+    huge = folder / "huge.json"
+    with huge.open("wb") as file:
+        file.truncate(2 * 10**9)
+    return {"directory": folder, "truncated": truncated, "keyless": keyless, "huge": huge}
+
+
+@pytest.mark.parametrize(
+    "kind,needle", [("directory", "file"), ("truncated", "JSON"), ("keyless", "num_attention_heads"), ("huge", "MB")]
+)
+def test_bad_config_files_are_one_line_and_exit_2(tmp_path: Path, kind: str, needle: str) -> None:
+    done = run("analyze", str(bad_files(tmp_path)[kind]), "--system", "h100")
+    assert done.returncode == 2
+    assert needle in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments,needle",
+    [
+        (("analyze", "deepseek-v3"), "--system"),
+        (("analyze", "deepseek-v3", "--system", "9xnothing"), "nearest"),
+        (("analyze", "nothing", "--system", "h100"), "nearest"),
+        (("analyze", "deepseek-v3", "--system", "h100", "--batch", "0"), "batch"),
+        (("analyze", "deepseek-v3", "--system", "h100", "--context", "nan"), "context"),
+        (("analyze", "deepseek-v3", "--system", "h100", "--weight-dtype", "fp3"), "fp3"),
+        (("analyze", "deepseek-v3", "--system", "h100", "--plot", "page.doc"), ".svg"),
+        (("analyze", "deepseek-v3", "--system", "h100", "--plot", "/no/such/folder/page.svg"), "directory"),
+        (("analyze", "deepseek-v3", "--system", "gb200-nvl72", "--explain", "nonsense"), "nonsense"),
+    ],
+)
+def test_bad_input_exits_2_with_one_reason(arguments: tuple[str, ...], needle: str) -> None:
+    done = run(*arguments)
+    assert done.returncode == 2, done.stdout
+    assert needle in done.stderr
+    assert "Traceback" not in done.stderr
