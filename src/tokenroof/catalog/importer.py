@@ -4,13 +4,16 @@ import json
 import os
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tokenroof.catalog.dialects import DIALECTS, Architecture, ConfigReader, read_architecture
+from tokenroof.catalog.dialects import DIALECTS, ConfigReader, read_architecture
 from tokenroof.catalog.dialects.parts import fold
+from tokenroof.catalog.dialects.vision import vision_params
 from tokenroof.catalog.importer_dtypes import read_dtypes, read_kv_dtype
 from tokenroof.errors import InputError, TokenroofError
+from tokenroof.formulas.architecture import total_params
 from tokenroof.types.model import Model
 
 __all__ = ["MAX_CONFIG_BYTES", "load_config", "model_from_config", "model_from_path", "name_from_path", "parse_config"]
@@ -116,15 +119,7 @@ def _kebab(name: str) -> str:
     return text.strip("-.") or "model"
 
 
-def _vision(root: ConfigReader, architecture: Architecture, hidden_text: int) -> int:
-    from tokenroof.catalog.dialects.vision import vision_params
-
-    return vision_params(root, hidden_text)
-
-
 def _check(model: Model) -> None:
-    from tokenroof.formulas.architecture import total_params
-
     if total_params(model) <= 0:
         raise InputError("config", model.id, "a model with weights")
 
@@ -169,7 +164,7 @@ def _model_from_config(config: Mapping[str, Any], id: str | None, name: str | No
         other_params=architecture.other_params,
         mtp_layers=architecture.mtp_layers,
         mtp_params=architecture.mtp_params,
-        vision_params=_vision(root, architecture, architecture.hidden) if root.has("vision_config") else 0,
+        vision_params=vision_params(root, architecture.hidden),
         context_config=architecture.context,
         weights=weights,
         kv_dtype=read_kv_dtype(root, r, plain),
@@ -183,8 +178,6 @@ def _model_from_config(config: Mapping[str, Any], id: str | None, name: str | No
             f"the name says {promised[1].upper()} but the file has no quantization_config (it may sit in "
             f"hf_quant_config.json): weights counted as {weights.dense}"
         )
-    from dataclasses import replace
-
     model = replace(model, warnings=tuple(root.warnings))
     _check(model)
     return model

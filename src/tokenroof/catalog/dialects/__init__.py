@@ -14,10 +14,20 @@ _DECODER = (
 )
 _DEEPSEEK = "deepseek_v2 deepseek_v3 deepseek_v32 kimi_k2 glm_moe_dsa glm4_moe_lite mistral4 mistral_large4_text"
 
+_LINEAR = "qwen3_next qwen3_5_text qwen3_5_moe_text minimax minimax_m1 minimax_text_01 kimi_linear"
+_MOE = "llama4_text laguna step3p7_text hunyuan hunyuan_v1_moe dbrx git step3_text mimo_v2_flash"
+
 # model_type -> module of this package that reads it
 DIALECTS: dict[str, str] = {
     **dict.fromkeys(_DECODER.split(), "decoder"),
     **dict.fromkeys(_DEEPSEEK.split(), "deepseek"),
+    **dict.fromkeys(("deepseek_v4", "deepseek_ref"), "deepseek_v4"),
+    **dict.fromkeys(("gemma2", "gemma3_text", "gemma4_text"), "gemma"),
+    **dict.fromkeys(_LINEAR.split(), "linear"),
+    **dict.fromkeys(_MOE.split(), "moe_families"),
+    **dict.fromkeys(("nemotron_h", "jamba"), "ssm"),
+    **dict.fromkeys(("gpt2", "opt", "falcon", "palm", "phi-msft", "phi"), "legacy"),
+    **dict.fromkeys(("nemotron-nas", "longcat_flash", "mllama_text_model", "minimax_m3_vl_text"), "oddities"),
 }
 
 

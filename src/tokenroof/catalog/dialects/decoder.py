@@ -26,8 +26,6 @@ from tokenroof.types.model import Ffn, Gqa
 
 __all__ = ["DECODERS", "Decoder", "read", "read_with"]
 
-_ALL_GATED = "silu"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decoder:
@@ -87,7 +85,7 @@ DECODERS: dict[str, Decoder] = {
     "mixtral": Decoder(moe=True, expert_width=("intermediate_size",), qkv_bias=False, out_bias=False),
     "phimoe": Decoder(norms=4, final_norms=2, moe=True, expert_width=("intermediate_size",)),
     "gpt_oss": Decoder(moe=True, expert_width=("intermediate_size",), router_bias=True, expert_bias=True, sinks=True),
-    "minimax_m2": Decoder(qk_norm="width", moe=True, expert_width=("intermediate_size",), qkv_bias=False, out_bias=False),
+    "minimax_m2": Decoder(qk_norm="width", moe=True, expert_width=("intermediate_size",)),
     "glm4_moe": Decoder(out_bias=False, qk_norm="glm", moe=True),
     "hy_v3": Decoder(qk_norm="head", moe=True),
     "exaone_moe": Decoder(qk_norm="head", moe=True),

@@ -34,7 +34,7 @@ def _indexer(r: ConfigReader, hidden: int, q_rank: int | None) -> Indexer | None
     # query projection, key projection, LayerNorm of the key, weight of each head
     params = (q_rank or hidden) * heads * width + hidden * width + 2 * width + hidden * heads
     if r.model_type == "mistral_large4_text":
-        params += 2 * hidden  # a LayerNorm of the query's input
+        params += 2 * hidden + 2 * heads  # a LayerNorm of the query's input, a learnt scale and bias per head
     return Indexer(top_k=top_k, n_heads=heads, head_dim=width, extra_params=params)
 
 
@@ -55,10 +55,13 @@ def _attention(r: ConfigReader, hidden: int, n: int) -> list[Mla]:
         base = replace(base, extra_params=base.extra_params + 2 * base.n_heads)  # learnt softmax scale and bias
     indexer = _indexer(r, hidden, base.q_lora_rank)
     sources = r.counts("kv_source_layers", length=n) or list(range(n))
+    rotary = r.counts("no_rope_layers", length=n) or [1] * n
+    # a layer without rotary positions folds that width into the part without: its cache entry is the latent alone
+    plain = replace(base, qk_nope_dim=base.qk_nope_dim + base.qk_rope_dim, qk_rope_dim=0)
     layers = []
-    for index, (reuses, source) in enumerate(zip(_indexer_modes(r, n), sources, strict=True)):
+    for index, (reuses, source, turns) in enumerate(zip(_indexer_modes(r, n), sources, rotary, strict=True)):
         own = None if indexer is None else replace(indexer, shared=reuses)
-        layers.append(replace(base, indexer=own, stores_kv=source == index))
+        layers.append(replace(base if turns else plain, indexer=own, stores_kv=source == index))
     return layers
 
 

@@ -81,6 +81,15 @@ class ConfigReader:
         value = self.maybe(name, low=low)
         return self.assume(name, otherwise, why) if value is None else value
 
+    def number(self, name: str, *, low: float, high: float) -> float:
+        """A finite number that the file must give."""
+        value = self._data.get(name)
+        if value is None:
+            raise self.missing([name])
+        if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+            raise InputError(self._path + name, value, f"a number from {low:g} to {high:g}")
+        return float(value)
+
     def tokens(self, *names: str) -> int | None:
         """A length in tokens."""
         return self.maybe(*names, high=_MAX_TOKENS)
