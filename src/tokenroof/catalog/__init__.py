@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tokenroof.catalog.chips import chip_ids, load_chip
+    from tokenroof.catalog.models import load_model, load_models, model_ids
     from tokenroof.catalog.rental import load_rental
     from tokenroof.catalog.systems import load_system, load_system_file, system_names
     from tokenroof.catalog.tiers import hbm_tier, load_tier, load_tiers
@@ -29,11 +30,14 @@ __all__ = [
     "chip_ids",
     "hbm_tier",
     "load_chip",
+    "load_model",
+    "load_models",
     "load_rental",
     "load_system",
     "load_system_file",
     "load_tier",
     "load_tiers",
+    "model_ids",
     "system_names",
 ]
 

@@ -49,9 +49,7 @@ def read_toml(path: Path) -> dict[str, Any]:
             raise InputError(field, str(path), "an existing regular file")
         size = path.stat().st_size
         if size > MAX_FILE_BYTES:
-            raise InputError(
-                field, str(path), f"at most {MAX_FILE_BYTES // 1000} KB", f"it has {size:,} bytes"
-            )
+            raise InputError(field, str(path), f"at most {MAX_FILE_BYTES // 1000} KB", f"it has {size:,} bytes")
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(field, str(path), "a readable file", error.strerror or "it cannot be read") from None
@@ -64,6 +62,12 @@ def read_toml(path: Path) -> dict[str, Any]:
     except ValueError as error:
         reason = " ".join(str(error).split())[:120]
         raise InputError(field, str(path), "valid TOML", reason) from None
+
+
+def _shown(name: object) -> str:
+    """A key or file name as one short line, whatever it holds."""
+    text = "".join(letter if letter.isprintable() else "?" for letter in str(name)[:61])
+    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def _number(raw: object) -> float | None:
@@ -87,6 +91,7 @@ class Entry:
     @classmethod
     def top(cls, where: str, table: Mapping[str, Any], sources: Mapping[str, str]) -> "Entry":
         """The whole file, with its `[defaults]` checked."""
+        where = _shown(where)
         entry = cls(where, table, {}, sources)
         given = entry._section("defaults")
         entry.child(given, "defaults").only(_DEFAULT_KEYS)
@@ -102,8 +107,7 @@ class Entry:
         return value
 
     def child(self, table: Mapping[str, Any], name: str) -> "Entry":
-        where = f"{self.where}: {name}" if ": " not in self.where else f"{self.where}.{name}"
-        return Entry(where, table, self.defaults, self.sources)
+        return Entry(self.field(name), table, self.defaults, self.sources)
 
     def section(self, name: str) -> "Entry":
         """A sub-table; an absent one reads as empty."""
@@ -111,7 +115,8 @@ class Entry:
 
     def field(self, key: str) -> str:
         """How an error names this field: file, entry, key."""
-        return f"{self.where}.{key}" if ": " in self.where else f"{self.where}: {key}"
+        shown = _shown(key)
+        return f"{self.where}.{shown}" if ": " in self.where else f"{self.where}: {shown}"
 
     def only(self, allowed: Sequence[str] | frozenset[str]) -> None:
         """Refuse keys that nobody reads: most are slips of the pen."""
@@ -121,9 +126,7 @@ class Entry:
 
                 close = nearest(str(key), allowed, 1)
                 fix = f"did you mean {close[0]}?" if close else "remove it"
-                raise InputError(
-                    self.field(str(key)), "unknown key", f"one of {', '.join(sorted(allowed))}", fix
-                )
+                raise InputError(self.field(str(key)), "unknown key", f"one of {', '.join(sorted(allowed))}", fix)
 
     def text(self, key: str, default: str | None = None, limit: int = 400) -> str:
         """A line of text; required where there is no default."""

@@ -1,0 +1,251 @@
+"""Systems: by name, composed, sliced, multiplied, or from a file of one's own."""
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from tokenroof.catalog import load_chip, load_system, load_system_file, system_names
+from tokenroof.catalog.machine_index import machine_index
+from tokenroof.errors import InputError, TokenroofError, UnknownName
+from tokenroof.provenance import Grade
+
+OWN = """
+id = "my-cluster"
+name = "32 H100 in pairs of eight"
+chip = "h100"
+
+[defaults]
+source = "our machine room"
+as_of = "2026-11-01"
+grade = "measured"
+
+[size]
+n_chips = 32
+domain = 8
+"""
+
+
+def own(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "own.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("name", system_names())
+def test_every_listed_name_loads(name: str) -> None:
+    system = load_system(name)
+    assert 1 <= system.domain_size <= system.n_chips
+    assert system.domain_size <= system.chip.scaleup_domain
+    assert system.id == name
+    for attribute in ("scaleup_bytes_per_s", "scaleout_bytes_per_s", "power_w"):
+        number, fact = getattr(system, attribute), system.facts.get(attribute)
+        assert (number is None) == (fact is None)
+        assert fact is None or fact.value == number
+
+
+@pytest.mark.parametrize("alias", sorted(machine_index()["systems"]))
+def test_every_alias_loads(alias: str) -> None:
+    assert load_system(alias).n_chips > 1
+
+
+@pytest.mark.parametrize(
+    ("name", "n_chips", "domain"),
+    [
+        ("h100", 1, 1),
+        ("8xh100", 8, 8),
+        ("4xh100", 4, 4),
+        ("64xh100", 64, 8),
+        ("12xh100", 12, 8),
+        ("2x8xh100", 16, 8),
+        ("8xgb200", 8, 8),
+        ("144xgb200", 144, 72),
+        ("gb200-nvl72", 72, 72),
+        ("2xgb200-nvl72", 144, 72),
+        ("rubin-nvl144", 72, 72),  # NVL144 counted dies
+        ("v5e-16", 16, 16),
+        ("v6e-8", 8, 8),
+        ("v7-64", 64, 64),
+        ("tpu-v5e-16", 16, 16),
+        ("2xv5e-256", 512, 256),
+        ("64xv5p", 64, 64),
+        ("DGX_H100", 8, 8),
+        ("4xl4", 4, 1),
+    ],
+)
+def test_names(name: str, n_chips: int, domain: int) -> None:
+    system = load_system(name)
+    assert (system.n_chips, system.domain_size) == (n_chips, domain)
+
+
+def test_v4_and_v5p_slices_are_named_by_tensorcores() -> None:
+    # Google's page on v5p: v5p-32 is a slice of 32 TensorCores, 16 chips
+    system = load_system("v5p-32")
+    assert system.n_chips == 16
+    assert any("TensorCores" in note for note in system.notes)
+
+
+def test_a_mesh_without_a_switch_has_links_to_present_peers_only() -> None:
+    # MI300X: seven links of 64 GB/s, one to each peer
+    assert load_system("8xmi300x").scaleup_bytes_per_s == 448e9
+    four = load_system("4xmi300x")
+    assert four.scaleup_bytes_per_s == 3 * 64e9
+    assert four.facts["scaleup_bytes_per_s"].grade is Grade.DERIVED
+    assert load_system("2xh100").scaleup_bytes_per_s == 450e9, "a switch gives one peer everything"
+
+
+def test_boards_without_network_card_talk_over_the_bus() -> None:
+    system = load_system("4xrtx-4090")
+    assert system.scaleup_bytes_per_s is None and system.scaleout_bytes_per_s == 32e9
+
+
+def test_what_nobody_recorded_is_said() -> None:
+    assert load_system("8xtpu-8i").notes[0] == "No network between these chips is recorded."
+
+
+def test_racks_carry_power_and_multiply_it() -> None:
+    one, two = load_system("gb200-nvl72"), load_system("2xgb200-nvl72")
+    assert one.power_w == 132e3 and two.power_w == 264e3
+    assert two.facts["n_chips"].value == 144
+    assert two.scaleup_bytes_per_s == one.scaleup_bytes_per_s
+
+
+def test_racks_sum_to_the_published_racks(shared_data: Path) -> None:
+    with (shared_data / "hardware/hardware.csv").open(encoding="utf-8", newline="") as file:
+        racks = {row["name"]: row for row in csv.DictReader(file) if row["kind"] == "rack"}
+    names = {"gb200-nvl72": "GB200 NVL72 (rack)", "gb300-nvl72": "GB300 NVL72 (rack)"}
+    for name, row_name in (names | {"rubin-nvl72": "Vera Rubin NVL72 (rack)"}).items():
+        system, row = load_system(name), racks[row_name]
+        n, chip = system.n_chips, system.chip
+        assert n * chip.bytes_per_s == pytest.approx(float(row["mem_bw_GBps"]) * 1e9)
+        assert n * chip.memory_bytes == pytest.approx(float(row["mem_GB_label"]) * 1e9, rel=1e-3)
+        for key in ("bf16", "fp8", "fp4"):
+            assert n * chip.flops_per_s[key] == pytest.approx(float(row[key]) * 1e12)
+        assert system.power_w == float(row["tdp_W"])
+
+
+def test_rent_comes_along() -> None:
+    rental = load_system("8xh100").rental
+    assert rental is not None and rental.low_usd_per_h < rental.median_usd_per_h < rental.high_usd_per_h
+    assert load_system("gb300-nvl72").rental is None
+
+
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [
+        ("gb200-nvl27", "gb200-nvl72"),
+        ("8xh10", "8xh100"),
+        ("8xmi30x", "8xmi300x"),
+        ("v5-16", "v5e-16"),
+        ("dgx-h10", "dgx-h100"),
+    ],
+)
+def test_unknown_names_suggest_three(name: str, near: str) -> None:
+    with pytest.raises(UnknownName) as caught:
+        load_system(name)
+    assert near in caught.value.suggestions and len(caught.value.suggestions) == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "field"),
+    [
+        ("0xh100", "n_chips"),
+        ("1000001xh100", "n_chips"),
+        ("0xgb200-nvl72", "n_chips"),
+        ("999999xgb200-nvl72", "n_chips"),
+        ("v5p-7", "slice"),
+        ("v5e-512", "slice"),
+        ("v6e-0", "slice"),
+        ("no/such/file.toml", "file"),
+    ],
+)
+def test_counts_out_of_range_name_the_limit(name: str, field: str) -> None:
+    with pytest.raises(InputError) as caught:
+        load_system(name)
+    assert caught.value.field == field
+
+
+@pytest.mark.parametrize(
+    "name", ["", " ", "x", "8x", "xh100", "2x" * 500 + "h100", "-", "v5e-", "h100\0", "é", "8x" * 40]
+)
+def test_odd_names_are_unknown_not_a_crash(name: str) -> None:
+    with pytest.raises(TokenroofError):
+        load_system(name)
+
+
+# ---------------------------------------------------------------------------------------------- own files
+
+
+def test_own_file(tmp_path: Path) -> None:
+    text = OWN + '[links]\nscaleout = "100 Gbit/s"\n[rental]\n' + 'low = "2 USD/GPU/h"\n'
+    text += 'median = "2.5 USD/GPU/h"\nhigh = "3 USD/GPU/h"\n'
+    path = own(tmp_path, text)
+    system = load_system(str(path))
+    assert system == load_system_file(path)
+    assert (system.id, system.n_chips, system.domain_size) == ("my-cluster", 32, 8)
+    assert system.chip is load_chip("h100")
+    assert system.scaleup_bytes_per_s == 450e9, "not given, so the chip's"
+    assert system.scaleout_bytes_per_s == 12.5e9
+    fact = system.facts["scaleout_bytes_per_s"]
+    assert (fact.source, fact.as_of, fact.grade) == ("our machine room", "2026-11-01", Grade.MEASURED)
+    assert system.rental is not None and system.rental.median_usd_per_h == pytest.approx(2.5)
+
+
+def test_own_chip(tmp_path: Path) -> None:
+    text = OWN.replace('chip = "h100"\n', "").replace("domain = 8", "domain = 32") + (
+        '[chip]\nid = "mine"\nname = "Mine"\nvendor = "Us"\nkind = "asic"\nyear = 2026\n'
+        '[chip.memory]\nlabel = "100 GB"\nbandwidth = "5 TB/s"\n[chip.flops]\nbf16 = "1 PFLOP/s"\n'
+        '[chip.links]\ndomain = 32\nscaleup = "300 GB/s"\n'
+    )
+    system = load_system_file(own(tmp_path, text))
+    assert system.chip.bytes_per_s == 5e12 and system.domain_size == 32
+    assert system.chip.facts["bytes_per_s"].source == "our machine room"
+    assert system.rental is None
+
+
+def test_own_fabric_may_be_larger_than_the_chips(tmp_path: Path) -> None:
+    wide = OWN.replace("domain = 8", "domain = 32")
+    with pytest.raises(InputError) as caught:
+        load_system_file(own(tmp_path, wide))
+    assert caught.value.field == "own.toml: size.domain" and "at most" in caught.value.limit
+    system = load_system_file(own(tmp_path, wide + '[links]\nscaleup = "400 GB/s"\n'))
+    assert (system.domain_size, system.scaleup_bytes_per_s) == (32, 400e9)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "field"),
+    [
+        ("n_chips = 32", "n_chips = 0", "own.toml: size.n_chips"),
+        ("n_chips = 32", "n_chips = 2.5", "own.toml: size.n_chips"),
+        ("n_chips = 32", "n_chips = nan", "own.toml: size.n_chips"),
+        ("n_chips = 32", "n_chips = 1e9", "own.toml: size.n_chips"),
+        ("n_chips = 32\n", "", "own.toml: size.n_chips"),
+        ("domain = 8", "domain = 64", "own.toml: size.domain"),
+        ("domain = 8", "domaine = 8", "own.toml: size.domaine"),
+        ('as_of = "2026-11-01"\n', "", "own.toml: size.n_chips.as_of"),
+        ('source = "our machine room"\n', "", "own.toml: size.n_chips.source"),
+        ('id = "my-cluster"\n', "", "own.toml: id"),
+        ('chip = "h100"\n', "", "own.toml: chip"),
+        ('chip = "h100"', "chip = 7", "own.toml: chip"),
+        ("[size]", "[siez]", "own.toml: siez"),
+        ("domain = 8", 'domain = 8\n[links]\nscaleout = "fast"', "own.toml: links.scaleout"),
+        ("domain = 8", 'domain = 8\n[links]\nscaleout = "-1 GB/s"', "own.toml: links.scaleout"),
+        ("domain = 8", 'domain = 8\n[links]\nscaleout = "400 GB"', "own.toml: links.scaleout"),
+        ("[size]", "links = 3\n[size]", "own.toml: defaults.links"),
+        ('chip = "h100"', 'chip = "h100"\nlinks = 3', "own.toml: links"),
+        ("domain = 8", 'domain = 8\n[rental]\nmedian = "2 USD/GPU/h"', "own.toml: rental.low"),
+        ("domain = 8", 'domain = 8\n[rental]\nlow = "3 USD/GPU/h"\nmedian = "2 USD/GPU/h"\nhigh = "4 USD/GPU/h"',
+         "own.toml: rental.median"),
+    ],
+)  # fmt: skip
+def test_own_file_faults_name_field_value_and_limit(tmp_path: Path, old: str, new: str, field: str) -> None:
+    assert old in OWN
+    with pytest.raises(InputError) as caught:
+        load_system_file(own(tmp_path, OWN.replace(old, new)))
+    assert caught.value.field == field
+    assert caught.value.limit and "\n" not in str(caught.value)
+
+
+def test_own_file_with_an_unknown_chip(tmp_path: Path) -> None:
+    with pytest.raises(UnknownName, match="nearest: h100"):
+        load_system_file(own(tmp_path, OWN.replace('"h100"', '"h1000"')))
