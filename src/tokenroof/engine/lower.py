@@ -38,6 +38,9 @@ def lower(model: Model, layout: Layout | None = None, *, sqrt_context: bool = Fa
     return Program(
         model=model.id,
         layout=rows.layout,
+        layers=model.n_layers,
+        hidden=model.hidden,
+        activation_bytes=rows.act,
         variables=tuple(rows.variables),
         operators=tuple(rows.operators),
         stored_bytes=rows.stored,
@@ -153,6 +156,7 @@ def _experts(rows: Rows, ffn: MoeFfn, count: int, width: int) -> None:
             "grouped_gemm",
             count,
             rate=rate,
+            format=rows.weight_format["experts"],
             flops=((STAGE_TOKENS, 2.0 * params * arriving),),
             weights=((touched, params * weight),),
             activations=((STAGE_TOKENS, (n + k) * arriving * rows.act),),

@@ -2,8 +2,15 @@
 
 Ranks of a group that share a scale-up domain talk over it; what leaves the domain takes the scale-out network.
 Each algorithm is a line in the message size; the quickest line is taken, and named.
+
+    ring, tree, one-shot     as in formulas.collectives
+    two-shot                 reduce-scatter and all-gather, each rank to all others at once: a ring's bytes, two steps
+    in-switch                the switch adds: every rank sends its buffer once and receives the sum once
+    direct                   each rank straight to each other: all-to-all, pipeline hops, one-step gathers
+    across domains           inside each domain, then across with each rank's share, then inside again
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -19,123 +26,129 @@ __all__ = ["Line", "collective_lines", "collective_time_s"]
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """An algorithm: `latency_s + bytes * s_per_byte`."""
+    """An algorithm: `latency_s + bytes * s_per_byte`, for buffers up to `max_bytes`."""
 
     algorithm: str
     latency_s: Num
     s_per_byte: Num
+    max_bytes: float = math.inf
 
 
 @dataclass(frozen=True, slots=True)
 class _Group:
-    """A group of ranks as the network sees it: `inner` share a domain, over `domains` domains."""
+    """A group of ranks as the network sees it: `inner` share a domain, over `domains` domains (may be fractional)."""
 
     ranks: Num
+    stride: Num
     inner: Num
     domains: Num
+    domain_size: float
     up: Num
     out: Num
-    scaleup: CollectiveCurve
-    scaleout: CollectiveCurve
     xp: Namespace
 
 
-def _first(*values: float | None) -> float | None:
-    return next((value for value in values if value is not None), None)
+Cost = tuple[Num, Num]  # latency, seconds per byte
 
 
-def _missing(system: System, what: str) -> DataMissing:
-    return DataMissing(
-        f"system {system.id}", f"{what} bandwidth", "the layout talks over it", "give it, or choose a smaller group"
-    )
-
-
-def _group(ranks: Num, stride: Num, system: System, profile: Efficiency, xp: Namespace) -> _Group:
+def _group(ranks: Num, stride: Num, system: System, xp: Namespace) -> _Group:
     domain = min(system.domain_size, system.n_chips)
     inner = xp.minimum(xp.maximum(xp.floor(domain / stride), 1.0), ranks)
-    up = _first(system.scaleup_bytes_per_s, system.chip.scaleup_bytes_per_s)
-    out = _first(system.scaleout_bytes_per_s, system.chip.scaleout_bytes_per_s)
-    anyone = (lambda flags: bool(flags.any())) if hasattr(ranks, "shape") or hasattr(inner, "shape") else bool
-    if up is None:
-        if anyone(inner > 1):
-            raise _missing(system, "scale-up")
-        up = 1.0
-    if out is None:
-        if anyone(ranks > inner):
-            raise _missing(system, "scale-out")
-        out = 1.0
+    up = _link(system, "scaleup", inner > 1)
+    out = _link(system, "scaleout", ranks > inner)
     # In a full mesh a part of the domain reaches only the links between its own members.
     peer = system.chip.scaleup_peer_bytes_per_s
     used = up if peer is None else xp.minimum(up, xp.maximum(inner - 1.0, 1.0) * peer)
-    return _Group(
-        ranks, inner, ranks / inner, used * profile.scaleup.bytes_share, out * profile.scaleout.bytes_share,
-        profile.scaleup, profile.scaleout, xp,
-    )  # fmt: skip
+    return _Group(ranks, stride, inner, ranks / inner, domain, used, out, xp)
 
 
-def _line(formula: Callable[..., Num], ranks: Num, rate: Num, step_s: float, xp: Namespace) -> tuple[Num, Num]:
+def _link(system: System, level: str, needed: Num) -> float:
+    """Bandwidth of a level; nobody asks what is missing until somebody talks over it."""
+    name = f"{level}_bytes_per_s"
+    for owner in (system, system.chip):
+        value: float | None = getattr(owner, name)
+        if value is not None:
+            return value
+    if bool(needed.any() if hasattr(needed, "any") else needed):
+        raise DataMissing(
+            f"system {system.id}", name, "the layout talks over it", "give the bandwidth or use a smaller group"
+        )
+    return 1.0
+
+
+def _cost(formula: Callable[..., Num], ranks: Num, rate: Num, step_s: float, xp: Namespace) -> Cost:
     """Latency and time per byte of an alpha-beta formula, read off at no bytes and at one byte."""
     latency = formula(message_bytes=0.0, ranks=ranks, bytes_per_s=rate, hop_s=step_s, xp=xp)
     return latency, formula(message_bytes=1.0, ranks=ranks, bytes_per_s=rate, hop_s=0.0, xp=xp)
 
 
-def _direct(half: tuple[Num, Num], g: _Group) -> tuple[Num, Num]:
-    """Every rank sends to every other at once: the bytes of a ring in one step."""
-    return g.xp.where(g.ranks > 1, g.scaleup.step_s, 0.0), half[1]
+_FLAT = {
+    ("all_reduce", "ring"): formulas.ring_all_reduce_s,
+    ("all_reduce", "tree"): formulas.tree_all_reduce_s,
+    ("all_reduce", "one-shot"): formulas.one_shot_all_reduce_s,
+    ("all_gather", "ring"): formulas.ring_all_gather_s,
+    ("reduce_scatter", "ring"): formulas.ring_reduce_scatter_s,
+}
+_ACROSS = {
+    "ring": formulas.ring_all_reduce_s,
+    "two-shot": formulas.ring_all_reduce_s,
+    "tree": formulas.tree_all_reduce_s,
+}
 
 
-def _all_reduce(g: _Group) -> list[tuple[str, Num, Num]]:
-    ring = _line(formulas.ring_all_reduce_s, g.ranks, g.up, g.scaleup.step_s, g.xp)
-    tree = _line(formulas.tree_all_reduce_s, g.ranks, g.up, g.scaleup.step_s, g.xp)
-    shot = _line(formulas.one_shot_all_reduce_s, g.ranks, g.up, g.scaleup.step_s, g.xp)
-    two = _direct(ring, g)
-    switch = g.xp.where(g.ranks > 1, 1.0, 0.0)
-    return [
-        ("ring", *ring),
-        ("tree", *tree),
-        ("one-shot", *shot),
-        ("two-shot", 2.0 * two[0], two[1]),
-        ("in-switch", 2.0 * switch * g.scaleup.step_s, switch / g.up),
-    ]
+def _flat(kind: str, g: _Group, curve: CollectiveCurve) -> Cost | None:
+    """Inside one domain; None where the algorithm does not do this collective."""
+    rate, several = g.up * curve.bytes_share, g.xp.where(g.ranks > 1, 1.0, 0.0)
+    formula = _FLAT.get((kind, curve.algorithm))
+    if formula is not None:
+        return _cost(formula, g.ranks, rate, curve.step_s, g.xp)
+    half = (g.ranks - 1.0) / g.ranks / rate
+    if kind == "all_reduce" and curve.algorithm == "two-shot":
+        return 2.0 * several * curve.step_s, 2.0 * half
+    if kind == "all_reduce" and curve.algorithm == "in-switch":
+        return 2.0 * several * curve.step_s, several / rate
+    if kind in ("all_gather", "reduce_scatter") and curve.algorithm == "direct":
+        return several * curve.step_s, half
+    return None
 
 
-def _gather(g: _Group, formula: Callable[..., Num]) -> list[tuple[str, Num, Num]]:
-    ring = _line(formula, g.ranks, g.up, g.scaleup.step_s, g.xp)
-    return [("ring", *ring), ("one-shot", *_direct(ring, g))]
+def _deep(kind: str, g: _Group, curve: CollectiveCurve) -> Cost | None:
+    """Across domains: each rank of a domain carries its share of the buffer over the slow network."""
+    up, out = g.up * curve.bytes_share, g.out * curve.out_bytes_share
+    half = _cost(formulas.ring_all_gather_s, g.inner, up, curve.step_s, g.xp)
+    if curve.algorithm == "two-shot":
+        half = (g.xp.where(g.inner > 1, curve.step_s, 0.0), half[1])
+    if kind == "all_reduce" and curve.algorithm in _ACROSS:
+        across = _cost(_ACROSS[curve.algorithm], g.domains, out, curve.out_step_s, g.xp)
+        return 2.0 * half[0] + across[0], 2.0 * half[1] + across[1] / g.inner
+    if kind in ("all_gather", "reduce_scatter") and curve.algorithm == "ring":
+        across = _cost(formulas.ring_all_gather_s, g.domains, out, curve.out_step_s, g.xp)
+        return half[0] + across[0], half[1] + across[1] / g.inner
+    return None
 
 
-def _hierarchical(g: _Group, kind: str) -> list[tuple[str, Num, Num]]:
-    """Inside each domain first, then across with each rank's share, then inside again."""
-    half = _line(formulas.ring_all_gather_s, g.inner, g.up, g.scaleup.step_s, g.xp)
-    inside = _direct(half, g)
-    if kind == "all_reduce":
-        found = []
-        for name, formula in (("ring", formulas.ring_all_reduce_s), ("tree", formulas.tree_all_reduce_s)):
-            across = _line(formula, g.domains, g.out, g.scaleout.step_s, g.xp)
-            for how, legs in (("ring", half), ("two-shot", inside)):
-                latency = 2.0 * legs[0] + across[0]
-                found.append((f"{how} in, {name} across", latency, 2.0 * legs[1] + across[1] / g.inner))
-        return found
-    across = _line(formulas.ring_all_gather_s, g.domains, g.out, g.scaleout.step_s, g.xp)
-    return [("ring in, ring across", half[0] + across[0], half[1] + across[1] / g.inner)]
+def _all_to_all(g: _Group, curve: CollectiveCurve) -> Cost:
+    """Both networks at work at once; what stays on the rank costs nothing."""
+    step = g.xp.where(g.domains > 1, curve.out_step_s, g.xp.where(g.ranks > 1, curve.step_s, 0.0))
+    inside = (g.inner - 1.0) / g.ranks / (g.up * curve.bytes_share)
+    across = (g.ranks - g.inner) / g.ranks / (g.out * curve.out_bytes_share)
+    return step, g.xp.maximum(inside, across)
 
 
-def _all_to_all(g: _Group) -> list[tuple[str, Num, Num]]:
-    """Both networks at work at once."""
-    several = g.domains > 1
-    step = g.xp.where(several, g.scaleout.step_s, g.xp.where(g.ranks > 1, g.scaleup.step_s, 0.0))
-    inside = (g.inner - 1.0) / g.ranks / g.up
-    across = (g.ranks - g.inner) / g.ranks / g.out
-    return [("direct", step, g.xp.maximum(inside, across))]
-
-
-def _hop(g: _Group, stage: Num, domain: float) -> list[tuple[str, Num, Num]]:
+def _hop(g: _Group, curve: CollectiveCurve) -> Cost:
     """Mean over the hops of a pipeline: those that leave a domain, and those that do not."""
     hops = g.xp.maximum(g.ranks - 1.0, 1.0)
-    crossings = g.xp.ceil(g.ranks * stage / domain - 1e-9) - 1.0
+    crossings = g.xp.ceil(g.ranks * g.stride / g.domain_size - 1e-9) - 1.0
     share = g.xp.minimum(crossings / hops, 1.0)
-    latency = (1.0 - share) * g.scaleup.step_s + share * g.scaleout.step_s
-    return [("point to point", latency, (1.0 - share) / g.up + share / g.out)]
+    up, out = g.up * curve.bytes_share, g.out * curve.out_bytes_share
+    return (1.0 - share) * curve.step_s + share * curve.out_step_s, (1.0 - share) / up + share / out
+
+
+def _curves(profile: Efficiency, kind: str) -> tuple[CollectiveCurve, ...]:
+    for key in (kind, ""):
+        if key in profile.collectives:
+            return profile.collectives[key]
+    raise DataMissing(f"efficiency profile {profile.id}", f"curve for {kind}", "collectives")
 
 
 def collective_lines(
@@ -145,24 +158,26 @@ def collective_lines(
 
     With arrays of groups an algorithm that does not apply to an element has an endless latency there.
     """
-    g = _group(ranks, stride, system, profile, xp)
-    call = xp.where(g.domains > 1, profile.scaleout.call_s, xp.where(g.ranks > 1, profile.scaleup.call_s, 0.0))
-    if kind == "hop":
-        found = _hop(g, stride, min(system.domain_size, system.n_chips))
-    elif kind == "all_to_all":
-        found = _all_to_all(g)
-    else:
-        gather = {"all_gather": formulas.ring_all_gather_s, "reduce_scatter": formulas.ring_reduce_scatter_s}
-        flat = _all_reduce(g) if kind == "all_reduce" else _gather(g, gather[kind])
-        flat = [line for line in flat if line[0] in profile.algorithms]
-        deep = _hierarchical(g, kind)
-        if xp is NUMPY:
-            one_domain = g.domains <= 1
-            found = [(n, xp.where(one_domain, a, float("inf")), b) for n, a, b in flat]
-            found += [(n, xp.where(one_domain, float("inf"), a), b) for n, a, b in deep]
-        else:
-            found = deep if g.domains > 1 else flat
-    return tuple(Line(name, latency + call, slope) for name, latency, slope in found)
+    g = _group(ranks, stride, system, xp)
+    lines = []
+    for curve in _curves(profile, kind):
+        call = xp.where(g.domains > 1, curve.out_call_s, xp.where(g.ranks > 1, curve.call_s, 0.0))
+        if kind in ("all_to_all", "hop"):
+            if curve.algorithm == "direct":
+                latency, slope = _all_to_all(g, curve) if kind == "all_to_all" else _hop(g, curve)
+                lines.append(Line("direct", latency + call, slope, curve.max_bytes))
+            continue
+        for name, cost, applies in (
+            (curve.algorithm, _flat(kind, g, curve), g.domains <= 1),
+            (f"{curve.algorithm} across domains", _deep(kind, g, curve), g.domains > 1),
+        ):
+            if cost is None or (xp is SCALAR and not applies):
+                continue
+            latency = xp.where(applies, cost[0] + call, math.inf) if xp is NUMPY else cost[0] + call
+            lines.append(Line(name, latency, cost[1], curve.max_bytes))
+    if not lines:
+        raise DataMissing(f"efficiency profile {profile.id}", f"algorithm for {kind} over {ranks} ranks", "collectives")
+    return tuple(lines)
 
 
 def collective_time_s(
@@ -170,5 +185,11 @@ def collective_time_s(
 ) -> tuple[float, str]:
     """Time of one collective and the algorithm that gives it."""
     lines = collective_lines(kind, ranks, stride, system, profile)
-    times = [(line.latency_s + message_bytes * line.s_per_byte, line.algorithm) for line in lines]
+    times = [
+        (line.latency_s + message_bytes * line.s_per_byte, line.algorithm)
+        for line in lines
+        if message_bytes <= line.max_bytes
+    ]
+    if not times:
+        raise DataMissing(f"efficiency profile {profile.id}", f"algorithm for {kind} of {message_bytes:g} B")
     return min(times)

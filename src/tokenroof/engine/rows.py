@@ -62,7 +62,9 @@ class Rows:
         self.weight_rate = {
             name: layout.arithmetic or dtype(getattr(weights, name)).rate_key for name in self.weight_bytes
         }
-        self.kv = dtype(layout.kv_dtype or model.kv_dtype).bytes_per_element
+        self.weight_format = {name: str(getattr(weights, name)) for name in self.weight_bytes}
+        self.kv_format = layout.kv_dtype or model.kv_dtype
+        self.kv = dtype(self.kv_format).bytes_per_element
         self.act = dtype(layout.activation_dtype).bytes_per_element
         self.act_rate = dtype(layout.activation_dtype).rate_key
         self.sent = dtype(layout.collective_dtype).bytes_per_element
@@ -94,6 +96,7 @@ class Rows:
         *,
         part: str = "all",
         rate: str = "",
+        format: str = "",
         flops: Form = (),
         weights: Form = (),
         kv_read: Form = (),
@@ -105,8 +108,9 @@ class Rows:
         """Append one row."""
         self.operators.append(
             Operator(
-                name=name, kind=kind, part=part, count=count, rate=rate or self.act_rate, flops=flops, weights=weights,
-                kv_read=kv_read, kv_write=kv_write, activations=activations, shape=shape, comm=comm,
+                name=name, kind=kind, part=part, count=count, rate=rate or self.act_rate,
+                format=format or self.layout.activation_dtype, flops=flops, weights=weights, kv_read=kv_read,
+                kv_write=kv_write, activations=activations, shape=shape, comm=comm,
             )
         )  # fmt: skip
 
@@ -136,6 +140,7 @@ class Rows:
             count,
             part=part,
             rate=self.weight_rate[weight_class],
+            format=self.weight_format[weight_class],
             flops=((driver, 2.0 * params),),
             weights=((present, params * per_weight),),
             activations=((driver, (n + k) * self.act),),

@@ -9,6 +9,7 @@ for floats (one point in microseconds) and for arrays (sweeps, product grids by 
     operators  sum over rows of max(compute, memory) + communication that nothing hides + overhead
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -39,9 +40,9 @@ def arithmetic_rate(chip: Chip, key: str) -> tuple[str, float]:
     raise DataMissing(f"chip {chip.id}", f"{key} or bf16 arithmetic rate", "flops_per_s")
 
 
-def curve_of(profile: Efficiency, kind: str, rate: str) -> OperatorCurve:
-    """The most special curve that the profile has for a kind of operator at an arithmetic rate."""
-    for key in (f"{kind}.{rate}", kind, ""):
+def curve_of(profile: Efficiency, kind: str, format: str, rate: str) -> OperatorCurve:
+    """The most special curve that the profile has for a kind of operator, its format and its arithmetic rate."""
+    for key in (f"{kind}.{format}", f"{kind}.{rate}", kind, ""):
         if key in profile.operators:
             return profile.operators[key]
     raise DataMissing(f"efficiency profile {profile.id}", f"curve for {kind}", "operators")
@@ -70,9 +71,14 @@ class _Link:
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """Rows that the same tokens drive: (compute, memory) seconds of each as linear forms, and sums over rows."""
+    """Rows that the same tokens drive: (compute, memory) seconds of each as linear forms, and sums over rows.
+
+    `rows` take the larger of the two, `smooth` a norm between larger and sum, `added` is the sum of those that add.
+    """
 
     rows: tuple[tuple[Form, Form], ...]
+    smooth: tuple[tuple[Form, Form, float], ...]
+    added: Form
     fixed_s: Num
     compute: Form
     weights: Form
@@ -122,7 +128,7 @@ class Timed:
     def _overhead_s(self, decode: Load | None, prefill: Load | None, values: list[Num]) -> Num:
         """Host time of the pass and what every kernel costs whatever it does."""
         profile = self.profile
-        total: Num = profile.host_s + self.parts["all"].fixed_s
+        total: Num = profile.host_s + profile.host_per_layer_s * self.program.layers + self.parts["all"].fixed_s
         for part, position, load in (("decode", DECODE, decode), ("prefill", PREFILL, prefill)):
             if load is not None:
                 total = total + self.parts[part].fixed_s * values[position]
@@ -151,6 +157,13 @@ def _roofs_s(parts: list[_Part], values: list[Num], xp: Namespace) -> Num:
             for position, coefficient in memory_form:
                 memory = memory + coefficient * values[position]
             total = total + maximum(compute, memory)
+        for position, coefficient in part.added:
+            total = total + coefficient * values[position]
+        for compute_form, memory_form, sharpness in part.smooth:
+            compute, memory = form_value(compute_form, values), form_value(memory_form, values)
+            larger = maximum(compute, memory)
+            share = xp.ratio(xp.minimum(compute, memory), larger, 0.0)
+            total = total + larger * (1.0 + share**sharpness) ** (1.0 / sharpness)
     return total
 
 
@@ -160,6 +173,8 @@ def _link_s(link: _Link, values: list[Num], xp: Namespace) -> Num:
     best: Num = None
     for line in link.lines:
         time = line.latency_s + size * line.s_per_byte
+        if line.max_bytes < math.inf:
+            time = xp.where(size <= line.max_bytes, time, math.inf)
         best = time if best is None else xp.minimum(best, time)
     return best
 
@@ -185,7 +200,9 @@ def bind(
         rows = [row for row in program.operators if row.part == part and row.comm is None]
         timed = [_row(row, present, program, system, profile, attention_flops) for row in rows]
         parts[part] = _Part(
-            rows=tuple((row.compute, row.memory) for row in timed),
+            rows=tuple((row.compute, row.memory) for row in timed if row.sharpness == math.inf),
+            smooth=tuple((row.compute, row.memory, row.sharpness) for row in timed if 1.0 < row.sharpness < math.inf),
+            added=_merged(*(form for row in timed if row.sharpness <= 1.0 for form in (row.compute, row.memory))),
             fixed_s=sum((row.fixed_s for row in timed), 0.0),
             compute=_merged(*(row.arithmetic for row in timed)),
             weights=_merged(*(row.weights for row in timed)),
@@ -207,13 +224,14 @@ class _Row:
     kv: Form
     activations: Form
     fixed_s: Num
+    sharpness: float
 
 
 def _row(
     row: Operator, present: int, program: Program, system: System, profile: Efficiency, attention_flops: bool
 ) -> _Row:
     rate, flops_per_s = arithmetic_rate(system.chip, row.rate)
-    curve = curve_of(profile, row.kind, rate)
+    curve = curve_of(profile, row.kind, row.format, rate)
     busiest: Num = 1.0
     if row.kind == "grouped_gemm" and profile.expert_imbalance != 1.0:
         xp = NUMPY if program.vectorised else SCALAR
@@ -234,6 +252,7 @@ def _row(
         kv=kv,
         activations=activations,
         fixed_s=row.count * curve.fixed_s,
+        sharpness=curve.sharpness,
     )  # fmt: skip
 
 
@@ -246,7 +265,16 @@ def _link(row: Operator, program: Program, system: System, profile: Efficiency) 
     assert comm is not None
     xp = NUMPY if program.vectorised else SCALAR
     lines = collective_lines(comm.kind, comm.group, comm.stride, system, profile, xp)
-    return _Link(comm.bytes, lines, row.count)
+    return _Link(comm.bytes, lines if program.vectorised else _useful(lines), row.count)
+
+
+def _useful(lines: tuple[Line, ...]) -> tuple[Line, ...]:
+    """Without lines that another one beats at every size."""
+    kept: list[Line] = []
+    for line in sorted(lines, key=lambda one: (one.latency_s, one.s_per_byte, -one.max_bytes)):
+        if not any(k.s_per_byte <= line.s_per_byte and k.max_bytes >= line.max_bytes for k in kept):
+            kept.append(line)
+    return tuple(kept)
 
 
 _BOUND: dict[tuple[int, int, int, bool, bool], tuple[Program, System, Efficiency, Timed]] = {}

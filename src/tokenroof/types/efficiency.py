@@ -1,55 +1,74 @@
-"""How far from the roof a chip and engine run: a few coefficients per kind of operator, with what they were fitted on.
+"""How far from the roof a chip and engine run: a few coefficients per kind of operator, and what they rest on.
 
-    operator      t = fixed + max(compute_floor + FLOP / (flops_share * peak), memory_floor + bytes / (bytes_share * W))
-    collective    t = call + steps * step + bytes / (bytes_share * link), the least over the allowed algorithms
-    step          host + host_per_sequence * S + host_per_token * T, added once per pass
+    operator    t = fixed + norm_p(compute_floor + F / (flops_share * peak), memory_floor + B / (bytes_share * W))
+    collective  t = call + steps * step + factor * bytes / (bytes_share * link), the least over the allowed algorithms
+    pass        host + host_per_layer * layers + host_per_sequence * S + host_per_token * T, once
 
-The two floors are saturation: bytes / (W * share) * (1 + half / bytes) is linear, and its constant is `memory_floor_s`.
+norm_p(a, b) = (a^p + b^p)^(1/p) with p the curve's `sharpness`: infinite is the larger of the two (a perfect
+overlap), 1 their sum (none). The floors are saturation: bytes / W * (1 + half / bytes) is linear in bytes, and its
+constant is `memory_floor_s`. Every default is the speed of light.
 """
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-__all__ = ["PEAK", "CollectiveCurve", "Efficiency", "OperatorCurve"]
+__all__ = ["ALGORITHMS", "PEAK", "CollectiveCurve", "Efficiency", "OperatorCurve"]
+
+# What engine.networks can time. Each applies to some kinds of collective; in-switch and one-shot need one domain.
+ALGORITHMS = ("ring", "tree", "one-shot", "two-shot", "in-switch", "direct")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperatorCurve:
-    """One kind of operator on one chip. The defaults are the speed of light."""
+    """One kind of operator on one chip."""
 
     fixed_s: float = 0.0
     flops_share: float = 1.0
     bytes_share: float = 1.0
     compute_floor_s: float = 0.0
     memory_floor_s: float = 0.0
+    sharpness: float = math.inf
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CollectiveCurve:
-    """One network level: `call_s` per collective, `step_s` per hop of its algorithm, share of link bandwidth."""
+    """One algorithm of the communication library: cost of a call, of a step, and the share of link bandwidth.
 
+    `out_` figures hold for the scale-out network. `max_bytes` is the largest buffer that the library uses the
+    algorithm for (a custom kernel's workspace).
+    """
+
+    algorithm: str
     call_s: float = 0.0
     step_s: float = 0.0
     bytes_share: float = 1.0
+    out_call_s: float = 0.0
+    out_step_s: float = 0.0
+    out_bytes_share: float = 1.0
+    max_bytes: float = math.inf
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Efficiency:
-    """A profile. `operators` is looked up as "kind.rate", then "kind", then "": the most special one wins.
+    """A profile of one chip under one engine.
 
-    `algorithms` are those that the communication library has; the quickest is taken. `overlap` is the share of
-    communication time that other work hides. `expert_imbalance` is the busiest GPU's share of routed tokens
-    over the mean one's. `low` and `high` bound measured over predicted time in 80 % of held-out cases.
+    `operators` is looked up as "kind.format", "kind.rate", "kind", then ""; `collectives` as the kind of collective,
+    then "". The first found wins; a profile without one raises DataMissing. Formats are names of types.dtype: of
+    the weights in matmuls, of the cache in attention.
+
+    `overlap` is the share of communication time that other work hides, `expert_imbalance` the busiest GPU's share of
+    routed tokens over the mean one's. In 80 % of held-out cases measured time lay between `low` and `high` times
+    the predicted one; `n` cases were fitted, `median_error` is the median absolute error on those held out.
     """
 
     id: str
     operators: Mapping[str, OperatorCurve]
-    scaleup: CollectiveCurve = CollectiveCurve()
-    scaleout: CollectiveCurve = CollectiveCurve()
-    algorithms: tuple[str, ...] = ("ring", "tree", "one-shot", "two-shot", "in-switch")
+    collectives: Mapping[str, tuple[CollectiveCurve, ...]]
     overlap: float = 0.0
     expert_imbalance: float = 1.0
     host_s: float = 0.0
+    host_per_layer_s: float = 0.0
     host_per_sequence_s: float = 0.0
     host_per_token_s: float = 0.0
     chip: str = ""
@@ -60,7 +79,13 @@ class Efficiency:
     median_error: float | None = None
     source: str = ""
     as_of: str = ""
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
 
 
-PEAK = Efficiency(id="peak", operators={"": OperatorCurve()}, source="speed of light", as_of="2026-11-25")
+PEAK = Efficiency(
+    id="peak",
+    operators={"": OperatorCurve()},
+    collectives={"": tuple(CollectiveCurve(algorithm=name) for name in ALGORITHMS)},
+    source="speed of light",
+    as_of="2026-11-25",
+)

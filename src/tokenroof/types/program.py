@@ -11,8 +11,8 @@ from typing import Any
 from tokenroof.types.layout import Layout
 
 __all__ = [
-    "FIXED_VARIABLES", "CacheEntry", "Comm", "ContextRule", "Form", "Load", "Operator", "Program", "Shape", "StepTimes",
-    "Totals", "Variable",
+    "FIXED_VARIABLES", "CacheEntry", "Comm", "ContextRule", "Form", "Load", "Operator", "OperatorTime", "Program",
+    "Shape", "StepTimes", "Totals", "Variable",
 ]  # fmt: skip
 
 Num = Any  # a float, or an array of them
@@ -77,7 +77,8 @@ class Comm:
 class Operator:
     """One row: `count` runs per pass, each with these counts on the busiest GPU.
 
-    `part` tells which tokens drive it: all, decode or prefill. `rate` is the key of the arithmetic it runs at.
+    `part` tells which tokens drive it: all, decode or prefill. `rate` is the key of the arithmetic it runs at,
+    `format` the number format of what it reads: weights in a matmul, cache in attention.
     """
 
     name: str
@@ -85,6 +86,7 @@ class Operator:
     part: str
     count: Num
     rate: str
+    format: str
     flops: Form = ()
     weights: Form = ()
     kv_read: Form = ()
@@ -106,12 +108,16 @@ class CacheEntry:
 class Program:
     """A model lowered to a layout: everything on one GPU of each pipeline stage, summed over the stages.
 
+    `hidden` is the width of the residual stream, `activation_bytes` what one of its elements takes.
     `stored_bytes` is weights by class. `cache` and `state_bytes_per_sequence` are what a sequence of this GPU's
     dp group holds. `vectorised`: coefficients are arrays, one element per layout.
     """
 
     model: str
     layout: Layout
+    layers: int
+    hidden: int
+    activation_bytes: float
     variables: tuple[Variable, ...]
     operators: tuple[Operator, ...]
     stored_bytes: dict[str, Num]
@@ -147,6 +153,41 @@ class Totals:
     @property
     def all_flops(self) -> Num:
         return sum(self.flops.values())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperatorTime:
+    """A row of the operator table, all `count` runs: counts, times, what binds it, share of the sum of rows."""
+
+    name: str
+    kind: str
+    part: str
+    count: float
+    rate: str
+    format: str
+    flops: float
+    weight_bytes: float
+    kv_read_bytes: float
+    kv_write_bytes: float
+    activation_bytes: float
+    comm_bytes: float
+    compute_s: float
+    memory_s: float
+    fixed_s: float
+    time_s: float
+    bound: str
+    share: float = 0.0
+    detail: str = ""
+
+    @property
+    def memory_bytes(self) -> float:
+        """Bytes to and from memory."""
+        return self.weight_bytes + self.kv_read_bytes + self.kv_write_bytes + self.activation_bytes
+
+    @property
+    def flops_per_byte(self) -> float | None:
+        """Arithmetic intensity; None for what moves no memory."""
+        return self.flops / self.memory_bytes if self.memory_bytes > 0 else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,193 @@
+"""Which layouts are legal: every degree must divide what it cuts, fit the machine, and use formats that the chip has.
+
+tp    attention heads; KV heads (or the other way round: then they are copied); recurrent heads; MLP widths
+ep    the stage tp * dp * cp, and the experts of a layer with their redundant copies
+moe_tp = stage / ep      the width of one expert
+pp    layers
+all   tp * dp * cp * pp <= chips of the system
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, cast
+
+from tokenroof.errors import InputError
+from tokenroof.formulas.architecture import params_by_class
+from tokenroof.types.dtype import dtype
+from tokenroof.types.layout import Layout
+from tokenroof.types.machine import Chip, System
+from tokenroof.types.model import CompressedAttention, DenseFfn, Gqa, LinearAttention, Mla, Model, MoeFfn, Ssm
+
+__all__ = ["check_layout", "is_legal", "layout_faults", "legal_tp", "stack"]
+
+_DEGREES = ("tp", "pp", "ep", "dp", "cp")
+_MATMUL_CLASSES = ("attention", "dense", "experts", "shared_experts", "recurrent")
+
+
+def _cuts(model: Model) -> list[tuple[str, int, bool]]:
+    """What tp cuts: name, size, and whether it may also be copied (tp a multiple of the size)."""
+    found: dict[tuple[str, int, bool], None] = {}
+    for group in model.layers:
+        mixer, ffn = group.mixer, group.ffn
+        if isinstance(mixer, Gqa):
+            found["attention heads", mixer.n_heads, False] = found["KV heads", mixer.n_kv_heads, True] = None
+        elif isinstance(mixer, Mla | CompressedAttention):
+            found["attention heads", mixer.n_heads, False] = None
+        elif isinstance(mixer, LinearAttention):
+            found["value heads of linear attention", mixer.n_v_heads, False] = None
+            found["key heads of linear attention", mixer.n_k_heads, True] = None
+        elif isinstance(mixer, Ssm):
+            found["state-space heads", mixer.n_heads, False] = found["state-space groups", mixer.n_groups, True] = None
+        if isinstance(mixer, CompressedAttention):
+            found["output groups", mixer.o_groups, False] = None
+        if isinstance(ffn, DenseFfn):
+            found["MLP width", ffn.intermediate, False] = None
+        elif isinstance(ffn, MoeFfn):
+            for name, width in (
+                ("shared expert width", ffn.shared_intermediate),
+                ("parallel MLP width", ffn.parallel_dense_intermediate),
+            ):
+                if width:
+                    found[name, width, False] = None
+    return list(found)
+
+
+def _cut_ok(tp: int, size: int, copies: bool) -> bool:
+    return size % tp == 0 or (copies and tp % size == 0)
+
+
+def legal_tp(model: Model, limit: int = 1_000) -> tuple[int, ...]:
+    """Every tensor-parallel degree up to `limit` that divides all that it cuts."""
+    cuts = _cuts(model)
+    return tuple(tp for tp in range(1, limit + 1) if all(_cut_ok(tp, size, copies) for _, size, copies in cuts))
+
+
+def _nearest(value: int, legal: Iterable[int]) -> str:
+    choices = sorted(set(legal), key=lambda choice: (abs(choice - value), choice))[:2]
+    return "use " + " or ".join(str(choice) for choice in sorted(choices)) if choices else "no other value is legal"
+
+
+def _divisors(number: int) -> list[int]:
+    return [d for d in range(1, min(number, 100_000) + 1) if number % d == 0]
+
+
+def _tp_faults(model: Model, layout: Layout) -> Iterable[InputError]:
+    for name, size, copies in _cuts(model):
+        if not _cut_ok(layout.tp, size, copies):
+            limit = f"a divisor of the {size} {name}" + (" or a multiple" if copies else "")
+            yield InputError("tp", layout.tp, limit, _nearest(layout.tp, legal_tp(model)))
+
+
+def _ep_faults(model: Model, layout: Layout) -> Iterable[InputError]:
+    experts = {g.ffn for g in model.layers if isinstance(g.ffn, MoeFfn)}
+    if not experts:
+        if layout.ep > 1:
+            yield InputError("ep", layout.ep, f"1, since {model.id} has no experts", "use tp or dp")
+        if layout.redundant_experts:
+            yield InputError("redundant_experts", layout.redundant_experts, f"0, since {model.id} has no experts")
+        return
+
+    def works(ep: int) -> bool:
+        return layout.stage % ep == 0 and all(
+            (ffn.n_experts + layout.redundant_experts) % ep == 0 and ffn.intermediate % (layout.stage // ep) == 0
+            for ffn in experts
+        )
+
+    if works(layout.ep):
+        return
+    fix = _nearest(layout.ep, (ep for ep in _divisors(layout.stage) if works(ep)))
+    if layout.stage % layout.ep:
+        yield InputError("ep", layout.ep, f"a divisor of tp * dp * cp = {layout.stage}", fix)
+        return
+    for ffn in experts:
+        slots = ffn.n_experts + layout.redundant_experts
+        if slots % layout.ep:
+            yield InputError("ep", layout.ep, f"a divisor of the {slots} experts of a layer", fix)
+        elif ffn.intermediate % layout.moe_tp:
+            limit = f"such that tp * dp * cp / ep = {layout.moe_tp} divides the expert width {ffn.intermediate}"
+            yield InputError("ep", layout.ep, limit, fix)
+
+
+def _pp_faults(model: Model, layout: Layout, uneven_layers: bool) -> Iterable[InputError]:
+    layers = model.n_layers
+    if uneven_layers:
+        if layout.pp > layers:
+            yield InputError("pp", layout.pp, f"at most the {layers} layers")
+    elif layers % layout.pp:
+        yield InputError("pp", layout.pp, f"a divisor of the {layers} layers", _nearest(layout.pp, _divisors(layers)))
+
+
+def _dtype_faults(model: Model, layout: Layout, chip: Chip) -> Iterable[InputError]:
+    have = ", ".join(sorted(chip.flops_per_s))
+    if layout.arithmetic is not None and layout.arithmetic not in chip.flops_per_s:
+        yield InputError("arithmetic", layout.arithmetic, f"a rate of {chip.name}: {have}")
+    if dtype(layout.activation_dtype).rate_key not in chip.flops_per_s:
+        yield InputError("activation_dtype", layout.activation_dtype, f"a format that {chip.name} computes in: {have}")
+    if layout.weights is None or layout.arithmetic is not None:
+        return
+    held = {name for name, count in params_by_class(model).items() if count}
+    for name in _MATMUL_CLASSES:
+        if name not in held:
+            continue
+        wanted = getattr(layout.weights, name)
+        if dtype(wanted).rate_key not in chip.flops_per_s:
+            fix = "choose one of them, or arithmetic = 'bf16' to store weights so and compute in 16 bits"
+            yield InputError(f"weights.{name}", wanted, f"a format that {chip.name} computes in: {have}", fix)
+
+
+def layout_faults(
+    model: Model, layout: Layout, system: System | None = None, *, uneven_layers: bool = False
+) -> tuple[InputError, ...]:
+    """All that is wrong with a layout for a model, and on a system where one is given.
+
+    `uneven_layers` lets pipeline stages differ by a layer, as engines do on request.
+    """
+    whole = [
+        InputError(name, value, "a whole number, at least 1")
+        for name, value in ((name, getattr(layout, name)) for name in _DEGREES)
+        if not isinstance(value, int) or isinstance(value, bool) or value < 1
+    ]
+    copies: Any = layout.redundant_experts
+    if not isinstance(copies, int) or isinstance(copies, bool) or copies < 0:
+        whole.append(InputError("redundant_experts", copies, "a whole number, at least 0"))
+    if whole:
+        return tuple(whole)
+    for name in (layout.kv_dtype, layout.activation_dtype, layout.collective_dtype, layout.dispatch_dtype):
+        if name is not None:
+            dtype(name)
+    faults = [
+        *_tp_faults(model, layout), *_ep_faults(model, layout), *_pp_faults(model, layout, uneven_layers)
+    ]  # fmt: skip
+    if system is not None:
+        faults += _dtype_faults(model, layout, system.chip)
+        if layout.n_gpus > system.n_chips:
+            limit = f"at most {system.n_chips} chips of {system.name}"
+            faults.append(InputError("tp * dp * cp * pp", layout.n_gpus, limit, "lower a degree"))
+    return tuple(faults)
+
+
+def check_layout(model: Model, layout: Layout, system: System | None = None, *, uneven_layers: bool = False) -> None:
+    """Raise the first fault of a layout, if it has any."""
+    for fault in layout_faults(model, layout, system, uneven_layers=uneven_layers):
+        raise fault
+
+
+def is_legal(model: Model, layout: Layout, system: System | None = None) -> bool:
+    """Whether a layout has no fault."""
+    return not layout_faults(model, layout, system)
+
+
+def stack(layouts: Sequence[Layout]) -> Layout:
+    """One Layout whose degrees are arrays, for lowering many at once. They must share formats and copies of experts."""
+    import numpy as np
+
+    if not layouts:
+        raise InputError("layouts", [], "at least one layout")
+    first = layouts[0]
+    fields = [name for name in Layout.__dataclass_fields__ if name not in _DEGREES]
+    for layout in layouts[1:]:
+        for name in fields:
+            if getattr(layout, name) != getattr(first, name):
+                raise InputError(name, getattr(layout, name), f"{getattr(first, name)!r} as in the first layout")
+    make = cast(Callable[..., Layout], Layout)
+    shared: dict[str, Any] = {name: getattr(first, name) for name in fields}
+    return make(**{name: np.array([getattr(one, name) for one in layouts]) for name in _DEGREES}, **shared)
