@@ -1,11 +1,13 @@
 """Systems: by name, composed, sliced, multiplied, or from a file of one's own."""
 
 import csv
+import re
 from pathlib import Path
 
 import pytest
 
 from tokenroof.catalog import load_chip, load_system, load_system_file, system_names
+from tokenroof.catalog.machine_checks import open_findings
 from tokenroof.catalog.machine_index import machine_index
 from tokenroof.errors import InputError, TokenroofError, UnknownName
 from tokenroof.provenance import Grade
@@ -244,6 +246,15 @@ def test_own_file_faults_name_field_value_and_limit(tmp_path: Path, old: str, ne
         load_system_file(own(tmp_path, OWN.replace(old, new)))
     assert caught.value.field == field
     assert caught.value.limit and "\n" not in str(caught.value)
+
+
+def test_files_of_the_guide_load(repo_root: Path, tmp_path: Path) -> None:
+    guide = (repo_root / "docs/guide/machines.md").read_text(encoding="utf-8")
+    lab, mine = (load_system_file(own(tmp_path, text)) for text in re.findall(r"```toml\n(.*?)```", guide, re.DOTALL))
+    assert (lab.n_chips, lab.domain_size, lab.scaleout_bytes_per_s, lab.power_w) == (32, 8, 21e9, 48e3)
+    assert lab.facts["scaleout_bytes_per_s"].source == "our all-reduce test"
+    assert (mine.n_chips, mine.domain_size, mine.chip.announced) == (8, 8, True)
+    assert open_findings(mine.chip) == ()
 
 
 def test_own_file_with_an_unknown_chip(tmp_path: Path) -> None:

@@ -1,7 +1,6 @@
 """What renting a chip costs: dated on-demand offers, read as a range. Contract prices are lower."""
 
 import functools
-from statistics import median
 
 from tokenroof.catalog.facts import Entry, Range, read_toml
 from tokenroof.catalog.machine_index import DATA, machine_index
@@ -15,15 +14,21 @@ _SECONDS_PER_HOUR = 3600.0
 _OFFER_KEYS = ("provider", "kind", "price")
 
 
+def _median(ordered: list[float]) -> float:
+    """Here and not from the standard library, whose module takes longer to import than a system takes to load."""
+    middle = len(ordered) // 2
+    return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
+
+
 def price_of_offers(offers: tuple[RentalOffer, ...]) -> RentalPrice:
     """Lowest, median and highest of dated offers."""
-    prices = [offer.usd_per_h for offer in offers]
+    prices = sorted(offer.usd_per_h for offer in offers)
     dates = sorted(offer.as_of for offer in offers)
     sources = sorted({offer.source for offer in offers})
     return RentalPrice(
-        low_usd_per_h=min(prices),
-        median_usd_per_h=median(prices),
-        high_usd_per_h=max(prices),
+        low_usd_per_h=prices[0],
+        median_usd_per_h=_median(prices),
+        high_usd_per_h=prices[-1],
         n=len(offers),
         as_of=dates[-1],
         source=f"{len(offers)} on-demand offers dated {dates[0]} to {dates[-1]}: {'; '.join(sources)}",
