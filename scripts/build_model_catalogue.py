@@ -9,14 +9,13 @@ one shape and format whose names differ by a suffix such as -Instruct become one
 
 import argparse
 import csv
-import json
 import re
 import sys
 from dataclasses import replace
 from pathlib import Path
 
 from tokenroof.catalog.importer import load_config, model_from_config
-from tokenroof.catalog.models_io import model_to_json
+from tokenroof.catalog.models_io import dump_json, model_to_json
 from tokenroof.provenance import Fact, Grade
 from tokenroof.types.model import Model
 
@@ -159,12 +158,6 @@ def index_of(entries: dict[str, Model]) -> dict[str, dict[str, str]]:
     return {"aliases": dict(sorted(aliases.items()))}
 
 
-def render(data: object) -> str:
-    """JSON with one line per list of numbers, so that a change shows as a short diff."""
-    text = json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False)
-    return re.sub(r"\[\s+(-?\d+(?:,\s+-?\d+)*)\s+\]", lambda m: "[" + re.sub(r"\s+", " ", m[1]) + "]", text) + "\n"
-
-
 def main() -> None:
     """Write one file per entry and the index; files of entries that are gone are removed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -174,8 +167,8 @@ def main() -> None:
     args = parser.parse_args()
     entries = build(args.configs, args.as_of)
     args.out.mkdir(parents=True, exist_ok=True)
-    files = {f"{key}.json": render(model_to_json(model)) for key, model in entries.items()}
-    files["index.json"] = render(index_of(entries))
+    files = {f"{key}.json": dump_json(model_to_json(model)) for key, model in entries.items()}
+    files["index.json"] = dump_json(index_of(entries))
     for stale in args.out.glob("*.json"):
         if stale.name not in files:
             stale.unlink()

@@ -13,15 +13,16 @@ from tokenroof.catalog.dialects.parts import fold
 from tokenroof.catalog.dialects.vision import vision_params
 from tokenroof.catalog.importer_dtypes import read_dtypes, read_kv_dtype
 from tokenroof.errors import InputError, TokenroofError
-from tokenroof.formulas.architecture import total_params
 from tokenroof.types.model import Model
 
-__all__ = ["MAX_CONFIG_BYTES", "load_config", "model_from_config", "model_from_path", "name_from_path", "parse_config"]
+__all__ = [
+    "MAX_CONFIG_BYTES", "load_config", "model_from_config", "model_from_path", "name_from_path", "parse_config",
+    "with_hf_quant_config",
+]  # fmt: skip
 
 MAX_CONFIG_BYTES = 16_000_000
 _MAX_DEPTH = 40
 _NESTED = ("text_config", "llm_config", "language_config", "thinker_config")
-_QUANTISED_NAME = re.compile(r"(?<![A-Za-z0-9])(NVFP4|MXFP4|FP8|FP4|INT4|INT8|AWQ|GPTQ)(?![A-Za-z0-9])", re.IGNORECASE)
 
 
 def load_config(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -100,7 +101,7 @@ def _text_part(root: ConfigReader) -> ConfigReader:
         if part is not None:
             inner = part.child("text_config") if key == "thinker_config" else part
             found = inner or part
-            found.model_type = found.text("model_type") or root.model_type
+            found.model_type = (found.text("model_type") or root.model_type)[:80]
             return found
     return root
 
@@ -117,11 +118,6 @@ def _model_type(config: Mapping[str, Any]) -> str:
 def _kebab(name: str) -> str:
     text = re.sub(r"[^a-z0-9.]+", "-", name.rpartition("/")[2].lower())
     return text.strip("-.") or "model"
-
-
-def _check(model: Model) -> None:
-    if total_params(model) <= 0:
-        raise InputError("config", model.id, "a model with weights")
 
 
 def model_from_config(config: Mapping[str, Any], *, id: str | None = None, name: str | None = None,
@@ -143,13 +139,13 @@ def model_from_config(config: Mapping[str, Any], *, id: str | None = None, name:
 
 def _model_from_config(config: Mapping[str, Any], id: str | None, name: str | None, source: str, as_of: str) -> Model:
     root = ConfigReader(config, model_type=_model_type(config))
-    shown = name or root.text("_name_or_path") or id or root.model_type
+    shown = (name or root.text("_name_or_path") or id or root.model_type)[:200]
     r = _text_part(root)
     if r.model_type not in DIALECTS:
         r.warn(f"model_type {r.model_type!r} is not known: read by key names as a decoder of the common kind")
     architecture = read_architecture(r)
     groups, order = fold(architecture.layers)
-    weights = read_dtypes(root, r, architecture)
+    weights = read_dtypes(root, r, architecture, name=shown)
     plain = weights.other if weights.other in ("bf16", "fp16") else "bf16"
     model = Model(
         id=id or _kebab(shown),
@@ -170,17 +166,20 @@ def _model_from_config(config: Mapping[str, Any], id: str | None, name: str | No
         kv_dtype=read_kv_dtype(root, r, plain),
         source=source,
         as_of=as_of,
-        warnings=(),
     )
-    promised = _QUANTISED_NAME.search(shown)
-    if promised and not root.has("quantization_config") and not r.has("quantization_config"):
-        root.warn(
-            f"the name says {promised[1].upper()} but the file has no quantization_config (it may sit in "
-            f"hf_quant_config.json): weights counted as {weights.dense}"
-        )
-    model = replace(model, warnings=tuple(root.warnings))
-    _check(model)
-    return model
+    # warnings last: reading the formats adds some
+    return replace(model, warnings=tuple(root.warnings))
+
+
+def with_hf_quant_config(config: dict[str, Any], path: Path) -> dict[str, Any]:
+    """The config with the quantisation that ModelOpt exports keep in hf_quant_config.json beside it."""
+    beside = path.with_name("hf_quant_config.json")
+    if path.name != "config.json" or config.get("quantization_config") is not None or not beside.is_file():
+        return config
+    quantization = load_config(beside).get("quantization")
+    if not isinstance(quantization, dict):
+        return config
+    return {**config, "quantization_config": {"quant_method": "modelopt", **quantization}}
 
 
 def name_from_path(path: Path) -> str | None:
@@ -192,4 +191,5 @@ def name_from_path(path: Path) -> str | None:
 def model_from_path(path: str | os.PathLike[str], *, id: str | None = None) -> Model:
     """Read a config.json from disk into a Model."""
     file = Path(path)
-    return model_from_config(load_config(file), id=id, name=name_from_path(file), source=f"file {file.name}")
+    config = with_hf_quant_config(load_config(file), file)
+    return model_from_config(config, id=id, name=name_from_path(file), source=f"file {file.name}")

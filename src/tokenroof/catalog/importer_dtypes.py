@@ -5,6 +5,7 @@ that targets the module, then the file-wide method unless the module is on its i
 16-bit type. Classes that end up with several formats keep the share of each.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ _INT4 = {32: "int4_g32", 64: "int4_g64", 128: "int4_g128"}
 _ALGORITHMS = {"FP8": "fp8", "NVFP4": "nvfp4", "W4A16_NVFP4": "nvfp4_w", "W4A8_NVFP4_FP8": "nvfp4", "MXFP4": "mxfp4",
                "W4A16_AWQ": "int4", "INT8": "int8", "W8A8_SQ_PER_CHANNEL": "int8",
                "FP8_PB_WO": "fp8_block", "FP8_PER_CHANNEL_PER_TOKEN": "fp8"}  # fmt: skip
+
+_PROMISED = re.compile(r"(?<![a-z0-9])(nvfp4|mxfp4|fp8|fp4|int4|int8|awq|gptq)(?![a-z0-9])", re.IGNORECASE)
 
 # Module names inside a layer that stand for a weight class; families that name them otherwise come below.
 _NAMES: dict[str, tuple[str, ...]] = {
@@ -205,24 +208,44 @@ def _fit(shares: Mapping[str, int], plain: str) -> tuple[str, dict[str, float] |
     return commonest, {name: count / total for name, count in shares.items()}
 
 
-def read_dtypes(root: ConfigReader, r: ConfigReader, architecture: Architecture) -> WeightDtypes:
+def _from_name(r: ConfigReader, name: str, plain: str) -> WeightDtypes | None:
+    """Formats that the checkpoint's name promises where the file says nothing.
+
+    4-bit formats are taken for experts and dense networks alone, 8-bit ones for attention too: so do most files
+    of the same publishers that carry a quantization_config.
+    """
+    promised = _PROMISED.search(name)
+    if promised is None:
+        return None
+    text = promised[1].upper()
+    fmt = {"FP4": "mxfp4", "AWQ": "int4", "GPTQ": "int4"}.get(text, text.lower())
+    wide = fmt if text in ("FP8", "INT8") else plain
+    r.warn(
+        f"the file has no quantization_config (it may sit in hf_quant_config.json): {text} taken from the name, for "
+        + ("all linear layers" if wide == fmt else "experts and dense networks; attention counted as " + plain)
+    )
+    return WeightDtypes(
+        attention=wide, dense=fmt, experts=fmt, shared_experts=fmt, embedding=plain, unembedding=plain, other=plain,
+        recurrent=wide,
+    )  # fmt: skip
+
+
+def read_dtypes(root: ConfigReader, r: ConfigReader, architecture: Architecture, *, name: str) -> WeightDtypes:
     """The stored format of each weight class; `root` is the whole file, `r` its text part."""
     plain = _plain_dtype(r, root)
     q = root.child("quantization_config") or r.child("quantization_config") or root.child("compression_config")
     if q is None:
-        return WeightDtypes(
+        return _from_name(r, name, plain) or WeightDtypes(
             attention=plain, dense=plain, experts=plain, shared_experts=plain, embedding=plain, unembedding=plain,
             other=plain, recurrent=plain,
         )  # fmt: skip
     scheme = _scheme(r, q, r.text("expert_dtype") or root.text("expert_dtype") or q.text("expert_dtype"))
     names = {**_NAMES, **_FAMILY_NAMES.get(r.model_type, {})}
     counted: dict[str, dict[str, int]] = {name: defaultdict(int) for name in names}
-    cache: dict[tuple[int, str], str] = {}
     for index, layer in enumerate(architecture.layers):
         for weight_class, count in _class_params(layer, architecture.hidden).items():
             modules = tuple(f"layers.{index}.{module}" for module in names[weight_class])
-            found = cache.setdefault((index, weight_class), scheme.format_of(weight_class, modules) or plain)
-            counted[weight_class][found] += count
+            counted[weight_class][scheme.format_of(weight_class, modules) or plain] += count
     fitted = {name: _fit(shares, plain) for name, shares in counted.items()}
     head = ("lm_head", "head")
     named = next((fmt for patterns, fmt in scheme.explicit if any(patterns.exact(n) for n in head)), None)

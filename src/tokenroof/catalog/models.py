@@ -2,16 +2,17 @@
 
 import json
 import os
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from tokenroof.catalog.models_io import model_from_json
+from tokenroof.catalog.models_io import is_saved_model, model_from_json
 from tokenroof.errors import UnknownName
 from tokenroof.registry import nearest
 from tokenroof.types.model import Model
 
-__all__ = ["DATA", "known_names", "load_model", "load_models", "model_ids"]
+__all__ = ["DATA", "find_id", "known_names", "load_model", "load_model_file", "load_models", "model_ids"]
 
 DATA = Path(__file__).parent / "data" / "models"
 _INDEX = DATA / "index.json"
@@ -34,6 +35,11 @@ def model_ids() -> tuple[str, ...]:
     return tuple(sorted(set(_index().values())))
 
 
+def find_id(name: str) -> str | None:
+    """The catalogue id of a name, or None."""
+    return _index().get(name.strip().lower())
+
+
 @lru_cache(maxsize=256)
 def _load(model_id: str) -> Model:
     data: dict[str, Any] = json.loads((DATA / f"{model_id}.json").read_text(encoding="utf-8"))
@@ -50,7 +56,7 @@ def load_model(name_or_path: str | os.PathLike[str]) -> Model:
     UnknownName gives the nearest three names; a path that cannot be read raises InputError.
     """
     name = os.fspath(name_or_path)
-    found = _index().get(name.strip().lower())
+    found = find_id(name)
     if found is not None:
         return _load(found)
     path = Path(name).expanduser()
@@ -60,13 +66,16 @@ def load_model(name_or_path: str | os.PathLike[str]) -> Model:
 
 
 def load_model_file(path: Path) -> Model:
-    """A config.json, or a model that `tokenroof import --save` wrote."""
-    from tokenroof.catalog.importer import load_config, model_from_config, name_from_path
+    """A config.json, checked against the catalogue, or a model that `tokenroof import --save` wrote."""
+    from tokenroof.catalog.importer import load_config, model_from_config, name_from_path, with_hf_quant_config
+    from tokenroof.catalog.model_checks import contradictions
 
     data = load_config(path)
-    if "schema" in data and "layers" in data and "model_type" in data:
+    if is_saved_model(data):
         return model_from_json(data)
-    return model_from_config(data, name=name_from_path(path), source=f"file {path.name}")
+    config = with_hf_quant_config(data, path)
+    model = model_from_config(config, name=name_from_path(path), source=f"file {path.name}")
+    return replace(model, warnings=model.warnings + contradictions(model))
 
 
 def load_models() -> tuple[Model, ...]:

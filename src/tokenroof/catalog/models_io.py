@@ -1,5 +1,7 @@
 """Models as JSON in tokenroof's own schema: only what differs from a field's default is written."""
 
+import json
+import re
 from collections.abc import Mapping
 from dataclasses import MISSING, fields
 from typing import Any, TypeVar
@@ -22,7 +24,7 @@ from tokenroof.types.model import (
     WeightDtypes,
 )
 
-__all__ = ["SCHEMA", "model_from_json", "model_to_json"]
+__all__ = ["SCHEMA", "dump_json", "is_saved_model", "model_from_json", "model_to_json"]
 
 SCHEMA = 1
 _KINDS: dict[str, type[Any]] = {
@@ -50,7 +52,7 @@ def _default(f: Any) -> Any:
 
 
 def _object(value: Any) -> dict[str, Any]:
-    out: dict[str, Any] = {"kind": _NAMES[type(value)]} if type(value) in _NAMES else {}
+    out: dict[str, Any] = {"type": _NAMES[type(value)]} if type(value) in _NAMES else {}
     for f in fields(value):
         item = getattr(value, f.name)
         if item != _default(f):
@@ -100,11 +102,17 @@ def model_to_json(model: Model) -> dict[str, Any]:
     return out
 
 
+def dump_json(data: object) -> str:
+    """JSON text with one line per list of numbers, so that a change shows as a short diff."""
+    text = json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False)
+    return re.sub(r"\[\s+(-?\d+(?:,\s+-?\d+)*)\s+\]", lambda m: f"[{' '.join(m[1].split())}]", text) + "\n"
+
+
 def _build(cls: type[T], data: Mapping[str, Any], where: str) -> T:
     known = {f.name: f for f in fields(cls)}  # type: ignore[arg-type]
     values: dict[str, Any] = {}
     for key, value in data.items():
-        if key == "kind":
+        if key == "type":
             continue
         if key not in known:
             raise InputError(f"{where}.{key}", value, f"one of {', '.join(known)}")
@@ -116,9 +124,9 @@ def _build(cls: type[T], data: Mapping[str, Any], where: str) -> T:
 
 
 def _kind(data: Any, where: str) -> Any:
-    if not isinstance(data, Mapping) or data.get("kind") not in _KINDS:
-        raise InputError(where, data, f"an object whose kind is one of {', '.join(_KINDS)}")
-    return _build(_KINDS[data["kind"]], data, where)
+    if not isinstance(data, Mapping) or data.get("type") not in _KINDS:
+        raise InputError(where, data, f"an object whose type is one of {', '.join(_KINDS)}")
+    return _build(_KINDS[data["type"]], data, where)
 
 
 def _fact(data: Mapping[str, Any]) -> Fact:
@@ -126,6 +134,11 @@ def _fact(data: Mapping[str, Any]) -> Fact:
         value=data["value"], unit=data["unit"], source=data["source"], as_of=data["as_of"],
         grade=Grade(data["grade"]), note=data.get("note", ""),
     )  # fmt: skip
+
+
+def is_saved_model(data: Mapping[str, Any]) -> bool:
+    """Whether JSON data is a model in this schema rather than a config.json."""
+    return isinstance(data.get("schema"), int) and isinstance(data.get("layers"), list)
 
 
 def model_from_json(data: Mapping[str, Any]) -> Model:

@@ -30,8 +30,9 @@ class ConfigReader:
 
     def warn(self, text: str) -> None:
         """Tell the user once what had to be assumed."""
-        if text not in self.warnings:
-            self.warnings.append(text)
+        shown = " ".join(text.split())[:300]
+        if shown not in self.warnings:
+            self.warnings.append(shown)
 
     def _found(self, names: tuple[str, ...]) -> tuple[str, object] | None:
         for name in names:
