@@ -6,7 +6,7 @@
 from typing import Annotated, Any
 
 from tokenroof.registry import formula
-from tokenroof.types.quantities import Fraction, Number, Seconds, Sequences, TokensPerS, TokensPerSequence
+from tokenroof.types.quantities import AtLeastOne, Fraction, Number, Seconds, Sequences, TokensPerS, TokensPerSequence
 from tokenroof.units import Quantity
 from tokenroof.xp import SCALAR, Namespace, Num
 
@@ -76,6 +76,24 @@ def roofline_speculation_speedup(
     Source: Leviathan et al. 2023 with roofline times for both passes.
     """
     return _tokens(acceptance, drafts, xp) * step_s / (verification_s + drafts * draft_s)
+
+
+@formula(increasing=("tokens", "step_s"), decreasing=("verification_s", "draft_s", "drafts"))
+def measured_speculation_speedup(
+    *,
+    tokens: AtLeastOne,
+    step_s: Seconds,
+    verification_s: Seconds,
+    draft_s: Seconds,
+    drafts: Drafts,
+    xp: Namespace = SCALAR,
+) -> Number:
+    """Speed-up over ordinary decode when the mean tokens of a verification were measured (acceptance length).
+
+    Formula: tokens * T / (T_verify + g * T_draft)
+    Source: Leviathan et al. 2023 with roofline times; acceptance lengths as InferenceX publishes them.
+    """
+    return tokens * step_s / (verification_s + drafts * draft_s)
 
 
 @formula(increasing=("batch", "acceptance"), decreasing=("verification_s", "draft_s"))
