@@ -12,7 +12,7 @@ from tokenroof.usecases.analyze_explain import EXPLAINABLE, explain_number
 
 
 def ask(model: str = "deepseek-v3", system: str = "gb200-nvl72", **more: object) -> AnalyzeResponse:
-    return analyze(AnalyzeRequest(model=model, system=system, **more))  # type: ignore[arg-type]
+    return analyze(AnalyzeRequest(model=model, system=system, **{"mode": "lecture", **more}))  # type: ignore[arg-type]
 
 
 def test_deepseek_v3_on_gb200_nvl72_by_hand() -> None:
@@ -169,3 +169,69 @@ def test_time_never_falls_with_batch_or_context_and_modes_keep_their_order(
     assert text <= base.tpot_s * (1 + 1e-12)
     assert base.tpot_s <= book * (1 + 1e-12)
     assert book <= 2 * text * (1 + 1e-12)
+
+
+# ------------------------------------------------------------------ the operator engine's page
+
+
+def operate(model: str, system: str, **more: object) -> AnalyzeResponse:
+    return ask(model, system, **{"mode": "operators", "efficiency": "peak", **more})
+
+
+def test_operators_is_the_default_and_never_beats_the_lecture_on_a_dense_model() -> None:
+    answer = analyze(AnalyzeRequest(model="llama-3.1-70b", system="8xh100", efficiency="peak"))
+    assert answer.operators is not None
+    assert answer.tpot_s == pytest.approx(float(answer.operators.step.step_s))
+    assert answer.tpot_s >= answer.roofline.step_s * (1 - 1e-9)
+
+
+def test_256_experts_on_72_gpus_take_spare_copies_or_leave_eight_idle() -> None:
+    # lecture 2.2 uses 64 of 72 GPUs, 4 experts each; with 32 redundant copies all 72 hold 4 slots (lecture.md 9.7)
+    full = operate("deepseek-v3", "gb200-nvl72", batch=4608).operators
+    assert full is not None
+    assert (full.layout.ep, full.layout.redundant_experts, full.experts_per_gpu, full.gpus_idle) == (72, 32, 4, 0)
+    part = operate("deepseek-v3", "gb200-nvl72", batch=4608, dp=64, ep=64).operators
+    assert part is not None
+    assert (part.experts_per_gpu, part.gpus_idle) == (4, 8)
+
+
+def test_a_given_layout_is_kept_and_an_illegal_one_is_named() -> None:
+    answer = operate("llama-3.1-70b", "8xh100", batch=32, tp=4)
+    assert answer.operators is not None
+    assert answer.operators.layout.n_gpus == 4
+    assert answer.operators.gpus_used == 8  # two copies
+    with pytest.raises(InputError, match="divisor of the 64 attention heads"):
+        operate("llama-3.1-70b", "8xh100", batch=32, tp=6)
+    with pytest.raises(InputError, match="at most 8 chips"):
+        operate("llama-3.1-70b", "8xh100", batch=32, tp=16)
+
+
+def test_the_engine_reserve_makes_the_answer_infeasible_with_changes_that_fit() -> None:
+    answer = operate("deepseek-v3", "8xh100", batch=8)
+    assert answer.operators is not None
+    assert not answer.operators.fits
+    assert any(fix.startswith("system 16xh100") for fix in answer.operator_fixes)
+
+
+def test_operator_cost_counts_every_gpu_that_is_paid_for() -> None:
+    answer = operate("llama-3.1-8b", "8xh100", batch=64, tp=1, usd_per_gpu_h=2.0)
+    assert answer.cost is not None
+    per_gpu = answer.output_tokens_per_s_per_gpu
+    assert answer.cost.at_batch == pytest.approx(2.0 / 3600 / per_gpu * 1e6, rel=1e-9)
+
+
+def test_operator_fast_mode_keeps_its_promise() -> None:
+    slow = operate("llama-3.1-70b", "8xh100", batch=256)
+    assert slow.fast_mode.possible
+    fast = operate("llama-3.1-70b", "8xh100", batch=slow.fast_mode.batch, tp=8)
+    assert fast.tpot_s == pytest.approx(slow.tpot_s / 2.5, rel=1e-3)
+
+
+def test_prefix_shortens_the_prefill() -> None:
+    whole = operate("llama-3.1-70b", "8xh100", batch=8, isl=8192, osl=256)
+    cached = operate("llama-3.1-70b", "8xh100", batch=8, isl=8192, osl=256, prefix=6144)
+    assert whole.operators is not None
+    assert cached.operators is not None
+    assert 0.2 < cached.operators.prefill_s / whole.operators.prefill_s < 0.5
+    with pytest.raises(InputError, match="prefix"):
+        operate("llama-3.1-70b", "8xh100", batch=8, isl=1024, prefix=1024)

@@ -10,7 +10,7 @@ from tokenroof.cli.render import QuantityType, echo_json, format_count, heading,
 from tokenroof.units import format_bytes, format_si
 
 if TYPE_CHECKING:
-    from tokenroof.usecases.analyze import AnalyzeResponse
+    from tokenroof.usecases.analyze_types import AnalyzeResponse
 
 __all__ = ["command"]
 
@@ -41,12 +41,6 @@ def _speed(answer: "AnalyzeResponse") -> None:
         _line(label, format_si(part, "s", 4), bar)
     _line("TPOT", f"{answer.tpot_s * 1e3:.3f} ms", f"{answer.tokens_per_s_per_user:,.0f} tok/s/user")
     _line("output throughput", f"{answer.output_tokens_per_s_per_gpu:,.0f} tok/s/GPU", f"MFU {roof.mfu:.1%}")
-    _line(
-        "weight floor",
-        format_si(answer.weight_floor_s, "s", 4),
-        "no batch is faster than one read of the weights",
-    )
-    _line("drain time", f"{answer.drain_time_s * 1e3:.1f} ms", "one read of all memory")
 
 
 def _balance(answer: "AnalyzeResponse") -> None:
@@ -58,6 +52,8 @@ def _balance(answer: "AnalyzeResponse") -> None:
         _line("batch at this context", "none", "KV reads alone outlast the arithmetic")
     else:
         _line("batch at this context", format_count(roof.balance_batch_at_context), "KV reads take bandwidth too")
+    _line("weight floor", format_si(answer.weight_floor_s, "s", 4), "one read of all weights")
+    _line("drain time", f"{answer.drain_time_s * 1e3:.1f} ms", "one read of all memory")
     _line(
         "knee context",
         f"{format_count(answer.knee_context)} tokens",
@@ -92,8 +88,9 @@ def _modes(answer: "AnalyzeResponse") -> None:
     if fast.possible and fast.batch is not None and fast.price_ratio is not None:
         _line(f"{fast.speedup:g}x the speed", f"{fast.price_ratio:,.2f}x the price", f"batch {fast.batch:,.0f}")
     else:
-        _line(f"{fast.speedup:g}x the speed", "not for any price", "below the weight floor of this machine")
-    _line("fastest", f"{fast.fastest_speedup:,.2f}x this speed", "the weight floor")
+        _line(f"{fast.speedup:g}x the speed", "not for any price", "no batch on this machine is that fast")
+    alone = "the weight floor" if answer.operators is None else "one sequence alone"
+    _line("fastest", f"{fast.fastest_speedup:,.2f}x this speed", alone)
     _line("slow mode", "no cheaper than floor", "arithmetic and KV reads are private to each sequence")
     _line("train", f"every {train.period_s * 1e3:.1f} ms", f"worst wait {train.worst_wait_s * 1e3:.1f} ms, "
           f"answered within {train.worst_latency_s * 1e3:.1f} ms")  # fmt: skip
@@ -107,28 +104,67 @@ def _print(answer: "AnalyzeResponse") -> None:
         f"  {answer.total_params / 1e9:,.1f} B parameters, {answer.active_params / 1e9:,.1f} B active; "
         f"{answer.gpus} GPUs; batch {answer.batch:,.0f}, context {answer.context:,.0f}"
     )
-    for section in (_memory, _speed, _balance, _cost, _modes):
+    engine = (_memory, _speed) if answer.operators is None else (_operators,)
+    for section in (*engine, _balance, _cost, _modes):
         click.echo()
         section(answer)
     click.echo()
-    heading("Claim level: bound. Nothing real is faster or cheaper on this machine.")
-    if answer.touched_share < 0.999:
+    _claim(answer)
+    for choice in answer.choices:
+        note(f"took {choice.name} = {choice.value}: {choice.why}")
+
+
+def _operators(answer: "AnalyzeResponse") -> None:
+    from tokenroof.cli.analyze_operators import print_memory, print_rack, print_step
+
+    report = answer.operators
+    assert report is not None
+    print_memory(answer, report)
+    click.echo()
+    print_step(answer, report)
+    if report.layout.n_gpus > 1:
+        click.echo()
+        print_rack(answer, report)
+
+
+def _claim(answer: "AnalyzeResponse") -> None:
+    report = answer.operators
+    if report is not None and report.step.profile != "peak":
+        heading(
+            f"Claim level: calibrated, efficiency profile {report.step.profile}. Balance, floor and train are bounds."
+        )
+    elif report is not None:
+        heading("Claim level: bound at peak rates, every operator by itself. Real engines are slower.")
+    else:
+        heading("Claim level: bound. Nothing real is faster or cheaper on this machine.")
+    if report is None and answer.touched_share < 0.999:
         click.echo(
             f"  but the lecture reads all experts: this batch touches {answer.touched_share:.0%} of the weights, "
             f"so a step can take {format_si(answer.touched_step_s, 's', 4)}"
         )
     click.echo(f"  left out: {', '.join(answer.left_out)}")
-    for choice in answer.choices:
-        note(f"took {choice.name} = {choice.value}: {choice.why}")
+
+
+def _fits(answer: "AnalyzeResponse") -> bool:
+    return answer.fit.fits if answer.operators is None else answer.operators.fits
 
 
 def _not_fitting(answer: "AnalyzeResponse") -> str:
-    fit = answer.fit
-    fixes = "; ".join(fit.fixes) or "no system in the catalogue holds it"
-    need = fit.weights_bytes + fit.kv_bytes
+    fit, report = answer.fit, answer.operators
+    if report is None:
+        need, have, fixes = fit.weights_bytes + fit.kv_bytes, fit.capacity_bytes, fit.fixes
+        where = f"{have / 1e9:,.1f} GB"
+    else:
+        memory, layout = report.memory, report.layout
+        sequences = answer.batch * layout.pp / layout.dp
+        need = memory.weights_bytes + sequences * memory.cache_bytes_per_sequence
+        have = memory.weights_bytes + memory.cache_pool_bytes
+        where = f"{have / 1e9:,.1f} GB that engine {memory.runtime} has on one GPU"
+        fixes = answer.operator_fixes
+    nearest = "; ".join(fixes) or "no system in the catalogue holds it"
     return (
-        f"does not fit: {need / 1e9:,.1f} GB needed > {fit.capacity_bytes / 1e9:,.1f} GB, "
-        f"short of {fit.shortfall_bytes / 1e9:,.1f} GB. Nearest: {fixes}"
+        f"does not fit: {need / 1e9:,.1f} GB needed > {where}, short of {(need - have) / 1e9:,.1f} GB. "
+        f"Nearest: {nearest}"
     )
 
 
@@ -139,7 +175,20 @@ def _not_fitting(answer: "AnalyzeResponse") -> str:
 @click.option("--context", type=QuantityType("token"), help="Tokens already in each sequence.")
 @click.option("--weight-dtype", help="bf16, fp8, nvfp4 ... [default: the checkpoint's own]")
 @click.option("--kv-dtype", help="bf16, fp8 ... [default: bf16]")
-@click.option("--mode", type=click.Choice(["lecture", "text", "book"]), default="lecture", show_default=True)
+@click.option(
+    "--mode", type=click.Choice(["operators", "lecture", "text", "book"]), default="operators", show_default=True
+)
+@click.option("--isl", type=QuantityType("token"), help="Input tokens of a request.")
+@click.option("--osl", type=QuantityType("token"), help="Output tokens of a request. [default: 512]")
+@click.option("--prefix", type=QuantityType("token"), default=0.0, help="Input tokens that are already cached.")
+@click.option("--tp", type=int, help="Tensor parallel degree. [default: the best layout is looked for]")
+@click.option("--pp", type=int, help="Pipeline stages.")
+@click.option("--ep", type=int, help="Expert parallel degree.")
+@click.option("--dp", type=int, help="Attention data parallel degree.")
+@click.option("--cp", type=int, help="Context parallel degree.")
+@click.option("--engine", type=click.Choice(["vllm", "sglang", "trtllm", "none"]), default="vllm", show_default=True)
+@click.option("--efficiency", type=click.Choice(["auto", "peak"]), default="auto", show_default=True)
+@click.option("--operators", "show_table", is_flag=True, help="Show the operator table.")
 @click.option("--price-per-gpu-hour", type=float, help="USD. [default: median rental]")
 @click.option("--fast-speedup", type=float, default=2.5, show_default=True, help="Speed of the fast mode to price.")
 @click.option("--plot", type=click.Path(path_type=Path, dir_okay=False), help="Draw to FILE.svg, .png or .html.")
@@ -153,6 +202,17 @@ def command(
     weight_dtype: str | None,
     kv_dtype: str | None,
     mode: str,
+    isl: float | None,
+    osl: float | None,
+    prefix: float,
+    tp: int | None,
+    pp: int | None,
+    ep: int | None,
+    dp: int | None,
+    cp: int | None,
+    engine: str,
+    efficiency: str,
+    show_table: bool,
     price_per_gpu_hour: float | None,
     fast_speedup: float,
     plot: Path | None,
@@ -180,6 +240,16 @@ def command(
             weight_dtype=weight_dtype,
             kv_dtype=kv_dtype,
             mode=mode,
+            isl=isl,
+            osl=osl,
+            prefix=prefix,
+            tp=tp,
+            pp=pp,
+            ep=ep,
+            dp=dp,
+            cp=cp,
+            engine=engine,
+            efficiency=efficiency,
             usd_per_gpu_h=price_per_gpu_hour,
             fast_speedup=fast_speedup,
         )
@@ -198,6 +268,11 @@ def command(
         echo_json(answer)
     else:
         _print(answer)
-    if not answer.fit.fits:
+        if show_table and answer.operators is not None:
+            from tokenroof.cli.analyze_operators import print_operators
+
+            click.echo()
+            print_operators(answer.operators)
+    if not _fits(answer):
         note(_not_fitting(answer))
         sys.exit(1)

@@ -1,114 +1,28 @@
 """The main job: one model on one machine. Does it fit, what binds, how fast, what does it cost."""
 
-from dataclasses import dataclass, field
+from dataclasses import replace
 from typing import Any
 
-from tokenroof.catalog import load_system
-from tokenroof.catalog.models import load_model
+from tokenroof.catalog import load_model, load_system
 from tokenroof.formulas import pricing, queueing
 from tokenroof.formulas import roofline as f
 from tokenroof.types.checks import check_choice, check_number, check_positive
+from tokenroof.types.efficiency import Efficiency
+from tokenroof.usecases.analyze_operators import fast_mode, nearest_fixes, operator_report, step_s_at, usd_per_token
+from tokenroof.usecases.analyze_types import AnalyzeRequest, AnalyzeResponse, CostReport, FastMode, Train
 from tokenroof.usecases.deployment import Choice, Deployment, deploy
-from tokenroof.usecases.fit import Fit, check_fit, largest_batch
+from tokenroof.usecases.fit import check_fit, largest_batch
+from tokenroof.usecases.operate import OperatorReport
+from tokenroof.usecases.profile import profile_for
 from tokenroof.usecases.roofline import MODES, RooflineResponse, bound_of, roofline_numbers
 
-__all__ = ["AnalyzeRequest", "AnalyzeResponse", "analyze", "knee_context_of", "numbers_at"]
+__all__ = [
+    "ANALYZE_MODES", "AnalyzeRequest", "AnalyzeResponse", "analyze", "inputs_at", "knee_context_of", "numbers_at"
+]  # fmt: skip
 
+ANALYZE_MODES = ("operators", *MODES)
 DEFAULT_CONTEXT = 4096.0
 _FAR = 1e9
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AnalyzeRequest:
-    """What the user asked. None means: choose, and say so. Prices are per GPU-hour of all GPUs that work."""
-
-    model: str
-    system: str
-    batch: float | None = None
-    context: float | None = None
-    weight_dtype: str | None = None
-    kv_dtype: str | None = None
-    mode: str = "lecture"
-    usd_per_gpu_h: float | None = None
-    fast_speedup: float = 2.5
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CostReport:
-    """USD per million output tokens at four batches, and the lecture's thousand as a computed ratio."""
-
-    usd_per_gpu_h: float
-    price_source: str
-    at_batch_1: float
-    at_batch: float
-    at_balance: float | None
-    floor: float
-    batch_1_over_floor: float
-    at_batch_1_touched: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FastMode:
-    """What serving one user `speedup` times faster takes: a smaller batch on the same machine."""
-
-    speedup: float
-    step_s: float
-    possible: bool
-    batch: float | None
-    price_ratio: float | None
-    fastest_speedup: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Train:
-    """The train that leaves once per drain of the memory."""
-
-    period_s: float
-    mean_wait_s: float
-    worst_wait_s: float
-    worst_latency_s: float
-    users_to_fill: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AnalyzeResponse:
-    """Everything that `tokenroof analyze` prints; times and costs are lower bounds (claim level `bound`)."""
-
-    model: str
-    model_name: str
-    system: str
-    system_name: str
-    announced: bool
-    total_params: float
-    active_params: float
-    gpus: int
-    gpus_in_pass: int
-    batch: float
-    context: float
-    fit: Fit
-    roofline: RooflineResponse
-    tpot_s: float
-    tokens_per_s_per_user: float
-    output_tokens_per_s_per_gpu: float
-    weight_floor_s: float
-    drain_time_s: float
-    balance_batch: float
-    practice_batch_low: float
-    practice_batch_high: float
-    knee_context: float
-    mfu_limit_at_knee: float
-    mfu_limit_at_double_knee: float
-    mfu_limit_at_context: float
-    touched_share: float
-    touched_step_s: float
-    cost: CostReport | None
-    fast_mode: FastMode
-    train: Train
-    choices: tuple[Choice, ...]
-    left_out: tuple[str, ...]
-    claim_level: str = "bound"
-    deployment: Deployment | None = field(default=None, repr=False, compare=False)
-
 
 LEFT_OUT = (
     "attention arithmetic",
@@ -116,6 +30,9 @@ LEFT_OUT = (
     "kernel launches and host time",
     "activations and the engine's reserve of memory",
 )
+
+
+LEFT_OUT_OPERATORS = ("queueing and batching by the serving engine: see validate and plan",)
 
 
 def inputs_at(deployment: Deployment, batch: float, context: float, usd_per_gpu_h: float | None) -> dict[str, Any]:
@@ -184,6 +101,11 @@ def _response(numbers: dict[str, Any], mode: str) -> RooflineResponse:
 
 def _context(request: AnalyzeRequest, deployment: Deployment, choices: list[Choice]) -> float:
     limit = deployment.model.context_config or deployment.model.context_advertised
+    if request.isl is not None and request.context is None:
+        isl = check_number("isl", request.isl, low=1.0, high=1e9)
+        osl = 512.0 if request.osl is None else check_number("osl", request.osl, low=1.0, high=1e9)
+        choices.append(Choice(name="context", value=f"{isl + osl / 2:,.0f}", why="isl + osl / 2, its mean in decode"))
+        return isl + osl / 2
     if request.context is not None:
         return check_number("context", request.context, low=1.0, high=1e9, fix="tokens already in each sequence")
     context = min(DEFAULT_CONTEXT, float(limit)) if limit else DEFAULT_CONTEXT
@@ -222,12 +144,14 @@ def _cost(
     price: float,
     source: str,
 ) -> CostReport:
-    alone = numbers_at(deployment, 1.0, context, request.mode, price)["cost_usd_per_token"]
+    rule = _closed(request.mode)
+    alone = numbers_at(deployment, 1.0, context, rule, price)["cost_usd_per_token"]
     balance = here["balance_batch_at_context"]
     at_balance = None
     if balance < _FAR:
-        at_balance = numbers_at(deployment, max(balance, 1.0), context, request.mode, price)["cost_usd_per_token"] * 1e6
+        at_balance = numbers_at(deployment, max(balance, 1.0), context, rule, price)["cost_usd_per_token"] * 1e6
     floor = here["cost_floor_usd_per_token"]
+    touched = touched_step_s(deployment, 1.0, context, rule) / numbers_at(deployment, 1.0, context, rule)["step_s"]
     return CostReport(
         usd_per_gpu_h=price,
         price_source=source,
@@ -235,12 +159,21 @@ def _cost(
         at_batch=here["cost_usd_per_token"] * 1e6,
         at_balance=at_balance,
         floor=floor * 1e6,
-        at_batch_1_touched=alone
-        * 1e6
-        * touched_step_s(deployment, 1.0, context, request.mode)
-        / numbers_at(deployment, 1.0, context, request.mode)["step_s"],
+        at_batch_1_touched=alone * 1e6 * touched,
         batch_1_over_floor=pricing.cost_ratio(usd_per_token=alone, reference_usd_per_token=floor) if price else 1.0,
     )
+
+
+def _operator_cost(
+    bound: CostReport, report: OperatorReport, deployment: Deployment, batch: float, profile: Efficiency
+) -> CostReport:
+    """The same report with what the operator engine makes of both batches; floor and balance stay bounds."""
+    model, system, price = deployment.model, deployment.system, bound.usd_per_gpu_h
+    alone_s = step_s_at(model, system, report, profile, 1.0)
+    alone = usd_per_token(system, report, price, 1.0, alone_s) * 1e6
+    here = usd_per_token(system, report, price, batch, float(report.step.step_s)) * 1e6
+    return replace(bound, at_batch_1=alone, at_batch_1_touched=alone, at_batch=here,
+                   batch_1_over_floor=alone / bound.floor if bound.floor else 1.0)  # fmt: skip
 
 
 def _fast_mode(here: dict[str, Any], batch: float, speedup: float) -> FastMode:
@@ -275,9 +208,14 @@ def _train(deployment: Deployment, here: dict[str, Any]) -> Train:
     )
 
 
+def _closed(mode: str) -> str:
+    """The closed-form rule that goes with a mode: the operator engine's companion is the lecture's."""
+    return "lecture" if mode == "operators" else mode
+
+
 def analyze(request: AnalyzeRequest) -> AnalyzeResponse:
     """Answer for one model on one machine. A deployment that does not fit still answers: see `fit.fits`."""
-    check_choice("mode", request.mode, MODES)
+    check_choice("mode", request.mode, ANALYZE_MODES)
     check_number("fast_speedup", request.fast_speedup, low=1.0, high=1e4)
     deployment = deploy(
         load_model(request.model),
@@ -289,10 +227,22 @@ def analyze(request: AnalyzeRequest) -> AnalyzeResponse:
     context = _context(request, deployment, choices)
     batch = _batch(request, deployment, context, choices)
     price, price_source = _price(request, deployment, choices)
-    here = numbers_at(deployment, batch, context, request.mode, price)
-    knee = here["knee_context"]
-    fit = check_fit(deployment, batch, context)
-    system = deployment.system
+    answer = _closed_form(request, deployment, batch, context, price, price_source)
+    if request.mode == "operators":
+        operated = _with_operators(request, answer, deployment, choices)
+        if operated.batch != batch:
+            answer = _closed_form(request, deployment, operated.batch, context, price, price_source)
+            operated = _with_operators(replace(request, batch=operated.batch), answer, deployment, [])
+        answer = operated
+    return replace(answer, choices=tuple(choices))
+
+
+def _closed_form(
+    request: AnalyzeRequest, deployment: Deployment, batch: float, context: float, price: float | None, source: str
+) -> AnalyzeResponse:
+    rule = _closed(request.mode)
+    here = numbers_at(deployment, batch, context, rule, price)
+    knee, system = here["knee_context"], deployment.system
     return AnalyzeResponse(
         model=deployment.model.id,
         model_name=deployment.model.name,
@@ -305,8 +255,8 @@ def analyze(request: AnalyzeRequest) -> AnalyzeResponse:
         gpus_in_pass=deployment.chips,
         batch=batch,
         context=context,
-        fit=fit,
-        roofline=_response(here, request.mode),
+        fit=check_fit(deployment, batch, context),
+        roofline=_response(here, rule),
         tpot_s=here["step_s"],
         tokens_per_s_per_user=f.user_tokens_per_s(step_s=here["step_s"]),
         output_tokens_per_s_per_gpu=here["tokens_per_s"] / deployment.chips,
@@ -320,13 +270,42 @@ def analyze(request: AnalyzeRequest) -> AnalyzeResponse:
         mfu_limit_at_double_knee=_mfu_limit(deployment, 2.0 * knee),
         mfu_limit_at_context=_mfu_limit(deployment, context),
         touched_share=deployment.touched_params(batch) / deployment.read_params,
-        touched_step_s=touched_step_s(deployment, batch, context, request.mode),
-        cost=None if price is None else _cost(deployment, request, here, context, price, price_source),
+        touched_step_s=touched_step_s(deployment, batch, context, rule),
+        cost=None if price is None else _cost(deployment, request, here, context, price, source),
         fast_mode=_fast_mode(here, batch, request.fast_speedup),
         train=_train(deployment, here),
-        choices=tuple(choices),
+        choices=(),
         left_out=LEFT_OUT,
         deployment=deployment,
+    )
+
+
+def _with_operators(
+    request: AnalyzeRequest, answer: AnalyzeResponse, deployment: Deployment, choices: list[Choice]
+) -> AnalyzeResponse:
+    """Step, cost and fast mode by the operator engine; the closed-form sections stay as bounds beside them."""
+    model, system, batch = deployment.model, deployment.system, answer.batch
+    report = operator_report(request, model, system, batch, answer.context, choices)
+    most = float(report.memory.sequences // report.layout.pp)
+    if request.batch is None and 1.0 <= most < batch:
+        why = f"the most that engine {request.engine} holds, short of the balance batch; set --batch"
+        choices[:] = [c for c in choices if c.name != "batch"]
+        choices.append(Choice(name="batch", value=f"{most:,.0f}", why=why))
+        return replace(answer, batch=most)
+    profile = profile_for(system, request.engine, request.efficiency)
+    tpot_s = float(report.step.step_s)
+    cost = answer.cost
+    return replace(
+        answer,
+        operators=report,
+        operator_fixes=() if report.fits else nearest_fixes(request, model, system, report),
+        tpot_s=tpot_s,
+        tokens_per_s_per_user=f.user_tokens_per_s(step_s=tpot_s),
+        output_tokens_per_s_per_gpu=report.output_tokens_per_s_per_gpu,
+        cost=None if cost is None else _operator_cost(cost, report, deployment, batch, profile),
+        fast_mode=fast_mode(model, system, report, profile, batch, request.fast_speedup),
+        left_out=LEFT_OUT_OPERATORS,
+        claim_level=report.claim_level,
     )
 
 

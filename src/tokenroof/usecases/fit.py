@@ -7,7 +7,7 @@ from tokenroof.errors import TokenroofError
 from tokenroof.types.machine import System
 from tokenroof.usecases.deployment import Deployment, deploy
 
-__all__ = ["Fit", "check_fit", "largest_batch"]
+__all__ = ["Fit", "check_fit", "larger_systems", "largest_batch"]
 
 _NARROWER = ("fp8", "nvfp4")
 
@@ -50,20 +50,24 @@ def _asked(deployment: Deployment) -> str | None:
     return None if own else deployment.weight_dtype
 
 
-def _larger_system(deployment: Deployment, batch: float, context: float) -> str | None:
-    """The nearest larger system that holds it: more of the same chip, else the smallest of its kind."""
-    chip, least = deployment.system.chip, deployment.system.n_chips
-    same = [f"{count}x{chip.id}" for count in (2, 4, 8, 16, 32, 64) if count > least]
+def larger_systems(system: System) -> list[System]:
+    """Systems worth trying when one is too small: more of the same chip, then others of its kind by capacity."""
+    chip, capacity = system.chip, system.chip.memory_bytes * system.n_chips
+    same = [f"{count}x{chip.id}" for count in (2, 4, 8, 16, 32, 64) if count > system.n_chips][:3]
     others = []
     for name in system_names():
-        system = load_system(name)
-        alike = system.chip.kind == chip.kind and system.chip.announced <= chip.announced
-        capacity = system.chip.memory_bytes * system.n_chips
-        if alike and capacity > deployment.capacity_bytes:
-            others.append((system.chip.vendor != chip.vendor, capacity, name))
-    for name in (*same[:3], *(name for _, _, name in sorted(others))):
+        other = load_system(name)
+        room = other.chip.memory_bytes * other.n_chips
+        if other.chip.kind == chip.kind and other.chip.announced <= chip.announced and room > capacity:
+            others.append((other.chip.vendor != chip.vendor, room, name))
+    return [load_system(name) for name in (*same, *(name for _, _, name in sorted(others)))]
+
+
+def _larger_system(deployment: Deployment, batch: float, context: float) -> str | None:
+    """The nearest larger system that holds it."""
+    for system in larger_systems(deployment.system):
         try:
-            other = _with(deployment, load_system(name))
+            other = _with(deployment, system)
         except TokenroofError:
             continue
         if largest_batch(other, context) >= batch:
