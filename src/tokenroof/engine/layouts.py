@@ -62,8 +62,10 @@ def legal_tp(model: Model, limit: int = 1_000) -> tuple[int, ...]:
 
 
 def _nearest(value: int, legal: Iterable[int]) -> str:
-    choices = sorted(set(legal), key=lambda choice: (abs(choice - value), choice))[:2]
-    return "use " + " or ".join(str(choice) for choice in sorted(choices)) if choices else "no other value is legal"
+    choices = sorted(set(legal))
+    below = [choice for choice in choices if choice < value][-1:]
+    above = [choice for choice in choices if choice > value][:1]
+    return "use " + " or ".join(str(choice) for choice in below + above) if choices else ""
 
 
 def _divisors(number: int) -> list[int]:
@@ -101,6 +103,8 @@ def _ep_faults(model: Model, layout: Layout) -> Iterable[InputError]:
     for ffn in experts:
         slots = ffn.n_experts + layout.redundant_experts
         if slots % layout.ep:
+            copies = layout.redundant_experts + -slots % layout.ep
+            fix = f"{fix}, or redundant_experts = {copies}".removeprefix(", or ")
             yield InputError("ep", layout.ep, f"a divisor of the {slots} experts of a layer", fix)
         elif ffn.intermediate % layout.moe_tp:
             limit = f"such that tp * dp * cp / ep = {layout.moe_tp} divides the expert width {ffn.intermediate}"

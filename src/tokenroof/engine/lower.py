@@ -5,6 +5,7 @@ layouts whose degrees are arrays, so thousands of layouts of one model are lower
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import TypeVar
 
 from tokenroof.engine.mixers import lower_mixer
@@ -14,7 +15,7 @@ from tokenroof.types.layout import Layout
 from tokenroof.types.model import DenseFfn, Ffn, Model, MoeFfn, NoFfn, NoMixer
 from tokenroof.types.program import Num, Program, Shape, Variable
 
-__all__ = ["lower"]
+__all__ = ["lower", "lower_draft_head"]
 
 K = TypeVar("K")
 
@@ -35,6 +36,11 @@ def lower(model: Model, layout: Layout | None = None, *, sqrt_context: bool = Fa
         _ffn(rows, ffn, count)
     _norms(rows)
     _head(rows)
+    return _program(rows)
+
+
+def _program(rows: Rows) -> Program:
+    model = rows.model
     return Program(
         model=model.id,
         layout=rows.layout,
@@ -192,3 +198,20 @@ def _head(rows: Rows) -> None:
     layout = rows.layout
     width = model.hidden * rows.act / rows.tp
     rows.collective("pipeline hop", layout.pp - 1, "hop", layout.pp, layout.stage, ((TOKENS, width),))
+
+
+def lower_draft_head(model: Model, layout: Layout | None = None) -> Program:
+    """One multi-token-prediction module, which drafts one token: a layer like the model's last, and the head.
+
+    It joins the hidden state and the embedding of the token before it with a 2 h to h projection, and shares
+    embedding and head with the model (DeepSeek-V3 report, arXiv 2412.19437, section 2.2).
+    """
+    last = replace(model.layers[model.order[-1] if model.order else -1], count=1)
+    rows = Rows(replace(model, layers=(last,), other_params=0), layout or Layout())
+    _embedding(rows)
+    rows.gemm("draft projection", 1, n=model.hidden, k=2 * model.hidden / rows.tp, weight_class="dense")
+    lower_mixer(rows, last.mixer, 1)
+    _ffn(rows, last.ffn, 1)
+    _norms(rows)
+    _head(rows)
+    return _program(rows)

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from tokenroof.engine.networks import collective_lines
 from tokenroof.engine.program import form_value, variables
-from tokenroof.engine.timing import arithmetic_rate, curve_of
+from tokenroof.engine.timing import arithmetic_rate, curve_of, padded_flops
 from tokenroof.types.efficiency import PEAK, Efficiency
 from tokenroof.types.machine import System
 from tokenroof.types.program import Load, Operator, OperatorTime, Program
@@ -55,8 +55,9 @@ def _kernel(row: Operator, values: list[float], system: System, program: Program
         row.count * form_value(form, values) for form in (row.weights, row.kv_read, row.kv_write)
     )
     activations = row.count * busiest * form_value(row.activations, values)
+    computed = row.count * busiest * form_value(padded_flops(row, program, curve), values)
     moved = weights + kv_read + kv_write + activations
-    compute = row.count * curve.compute_floor_s + flops / (curve.flops_share * peak)
+    compute = row.count * curve.compute_floor_s + computed / (curve.flops_share * peak)
     memory = row.count * curve.memory_floor_s + moved / (curve.bytes_share * system.chip.bytes_per_s)
     larger, smaller = max(compute, memory), min(compute, memory)
     roof = larger

@@ -22,7 +22,7 @@ from tokenroof.types.machine import Chip, System
 from tokenroof.types.program import Form, Load, Num, Operator, Program, StepTimes
 from tokenroof.xp import NUMPY, SCALAR, Namespace
 
-__all__ = ["RULES", "Timed", "arithmetic_rate", "bind", "curve_of", "step"]
+__all__ = ["RULES", "Timed", "arithmetic_rate", "bind", "curve_of", "padded_flops", "step"]
 
 RULES = ("lecture", "text", "book", "operators")
 _PRESENT = {"all": ONE, "decode": DECODE, "prefill": PREFILL}
@@ -80,6 +80,7 @@ class _Part:
     smooth: tuple[tuple[Form, Form, float], ...]
     added: Form
     fixed_s: Num
+    kernels: Num
     compute: Form
     weights: Form
     kv: Form
@@ -99,6 +100,8 @@ class Timed:
         """One pass: decode, prefill, or both at once (a chunk that rides on decode)."""
         if rule not in RULES:
             raise InputError("rule", rule, f"one of {', '.join(RULES)}")
+        if decode is None and prefill is None:
+            raise InputError("load", None, "a decode part, a prefill part or both")
         xp = namespace_of(self.program, decode, prefill)
         values = variables(self.program, decode, prefill, xp)
         parts = [self.parts["all"]]
@@ -113,6 +116,8 @@ class Timed:
             communication = _communication_s(self.links, values, xp)
             overhead = self._overhead_s(decode, prefill, values)
             total = _roofs_s(parts, values, xp) + (1.0 - self.profile.overlap) * communication + overhead
+            if prefill is not None and _given(self.profile.launch_s):
+                total = xp.maximum(total, self._launching_s(parts))
         elif rule == "lecture":
             total = xp.maximum(compute, weights + kv)
         elif rule == "text":
@@ -124,6 +129,11 @@ class Timed:
             activations_s=_sum([p.activations for p in parts], values), communication_s=communication,
             overhead_s=overhead,
         )  # fmt: skip
+
+    def _launching_s(self, parts: list[_Part]) -> Num:
+        """Time in which the host can start every kernel of an eager pass: less is not possible."""
+        kernels = sum((part.kernels for part in parts), sum((link.count for link in self.links), 0.0))
+        return self.profile.host_s + self.profile.launch_s * kernels
 
     def _overhead_s(self, decode: Load | None, prefill: Load | None, values: list[Num]) -> Num:
         """Host time of the pass and what every kernel costs whatever it does."""
@@ -204,6 +214,7 @@ def bind(
             smooth=tuple((row.compute, row.memory, row.sharpness) for row in timed if 1.0 < row.sharpness < math.inf),
             added=_merged(*(form for row in timed if row.sharpness <= 1.0 for form in (row.compute, row.memory))),
             fixed_s=sum((row.fixed_s for row in timed), 0.0),
+            kernels=sum((row.count for row in rows), 0.0),
             compute=_merged(*(row.arithmetic for row in timed)),
             weights=_merged(*(row.weights for row in timed)),
             kv=_merged(*(row.kv for row in timed)),
@@ -239,7 +250,7 @@ def _row(
     per_flop = row.count * busiest / (curve.flops_share * flops_per_s)
     per_byte = row.count / (curve.bytes_share * system.chip.bytes_per_s)
     counted = attention_flops or not row.kind.startswith(_CONTEXT_KINDS)
-    arithmetic = _scaled(row.flops, per_flop) if counted else ()
+    arithmetic = _scaled(padded_flops(row, program, curve), per_flop) if counted else ()
     weights, kv = _scaled(row.weights, per_byte), _scaled(row.kv_read, per_byte)
     activations = _scaled(row.activations, per_byte * busiest)
     return _Row(
@@ -256,6 +267,20 @@ def _row(
     )  # fmt: skip
 
 
+def _given(number: Num) -> bool:
+    """Whether a coefficient is there: above zero, or one of an array of trials."""
+    return hasattr(number, "shape") or number > 0
+
+
+def padded_flops(row: Operator, program: Program, curve: OperatorCurve) -> Form:
+    """FLOP of a grouped matmul with the rows by which its kernels pad each group that has work."""
+    if row.kind != "grouped_gemm" or row.shape is None or not _given(curve.padding_rows):
+        return row.flops
+    padding = 2.0 * row.shape.n * row.shape.k * curve.padding_rows
+    touched = tuple((at, padding) for at, _ in row.weights if program.variables[at].kind == "touched")
+    return _merged(row.flops, touched)
+
+
 def _floor(seconds: float, count: Num, present: int) -> Form:
     return ((present, count * seconds),) if seconds else ()
 
@@ -265,7 +290,8 @@ def _link(row: Operator, program: Program, system: System, profile: Efficiency) 
     assert comm is not None
     xp = NUMPY if program.vectorised else SCALAR
     lines = collective_lines(comm.kind, comm.group, comm.stride, system, profile, xp)
-    return _Link(comm.bytes, lines if program.vectorised else _useful(lines), row.count)
+    plain = not any(hasattr(line.latency_s, "shape") or hasattr(line.s_per_byte, "shape") for line in lines)
+    return _Link(comm.bytes, _useful(lines) if plain else lines, row.count)
 
 
 def _useful(lines: tuple[Line, ...]) -> tuple[Line, ...]:

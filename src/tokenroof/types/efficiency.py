@@ -2,7 +2,8 @@
 
     operator    t = fixed + norm_p(compute_floor + F / (flops_share * peak), memory_floor + B / (bytes_share * W))
     collective  t = call + steps * step + factor * bytes / (bytes_share * link), the least over the allowed algorithms
-    pass        host + host_per_layer * layers + host_per_sequence * S + host_per_token * T, once
+    pass        host + host_per_layer * layers + host_per_sequence * S + host_per_token * T, once;
+                with prefill in it at least host + launch * kernels, since such passes are not captured in a graph
 
 norm_p(a, b) = (a^p + b^p)^(1/p) with p the curve's `sharpness`: infinite is the larger of the two (a perfect
 overlap), 1 their sum (none). The floors are saturation: bytes / W * (1 + half / bytes) is linear in bytes, and its
@@ -11,7 +12,7 @@ constant is `memory_floor_s`. Every default is the speed of light.
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 __all__ = ["ALGORITHMS", "PEAK", "CollectiveCurve", "Efficiency", "OperatorCurve"]
 
@@ -21,7 +22,10 @@ ALGORITHMS = ("ring", "tree", "one-shot", "two-shot", "in-switch", "direct")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperatorCurve:
-    """One kind of operator on one chip."""
+    """One kind of operator on one chip.
+
+    `padding_rows` counts for grouped matmuls: rows that each group is padded by, since kernels work in tiles.
+    """
 
     fixed_s: float = 0.0
     flops_share: float = 1.0
@@ -29,6 +33,7 @@ class OperatorCurve:
     compute_floor_s: float = 0.0
     memory_floor_s: float = 0.0
     sharpness: float = math.inf
+    padding_rows: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +62,10 @@ class Efficiency:
     then "". The first found wins; a profile without one raises DataMissing. Formats are names of types.dtype: of
     the weights in matmuls, of the cache in attention.
 
+    `launch_s` is what the host takes to start one kernel, `request_s` what a request spends outside the passes (HTTP,
+    tokeniser, scheduling) before its first token, `warmup_s` what the first wave of a run waits for compilation.
+    `spread` holds, by metric, the half-width of the 80 % range as a natural logarithm.
+
     `overlap` is the share of communication time that other work hides, `expert_imbalance` the busiest GPU's share of
     routed tokens over the mean one's. In 80 % of held-out cases measured time lay between `low` and `high` times
     the predicted one; `n` cases were fitted, `median_error` is the median absolute error on those held out.
@@ -71,6 +80,10 @@ class Efficiency:
     host_per_layer_s: float = 0.0
     host_per_sequence_s: float = 0.0
     host_per_token_s: float = 0.0
+    launch_s: float = 0.0
+    request_s: float = 0.0
+    warmup_s: float = 0.0
+    spread: Mapping[str, float] = field(default_factory=dict)
     chip: str = ""
     engine: str = ""
     low: float = 1.0
