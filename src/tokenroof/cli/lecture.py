@@ -73,6 +73,13 @@ def _computed(check: CheckResult) -> str:
     return _number(check.computed, max(4, _digits(check.stated_text) + 1), exponent) + unit
 
 
+def _allowed(check: CheckResult) -> str:
+    """The tolerance of an equality: half a printed digit unless the data say otherwise."""
+    if check.relation != "=" or not check.tolerance:
+        return ""
+    return f"± {_number(check.tolerance, 2, _large(check.tolerance))}"
+
+
 def _gap(check: CheckResult) -> str:
     """How far computed lies from stated, where they are two numbers that should be one."""
     if check.relation != "=":
@@ -132,6 +139,10 @@ def _quantity(value: float, unit: str) -> str:
     if unit == "1" or unit.partition("/")[0] in ("sequence", "param", "token", "GPU", "request"):
         shown = _number(value, 6, value != 0 and _large(value))
         return shown if unit == "1" else f"{shown} {unit}"
+    if unit == "USD/token":
+        return f"{_number(value * 1e6, 6)} USD/Mtoken"
+    if unit == "s" and value >= 1000 or value >= 1e21:
+        return f"{_number(value, 6, _large(value))} {unit}"
     return format_si(value, unit, 6)
 
 
@@ -139,16 +150,18 @@ def _value(value: Value) -> str:
     return value.text or _quantity(value.value, value.unit)
 
 
-def _print_step(index: int, step: StepResult) -> None:
+def _print_step(index: int, step: StepResult, explained: bool) -> None:
     result = _quantity(step.value, step.unit)
     if not step.formula:
         click.echo(f"  {index}. {step.name} = {step.text.replace('$', '')} = {result}")
         return
     click.echo(f"  {index}. {step.name} = {result}")
-    for line in (step.summary, step.equation, f"by {step.formula}; {step.reference}"):
+    lines = [f"{step.equation}   [{step.formula}]"]
+    if not explained:
+        lines = [step.summary, *lines, f"from {step.reference}"]
+    lines.append("with " + ", ".join(f"{value.name} = {_value(value)}" for value in step.arguments))
+    for line in lines:
         click.echo(textwrap.fill(line, WIDTH, initial_indent=" " * 5, subsequent_indent=" " * 7))
-    arguments = ", ".join(f"{value.name} = {_value(value)}" for value in step.arguments)
-    click.echo(textwrap.fill(f"with {arguments}", WIDTH, initial_indent=" " * 5, subsequent_indent=" " * 7))
 
 
 def _print_claim(claim: ClaimResult, title: str) -> None:
@@ -163,15 +176,16 @@ def _print_claim(claim: ClaimResult, title: str) -> None:
             click.echo(f"  {value.name.ljust(width)}  {value.text}")
     if claim.steps:
         click.echo("\nWorked")
+        seen = set[str]()
         for index, step in enumerate(claim.steps, 1):
-            _print_step(index, step)
+            _print_step(index, step, step.formula in seen)
+            seen.add(step.formula)
     if claim.checks:
         click.echo("\nStated against computed")
         rows = [
-            ("✓" if check.holds else "≠", check.label, _stated(check), _computed(check), _gap(check))
-            for check in claim.checks
+            ("✓" if c.holds else "≠", c.label, _stated(c), _allowed(c), _computed(c), _gap(c)) for c in claim.checks
         ]
-        print_table(("", "what", "stated", "computed", "gap"), rows, right=(2, 3, 4))
+        print_table(("", "what", "stated", "allowed", "computed", "gap"), rows, right=(2, 3, 4, 5))
     click.echo()
     _wrapped("Verdict", f"{claim.verdict} ({claim.basis})")
     _wrapped("Right form", claim.right)
