@@ -1,0 +1,59 @@
+"""A measured run: one row of a tidy table, typed. Blank means unknown and stays None."""
+
+from dataclasses import dataclass
+
+__all__ = ["Fault", "Run"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One measurement of one metric.
+
+    `mode`: prefill, decode, mixed (static batch), offline (saturated), server (open loop), server-closed-loop
+    (`concurrency` requests kept in flight), server-interactive, disaggregated, microbench. `value` is in `unit` as
+    written. `quality` A is controlled and complete, B has a stated unknown, C is never scored.
+    """
+
+    row_id: str
+    line: int
+    file: str
+    source: str
+    date: str
+    model: str
+    model_key: str
+    hardware: str
+    hw_key: str
+    num_gpus: int | None
+    tp: int | None
+    pp: int | None
+    ep: int | None
+    dp: int | None
+    weight_dtype: str
+    kv_dtype: str
+    engine: str
+    engine_version: str
+    mode: str
+    isl: float | None
+    osl: float | None
+    concurrency: float | None
+    request_rate: float | None
+    load: str
+    metric: str
+    value: float
+    unit: str
+    spec_decode: str
+    quality: str
+    split: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """A row that could not be read, and why."""
+
+    file: str
+    line: int
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.file} row {self.line}: {self.text}"
