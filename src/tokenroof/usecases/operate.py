@@ -16,6 +16,7 @@ from tokenroof.types.layout import Layout
 from tokenroof.types.machine import System
 from tokenroof.types.model import Model, MoeFfn
 from tokenroof.types.program import Load, OperatorTime, Program, StepTimes
+from tokenroof.usecases.profile import claim_level
 
 __all__ = ["OperatingPoint", "OperatorReport", "arithmetic_for", "choose_layout", "operate"]
 
@@ -159,6 +160,6 @@ def operate(
         output_tokens_per_s_per_gpu=copies * in_flight / float(times.step_s) / system.n_chips,
         experts_per_gpu=_experts_per_gpu(model, layout),
         scaleup_bytes_per_step=sum(row.comm_bytes for row in table),
-        claim_level="bound" if profile.id == "peak" else "calibrated",
+        claim_level=claim_level(profile),
         point=point,
     )

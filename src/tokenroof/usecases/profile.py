@@ -1,15 +1,22 @@
-"""Which efficiency profile a prediction runs under: one place for every verb."""
+"""Which efficiency profile a verb times with: one place, so that all verbs change together."""
 
 from tokenroof.types.checks import check_choice
 from tokenroof.types.efficiency import PEAK, Efficiency
 from tokenroof.types.machine import System
 
-__all__ = ["EFFICIENCIES", "profile_for"]
+__all__ = ["EFFICIENCIES", "claim_level", "profile_for"]
 
 EFFICIENCIES = ("auto", "peak")
 
 
 def profile_for(system: System, engine: str, efficiency: str = "auto") -> Efficiency:
-    """`peak` is the speed of light; `auto` the profile fitted for this chip and engine."""
+    """`peak` is the speed of light; `auto` the profile fitted for this chip and engine, peak while there is none."""
     check_choice("efficiency", efficiency, EFFICIENCIES)
     return PEAK
+
+
+def claim_level(profile: Efficiency) -> str:
+    """How sure results with this profile are: bound, default efficiencies, calibrated."""
+    if profile.id == PEAK.id:
+        return "bound"
+    return "calibrated" if profile.n else "default efficiencies"
