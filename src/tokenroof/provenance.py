@@ -1,5 +1,6 @@
 """Where a number comes from: value, unit, source, date and grade. Kept beside numbers, never inside arithmetic."""
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
@@ -38,6 +39,8 @@ class Fact:
     note: str = ""
 
     def __post_init__(self) -> None:
+        if not math.isfinite(self.value):
+            raise InputError("value", self.value, "a finite number", "leave out what nobody recorded")
         if not self.source.strip():
             raise InputError("source", self.source, "a non-empty reference", "say who published the number")
         try:

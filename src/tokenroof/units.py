@@ -11,19 +11,28 @@ from dataclasses import dataclass
 
 from tokenroof.errors import UnitError
 
-__all__ = ["Dims", "Quantity", "Unit", "dims_text", "format_bytes", "format_si", "parse_quantity", "parse_unit"]
+__all__ = [
+    "Dims",
+    "Quantity",
+    "Unit",
+    "dims_text",
+    "format_bytes",
+    "format_si",
+    "parse_quantity",
+    "parse_unit",
+]
 
 Dims = tuple[tuple[str, int], ...]
 
 _BASES = ("s", "B", "FLOP", "MAC", "token", "sequence", "param", "USD", "J", "GPU", "request", "layer")
-_DECIMAL = {"": 1.0, "n": 1e-9, "u": 1e-6, "µ": 1e-6, "m": 1e-3, "k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9,
+_DECIMAL = {"": 1.0, "n": 1e-9, "u": 1e-6, "µ": 1e-6, "μ": 1e-6, "m": 1e-3, "k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9,
             "T": 1e12, "P": 1e15, "E": 1e18}  # fmt: skip
 _BINARY = {"Ki": 2.0**10, "Mi": 2.0**20, "Gi": 2.0**30, "Ti": 2.0**40, "Pi": 2.0**50}
 
 # name -> (scale to base, dims, which prefixes it may carry)
 _NAMES: dict[str, tuple[float, dict[str, int], str]] = {
     "1": (1.0, {}, ""), "%": (0.01, {}, ""), "x": (1.0, {}, ""),
-    "s": (1.0, {"s": 1}, "numµ"), "min": (60.0, {"s": 1}, ""), "h": (3600.0, {"s": 1}, ""),
+    "s": (1.0, {"s": 1}, "numµμ"), "min": (60.0, {"s": 1}, ""), "h": (3600.0, {"s": 1}, ""),
     "day": (86400.0, {"s": 1}, ""), "year": (365.25 * 86400.0, {"s": 1}, ""),
     "B": (1.0, {"B": 1}, "kKMGTPE+"), "byte": (1.0, {"B": 1}, ""), "bit": (0.125, {"B": 1}, "kKMGTPE"),
     "b": (0.125, {"B": 1}, "kKMGTPE"),
@@ -37,7 +46,12 @@ _NAMES: dict[str, tuple[float, dict[str, int], str]] = {
     "Hz": (1.0, {"s": -1}, "kMG"),
 }  # fmt: skip
 
-_NUMBER = re.compile(r"\s*([-+]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|[-+]?inf|nan)\s*", re.IGNORECASE)
+_DIGITS = r"[0-9]+(?:_[0-9]+)*"
+_NUMBER = re.compile(
+    rf"\s*([-+]?(?:{_DIGITS}(?:\.(?:{_DIGITS})?)?|\.{_DIGITS})(?:[eE][-+]?[0-9]+)?)(?![0-9_.])\s*", re.ASCII
+)
+_DOLLARS = re.compile(r"\s*\$\s*(?=[0-9.])")
+_LONGEST = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,20 +88,33 @@ def _atom(text: str) -> tuple[float, dict[str, int]]:
             return scale * _DECIMAL[prefix], dims
         if prefix in _BINARY and "+" in allowed:
             return scale * _BINARY[prefix], dims
-    raise UnitError(f"unknown unit {text!r}; examples: GB, GiB, TB/s, PFLOP/s, ms, B/token, USD/h")
+    raise UnitError(f"unknown unit {_quoted(text)}; examples: GB, GiB, TB/s, PFLOP/s, ms, B/token, USD/h")
+
+
+def _quoted(text: object) -> str:
+    shown = repr(text)
+    return shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]}..."
 
 
 def parse_unit(text: str) -> Unit:
-    """Parse `TB/s`, `USD/Mtoken`, `FLOP/param/token`; `/` divides by the one atom after it, `*` multiplies."""
+    """Parse `TB/s`, `USD/Mtoken`, `FLOP/param/token`; `/` divides by the one atom after it, `*` multiplies.
+
+    Raises UnitError for anything that is not a unit.
+    """
+    if not text.strip():
+        raise UnitError("empty unit; write 1 for a plain number")
     scale, dims = 1.0, dict[str, int]()
-    for sign_and_atom in re.findall(r"(?:^|[*/])[^*/]+", text.strip()):
-        sign = -1 if sign_and_atom.startswith("/") else 1
-        atom_scale, atom_dims = _atom(sign_and_atom.lstrip("*/").strip())
+    atoms = re.split(r"([*/])", text.strip())
+    if atoms[:2] == ["", "/"]:
+        atoms[0] = "1"  # /s is 1/s
+    for operator, atom in zip(["*", *atoms[1::2]], atoms[::2], strict=True):
+        sign = -1 if operator == "/" else 1
+        atom_scale, atom_dims = _atom(atom.strip())
         scale *= atom_scale**sign
         for base, power in atom_dims.items():
             dims[base] = dims.get(base, 0) + sign * power
-    if not text.strip():
-        raise UnitError("empty unit; write 1 for a plain number")
+    if not 0 < scale < math.inf:
+        raise UnitError(f"unit {_quoted(text)} is out of range")
     return Unit(text, scale, tuple(sorted((b, p) for b, p in dims.items() if p)))
 
 
@@ -101,31 +128,49 @@ def dims_text(dims: Dims) -> str:
 def parse_quantity(text: str | float, unit: str, *, bare: bool = True) -> float:
     """Read `3.35 TB/s` as 3.35e12 when `unit` is `B/s`. A bare number is taken in `unit` when `bare`.
 
-    Raises UnitError where the number or unit does not parse, or measures something else.
+    Raises UnitError where the number or unit does not parse, measures something else, or is not finite.
     """
+    value, rest = _number_and_unit(text, unit)
     wanted = parse_unit(unit)
-    if isinstance(text, int | float):
-        return float(text) * wanted.scale
-    match = _NUMBER.match(text)
-    if not match:
-        raise UnitError(f"{text!r} does not start with a number; write for example '3.35 {unit}'")
-    value = float(match[1].replace("_", ""))
-    rest = text[match.end() :].strip()
     if not rest:
-        if not bare:
-            raise UnitError(f"{text!r} has no unit; write for example '{text.strip()} {unit}'")
-        return value * wanted.scale
-    if rest in ("G", "T", "M", "K", "k", "P"):
-        raise UnitError(f"{text!r} is ambiguous: write a full unit such as {rest}B or {rest}iB")
-    got = parse_unit(rest)
-    if got.dims != wanted.dims:
-        raise UnitError(f"{text!r} is in {dims_text(got.dims)}, expected {dims_text(wanted.dims)} ({unit})")
-    return value * got.scale
+        if not bare and isinstance(text, str):
+            raise UnitError(f"{_quoted(text)} has no unit; write for example '{text.strip()} {unit}'")
+        scale = wanted.scale
+    elif rest in ("G", "T", "M", "K", "k", "P", "E"):
+        raise UnitError(f"{_quoted(text)} is ambiguous: write a full unit such as {rest}B or {rest}iB")
+    else:
+        got = parse_unit(rest)
+        if got.dims != wanted.dims:
+            expected = f"expected {dims_text(wanted.dims)} ({unit})"
+            raise UnitError(f"{_quoted(text)} is in {dims_text(got.dims)}, {expected}")
+        scale = got.scale
+    if not math.isfinite(value * scale):
+        raise UnitError(f"{_quoted(text)} is not a finite number")
+    return value * scale
+
+
+def _number_and_unit(text: str | float, unit: str) -> tuple[float, str]:
+    example = f"write for example '3.35 {unit}'"
+    if isinstance(text, bool) or not isinstance(text, str | int | float):
+        raise UnitError(f"{_quoted(text)} is not a number; {example}")
+    if not isinstance(text, str):
+        try:
+            return float(text), ""
+        except OverflowError:
+            raise UnitError(f"{_quoted(text)} is not a finite number") from None
+    dollars = _DOLLARS.match(text)
+    number = _NUMBER.match(text, dollars.end() if dollars else 0)
+    if not number:
+        raise UnitError(f"{_quoted(text)} does not start with a number; {example}")
+    rest = text[number.end() :].strip()
+    return float(number[1].replace("_", "")), f"USD{rest}" if dollars else rest
 
 
 def format_si(value: float, unit: str = "", digits: int = 3) -> str:
     """Engineering notation with an SI prefix: 3.35e12, 'B/s' -> '3.35 TB/s'. Zero, infinity and text stay plain."""
     if value == 0 or not math.isfinite(value):
+        if math.isnan(value):
+            return "not a number"
         shown = "0" if value == 0 else ("unlimited" if value > 0 else "-unlimited")
         return f"{shown} {unit}".strip()
     exponent = min(max(math.floor(math.log10(abs(value)) / 3), -3), 6)
@@ -135,11 +180,13 @@ def format_si(value: float, unit: str = "", digits: int = 3) -> str:
     prefix = {-3: "n", -2: "u", -1: "m", 0: "", 1: "k", 2: "M", 3: "G", 4: "T", 5: "P", 6: "E"}[exponent]
     if abs(mantissa) >= 10 ** (digits + 2):
         return f"{value:.{digits}g} {unit}".strip()
-    return f"{mantissa:.{digits}g} {prefix}{unit}".strip() if abs(mantissa) < 1000 else f"{mantissa:,.0f} {prefix}{unit}"
+    return (
+        f"{mantissa:.{digits}g} {prefix}{unit}".strip() if abs(mantissa) < 1000 else f"{mantissa:,.0f} {prefix}{unit}"
+    )
 
 
 def format_bytes(value: float, digits: int = 4) -> str:
     """Capacity in decimal gigabytes, the unit of data sheets: 141e9 -> '141 GB'."""
-    if abs(value) < 1e9:
+    if abs(value) < 1e9 or not math.isfinite(value):
         return format_si(value, "B", digits)
     return f"{value / 1e9:,.{0 if abs(value) >= 1e12 else 1}f} GB"
