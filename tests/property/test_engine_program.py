@@ -163,7 +163,8 @@ def test_many_layouts_at_once_give_what_each_gives_alone(model, pairs, which, pr
 def test_arrays_give_what_floats_give(model, layout, rows, columns, rule):
     timed = bind(lower(model, layout), cases.h100s(256), ROUGH)
     batch, context = np.geomspace(1, 999, rows)[:, None], np.geomspace(5, 99_999, columns)[None, :]
-    grid = timed.step(decode=Load(2 * batch, batch, context), rule=rule).step_s
+    grid = step_seconds(timed, decode=Load(2 * batch, batch, context), rule=rule)
+    assert grid.shape == (rows, columns)
     for i in range(rows):
         for j in range(columns):
             size, length = float(batch[i, 0]), float(context[0, j])

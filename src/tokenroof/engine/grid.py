@@ -23,7 +23,8 @@ def step_seconds(
     parts = [part for part in (decode, prefill) if part is not None]
     shape = np.broadcast_shapes(*(np.shape(n) for part in parts for n in (part.tokens, part.sequences, part.context)))
     if len(shape) == 0 or np.prod(shape) <= _BLOCK or timed.program.vectorised:
-        return np.asarray(timed.step(decode=decode, prefill=prefill, rule=rule).step_s)
+        whole = timed.step(decode=decode, prefill=prefill, rule=rule).step_s
+        return np.broadcast_to(whole, np.broadcast_shapes(shape, np.shape(whole)))
     result = np.empty(shape)
     rows = max(1, int(_BLOCK * shape[0] // np.prod(shape)))
 

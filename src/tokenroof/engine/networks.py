@@ -168,8 +168,12 @@ def collective_lines(
                 lines.append(Line("direct", latency + call, slope, curve.max_bytes))
             continue
         for name, cost, applies in (
-            (curve.algorithm, _flat(kind, g, curve), g.domains <= 1),
-            (f"{curve.algorithm} across domains", _deep(kind, g, curve), g.domains > 1),
+            (curve.algorithm, _flat(kind, g, curve), (g.domains <= 1) & (g.ranks <= curve.max_ranks)),
+            (
+                f"{curve.algorithm} across domains",
+                _deep(kind, g, curve),
+                (g.domains > 1) & (g.ranks <= curve.max_ranks),
+            ),
         ):
             if cost is None or (xp is SCALAR and not applies):
                 continue

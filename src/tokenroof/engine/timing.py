@@ -291,7 +291,8 @@ def _link(row: Operator, program: Program, system: System, profile: Efficiency) 
     xp = NUMPY if program.vectorised else SCALAR
     lines = collective_lines(comm.kind, comm.group, comm.stride, system, profile, xp)
     plain = not any(hasattr(line.latency_s, "shape") or hasattr(line.s_per_byte, "shape") for line in lines)
-    return _Link(comm.bytes, _useful(lines) if plain else lines, row.count)
+    runs = xp.where(comm.group > 1, row.count, 0.0) if program.vectorised else row.count
+    return _Link(comm.bytes, _useful(lines) if plain else lines, runs)
 
 
 def _useful(lines: tuple[Line, ...]) -> tuple[Line, ...]:
