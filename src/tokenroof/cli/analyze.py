@@ -255,8 +255,10 @@ def command(
         )
     )
     if plot is not None:
-        from tokenroof.usecases.analyze_charts import draw
-
+        if answer.operators is not None:
+            from tokenroof.usecases.analyze_operator_charts import draw_operators as draw
+        else:
+            from tokenroof.usecases.analyze_charts import draw
         draw(answer, plot)
         note(f"chart written to {plot}")
     if key is not None:

@@ -142,7 +142,8 @@ class Timed:
         for part, position, load in (("decode", DECODE, decode), ("prefill", PREFILL, prefill)):
             if load is not None:
                 total = total + self.parts[part].fixed_s * values[position]
-                total = total + profile.host_per_sequence_s * load.sequences
+                # every dp group has a scheduler of its own, and they work at the same time
+                total = total + profile.host_per_sequence_s * load.sequences / self.program.layout.dp
         return total + profile.host_per_token_s * values[STAGE_TOKENS]
 
 
