@@ -41,7 +41,7 @@ class CollectiveCurve:
     """One algorithm of the communication library: cost of a call, of a step, and the share of link bandwidth.
 
     `out_` figures hold for the scale-out network. `max_bytes` is the largest buffer that the library uses the
-    algorithm for (a custom kernel's workspace).
+    algorithm for (a custom kernel's workspace), `max_ranks` the largest group.
     """
 
     algorithm: str
@@ -52,6 +52,7 @@ class CollectiveCurve:
     out_step_s: float = 0.0
     out_bytes_share: float = 1.0
     max_bytes: float = math.inf
+    max_ranks: float = math.inf
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

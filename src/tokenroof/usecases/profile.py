@@ -1,5 +1,6 @@
 """Which efficiency profile a verb times with: one place, so that all verbs change together."""
 
+from tokenroof.catalog.efficiency import load_profile
 from tokenroof.types.checks import check_choice
 from tokenroof.types.efficiency import PEAK, Efficiency
 from tokenroof.types.machine import System
@@ -9,10 +10,10 @@ __all__ = ["EFFICIENCIES", "claim_level", "profile_for"]
 EFFICIENCIES = ("auto", "peak")
 
 
-def profile_for(system: System, engine: str, efficiency: str = "auto") -> Efficiency:
-    """`peak` is the speed of light; `auto` the profile fitted for this chip and engine, peak while there is none."""
+def profile_for(system: System, engine: str, efficiency: str = "auto", version: str = "") -> Efficiency:
+    """`peak` is the speed of light; `auto` the profile fitted for this chip, engine and version of the engine."""
     check_choice("efficiency", efficiency, EFFICIENCIES)
-    return PEAK
+    return PEAK if efficiency == "peak" else load_profile(system.chip, engine, version)
 
 
 def claim_level(profile: Efficiency) -> str:

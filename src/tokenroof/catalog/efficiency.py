@@ -1,0 +1,204 @@
+"""Efficiency profiles: how a chip runs each kind of operator, and what each engine adds around them.
+
+    data/efficiency/families.toml   chips by family, which profile a chip without measurements takes
+    data/efficiency/<name>.toml     curves of one chip, or of a family, fitted on kernel timings
+    data/efficiency/serving.toml    in place of a benchmark: what changes inside a running engine, host times, ranges
+
+A curve's shares are of the datasheet, so a family's profile scales to another member by that chip's own sheet.
+`tokenroof fit` writes these files.
+"""
+
+import functools
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from tokenroof.catalog.facts import read_toml
+from tokenroof.catalog.machine_index import DATA
+from tokenroof.errors import DataMissing, InputError, UnknownName
+from tokenroof.provenance import Grade
+from tokenroof.types.efficiency import ALGORITHMS, CollectiveCurve, Efficiency, OperatorCurve
+from tokenroof.types.machine import Chip
+
+__all__ = ["ENGINES", "compose_profile", "engine_generation", "load_profile", "profile_source"]
+
+FOLDER = DATA / "efficiency"
+
+# engine -> generations: (name, first version that belongs to it). An unknown version counts as the newest.
+ENGINES: dict[str, tuple[tuple[str, tuple[int, ...]], ...]] = {
+    "vllm": (("vllm-v0", (0,)), ("vllm", (0, 8))),
+    "sglang": (("sglang", (0,)),),
+    "trtllm": (("trtllm-cpp", (0,)), ("trtllm", (1,))),
+    "none": (("vllm", (0,)),),
+}
+_UNMEASURED_SPREAD = 1.5  # a family's profile on another member: ranges this much wider, as a factor on the logarithm
+
+
+def _version(text: str) -> tuple[int, ...]:
+    numbers: list[int] = []
+    for part in text.strip().lstrip("vV").replace("-", ".").split("."):
+        digits = part[: len(part) - len(part.lstrip("0123456789"))]
+        if not digits:
+            break
+        numbers.append(int(digits[:9]))
+    return tuple(numbers)
+
+
+def engine_generation(engine: str, version: str = "") -> str:
+    """The generation of an engine that shares one set of host times."""
+    if engine not in ENGINES:
+        raise UnknownName("engine", engine, tuple(ENGINES))
+    generations = ENGINES[engine]
+    number = _version(version)
+    if not number:
+        return generations[-1][0]
+    return [name for name, first in generations if number >= first][-1]
+
+
+@functools.cache
+def _read(name: str) -> Mapping[str, Any]:
+    return read_toml(FOLDER / f"{name}.toml")
+
+
+def profile_source(chip: Chip) -> tuple[str, str, str]:
+    """(file, family, note) that a chip's curves come from; the note is empty where the chip itself was measured."""
+    families: Mapping[str, Any] = _read("families")
+    family = families["chips"].get(chip.id)
+    note = ""
+    if family is None:
+        family = families["vendors"].get(chip.vendor, families["vendors"][""])
+        note = f"{chip.id} belongs to no measured family; taken as {family}"
+    if (FOLDER / f"{chip.id}.toml").is_file():
+        return chip.id, family, note
+    stand_in = families["family"][family]["profile"]
+    return stand_in, family, note or f"{chip.id} was not measured: {stand_in} scaled by the datasheet"
+
+
+def _number(where: str, table: Mapping[str, Any], key: str, default: float, low: float, high: float) -> float:
+    value = table.get(key, default)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+        raise InputError(f"{where}.{key}", value, f"from {low:g} to {high:g}")
+    return float(value)
+
+
+_CURVE = {
+    "fixed_s": (0.0, 0.0, 1.0),
+    "flops_share": (1.0, 1e-4, 1.0),
+    "bytes_share": (1.0, 1e-4, 1.0),
+    "sharpness": (math.inf, 1.0, math.inf),
+    "padding_rows": (0.0, 0.0, 1024.0),
+}
+
+
+def _curve(where: str, table: Mapping[str, Any]) -> OperatorCurve:
+    return OperatorCurve(**{key: _number(where, table, key, *limits) for key, limits in _CURVE.items()})
+
+
+def _collective(where: str, table: Mapping[str, Any]) -> CollectiveCurve:
+    if table["algorithm"] not in ALGORITHMS:
+        raise InputError(f"{where}.algorithm", table["algorithm"], f"one of {', '.join(ALGORITHMS)}")
+    times = {key: _number(where, table, key, 0.0, 0.0, 1.0) for key in ("call_s", "step_s", "out_call_s", "out_step_s")}
+    shares = {key: _number(where, table, key, 1.0, 1e-4, 1.0) for key in ("bytes_share", "out_bytes_share")}
+    limits = {key: _number(where, table, key, math.inf, 1.0, math.inf) for key in ("max_bytes", "max_ranks")}
+    return CollectiveCurve(algorithm=table["algorithm"], **times, **shares, **limits)
+
+
+def _in_engine(
+    curves: Mapping[str, OperatorCurve], factors: Mapping[str, float], padding_rows: float
+) -> dict[str, OperatorCurve]:
+    """Kernel curves as they act inside an engine: graphs hide part of the fixed cost, neighbours share the rates."""
+    found = {}
+    for key, curve in curves.items():
+        kind = key.split(".")[0]
+        fixed = factors.get(f"{kind}.fixed", factors.get("fixed", 1.0))
+        found[key] = replace(
+            curve,
+            fixed_s=curve.fixed_s * fixed,
+            flops_share=min(1.0, curve.flops_share * factors.get(f"{kind}.flops", 1.0)),
+            bytes_share=min(1.0, curve.bytes_share * factors.get(f"{kind}.bytes", 1.0)),
+            padding_rows=padding_rows if kind == "grouped_gemm" else 0.0,
+        )
+    return found
+
+
+def compose_profile(
+    name: str,
+    curves: Mapping[str, OperatorCurve],
+    collectives: Mapping[str, tuple[CollectiveCurve, ...]],
+    *,
+    factors: Mapping[str, float],
+    host: Mapping[str, float],
+    **about: Any,
+) -> Efficiency:
+    """A profile from kernel curves, factors inside an engine and host times; `tokenroof fit` tries values with it."""
+    extra = factors.get("collective_call_s", 0.0)
+    raised = {
+        kind: tuple(replace(c, call_s=c.call_s + extra, out_call_s=c.out_call_s + extra) for c in lines)
+        for kind, lines in collectives.items()
+    }
+    return Efficiency(
+        id=name,
+        operators=_in_engine(curves, factors, factors.get("padding_rows", 0.0)),
+        collectives=raised,
+        host_s=host["host_s"],
+        host_per_sequence_s=host["host_per_sequence_s"],
+        launch_s=host["launch_s"],
+        request_s=host["request_s"],
+        warmup_s=host.get("warmup_s", 0.0),
+        **about,
+    )
+
+
+@functools.cache
+def _kernels(name: str) -> tuple[dict[str, OperatorCurve], dict[str, tuple[CollectiveCurve, ...]]]:
+    table = _read(name)
+    curves = {key: _curve(f"{name}: operators.{key}", one) for key, one in table["operators"].items()}
+    collectives = {
+        kind: tuple(_collective(f"{name}: collectives.{kind}", one) for one in lines)
+        for kind, lines in table["collectives"].items()
+    }
+    return curves, collectives
+
+
+@functools.cache
+def _load(chip: str, file: str, family: str, note: str, generation: str) -> Efficiency:
+    serving = _read("serving")
+    if generation not in serving["engines"]:
+        raise DataMissing(f"engine {generation}", "host times", "serving.toml")
+    curves, collectives = _kernels(file)
+    host = serving["engines"][generation]
+    factors = {**serving["in_engine"]["all"], **serving["in_engine"].get(family, {})}
+    tested = serving["spread"].get(family, serving["spread"]["untested"])
+    widen = _UNMEASURED_SPREAD if note else 1.0
+    spread = {metric: float(width) * widen for metric, width in tested.items()}
+    about = _read(file)
+    grade = Grade(about.get("grade", "assumed"))
+    notes = [note] if note else []
+    if grade is Grade.ASSUMED:
+        notes.append(f"curves of {file} are assumed, not fitted: {about['source']}")
+    if family not in serving["spread"]:
+        notes.append(f"no run on a {family} chip was used to test predictions: the range is a guess")
+    return compose_profile(
+        f"{chip}/{generation}",
+        curves,
+        collectives,
+        factors=factors,
+        host=host,
+        chip=chip,
+        engine=generation,
+        spread=spread,
+        low=math.exp(-spread["tpot"]),
+        high=math.exp(spread["tpot"]),
+        n=int(serving["n"]),
+        median_error=float(serving["held_out"]["tpot"]),
+        source=f"{about['source']}; {serving['source']}",
+        as_of=min(about["as_of"], serving["as_of"]),
+        notes=tuple(notes),
+    )
+
+
+def load_profile(chip: Chip, engine: str = "vllm", version: str = "") -> Efficiency:
+    """The profile fitted for this chip and engine, or its family's, said so and with a wider range."""
+    file, family, note = profile_source(chip)
+    return _load(chip.id, file, family, note, engine_generation(engine, version))
