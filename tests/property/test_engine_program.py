@@ -135,7 +135,7 @@ def test_the_table_adds_up_to_the_step(model, layout, decode, prefill, which):
     network = sum(row.time_s for row in rows if row.bound == "network")
     sequences = sum(load.sequences for load in loads.values())
     tokens = sum(load.tokens for load in loads.values())
-    host = 1e-3 + 1e-6 * model.n_layers + 1e-6 * sequences + 1e-8 * tokens
+    host = 1e-3 + 1e-6 * model.n_layers + 1e-6 * sequences / layout.dp + 1e-8 * tokens
     assert network == pytest.approx(step.communication_s, rel=EXACT, abs=1e-15)
     assert sum(row.time_s for row in rows) - 0.3 * network + host == pytest.approx(step.step_s, rel=EXACT)
     assert sum(row.share for row in rows) == pytest.approx(1.0)
