@@ -12,6 +12,7 @@ An argument without `=` takes the quantity of its own name. A stated number with
 unit of its last printed digit. No computed value is written down anywhere: usecases.lecture computes them.
 """
 
+import functools
 import math
 import re
 import tomllib
@@ -207,10 +208,14 @@ def _names_resolve(claim: Claim) -> None:
         if step.name in known:
             raise InputError(f"claim {claim.id}", step.name, "a new name")
         known.add(step.name)
+    computed = {step.name for step in claim.steps}
     for check in claim.checks:
-        for operand in (check.of, check.stated):
-            if isinstance(operand, Ref) and operand.name not in known:
-                raise InputError(f"claim {claim.id}, check", operand.name, "a given or a step")
+        if check.of.name not in computed:
+            raise InputError(
+                f"claim {claim.id}, check", check.of.name, "the name of a step: what is compared is computed"
+            )
+        if isinstance(check.stated, Ref) and check.stated.name not in known:
+            raise InputError(f"claim {claim.id}, check", check.stated.name, "a given or a step")
 
 
 def _complete(claim: Claim) -> None:
@@ -260,8 +265,9 @@ def parse_claim(entry: dict[str, Any], sources: dict[str, Source]) -> Claim:
     return claim
 
 
+@functools.cache
 def load_chapters(folder: Path = FOLDER) -> tuple[Chapter, ...]:
-    """Every chapter in the order of the file names; ids are unique over all of them."""
+    """Every chapter in the order of the file names; ids are unique over all of them. Read once."""
     with (folder / "sources.toml").open("rb") as handle:
         sources = {key: Source(key=key, **entry) for key, entry in tomllib.load(handle).items()}
     chapters, seen = [], set[str]()

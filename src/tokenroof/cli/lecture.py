@@ -141,7 +141,7 @@ def _quantity(value: float, unit: str) -> str:
         return shown if unit == "1" else f"{shown} {unit}"
     if unit == "USD/token":
         return f"{_number(value * 1e6, 6)} USD/Mtoken"
-    if unit == "s" and value >= 1000 or value >= 1e21:
+    if (unit == "s" and value >= 1000) or value >= 1e21:
         return f"{_number(value, 6, _large(value))} {unit}"
     return format_si(value, unit, 6)
 

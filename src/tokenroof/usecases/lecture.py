@@ -206,13 +206,11 @@ def _run_step(step: Step, known: Mapping[str, Dim]) -> tuple[Dim, StepResult]:
 
 
 def _holds(check: Check, computed: float, stated: float, tolerance: float) -> bool:
-    if math.isinf(stated) or math.isinf(computed):
-        gap = 0.0 if stated == computed else math.inf
-    else:
-        gap = abs(computed - stated)
     match check.relation:
         case "=":
-            return gap <= tolerance + SAME * abs(stated)
+            if math.isinf(stated) or math.isinf(computed):
+                return stated == computed
+            return abs(computed - stated) <= tolerance + SAME * abs(stated)
         case "<":
             return computed < stated
         case "<=":
@@ -233,9 +231,11 @@ def _run_check(check: Check, known: Mapping[str, Dim]) -> CheckResult:
         raise UnitError(f"check {check.label!r}: {dims_text(computed.dims)} against {dims_text(stated.dims)} ({unit})")
     tolerance = None
     if check.relation == "=":
-        if check.within is not None:
+        if math.isinf(stated.value) or math.isinf(computed.value):
+            tolerance = 0.0
+        elif check.within is not None:
             tolerance = check.within * max(abs(stated.value), abs(computed.value))
-        elif isinstance(check.stated, Number) and math.isfinite(stated.value):
+        elif isinstance(check.stated, Number):
             tolerance = check.stated.half_digit
         else:
             tolerance = 0.0
