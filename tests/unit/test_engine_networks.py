@@ -81,6 +81,15 @@ def test_a_library_switches_algorithm_by_size():
     assert large[0] - small[0] > 13e-6
 
 
+def test_a_kernel_for_few_ranks_is_not_used_for_many():
+    both = library(
+        CollectiveCurve(algorithm="one-shot", max_ranks=4), CollectiveCurve(algorithm="ring", call_s=1e-5),
+    )  # fmt: skip
+    assert [collective_time_s("all_reduce", 1.0, ranks, MACHINE, both)[1] for ranks in (4, 8)] == ["one-shot", "ring"]
+    with pytest.raises(DataMissing, match="algorithm for all_reduce over 8 ranks"):
+        collective_time_s("all_reduce", 1.0, 8, MACHINE, library(CollectiveCurve(algorithm="ring", max_ranks=4)))
+
+
 def test_a_mesh_gives_a_pair_one_of_its_links():
     """MI300X: 7 links of 64 GB/s to 7 peers. Two chips talk over one of them, eight over all."""
     mesh = cases.system(n=8, up=448e9)

@@ -167,15 +167,13 @@ def collective_lines(
                 latency, slope = _all_to_all(g, curve) if kind == "all_to_all" else _hop(g, curve)
                 lines.append(Line("direct", latency + call, slope, curve.max_bytes))
             continue
-        for name, cost, applies in (
-            (curve.algorithm, _flat(kind, g, curve), (g.domains <= 1) & (g.ranks <= curve.max_ranks)),
-            (
-                f"{curve.algorithm} across domains",
-                _deep(kind, g, curve),
-                (g.domains > 1) & (g.ranks <= curve.max_ranks),
-            ),
+        small = g.ranks <= curve.max_ranks
+        for name, formula, applies in (
+            (curve.algorithm, _flat, small & (g.domains <= 1)),
+            (f"{curve.algorithm} across domains", _deep, small & (g.domains > 1)),
         ):
-            if cost is None or (xp is SCALAR and not applies):
+            cost = None if xp is SCALAR and not applies else formula(kind, g, curve)
+            if cost is None:
                 continue
             latency = xp.where(applies, cost[0] + call, math.inf) if xp is NUMPY else cost[0] + call
             lines.append(Line(name, latency, cost[1], curve.max_bytes))

@@ -2,7 +2,7 @@
 
     operator    t = fixed + norm_p(compute_floor + F / (flops_share * peak), memory_floor + B / (bytes_share * W))
     collective  t = call + steps * step + factor * bytes / (bytes_share * link), the least over the allowed algorithms
-    pass        host + host_per_layer * layers + host_per_sequence * S + host_per_token * T, once;
+    pass        host + host_per_layer * layers + host_per_sequence * S / dp + host_per_token * T, once;
                 with prefill in it at least host + launch * kernels, since such passes are not captured in a graph
 
 norm_p(a, b) = (a^p + b^p)^(1/p) with p the curve's `sharpness`: infinite is the larger of the two (a perfect
