@@ -125,7 +125,7 @@ def _print_list(response: LectureResponse) -> None:
         f"{total} claims: {counts['reproduced']} reproduced, {counts['corrected']} corrected, "
         f"{counts['claim']} with nothing to compute"
     )
-    note("one of them worked through: tokenroof lecture S1")
+    note("(+2): two more numbers behind that claim; one claim worked through: tokenroof lecture S1")
 
 
 def _wrapped(label: str, text: str, indent: int = 12) -> None:

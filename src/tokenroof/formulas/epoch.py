@@ -17,9 +17,7 @@ def _ratio(weight_s: Num, layer_hops_s: Num, xp: Namespace) -> Num:
 
 
 @formula(increasing=("n_layers", "reduces_per_layer", "hop_s"))
-def layer_hops_s(
-    *, n_layers: Count, reduces_per_layer: AtLeastOne, hop_s: Seconds, xp: Namespace = SCALAR
-) -> Seconds:
+def layer_hops_s(*, n_layers: Count, reduces_per_layer: AtLeastOne, hop_s: Seconds, xp: Namespace = SCALAR) -> Seconds:
     """One hop for each reduction of each layer: the unit of tensor-parallel latency.
 
     Formula: h = layers * n_reduce * t_hop

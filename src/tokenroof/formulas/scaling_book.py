@@ -108,9 +108,7 @@ def latency_bound_bytes(*, link_bytes_per_s: BytesPerS, hop_s: Seconds, xp: Name
 
 
 @formula(increasing=("axes", "ff_ratio"))
-def two_dimensional_crossover_chips(
-    *, axes: AtLeastOne, ff_ratio: AtLeastOne, xp: Namespace = SCALAR
-) -> Number:
+def two_dimensional_crossover_chips(*, axes: AtLeastOne, ff_ratio: AtLeastOne, xp: Namespace = SCALAR) -> Number:
     """Chips from which weights cut along both dimensions move fewer bytes than weights cut along one.
 
     Formula: N = 2 * axes^2 * F / D, where 4 * D / axes = sqrt(32 * D * F / N)
