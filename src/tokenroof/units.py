@@ -50,6 +50,7 @@ _DIGITS = r"[0-9]+(?:_[0-9]+)*"
 _NUMBER = re.compile(
     rf"\s*([-+]?(?:{_DIGITS}(?:\.(?:{_DIGITS})?)?|\.{_DIGITS})(?:[eE][-+]?[0-9]+)?)(?![0-9_.])\s*", re.ASCII
 )
+_NOT_FINITE = re.compile(r"\s*[-+]?(?:nan|inf|infinity)\b", re.ASCII | re.IGNORECASE)
 _DOLLARS = re.compile(r"\s*\$\s*(?=[0-9.])")
 _LONGEST = 80
 
@@ -160,6 +161,8 @@ def _number_and_unit(text: str | float, unit: str) -> tuple[float, str]:
             raise UnitError(f"{_quoted(text)} is not a finite number") from None
     dollars = _DOLLARS.match(text)
     number = _NUMBER.match(text, dollars.end() if dollars else 0)
+    if _NOT_FINITE.match(text):
+        raise UnitError(f"{_quoted(text)} is not a finite number")
     if not number:
         raise UnitError(f"{_quoted(text)} does not start with a number; {example}")
     rest = text[number.end() :].strip()
