@@ -372,9 +372,7 @@ class _Trace:
     def formula_result(self, name: str, arguments: dict[str, Any], result: Num) -> Traced:
         """Mark `result` as what the formula `name` returned for `arguments`."""
         arguments = {key: Traced.of(value) for key, value in arguments.items()}
-        return Traced(
-            Traced.of(result).value, "formula", ((Traced.of(result), 1.0),), "", None, name, arguments
-        )
+        return Traced(Traced.of(result).value, "formula", ((Traced.of(result), 1.0),), "", None, name, arguments)
 
 
 SCALAR: Namespace = _Scalar()
