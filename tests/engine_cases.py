@@ -112,7 +112,8 @@ def mlas(draw):
     indexer = Indexer(top_k=256, n_heads=8, head_dim=64, extra_params=9000) if draw(st.booleans()) else None
     return Mla(
         n_heads=draw(_HEADS), q_lora_rank=draw(st.sampled_from([None, 384])), kv_lora_rank=256, qk_nope_dim=64,
-        qk_rope_dim=32, v_head_dim=64, output_gate=draw(st.booleans()), stores_kv=draw(st.booleans()), extra_params=draw(st.integers(0, 999)),
+        qk_rope_dim=32, v_head_dim=64, output_gate=draw(st.booleans()), stores_kv=draw(st.booleans()),
+        extra_params=draw(st.integers(0, 999)),
         indexer=indexer,
     )  # fmt: skip
 
