@@ -17,6 +17,7 @@ __all__ = ["VERBS", "main"]
 # verb -> (module under tokenroof.cli, one line for --help)
 VERBS: dict[str, tuple[str, str]] = {
     "analyze": ("analyze", "One page on a model on a machine: does it fit, how fast, what does it cost."),
+    "break-even": ("break_even", "Self-hosting against an API price: from which load on does it pay?"),
     "chip": ("chip", "One accelerator: every figure with source, date and grade."),
     "chips": ("chips", "List accelerators, or draw rho and drain time across generations."),
     "deduce": ("deduce", "From public prices and speeds back to what a model can be."),
@@ -26,9 +27,12 @@ VERBS: dict[str, tuple[str, str]] = {
     "model": ("model", "One model: layers, parameters by part, KV formula."),
     "models": ("models", "List the models in the catalogue."),
     "offers": ("offers", "List public API prices, dated and with their sources."),
+    "price": ("price", "What tokens cost by kind, speed tier, length and time in the cache."),
     "roofline": ("roofline", "The raw model from numbers alone."),
+    "speculate": ("speculate", "Speculative decoding: speed-up by batch and depth, and where it stops paying."),
     "systems": ("systems", "List the machines in the catalogue, or show one."),
     "tiers": ("tiers", "Memory tiers: capacity, bandwidth, drain time, rent."),
+    "train": ("train", "Tokens, parameters and cost under pre-training, RL and serving."),
 }
 
 

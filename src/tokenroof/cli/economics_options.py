@@ -1,0 +1,245 @@
+"""Options that price, break-even and the other money verbs share, and how each prints its common lines."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+
+import click
+
+from tokenroof.cli.offers import TokensType
+from tokenroof.cli.render import echo_json, heading, note
+from tokenroof.errors import InputError, TokenroofError
+from tokenroof.units import parse_quantity
+
+if TYPE_CHECKING:
+    from tokenroof.usecases.economics import Economics
+    from tokenroof.usecases.operating import Infeasible
+
+__all__ = [
+    "DurationType", "NumbersType", "economics_fields", "economics_options", "line", "plot_option", "print_choices",
+    "print_economics", "refuse",
+]  # fmt: skip
+
+F = TypeVar("F", bound=Callable[..., Any])
+_DEGREES = ("tp", "pp", "ep", "dp", "cp")
+
+
+class DurationType(click.ParamType[float]):
+    """A time with its unit: 50ms, 2s, 5min, 1h."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        if isinstance(value, float):
+            return value
+        try:
+            return parse_quantity(str(value), "s", bare=False)
+        except TokenroofError as error:
+            self.fail(f"{error}", param, ctx)
+
+
+class NumbersType(click.ParamType[tuple[float, ...]]):
+    """Numbers with a separator between them: 3:1, 0.55,0.14,2.19."""
+
+    name = "numbers"
+
+    def __init__(self, separator: str, counts: tuple[int, ...], example: str) -> None:
+        self.separator, self.counts, self.example = separator, counts, example
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, ...]:
+        if isinstance(value, tuple):
+            return value
+        try:
+            numbers = tuple(float(part) for part in str(value).split(self.separator))
+        except ValueError:
+            numbers = ()
+        if len(numbers) not in self.counts:
+            self.fail(f"{value!r} is not of the form {self.example}", param, ctx)
+        return numbers
+
+
+_OPTIONS = (
+    click.option("--system", required=True, help="A system such as gb200-nvl72, 8xh100, or NxCHIP."),
+    click.option("--isl", type=TokensType(), default="4096", show_default=True, help="Input tokens of a request."),
+    click.option("--osl", type=TokensType(), default="512", show_default=True, help="Output tokens of a request."),
+    click.option("--prefix", type=TokensType(), default=0, help="Input tokens that are found in the cache."),
+    click.option("--tpot", type=DurationType(), help="Longest decode pass, such as 50ms. [default: 50ms]"),
+    click.option("--concurrency", type=float, help="Sequences in flight on the system. [default: as many as fit]"),
+    click.option("--tp", type=int, help="Tensor parallel degree. [default: the cheapest layout is looked for]"),
+    click.option("--pp", type=int, help="Pipeline stages."),
+    click.option("--ep", type=int, help="Expert parallel degree."),
+    click.option("--dp", type=int, help="Attention data parallel degree."),
+    click.option("--cp", type=int, help="Context parallel degree."),
+    click.option("--weight-dtype", help="bf16, fp8, nvfp4 ... [default: the checkpoint's own]"),
+    click.option("--kv-dtype", help="bf16, fp8 ... [default: bf16]"),
+    click.option(
+        "--engine", type=click.Choice(["vllm", "sglang", "trtllm", "none"]), default="vllm", show_default=True
+    ),
+    click.option("--efficiency", type=click.Choice(["auto", "peak"]), default="auto", show_default=True),
+    click.option("--price-per-gpu-hour", type=float, help="USD. [default: median rental]"),
+    click.option("--owner", type=click.Choice(["hyperscaler", "neocloud", "retail"]), help="Own at published cost."),
+    click.option("--capex-per-gpu", type=float, help="Own: USD for a GPU with its share of server and network."),
+    click.option("--years", type=float, default=4.0, show_default=True, help="Own: years until written off."),
+    click.option("--cost-of-capital", type=float, default=0.0, show_default=True, help="Own: interest a year, 0.1."),
+    click.option("--upkeep", type=float, default=0.0, show_default=True, help="Own: upkeep a year over the price."),
+    click.option("--electricity", type=float, default=0.08, show_default=True, help="Own: USD a kWh."),
+    click.option("--pue", type=float, default=1.25, show_default=True, help="Own: power at the meter over IT power."),
+    click.option("--power", type=click.Choice(["all-in", "tdp"]), default="all-in", show_default=True),
+    click.option("--watts-per-gpu", type=float, help="Own: power of a busy GPU. [default: from the catalogue]"),
+    click.option("--duty-cycle", type=float, help="Mean load over the load the machines are sized for, 0 to 1."),
+    click.option("--traffic", help="flat, diurnal, diurnal:SHARE, or a CSV of hourly loads."),
+    click.option(
+        "--allocation", type=click.Choice(["time", "flops", "output"]), default="time", show_default=True,
+        help="What input and output tokens pay for.",
+    ),
+    click.option(
+        "--blend", type=NumbersType(":", (2, 3), "IN:OUT or FRESH:CACHED:OUT"),
+        help="Ratio for the blended price, 3:1. [default: the request's]",
+    ),
+    click.option(
+        "--sell", type=NumbersType(",", (2, 3), "IN,OUT or IN,CACHED,OUT"),
+        help="Selling prices per M tokens, for the margin.",
+    ),
+)  # fmt: skip
+
+
+def economics_options(function: F) -> F:
+    """Add the shared options to a verb."""
+    for option in reversed(_OPTIONS):
+        function = option(function)
+    return function
+
+
+def plot_option(function: F) -> F:
+    """`--plot FILE` and `--json`."""
+    function = click.option("--json", "as_json", is_flag=True, help="Print the response as JSON; no limit is null.")(
+        function
+    )
+    return click.option(
+        "--plot", type=click.Path(path_type=Path, dir_okay=False), help="Draw to FILE.svg, .png or .html."
+    )(function)
+
+
+def _threefold(numbers: tuple[float, ...] | None) -> tuple[float, float, float] | None:
+    """(input, output) or (fresh, cached, output) as the latter."""
+    if numbers is None:
+        return None
+    return (numbers[0], 0.0, numbers[1]) if len(numbers) == 2 else (numbers[0], numbers[1], numbers[2])
+
+
+def _sold(numbers: tuple[float, ...] | None) -> tuple[float, float, float] | None:
+    """Without a price of their own cached tokens sell as fresh ones."""
+    if numbers is None or len(numbers) == 3:
+        return _threefold(numbers)
+    return numbers[0], numbers[0], numbers[1]
+
+
+def economics_fields(options: dict[str, Any]) -> dict[str, Any]:
+    """The shared options as fields of EconomicsRequest; they are taken out of `options`."""
+    from tokenroof.usecases.ownership import OwnershipInputs
+
+    layout = {name: options.pop(name) for name in _DEGREES}
+    given = {name: value for name, value in layout.items() if value is not None}
+    own_fields = {
+        "capex_usd_per_gpu": options.pop("capex_per_gpu"),
+        "years": options.pop("years"),
+        "yearly_rate": options.pop("cost_of_capital"),
+        "upkeep": options.pop("upkeep"),
+        "usd_per_kwh": options.pop("electricity"),
+        "pue": options.pop("pue"),
+        "power": options.pop("power"),
+        "watts_per_gpu": options.pop("watts_per_gpu"),
+    }
+    priced = [options.get("price_per_gpu_hour"), own_fields["capex_usd_per_gpu"], options.get("owner")]
+    if sum(value is not None for value in priced) > 1:
+        raise InputError(
+            "price", "several", "one of --price-per-gpu-hour, --capex-per-gpu and --owner", "leave the others out"
+        )
+    taken = ("system", "isl", "osl", "prefix", "concurrency", "weight_dtype", "kv_dtype", "engine", "efficiency",
+             "owner", "duty_cycle", "traffic", "allocation")  # fmt: skip
+    fields: dict[str, Any] = {name: options.pop(name) for name in taken}
+    for name in ("isl", "osl", "prefix"):
+        fields[name] = float(fields[name])
+    return fields | {
+        "tpot_s": options.pop("tpot"),
+        "layout": given,
+        "usd_per_gpu_h": options.pop("price_per_gpu_hour"),
+        "own": None if own_fields["capex_usd_per_gpu"] is None else OwnershipInputs(**own_fields),
+        "blend": _threefold(options.pop("blend")),
+        "sell_usd_per_mtok": _sold(options.pop("sell")),
+    }
+
+
+def refuse(answer: "Infeasible", as_json: bool) -> NoReturn:
+    """Say why nothing fits and what would, and end with code 1."""
+    if as_json:
+        echo_json(answer)
+    nearest = f". Nearest: {'; '.join(answer.fixes)}" if answer.fixes else ""
+    note(f"does not fit: {answer.reason}{nearest}")
+    sys.exit(1)
+
+
+def line(label: str, value: str, remark: str = "") -> None:
+    """One line of a page: label, value, remark."""
+    click.echo(f"  {label:<22}{value:<26}{remark}".rstrip())
+
+
+def print_choices(choices: Any) -> None:
+    """What the user did not give, to stderr."""
+    for choice in choices:
+        note(f"took {choice.name} = {choice.value}: {choice.why}")
+
+
+def _range(answer: "Economics", usd: float) -> str:
+    if answer.low == answer.high == 1.0:
+        return ""
+    return f"{usd * answer.low:,.3f} to {usd * answer.high:,.3f} in 80 % of measured cases"
+
+
+def print_economics(answer: "Economics") -> None:
+    """The operating point and what its tokens cost."""
+    from tokenroof.usecases.price_tiers import layout_label
+
+    point, machine, prices = answer.point, answer.machine, answer.prices
+    heading(f"{answer.model_name} on {answer.system_name}{'   (announced)' if answer.announced else ''}")
+    load = answer.workload
+    cached = f", {load.prefix:,.0f} of them cached" if load.prefix else ""
+    click.echo(f"  {load.isl:,.0f} tokens in{cached}, {load.osl:,.0f} out; {answer.gpus} GPUs")
+    click.echo()
+    heading("Operating point")
+    apart = "" if point.prefill_layout == point.layout else f"prompts on {layout_label(point.prefill_layout)}"
+    line("layout", layout_label(point.layout, point.copies), apart)
+    line("concurrency", f"{point.concurrency:,.0f} sequences", f"limit: {point.limit}")
+    line("decode pass", f"{point.step_s * 1e3:.4g} ms", f"{answer.tokens_per_s_per_user:,.1f} tok/s/user")
+    read = answer.input_tokens_per_s / answer.gpus
+    line(
+        "throughput",
+        f"{answer.output_tokens_per_s_per_gpu:,.0f} tok/s/GPU out",
+        f"{read:,.0f} in; {answer.requests_per_s:,.3g} requests/s in all",
+    )
+    total = answer.shares.busy_s
+    answers = answer.shares.decode_s / total
+    line("machine time", f"{total * 1e3:.4g} ms a request", f"prompt {1.0 - answers:.0%}, answer {answers:.0%}")
+    parts = ", ".join(f"{name} ${usd:.2f}" for name, usd in machine.parts)
+    line("GPU-hour", f"${machine.usd_per_gpu_h:.2f} {machine.kind}", parts if len(machine.parts) > 1 else "")
+    line("duty cycle", f"{answer.duty_cycle:.0%}", answer.traffic.name if answer.traffic else "")
+    if machine.own_from_duty is not None and machine.rent_usd_per_h is not None:
+        never = machine.own_from_duty > 1.0
+        line("own or rent", "rent" if never else f"own above {machine.own_from_duty:.0%}",
+             f"of hours in use, against ${machine.rent_usd_per_h:.2f} for each hour rented")  # fmt: skip
+    click.echo()
+    heading(f"Cost per million tokens   allocation by {prices.allocation}")
+    line("input", f"${prices.input_usd_per_mtok:,.4f}")
+    if prices.cached_usd_per_mtok is not None:
+        line("cached input", f"${prices.cached_usd_per_mtok:,.4f}", "attention of new tokens to it; holding is below")
+    line("output", f"${prices.output_usd_per_mtok:,.4f}", _range(answer, prices.output_usd_per_mtok))
+    blend = ":".join(f"{part:g}" for part in answer.blend)
+    line("blended", f"${prices.blended_usd_per_mtok:,.4f}", f"at {blend} (input : cached : output)")
+    others = [one for one in answer.by_rule if one.allocation != prices.allocation]
+    for other in others:
+        line(f"by {other.allocation}", f"${other.input_usd_per_mtok:,.4f} in",
+             f"${other.output_usd_per_mtok:,.4f} out")  # fmt: skip
+    if answer.margin is not None:
+        margin = answer.margin
+        line("margin", f"{margin.gross_margin:.1%} of revenue", f"{margin.markup:.0%} over cost")

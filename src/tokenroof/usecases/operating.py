@@ -1,0 +1,169 @@
+"""The cheapest operating point of a model on a system under a limit; where there is none, why, and what would work."""
+
+from dataclasses import dataclass, field
+
+from tokenroof.engine.memory import memory_use
+from tokenroof.errors import TokenroofError
+from tokenroof.types.checks import check_positive
+from tokenroof.types.layout import Layout
+from tokenroof.types.machine import System
+from tokenroof.types.model import Model
+from tokenroof.usecases.deployment import deploy
+from tokenroof.usecases.fit import check_fit
+from tokenroof.usecases.serving import Serving, Workload, holders, largest_batch_within
+
+__all__ = ["Infeasible", "Operating", "at_batch", "cheapest"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Infeasible:
+    """No such deployment: why, and the nearest changes that would work."""
+
+    reason: str
+    fixes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operating:
+    """A serving at a batch.
+
+    `batch` is the sequences of one pass of one copy, `concurrency` those in flight on the whole system, `step_s` a
+    decode pass, `prefill_s` and `request_s` the whole system's time for a prompt and for one request, `limit` what
+    keeps the batch from growing. `prefill` is the same serving, or another layout on machines of its own.
+    """
+
+    serving: Serving = field(repr=False, compare=False)
+    prefill: Serving = field(repr=False, compare=False)
+    layout: Layout
+    copies: int
+    prefill_layout: Layout
+    batch: float
+    concurrency: float
+    step_s: float
+    prefill_s: float
+    request_s: float
+    limit: str
+    tpot_limit_s: float | None = None
+
+
+def at_batch(
+    serving: Serving,
+    load: Workload,
+    batch: float,
+    *,
+    limit: str = "given",
+    tpot_limit_s: float | None = None,
+    prefill: Serving | None = None,
+) -> Operating:
+    """A serving with `batch` sequences in each pass, prompts on the same machines or on others."""
+    prompts = prefill or serving
+    step_s, prefill_s = serving.step_s(batch, load.context), prompts.prefill_s(load.fresh, load.isl)
+    flying = serving.in_flight(batch)
+    return Operating(
+        serving=serving,
+        prefill=prompts,
+        layout=serving.layout,
+        copies=serving.copies,
+        prefill_layout=prompts.layout,
+        batch=batch,
+        concurrency=flying,
+        step_s=step_s,
+        prefill_s=prefill_s,
+        request_s=prefill_s + load.osl * step_s / flying,
+        limit=limit,
+        tpot_limit_s=tpot_limit_s,
+    )
+
+
+def cheapest(
+    model: Model,
+    system: System,
+    candidates: list[Serving],
+    load: Workload,
+    *,
+    tpot_s: float | None = None,
+    concurrency: float | None = None,
+    apart: bool = False,
+) -> Operating | Infeasible:
+    """The layout and batch that take least machine time for a request, under a limit on the decode pass.
+
+    With `concurrency` the number of sequences in flight on the whole system is given, else it is the most that memory
+    and `tpot_s` allow. With `apart` prompts and answers each take the layout that suits them, as on a fleet that has
+    machines for both.
+    """
+    if concurrency is not None:
+        check_positive("concurrency", concurrency, high=1e9)
+    if tpot_s is not None:
+        check_positive("tpot", tpot_s, high=1e6)
+    context = load.isl + load.osl
+    holding = holders(candidates, context)
+    if not holding:
+        return _unfit(model, system, candidates, context)
+    prompts = min(holding, key=lambda one: one.prefill_s(load.fresh, load.isl)) if apart else None
+    found: list[Operating] = []
+    for serving in holding:
+        if concurrency is None:
+            batch = largest_batch_within(serving, load.context, tpot_s or float("inf"), context)
+            limit = "memory" if batch >= min(serving.most_batch(context), 1e7) - 1 else "TPOT"
+        else:
+            batch, limit = concurrency / serving.in_flight(1.0), "given"
+            if batch > serving.most_batch(context) or (tpot_s and serving.step_s(batch, load.context) > tpot_s):
+                continue
+        if batch > 0:
+            found.append(at_batch(serving, load, batch, limit=limit, tpot_limit_s=tpot_s, prefill=prompts))
+    if not found:
+        return _over_limit(holding, load, tpot_s, concurrency)
+    return min(found, key=lambda one: (one.request_s, one.layout.n_gpus))
+
+
+def _over_limit(holding: list[Serving], load: Workload, tpot_s: float | None, concurrency: float | None) -> Infeasible:
+    quickest = min(one.step_s(1.0, load.context) for one in holding)
+    if tpot_s is not None and quickest > tpot_s:
+        return Infeasible(
+            reason=f"no layout decodes in {tpot_s * 1e3:g} ms: a batch of 1 takes {quickest * 1e3:.4g} ms at best",
+            fixes=(f"--tpot {quickest * 1.001 * 1e3:.4g}ms", "more or faster GPUs", "narrower weights"),
+        )
+    limit_s = tpot_s or float("inf")
+    most = max(one.in_flight(largest_batch_within(one, load.context, limit_s, load.isl + load.osl)) for one in holding)
+    allowed = "memory allows" if tpot_s is None else f"memory and {tpot_s * 1e3:g} ms allow"
+    asked = 0.0 if concurrency is None else concurrency
+    return Infeasible(
+        reason=f"{asked:,.0f} sequences of {load.isl + load.osl:,.0f} tokens at once are more than {allowed}",
+        fixes=(f"--concurrency {most:.0f}", "shorter sequences", "more GPUs"),
+    )
+
+
+def _unfit(model: Model, system: System, candidates: list[Serving], context: float) -> Infeasible:
+    """No layout holds one sequence. The fixes are those of the closed form, which knows the whole catalogue."""
+    try:
+        fit = check_fit(deploy(model, system), 1.0, context)
+    except TokenroofError as error:
+        return Infeasible(reason=str(error))
+    fixes = fit.fixes
+    if not fit.fits:
+        need = (fit.weights_bytes + fit.kv_bytes) / 1e9
+        return Infeasible(
+            reason=f"{need:,.1f} GB of weights and cache > {fit.capacity_bytes / 1e9:,.1f} GB of memory", fixes=fixes
+        )
+    if not candidates:
+        return Infeasible(reason=f"no layout divides {model.name} over these GPUs", fixes=("another number of GPUs",))
+
+    def room(serving: Serving) -> float:
+        use = memory_use(serving.program, serving.system, context=context, engine=serving.engine)
+        return float(use.cache_pool_bytes)
+
+    best = max(candidates, key=room)
+    if room(best) <= 0:
+        return Infeasible(
+            reason=f"weights, activations and the reserve of {best.engine} exceed GPU memory by "
+            f"{-room(best) / 1e9:,.1f} GB a GPU in the roomiest layout",
+            fixes=("more GPUs", "narrower weights"),
+        )
+    longest, high = 0.0, context
+    for _ in range(50):
+        middle = (longest + high) / 2
+        longest, high = (middle, high) if best.most_batch(middle) >= 1 else (longest, middle)
+    return Infeasible(
+        reason=f"no layout holds one sequence of {context:,.0f} tokens",
+        fixes=(f"sequences of {longest:,.0f} tokens fit", "more GPUs"),
+    )
