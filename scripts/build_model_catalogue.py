@@ -54,6 +54,8 @@ IDS = {
     "sgl-project/DeepSeek-V4-Flash-FP8": "deepseek-v4-flash-fp8",
     "sgl-project/DeepSeek-V4-Pro-FP8": "deepseek-v4-pro-fp8",
 }
+# Copies that are known to cut the context short: the card's figure is taken instead, with a warning.
+CUT_CONTEXTS = {"microsoft/Phi-3.5-mini-instruct"}
 # Other names of a checkpoint that people type: Hugging Face ids of the same files, and short forms.
 EXTRA_ALIASES = {
     "deepseek-v3": ("deepseek-ai/DeepSeek-V3-Base", "deepseek-ai/DeepSeek-V3-0324"),
@@ -114,6 +116,10 @@ def read_entry(folder: Path, row: dict[str, str], as_of: str) -> Model:
         as_of=as_of,
     )  # fmt: skip
     licence = row["licence_weights"]
+    if row["id"] in CUT_CONTEXTS:
+        published = int(float(row["published_context"]))
+        cut = f"this copy says {model.context_config:,} tokens of context, the card {published:,}: the card's taken"
+        model = replace(model, context_config=published, warnings=(*model.warnings, cut))
     return replace(
         model,
         aliases=(row["id"],),

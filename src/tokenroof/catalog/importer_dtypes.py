@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from tokenroof.catalog.dialects.parts import Architecture, Layer
 from tokenroof.catalog.dialects.reader import ConfigReader
-from tokenroof.catalog.importer_patterns import Patterns
+from tokenroof.catalog.importer_patterns import PatternReader, Patterns
 from tokenroof.errors import InputError
 from tokenroof.formulas.architecture import ffn_params, is_recurrent, mixer_params
 from tokenroof.types.model import WeightDtypes
@@ -110,9 +110,9 @@ def _group_format(r: ConfigReader, weights: ConfigReader, weight_only: bool) -> 
     return None
 
 
-def _groups(r: ConfigReader, q: ConfigReader) -> tuple[list[tuple[Patterns, str]], str | None]:
-    """Explicit targets and the format of groups that take every Linear."""
-    explicit: list[tuple[Patterns, str]] = []
+def _groups(r: ConfigReader, q: ConfigReader, patterns: PatternReader) -> tuple[list[tuple[Patterns, str]], str | None]:
+    """Explicit targets by format, and the format of groups that take every Linear."""
+    by_format: dict[str, list[str]] = defaultdict(list)
     everywhere: str | None = None
     holder = q.child("config_groups")
     for key in holder.keys() if holder else ():
@@ -127,11 +127,12 @@ def _groups(r: ConfigReader, q: ConfigReader) -> tuple[list[tuple[Patterns, str]
         if "Linear" in targets:
             everywhere = name
         else:
-            explicit.append((Patterns.of(r, targets, "quantization_config.config_groups.targets"), name))
-    return explicit, everywhere
+            by_format[name] += targets
+    where = "quantization_config.config_groups.targets"
+    return [(patterns.read(targets, where), name) for name, targets in by_format.items()], everywhere
 
 
-def _layer_entries(r: ConfigReader, q: ConfigReader) -> list[tuple[Patterns, str]]:
+def _layer_entries(r: ConfigReader, q: ConfigReader, patterns: PatternReader) -> list[tuple[Patterns, str]]:
     holder = q.child("quantized_layers")
     by_format: dict[str, list[str]] = defaultdict(list)
     for key in holder.keys() if holder else ():
@@ -141,7 +142,7 @@ def _layer_entries(r: ConfigReader, q: ConfigReader) -> list[tuple[Patterns, str
             r.warn(f"quant_algo {algorithm!r} is not understood: those weights taken as 16-bit")
             continue
         by_format[_ALGORITHMS[algorithm]].append(key)
-    return [(Patterns.of(r, keys, "quantization_config.quantized_layers"), name) for name, keys in by_format.items()]
+    return [(patterns.read(keys, "quantization_config.quantized_layers"), name) for name, keys in by_format.items()]
 
 
 def _base(r: ConfigReader, q: ConfigReader) -> tuple[str | None, tuple[str, ...] | None]:
@@ -164,25 +165,26 @@ def _base(r: ConfigReader, q: ConfigReader) -> tuple[str | None, tuple[str, ...]
     return None, None
 
 
-def _scheme(r: ConfigReader, q: ConfigReader, expert_dtype: str | None) -> _Scheme:
-    explicit, everywhere = _groups(r, q)
-    layers = _layer_entries(r, q)
+def _scheme(r: ConfigReader, q: ConfigReader, expert_dtype: str | None, n_layers: int) -> _Scheme:
+    patterns = PatternReader(r, n_layers)
+    explicit, everywhere = _groups(r, q, patterns)
+    layers = _layer_entries(r, q, patterns)
     base, classes = _base(r, q)
     if layers and q.text("quant_algo") == "MIXED_PRECISION":
         everywhere = None  # the group repeats what the per-layer list says in full
     if expert_dtype == "fp4" and not explicit and not layers and not everywhere:
         # DeepSeek-V4: experts in fp4 with an e8m0 scale per 32, the rest by the file-wide method
-        experts = Patterns.of(r, ["*.experts", "*.experts.*"], "expert_dtype")
+        experts = patterns.read(["*.experts", "*.experts.*"], "expert_dtype")
         explicit = [(experts, "mxfp4")]
     ignore = q.texts("ignore") or q.texts("exclude_modules") or []
     kept = q.texts("modules_to_not_convert") or q.texts("ignored_layers") or []
     return _Scheme(
         explicit=tuple(layers + explicit),
         everywhere=everywhere,
-        everywhere_ignore=Patterns.of(r, ignore, "quantization_config.ignore"),
+        everywhere_ignore=patterns.read(ignore, "quantization_config.ignore"),
         base=base,
-        base_ignore=Patterns.of(
-            r, [*kept, *([] if q.has("weight_block_size") else ignore)], "quantization_config.modules_to_not_convert"
+        base_ignore=patterns.read(
+            [*kept, *([] if q.has("weight_block_size") else ignore)], "quantization_config.modules_to_not_convert"
         ),
         base_classes=classes,
         head_too=q.text("quant_method") == "compressed-tensors",
@@ -239,7 +241,12 @@ def read_dtypes(root: ConfigReader, r: ConfigReader, architecture: Architecture,
             attention=plain, dense=plain, experts=plain, shared_experts=plain, embedding=plain, unembedding=plain,
             other=plain, recurrent=plain,
         )  # fmt: skip
-    scheme = _scheme(r, q, r.text("expert_dtype") or root.text("expert_dtype") or q.text("expert_dtype"))
+    scheme = _scheme(
+        r,
+        q,
+        r.text("expert_dtype") or root.text("expert_dtype") or q.text("expert_dtype"),
+        len(architecture.layers),
+    )
     names = {**_NAMES, **_FAMILY_NAMES.get(r.model_type, {})}
     counted: dict[str, dict[str, int]] = {name: defaultdict(int) for name in names}
     for index, layer in enumerate(architecture.layers):

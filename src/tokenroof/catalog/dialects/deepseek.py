@@ -61,7 +61,10 @@ def _attention(r: ConfigReader, hidden: int, n: int) -> list[Mla]:
     layers = []
     for index, (reuses, source, turns) in enumerate(zip(_indexer_modes(r, n), sources, rotary, strict=True)):
         own = None if indexer is None else replace(indexer, shared=reuses)
-        layers.append(replace(base if turns else plain, indexer=own, stores_kv=source == index))
+        mixer = replace(base if turns else plain, indexer=own)
+        if source != index:  # no down projection, and no norm of the latent
+            mixer = replace(mixer, stores_kv=False, extra_params=mixer.extra_params - mixer.kv_lora_rank)
+        layers.append(mixer)
     return layers
 
 

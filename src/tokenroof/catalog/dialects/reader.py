@@ -6,10 +6,17 @@ from tokenroof.errors import DataMissing, InputError
 
 __all__ = ["MAX_LAYERS", "ConfigReader"]
 
-MAX_LAYERS = 4_000
+MAX_LAYERS = 1_000
+_MAX_ENTRIES = 200_000
 _MAX_COUNT = 100_000_000
 _MAX_TOKENS = 10_000_000_000
 _SHOWN_KEYS = 12
+
+
+def _shown(key: object) -> str:
+    """A key fit for a one-line message, whatever it holds."""
+    text = str(key)
+    return text[:40] if text.isprintable() else repr(text)[:40]
 
 
 class ConfigReader:
@@ -46,7 +53,7 @@ class ConfigReader:
 
     def missing(self, fields: list[str]) -> DataMissing:
         """The error for keys that the file does not give, with the keys that it does."""
-        keys = [str(key)[:40] for key in self._data]
+        keys = [_shown(key) for key in self._data]
         shown = ", ".join(sorted(keys)[:_SHOWN_KEYS]) + (", ..." if len(keys) > _SHOWN_KEYS else "")
         where = f"keys read{' in ' + self._path if self._path else ''}: {shown or 'none'}"
         return DataMissing(self.entity, " and no ".join(fields), where)
@@ -129,8 +136,8 @@ class ConfigReader:
             return None
         if not isinstance(value, list):
             raise InputError(self._path + name, value, "a list")
-        if len(value) > 10 * MAX_LAYERS:
-            raise InputError(self._path + name, f"{len(value)} entries", f"at most {10 * MAX_LAYERS} entries")
+        if len(value) > _MAX_ENTRIES:
+            raise InputError(self._path + name, f"{len(value)} entries", f"at most {_MAX_ENTRIES} entries")
         if length is None:
             return list(value)
         if len(value) < length:
@@ -191,7 +198,7 @@ class ConfigReader:
         return ConfigReader(
             value,
             model_type=model_type or self.model_type,
-            path=f"{self._path}{name}.",
+            path=f"{self._path}{_shown(name)}.",
             warnings=self.warnings,
         )
 
