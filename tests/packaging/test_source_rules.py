@@ -1,9 +1,7 @@
 """House rules that no linter knows: short modules, nothing left open, one place for binary prefixes."""
 
 import ast
-import io
 import re
-import tokenize
 from pathlib import Path
 
 import pytest
@@ -23,9 +21,7 @@ def sources(repo_root: Path) -> dict[str, str]:
 def test_modules_are_short(sources: dict[str, str]) -> None:
     lengths = {name: text.count("\n") for name, text in sources.items()}
     assert {name: n for name, n in lengths.items() if n > LIMIT and name not in LONGER} == {}
-    assert [name for name in LONGER if lengths.get(name, 0) <= LIMIT] == [], (
-        "exceptions that are none any more"
-    )
+    assert [name for name in LONGER if lengths.get(name, 0) <= LIMIT] == [], "exceptions that are none any more"
 
 
 def test_nothing_is_left_open(sources: dict[str, str]) -> None:
@@ -38,14 +34,22 @@ def test_nothing_is_left_open(sources: dict[str, str]) -> None:
     assert found == []
 
 
+def _is_1024(node: ast.AST) -> bool:
+    return isinstance(node, ast.Constant) and not isinstance(node.value, str | bytes) and node.value == 1024
+
+
 def _binary_factors(text: str) -> list[int]:
-    """Lines of code (not strings, not comments) with a power of 1024, also as 2**10 or 1 << 10."""
-    lines = [
-        token.start[0]
-        for token in tokenize.generate_tokens(io.StringIO(text).readline)
-        if token.type == tokenize.NUMBER and ast.literal_eval(token.string) in BINARY
-    ]
+    """Lines that scale by a binary prefix: 1024 as a factor, divisor or base, its powers, 2**30, 1 << 30.
+
+    A plain 1024 is a count (tokens, sequences, draws) and no prefix.
+    """
+    lines = []
     for node in ast.walk(ast.parse(text)):
+        match node:
+            case ast.Constant(value) if not isinstance(value, str | bytes) and value in BINARY - {1024}:
+                lines.append(node.lineno)
+            case ast.BinOp(left, ast.Mult() | ast.Div() | ast.FloorDiv() | ast.Pow(), right):
+                lines += [node.lineno] if _is_1024(left) or _is_1024(right) else []
         match node:
             case ast.BinOp(ast.Constant(2 | 2.0), ast.Pow(), ast.Constant(int(power))):
                 lines += [node.lineno] if power in (10, 20, 30, 40, 50) else []
@@ -54,13 +58,22 @@ def _binary_factors(text: str) -> list[int]:
     return lines
 
 
+@pytest.mark.parametrize(
+    "line,caught",
+    [("x = n / 1024", True), ("x = 1024**3 * n", True), ("x = 2**30", True), ("x = 1 << 20", True),
+     ("x = 1073741824", True), ("most = 1024", False), ("x = 1000 * n", False)],
+)  # fmt: skip
+def test_the_search_for_binary_prefixes_sees_them(line: str, caught: bool) -> None:
+    assert bool(_binary_factors(line)) is caught
+
+
 def test_only_units_knows_binary_prefixes(sources: dict[str, str]) -> None:
     found = {name: lines for name, text in sources.items() if (lines := _binary_factors(text))}
     found.pop("units.py", None)
     assert found == {}
 
 
-@pytest.mark.parametrize("line", ["x = 1024", "x = 1_024.0", "x = 2**30", "x = 1 << 20", "x = 1048576"])
+@pytest.mark.parametrize("line", ["x = 1_024.0 * n", "x = 2**30", "x = 1 << 20", "x = 1048576"])
 def test_the_check_for_binary_factors_sees(line: str) -> None:
     assert _binary_factors(line) == [1]
 
