@@ -18,7 +18,7 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
 
 
 def test_the_page_answers_every_question() -> None:
-    done = run("analyze", "deepseek-v3", "--system", "gb200-nvl72")
+    done = run("analyze", "deepseek-v3", "--system", "gb200-nvl72", "--efficiency", "peak")
     assert done.returncode == 0, done.stderr
     for word in ("fits", "weights", "KV cache", "TPOT", "tok/s/user", "tok/s/GPU", "weight floor", "drain time",
                  "knee context", "MFU", "batch 1", "floor", "slow mode", "worst wait", "users to fill",
@@ -33,7 +33,16 @@ def test_json_is_strict_and_complete() -> None:
     answer = json.loads(done.stdout, parse_constant=lambda text: pytest.fail(f"{text} in JSON"))
     assert answer["fit"]["fits"] is True
     assert answer["roofline"]["balance_batch_at_context"] is None
+    assert answer["claim_level"] == "calibrated"
+    assert answer["operators"]["low_step_s"] < answer["tpot_s"] < answer["operators"]["high_step_s"]
+
+
+@pytest.mark.parametrize("mode", ["lecture", "text", "book"])
+def test_closed_forms_stay_bounds(mode: str) -> None:
+    answer = json.loads(run("analyze", "deepseek-v3", "--system", "gb200-nvl72", "--mode", mode, "--json").stdout)
     assert answer["claim_level"] == "bound"
+    assert answer["operators"] is None
+    assert answer["roofline"]["mode"] == mode
 
 
 def test_same_question_same_bytes(tmp_path: Path) -> None:
@@ -52,12 +61,28 @@ def test_charts_in_each_format(tmp_path: Path, ending: str) -> None:
         assert content.startswith(b"\x89PNG")
     elif ending == "svg":
         text = "".join(ElementTree.fromstring(content).itertext())
-        for words in ("memory full", "weight reads", "floor of any slow mode", "knee"):
+        for words in ("memory full", "weight reads", "floor of any slow mode", "Operators on the roofline"):
             assert words in text
     else:
         assert b"<svg" in content
         assert b"http://" not in content.split(b"<svg")[0]
     assert [p.name for p in tmp_path.iterdir()] == [path.name]
+
+
+def test_the_operator_table_and_the_rack() -> None:
+    done = run(
+        "analyze", "deepseek-v3", "--system", "gb200-nvl72", "--operators", "--tp", "1", "--dp", "64", "--ep", "64"
+    )
+    assert done.returncode == 0, done.stderr
+    for words in ("latent attention", "all-to-all", "8 idle", "4 expert slots", "FLOP/B"):
+        assert words in done.stdout, words
+
+
+def test_explain_shows_the_rows_behind_a_calibrated_number() -> None:
+    done = run("analyze", "deepseek-v3", "--system", "8xh200", "--explain", "tpot_s")
+    assert done.returncode == 0, done.stderr
+    for words in ("latent attention", "4.8 TB/s", "fitted on", "80 % of held-out"):
+        assert words in done.stdout, words
 
 
 def test_explain_shows_formula_values_and_sources() -> None:

@@ -262,10 +262,10 @@ def command(
         draw(answer, plot)
         note(f"chart written to {plot}")
     if key is not None:
-        from tokenroof.usecases.analyze_explain import explain_number, explanation_text
+        from tokenroof.usecases.analyze_explain import explain_number, text_of
 
         explanation = explain_number(answer, key)
-        echo_json(explanation.to_dict()) if as_json else click.echo(explanation_text(explanation))
+        echo_json(explanation.to_dict()) if as_json else click.echo(text_of(explanation))
     elif as_json:
         echo_json(answer)
     else:

@@ -11,11 +11,14 @@ from tokenroof.formulas import roofline as f
 from tokenroof.provenance import Fact, Grade, assumed
 from tokenroof.registry import nearest
 from tokenroof.types.model import Model
-from tokenroof.usecases.analyze import AnalyzeResponse, inputs_at
+from tokenroof.usecases.analyze import inputs_at
+from tokenroof.usecases.analyze_types import AnalyzeResponse
+from tokenroof.usecases.explain_operators import OperatorExplanation
+from tokenroof.usecases.profile import profile_for
 from tokenroof.usecases.roofline import roofline_numbers
 from tokenroof.xp import Namespace, Num
 
-__all__ = ["EXPLAINABLE", "explain_number", "explanation_text"]
+__all__ = ["EXPLAINABLE", "explain_number", "text_of"]
 
 _CLOSED_FORM = {
     "compute_s": "s",
@@ -140,14 +143,61 @@ def _derived(key: str, numbers: Mapping[str, Num], gpus: Num, xp: Namespace) -> 
     return numbers[key]
 
 
-def explain_number(answer: AnalyzeResponse, key: str) -> Explanation:
-    """The derivation of one number of `answer`. UnknownName lists the nearest keys that can be explained."""
+# Numbers of the page that the operator engine's step time is behind, when it gave the answer.
+_FROM_STEP = ("tpot_s", "tokens_per_s_per_user", "output_tokens_per_s_per_gpu", "cost_usd_per_mtok")
+
+
+def _explain_step(answer: AnalyzeResponse, key: str) -> OperatorExplanation:
+    report, deployment = answer.operators, answer.deployment
+    assert report is not None
+    assert deployment is not None
+    profile = profile_for(
+        deployment.system, report.point.engine, "peak" if report.step.profile == "peak" else "auto"
+    )  # fmt: skip
+    step_s = float(report.step.step_s)
+    grade = Grade.DERIVED if profile.id == "peak" else Grade.FITTED
+    facts = _facts(answer, answer.context)
+    copies = report.gpus_used // report.layout.n_gpus
+    leaves = {
+        "step_s": Fact(
+            value=step_s, unit="s", source=f"operator engine, efficiency {profile.id}", as_of=profile.as_of, grade=grade
+        ),
+        "batch": facts["batch"],
+        "gpus": _given(answer, "gpus", answer.gpus / copies / report.layout.pp, "GPU"),
+    } | {name: facts[name] for name in ("usd_per_gpu_s",) if name in facts}
+
+    def number(*, xp: Namespace, **leaf: Num) -> Num:
+        if key == "tpot_s":
+            return leaf["step_s"] * 1.0
+        if key == "tokens_per_s_per_user":
+            return f.user_tokens_per_s(step_s=leaf["step_s"], xp=xp)
+        if key == "output_tokens_per_s_per_gpu":
+            return f.decode_tokens_per_s(batch=leaf["batch"], step_s=leaf["step_s"], xp=xp) / leaf["gpus"]
+        usd_per_s = pricing.system_usd_per_s(gpus=leaf["gpus"], usd_per_gpu_s=leaf["usd_per_gpu_s"], xp=xp)
+        return 1e6 * pricing.cost_usd_per_token(usd_per_s=usd_per_s, step_s=leaf["step_s"], batch=leaf["batch"], xp=xp)
+
+    head = explain(number, leaves, name=key, unit=EXPLAINABLE[key], left_out=answer.left_out)
+    return OperatorExplanation(head=head, step_s=step_s, rows=report.table, system=deployment.system, profile=profile)
+
+
+def explain_number(answer: AnalyzeResponse, key: str) -> Explanation | OperatorExplanation:
+    """The derivation of one number of `answer`. UnknownName lists the nearest keys that can be explained.
+
+    What the operator engine gave is explained by its rows; the closed form's numbers by their formulas.
+    """
     if key not in EXPLAINABLE:
         raise UnknownName("number", key, nearest(key, EXPLAINABLE), f"known: {', '.join(EXPLAINABLE)}")
     if "usd" in key and answer.cost is None:
         raise UnknownName("number", key, (), "there is no cost without a price: set --price-per-gpu-hour")
+    if answer.operators is not None and key in _FROM_STEP:
+        return _explain_step(answer, key)
     context = answer.knee_context if key == "knee_context" and answer.knee_context < 1e8 else answer.context
     return explain(
         _number(key, answer.roofline.mode), _facts(answer, context), name=key, unit=EXPLAINABLE[key],
         left_out=answer.left_out,
     )  # fmt: skip
+
+
+def text_of(explanation: Explanation | OperatorExplanation) -> str:
+    """An explanation for people."""
+    return explanation.text() if isinstance(explanation, OperatorExplanation) else explanation_text(explanation)
