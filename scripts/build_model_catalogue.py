@@ -46,6 +46,7 @@ IDS = {
     "mistralai/Mistral-7B-v0.1": "mistral-7b-v0.1",
     "mistralai/Mistral-7B-Instruct-v0.2": "mistral-7b-v0.2",
     "mistralai/Mistral-7B-Instruct-v0.3": "mistral-7b-v0.3",
+    "ai21labs/AI21-Jamba-1.5-Large": "jamba-1.5-large",
     "CohereForAI/c4ai-command-r-v01": "command-r",
     "CohereForAI/c4ai-command-r-plus": "command-r-plus",
     "mistralai/Mistral-Large-4-1T-A52B": "mistral-large-4",

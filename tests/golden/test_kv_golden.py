@@ -45,7 +45,7 @@ PER_TOKEN = {
     # Kimi-Linear: 7 MLA layers (4, 8, 12, 16, 20, 24, 27) x 576 x 2 B
     "kimi-linear-48b-a3b": 7 * 576 * 2,
     # Jamba 1.5 Large: 72 layers, one of eight attention: 9 x 8 x (128 + 128) x 2 B
-    "ai21-jamba-1.5-large": 9 * 8 * 256 * 2,
+    "jamba-1.5-large": 9 * 8 * 256 * 2,
     # Nemotron-Super-49B: 49 of 80 blocks keep attention, 8 KV heads
     "llama-3.3-nemotron-super-49b": 49 * 8 * 256 * 2,
     # LongCat-Flash: 28 published layers with two attentions each
@@ -119,7 +119,7 @@ STATE = {
     # 20 KDA layers: 32 heads x 128 x 128 in fp32, and three convolutions of 4,096 channels
     "kimi-linear-48b-a3b": 20 * (32 * 128 * 128 * 4 + 3 * 4_096 * 3 * 2),
     # 63 Mamba layers: 16,384 channels x 16 in fp32, and 3 columns x 2 B
-    "ai21-jamba-1.5-large": 63 * (16_384 * 16 * 4 + 16_384 * 3 * 2),
+    "jamba-1.5-large": 63 * (16_384 * 16 * 4 + 16_384 * 3 * 2),
     "deepseek-v3": 0,
     "gpt-oss-120b": 0,
 }

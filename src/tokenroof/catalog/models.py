@@ -62,7 +62,9 @@ def load_model(name_or_path: str | os.PathLike[str]) -> Model:
     path = Path(name).expanduser()
     if _looks_like_path(name) or path.is_file():
         return load_model_file(path)
-    raise UnknownName("model", name, nearest(name, known_names()), "or give the path of a config.json")
+    # several names of one model count once
+    close = dict.fromkeys(_index()[near] for near in nearest(name, known_names(), n=12))
+    raise UnknownName("model", name, list(close)[:3], "or give the path of a config.json")
 
 
 def load_model_file(path: Path) -> Model:
