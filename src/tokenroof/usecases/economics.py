@@ -24,8 +24,8 @@ from tokenroof.usecases.serving import Serving, Workload, serving_of, servings
 from tokenroof.usecases.traffic import Traffic, traffic_of
 
 __all__ = [
-    "ALLOCATIONS", "LAYOUT_DEGREES", "Economics", "EconomicsRequest", "Margin", "Scene", "Shares", "TokenPrices", "economics",
-    "economics_at", "margin_of", "point_of", "prices_of", "scene_of", "shares_of",
+    "ALLOCATIONS", "LAYOUT_DEGREES", "Economics", "EconomicsRequest", "Margin", "Scene", "Shares", "TokenPrices",
+    "economics", "economics_at", "margin_of", "point_of", "prices_of", "scene_of", "shares_of",
 ]  # fmt: skip
 
 ALLOCATIONS = ("time", "flops", "output")

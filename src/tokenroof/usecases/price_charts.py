@@ -50,7 +50,8 @@ def _speed(axis: Any, answer: PriceResponse) -> None:
     axis.set(title="Speed costs batch", xlabel="tok/s/user", ylabel="USD per M output tokens")
     axis.set_yscale("log")
     axis.set_xscale("log")
-    axis.set_ylim(bottom=floor.lecture_usd_per_mtok / 1.6)
+    low, high = floor.lecture_usd_per_mtok / 1.6, max(point.output_usd_per_mtok for point in points)
+    axis.set_ylim(low, high * (high / low) ** 0.55)  # room for the legend above the curve
     axis.legend(loc="upper left")
 
 
@@ -107,17 +108,18 @@ def _cache(axis: Any, answer: PriceResponse) -> None:
     axis.set_yscale("log")
     axis.set_xlim(times[0], times[-1])
     low = min(keep_usd_per_mtok(tier, 1.0) for tier in drawn)
-    axis.set_ylim(low / 3.0, cache.fresh_usd_per_mtok * 30.0)
-    axis.legend(loc="upper left", ncols=2)
+    high = max(cache.fresh_usd_per_mtok, *(tier.read_usd_per_mtok or 0.0 for tier in drawn))
+    axis.set_ylim(low / 3.0, high * 60.0)
+    axis.legend(loc="upper left", ncols=2, frameon=True, facecolor="white", edgecolor="none", framealpha=0.9)
     axis.xaxis.set_major_formatter(thousands)
 
 
-def _plain_logarithm(axis: Any) -> None:
+def _plain_logarithm(axis: Any, words: Any) -> None:
     """Ticks at 1, 2 and 5 of each decade, in plain numbers."""
     from matplotlib.ticker import LogLocator, NullFormatter
 
     axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-    axis.set_major_formatter(thousands)
+    axis.set_major_formatter(words)
     axis.set_minor_formatter(NullFormatter())
 
 
@@ -130,7 +132,10 @@ def draw(answer: PriceResponse, path: Path) -> None:
     _cache(axes[0, 2], answer)
     for axis in (axes[0, 0], axes[0, 2]):
         axis.yaxis.set_major_formatter(dollars)
-    _plain_logarithm(axes[0, 0].xaxis)
+    _plain_logarithm(axes[0, 0].xaxis, thousands)
+    top, bottom = axes[0, 0].get_ylim()[1], axes[0, 0].get_ylim()[0]
+    if top / bottom < 1e3:
+        _plain_logarithm(axes[0, 0].yaxis, dollars)
     here = answer.economics
     title = f"What tokens cost: {here.model_name} on {here.system_name}"
     figure.suptitle(
