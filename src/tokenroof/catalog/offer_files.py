@@ -29,8 +29,8 @@ _TOKENS = re.compile(r"(\d+(?:\.\d+)?)\s*([kKmM]?)")
 _CELL = ("input", "output", "cached", "writes")
 _OFFER_KEYS = (
     "id", "name", "seller", "lab", "model", "open_weights", "currency", "as_of", "source", "grade",
-    "since", "until", *_CELL, "lines", "steps", "inclusive", "context", "storage_per_hour", "modes", "windows",
-    "speed", "ttft", "notes", "origins",
+    "since", "until", *_CELL, "lines", "steps", "inclusive", "context", "storage_per_hour", "modes",
+    "windows", "speed", "ttft", "notes", "origins",
 )  # fmt: skip
 _DEFAULT_KEYS = ("seller", "lab", "currency", "as_of", "source", "grade", "open_weights")
 
@@ -138,8 +138,7 @@ def _writes(table: _Table) -> tuple[CacheWrite, ...]:
         raise InputError(table.field("writes"), given, 'a table such as {"5m" = 3.75, "1h" = 6.0}')
     inner = _Table(table.field("writes"), given, tuple(given), {})
     found = [
-        CacheWrite(ttl_s=parse_ttl(key, inner.field(key)), per_mtok=inner.needed(key, 0.0, MAX_PRICE))
-        for key in given
+        CacheWrite(ttl_s=parse_ttl(key, inner.field(key)), per_mtok=inner.needed(key, 0.0, MAX_PRICE)) for key in given
     ]
     if len({write.ttl_s for write in found}) < len(found):
         raise InputError(table.field("writes"), given, "one price for each time to live")
@@ -183,9 +182,7 @@ def _stepped(table: _Table) -> tuple[PriceLine, ...]:
         lines.append(
             PriceLine(
                 input_per_mtok=base.input_per_mtok * (input_x or 0.0) if new_input is None else new_input,
-                output_per_mtok=base.output_per_mtok * (output_x or 0.0)
-                if new_output is None
-                else new_output,
+                output_per_mtok=base.output_per_mtok * (output_x or 0.0) if new_output is None else new_output,
                 cached_per_mtok=cached,
                 cache_writes=writes,
                 input_from=above,
@@ -298,12 +295,8 @@ def _offer(table: _Table) -> Offer:
     lines = _listed(table) if table.raw("lines") is not None else _stepped(table)
     context = table.tokens("context")
     if context is not None and context <= lines[-1].input_from:
-        raise InputError(
-            table.field("context"), context, f"above the last boundary, {lines[-1].input_from:,} tokens"
-        )
-    notes = tuple(
-        _Table(table.where, {"notes": n}, ("notes",), {}).text("notes") for n in table.items("notes")
-    )
+        raise InputError(table.field("context"), context, f"above the last boundary, {lines[-1].input_from:,} tokens")
+    notes = tuple(_Table(table.where, {"notes": n}, ("notes",), {}).text("notes") for n in table.items("notes"))
     return Offer(
         id=identity,
         name=table.text("name") or identity.partition("/")[2],
@@ -325,9 +318,7 @@ def _offer(table: _Table) -> Offer:
         notes=notes,
         origin=_origin(table),
         origins={
-            key: _origin(
-                _Table(f"{table.where}.origins.{key}", item, ("source", "as_of", "grade", "note"), {})
-            )
+            key: _origin(_Table(f"{table.where}.origins.{key}", item, ("source", "as_of", "grade", "note"), {}))
             for key, item in origins.items()
         },
     )

@@ -1,0 +1,1 @@
+"""Backwards: from public prices and speeds to what a model and its deployment can be."""

@@ -1,0 +1,77 @@
+"""The machines that a seller may run on, as arrays indexed by a draw's choice.
+
+Rates and rents come from the catalogue. The weights are a guess at what serves public traffic in 2026 and are
+stated as such; a chip without a recorded rent takes the one written here, graded assumed.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from tokenroof.catalog.chips import load_chip
+from tokenroof.catalog.rental import load_rental
+
+__all__ = ["CONTRACT_SHARE", "MACHINE_WEIGHTS", "Machines", "machines"]
+
+# chip -> prior weight; assumed, 2026-11-25
+MACHINE_WEIGHTS: Mapping[str, float] = {
+    "h100": 0.28,
+    "h200": 0.26,
+    "b200": 0.20,
+    "gb200": 0.10,
+    "mi300x": 0.06,
+    "h20": 0.05,
+    "v6e": 0.03,
+    "a100": 0.02,
+}
+# USD per hour on demand where nobody's offer is recorded: half an H100, which has 6.7 times its FLOP/s
+_ASSUMED_RENT: Mapping[str, float] = {"h20": 1.9}
+
+# Labs pay contract prices well below on-demand lists: price study section 6 has 2 to 3.5 USD for the H100
+# against a list median of 3.9.
+CONTRACT_SHARE = 0.65
+
+_RATE_ORDER = {2.0: ("bf16", "fp16"), 1.0: ("fp8", "int8", "bf16"), 0.5625: ("fp4", "fp8", "int8", "bf16")}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machines:
+    """Columns over chips; `flops_per_s` has a row for each weight width in `weight_bytes`."""
+
+    names: tuple[str, ...]
+    weights: tuple[float, ...]
+    weight_bytes: tuple[float, ...]
+    flops_per_s: Any
+    bytes_per_s: Any
+    memory_bytes: Any
+    contract_usd_per_h: Any
+
+
+def _rate(flops: Mapping[str, float], width: float) -> float:
+    """The fastest arithmetic for weights of this width; wider arithmetic where the chip lacks it."""
+    return next(flops[key] for key in _RATE_ORDER[width] if key in flops)
+
+
+@lru_cache(maxsize=1)
+def machines() -> Machines:
+    """The table of machines, read from the catalogue once."""
+    import numpy as np
+
+    names = tuple(MACHINE_WEIGHTS)
+    chips = [load_chip(name) for name in names]
+    rents = []
+    for name in names:
+        rental = load_rental(name)
+        rents.append(_ASSUMED_RENT[name] if rental is None else rental.median_usd_per_h)
+    widths = tuple(_RATE_ORDER)
+    total = sum(MACHINE_WEIGHTS.values())
+    return Machines(
+        names=names,
+        weights=tuple(MACHINE_WEIGHTS[name] / total for name in names),
+        weight_bytes=widths,
+        flops_per_s=np.array([[_rate(chip.flops_per_s, width) for chip in chips] for width in widths]),
+        bytes_per_s=np.array([chip.bytes_per_s for chip in chips]),
+        memory_bytes=np.array([chip.memory_bytes for chip in chips]),
+        contract_usd_per_h=np.array(rents) * CONTRACT_SHARE,
+    )

@@ -1,0 +1,217 @@
+"""What is believed before any price is seen: one entry per unknown, with its reason.
+
+A draw is a row of independent standard normals; `unknowns` turns rows into physical numbers. So the prior is
+simple to sample, and a proposal for importance sampling is a normal density beside it.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import Any
+
+from tokenroof.infer.machines import machines
+from tokenroof.infer.numerics import normal_cdf
+
+__all__ = ["MARKUP", "N_DIMS", "PRIORS", "TIERS", "Prior", "Tier", "unknowns"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prior:
+    """One unknown: its distribution in words, and why."""
+
+    name: str
+    unit: str
+    text: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tier:
+    """Where a prompt cache may lie: rent of a byte and the bandwidth at which it comes back."""
+
+    name: str
+    usd_per_gb_h: float | None  # None: the chip's own memory at the chip's rent
+    bytes_per_s: float | None
+
+
+# rents as in catalog/data/tiers: assumed there too
+TIERS = (
+    Tier(name="HBM", usd_per_gb_h=None, bytes_per_s=None),
+    Tier(name="DRAM", usd_per_gb_h=0.004, bytes_per_s=64e9),
+    Tier(name="flash", usd_per_gb_h=0.00014, bytes_per_s=14e9),
+    Tier(name="disk", usd_per_gb_h=0.0000616, bytes_per_s=0.285e9),
+)
+
+# Mark-up over what hosts of open weights ask for the same work: median and log-sd by kind of seller.
+# Open weights compete on price. For closed models there is no calibration set: GPT-4 at launch, if the leaked
+# 1.8 T / 280 B is right, asked 5.6 times the open-weights price (price study section 3, test 2).
+MARKUP: Mapping[str, tuple[float, float]] = {"market": (1.0, 0.20), "open": (1.0, 0.30), "closed": (2.5, 0.75)}
+
+_SIZE = (2e9, 3e12)
+_DENSE_AT = 30e9  # geometric-mean size at which half of the open models are dense
+_DENSE_SLOPE = 2.0
+_SPARSITY = (18.0, 0.5)
+_KV = (80e3, 1.4)
+_SPARSE_SHARE, _LEAST_SCAN = 0.25, 0.04
+_WEIGHT_SHARES = (0.15, 0.65, 0.20)
+# sequences that share one read of the weights: a lab with frontier traffic fills larger passes
+_BATCH: Mapping[str, tuple[float, float]] = {"market": (256.0, 1.0), "open": (256.0, 1.0), "closed": (1024.0, 1.2)}
+_RENT_SD = 0.20
+_HIT_SHARE = (0.5, 0.8)
+_DUTY = (0.5, 0.5)
+_PREFILL = (0.5, 0.20)
+_BANDWIDTH = (0.6, 0.5)
+_CONTEXT = (5e3, 0.8)
+_STORAGE_MARKUP = (2.0, 0.8)
+_SPEED_GAIN = (1.5, 0.4)
+_CHIPS_X = (2.0, 0.6)
+
+PRIORS = (
+    Prior(
+        name="total_params", unit="param", text="geometric-mean size log-uniform 2e9 to 3e12, times sqrt(sparsity)",
+        why="from the smallest model that is sold to twice the largest published",
+    ),
+    Prior(
+        name="active_params", unit="param",
+        text=f"total / sparsity; dense with chance 1/(1+(size/30e9)^2), else sparsity log-normal {_SPARSITY[0]:g} "
+        f"x/÷{math.exp(_SPARSITY[1]):.1f}",
+        why="open models of 2024 to 2026: small ones are dense, large ones route 1 in 6 to 1 in 55",
+    ),
+    Prior(
+        name="kv_bytes_per_token", unit="B/token", text=f"log-normal {_KV[0] / 1e3:g} KB x/÷{math.exp(_KV[1]):.1f}",
+        why="16-bit bytes per token at long context of 38 open models: median 82 KB, 6 to 516; widened for closed labs",
+    ),
+    Prior(
+        name="scan_fraction", unit="1",
+        text=f"1 with chance {1 - _SPARSE_SHARE:g}, else log-uniform {_LEAST_SCAN:g} to 1",
+        why="share of the cache that a decode step reads; top-k attention with an indexer reads about a tenth",
+    ),
+    Prior(
+        name="weight_bytes", unit="B/param", text="2, 1 or 0.5625 with chances 0.15, 0.65, 0.20",
+        why="16-bit, FP8 and NVFP4 with its scales",
+    ),
+    Prior(name="system", unit="1", text="a chip of infer.machines by its weight", why="what serves public traffic"),
+    Prior(
+        name="usd_per_chip_h", unit="USD/GPU/h",
+        text=f"0.65 of the on-demand median x/÷{math.exp(_RENT_SD):.1f}", why="contracts are cheaper than lists",
+    ),
+    Prior(
+        name="batch_over_balance", unit="1",
+        text="follows from sequences that share one weight read: "
+        + "; ".join(f"{kind} {m:g} x/÷{math.exp(sd):.1f}" for kind, (m, sd) in _BATCH.items()),
+        why="traffic, not the roofline, sets the batch; DeepSeek runs some 12,700 over 144 chips, a small host 50",
+    ),
+    Prior(
+        name="markup", unit="1",
+        text="; ".join(f"{kind} {m:g} x/÷{math.exp(sd):.1f}" for kind, (m, sd) in MARKUP.items()),
+        why="over what hosts of open weights ask for the same work; closed models may ask much more",
+    ),
+    Prior(
+        name="hit_share", unit="1", text=f"logit-normal around {_HIT_SHARE[0]:g}",
+        why="56 % of DeepSeek's input tokens were cache hits in February 2025",
+    ),
+    Prior(
+        name="duty_cycle", unit="1", text=f"logit-normal around {_DUTY[0]:g}",
+        why="mean over peak load; DeepSeek used 227 nodes on average, 278 at peak (recalled)",
+    ),
+    Prior(
+        name="prefill_mfu", unit="1",
+        text=f"log-normal {_PREFILL[0]:g} x/÷{math.exp(_PREFILL[1]):.1f}, over sqrt(sparsity)",
+        why="dense prefill reaches half of peak, DeepSeek-V3 15 %: the price of open models follows sqrt(N A)",
+    ),
+    Prior(
+        name="decode_mbu", unit="1", text=f"logit-normal around {_BANDWIDTH[0]:g}",
+        why="share of peak bandwidth in decode",
+    ),
+    Prior(
+        name="context_in_use", unit="token", text=f"log-normal {_CONTEXT[0]:g} x/÷{math.exp(_CONTEXT[1]):.1f}",
+        why="mean context of live traffic; DeepSeek published 4,989",
+    ),
+    Prior(name="tier", unit="1", text="HBM, DRAM, flash or disk, a quarter each", why="where the prompt cache lies"),
+    Prior(
+        name="storage_markup", unit="1",
+        text=f"log-normal {_STORAGE_MARKUP[0]:g} x/÷{math.exp(_STORAGE_MARKUP[1]):.1f}", why="assumed",
+    ),
+    Prior(
+        name="speed_gain", unit="1", text=f"log-normal {_SPEED_GAIN[0]:g} x/÷{math.exp(_SPEED_GAIN[1]):.1f}",
+        why="speculative decoding: 1.8x published for DeepSeek-V3's MTP",
+    ),
+    Prior(
+        name="chips_over_least", unit="1", text=f"1 + log-normal {_CHIPS_X[0]:g} x/÷{math.exp(_CHIPS_X[1]):.1f}",
+        why="chips that share one copy of the weights, over the fewest that hold it",
+    ),
+)  # fmt: skip
+
+(
+    _Z_SIZE, _Z_DENSE, _Z_SPARSITY, _Z_KV, _Z_SCAN, _Z_WIDTH, _Z_SYSTEM, _Z_RENT, _Z_BATCH, _Z_MARKUP, _Z_HIT,
+    _Z_DUTY, _Z_PREFILL, _Z_MBU, _Z_CONTEXT, _Z_TIER, _Z_STORAGE, _Z_SPEED, _Z_CHIPS,
+) = range(19)  # fmt: skip
+N_DIMS = 19
+
+
+def _cuts(shares: tuple[float, ...]) -> list[float]:
+    """Thresholds of a standard normal that split it into these shares."""
+    total, cuts = 0.0, []
+    for share in shares[:-1]:
+        total += share / sum(shares)
+        cuts.append(NormalDist().inv_cdf(total))
+    return cuts
+
+
+def unknowns(z: Any, kind: str) -> dict[str, Any]:
+    """Physical numbers for rows of standard normals; `kind` of seller picks the mark-up's prior."""
+    import numpy as np
+
+    def lognormal(column: int, centre: float, sd: float) -> Any:
+        return centre * np.exp(sd * z[:, column])
+
+    def logit(column: int, centre: float, sd: float) -> Any:
+        return 1.0 / (1.0 + (1.0 / centre - 1.0) * np.exp(-sd * z[:, column]))
+
+    def choice(column: int, shares: tuple[float, ...]) -> Any:
+        # sums of comparisons: a handful of categories, far faster than a search
+        return sum((z[:, column] > cut).astype(np.intp) for cut in _cuts(shares))
+
+    table = machines()
+    low, high = math.log(_SIZE[0]), math.log(_SIZE[1])
+    size = np.exp(low + (high - low) * normal_cdf(z[:, _Z_SIZE]))
+    dense = normal_cdf(z[:, _Z_DENSE]) < 1.0 / (1.0 + (size / _DENSE_AT) ** _DENSE_SLOPE)
+    routed = 1.0 + (_SPARSITY[0] - 1.0) * np.exp(_SPARSITY[1] * z[:, _Z_SPARSITY])
+    sparsity = np.where(dense, 1.0, routed)
+    scan_place = (normal_cdf(z[:, _Z_SCAN]) - (1.0 - _SPARSE_SHARE)) / _SPARSE_SHARE
+    width = choice(_Z_WIDTH, _WEIGHT_SHARES)
+    chip = choice(_Z_SYSTEM, table.weights)
+    bytes_per_s, memory = table.bytes_per_s[chip], table.memory_bytes[chip]
+    rent = table.contract_usd_per_h[chip] * np.exp(_RENT_SD * z[:, _Z_RENT])
+    tier = choice(_Z_TIER, (0.25, 0.25, 0.25, 0.25))
+    tier_rent = np.array([np.nan if t.usd_per_gb_h is None else t.usd_per_gb_h / 1e9 for t in TIERS])[tier]
+    tier_speed = np.array([np.inf if t.bytes_per_s is None else t.bytes_per_s for t in TIERS])[tier]
+    root = np.sqrt(sparsity)
+    markup, markup_sd = MARKUP[kind]
+    return {
+        "total_params": size * root,
+        "active_params": size / root,
+        "sparsity": sparsity,
+        "kv_bytes_per_token": lognormal(_Z_KV, *_KV),
+        "scan_fraction": np.exp(math.log(_LEAST_SCAN) * np.maximum(scan_place, 0.0)),
+        "weight_bytes": np.array(table.weight_bytes)[width],
+        "system": chip,
+        "flops_per_s": table.flops_per_s[width, chip],
+        "bytes_per_s": bytes_per_s,
+        "memory_bytes": memory,
+        "usd_per_chip_h": rent,
+        "batch": lognormal(_Z_BATCH, *_BATCH[kind]),
+        "markup": lognormal(_Z_MARKUP, markup, markup_sd),
+        "hit_share": logit(_Z_HIT, *_HIT_SHARE),
+        "duty_cycle": logit(_Z_DUTY, *_DUTY),
+        "prefill_mfu": lognormal(_Z_PREFILL, *_PREFILL) / root,
+        "decode_mbu": logit(_Z_MBU, *_BANDWIDTH),
+        "context_in_use": lognormal(_Z_CONTEXT, *_CONTEXT),
+        "tier": tier,
+        "tier_usd_per_byte_h": np.where(tier == 0, rent / memory, tier_rent),
+        "tier_bytes_per_s": tier_speed,
+        "storage_markup": lognormal(_Z_STORAGE, *_STORAGE_MARKUP),
+        "speed_gain": lognormal(_Z_SPEED, *_SPEED_GAIN),
+        "chips_over_least": 1.0 + lognormal(_Z_CHIPS, *_CHIPS_X),
+    }

@@ -1,0 +1,237 @@
+"""Importance sampling of one posterior: draws from the prior, weighted by the evidence, with its own health check.
+
+The first draws come from the prior. Where few of them count, the next come mostly from a normal fitted to them (to
+their weights flattened, if too few count even for that), and the rest from a better one. Each draw is weighted by the
+density of the whole mixture; the prior's share in it keeps weights bounded. Draws are made in blocks that stay in
+the processor's cache.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tokenroof.errors import InputError, TokenroofError
+from tokenroof.infer.calibration import LINKS, Calibration
+from tokenroof.infer.evidence import Reading
+from tokenroof.infer.forward import predict_prices
+from tokenroof.infer.numerics import log_normal_cdf, pareto_k
+from tokenroof.infer.priors import N_DIMS, unknowns
+
+__all__ = ["Health", "PoorPosterior", "Sample", "effective_size", "log_likelihood", "resample", "sample_posterior"]
+
+_BLOCK = 1 << 15
+_STAGES = (0.2, 0.4, 1.0)
+_ENOUGH = 0.02  # effective share of the draws above which their source is good enough
+_TEMPER_TO = 400.0
+_PRIOR_SHARE = 0.3
+_WIDEN = 1.3
+_BATCHES = 8
+LEAST_ESS, MOST_K, MOST_R_HAT = 400.0, 0.7, 1.05
+
+
+class PoorPosterior(TokenroofError, RuntimeError):
+    """The sample does not represent the posterior: nothing is reported from it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """Whether the sample can be trusted.
+
+    `ess` is the effective sample size of the weights, `pareto_k` the shape of their tail (trusted below 0.7),
+    `r_hat` compares eighths of the sample as if they were chains (1 where they agree).
+    """
+
+    draws: int
+    ess: float
+    pareto_k: float
+    r_hat: float
+    adapted: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """All draws with their weights. `channel_log_likelihood` has one column per reading."""
+
+    z: Any
+    log_ratio: Any
+    channel_log_likelihood: Any
+    readings: tuple[Reading, ...]
+    kind: str
+    health: Health
+
+    def log_weights(self, without: str | None = None) -> Any:
+        """Logarithms of the weights, all evidence counted or one channel left out."""
+        total = self.log_ratio.astype(float)
+        for column, reading in enumerate(self.readings):
+            if reading.channel != without:
+                total = total + self.channel_log_likelihood[:, column]
+        return total
+
+
+def log_likelihood(reading: Reading, line: Calibration, predicted: Mapping[str, Any]) -> Any:
+    """log p(reading | unknowns) on the channel's calibrated line; a lower bound counts all that lies above it."""
+    mean = line.offset + line.pass_through * predicted[LINKS[reading.channel]]
+    if reading.channel == "input_price":
+        mean = mean + predicted["markup"]
+    miss = (reading.log_value - mean) / line.sd
+    if reading.bound == "at least":
+        return log_normal_cdf(-miss)
+    return -0.5 * miss * miss - math.log(line.sd)
+
+
+def _evaluate(z: Any, kind: str, read: Sequence[Reading], lines: Mapping[str, Calibration]) -> Any:
+    """Log-likelihood of every reading for every row of z, block by block."""
+    import numpy as np
+
+    out = np.empty((len(z), len(read)), dtype=np.float32)
+    for start in range(0, len(z), _BLOCK):
+        block = slice(start, start + _BLOCK)
+        predicted = predict_prices(unknowns(z[block], kind))
+        for column, reading in enumerate(read):
+            out[block, column] = log_likelihood(reading, lines[reading.channel], predicted)
+    return out
+
+
+def _normalised(log_weights: Any) -> Any:
+    import numpy as np
+
+    weights = np.exp(log_weights - log_weights.max())
+    return weights / weights.sum()
+
+
+def effective_size(log_weights: Any) -> float:
+    """Number of equally weighted draws that these weights are worth."""
+    weights = _normalised(log_weights)
+    return float(1.0 / (weights**2).sum())
+
+
+def _r_hat(z: Any, log_weights: Any) -> float:
+    """Largest disagreement of batch means over all coordinates, as the usual ratio of standard deviations."""
+    import numpy as np
+
+    means, spreads = [], []
+    for start in range(_BATCHES):
+        # every eighth draw: each batch has its part of both stages
+        batch = z[start::_BATCHES]
+        weights = _normalised(log_weights[start::_BATCHES]).astype(z.dtype)
+        mean = weights @ batch
+        means.append(mean)
+        spreads.append(weights @ batch**2 - mean**2)
+    within = np.mean(spreads, axis=0)
+    return float(np.sqrt(1.0 + np.var(means, axis=0, ddof=1) / np.maximum(within, 1e-12)).max())
+
+
+def _tempered(log_weights: Any) -> Any:
+    """The weights flattened until enough draws count: a proposal fitted to a handful would miss the rest."""
+    if effective_size(log_weights) >= _TEMPER_TO:
+        return log_weights
+    low, high = 0.0, 1.0
+    for _ in range(30):
+        middle = 0.5 * (low + high)
+        low, high = (middle, high) if effective_size(middle * log_weights) >= _TEMPER_TO else (low, middle)
+    return low * log_weights
+
+
+def _proposal(z: Any, log_weights: Any) -> tuple[Any, Any]:
+    """Mean and widened Cholesky factor of the weighted draws."""
+    import numpy as np
+
+    # draws of no weight cost time and say nothing
+    few = np.argsort(log_weights)[-20_000:]
+    weights, z = _normalised(_tempered(log_weights[few])), z[few].astype(float)
+    mean = weights @ z
+    centred = (z - mean) * np.sqrt(weights)[:, None]
+    covariance = centred.T @ centred
+    # a floor keeps coordinates in which few draws count from collapsing
+    covariance += 0.05 * np.eye(N_DIMS)
+    return mean.astype(np.float32), (_WIDEN * np.linalg.cholesky(covariance)).astype(np.float32)
+
+
+def _log_over_prior(z: Any, mean: Any, factor: Any) -> Any:
+    """log of the normal proposal over the prior, block by block."""
+    import numpy as np
+
+    inverse = np.linalg.inv(factor).T
+    constant = -float(np.log(np.diag(factor)).sum())
+    out = np.empty(len(z), dtype=np.float32)
+    for start in range(0, len(z), _BLOCK):
+        block = z[start : start + _BLOCK]
+        whitened = (block - mean) @ inverse
+        squares = np.einsum("ij,ij->i", block, block) - np.einsum("ij,ij->i", whitened, whitened)
+        out[start : start + _BLOCK] = constant + 0.5 * squares
+    return out
+
+
+def _log_ratio(z: Any, proposals: Sequence[tuple[Any, Any, int]], total: int) -> Any:
+    """log of prior over the mixture that the draws came from: the prior's part and each proposal's."""
+    import numpy as np
+
+    from_prior = total - sum(count for *_, count in proposals)
+    mixture = np.full(len(z), math.log(from_prior / total), dtype=np.float32)
+    for mean, factor, count in proposals:
+        mixture = np.logaddexp(mixture, math.log(count / total) + _log_over_prior(z, mean, factor))
+    return -mixture
+
+
+def sample_posterior(
+    read: Sequence[Reading], lines: Mapping[str, Calibration], kind: str, *, draws: int = 1 << 20, seed: int = 1
+) -> Sample:
+    """The posterior of one offer. PoorPosterior where too few draws carry the weight.
+
+    Without readings the result is the prior, every weight the same.
+    """
+    import numpy as np
+
+    if not 10_000 <= draws <= 1 << 24:
+        raise InputError("draws", draws, "a whole number from 10,000 to 16,777,216")
+    rng = np.random.default_rng(seed)
+    z = np.empty((draws, N_DIMS), dtype=np.float32)
+    likelihood = np.empty((draws, len(read)), dtype=np.float32)
+    ends = [int(draws * share) for share in _STAGES]
+    proposals: list[tuple[Any, Any, int]] = []
+    log_weights: Any = None
+    for start, end in zip([0, *ends], ends, strict=False):
+        part = z[start:end]
+        part[:] = rng.standard_normal(part.shape, dtype=np.float32)
+        if read and start and effective_size(log_weights) < _ENOUGH * start:
+            mean, factor = _proposal(z[:start], log_weights)
+            moved = part[int(len(part) * _PRIOR_SHARE) :]
+            moved[:] = moved @ factor.T + mean
+            proposals.append((mean, factor, len(moved)))
+        likelihood[start:end] = _evaluate(part, kind, read, lines)
+        log_ratio = _log_ratio(z[:end], proposals, end)
+        log_weights = log_ratio + likelihood[:end].sum(axis=1, dtype=float)
+    health = Health(
+        draws=draws,
+        ess=effective_size(log_weights),
+        pareto_k=pareto_k(log_weights) if read else -math.inf,
+        r_hat=_r_hat(z, log_weights),
+        adapted=bool(proposals),
+    )
+    _refuse_poor(health, read, likelihood)
+    return Sample(
+        z=z, log_ratio=log_ratio, channel_log_likelihood=likelihood, readings=tuple(read), kind=kind, health=health
+    )
+
+
+def _refuse_poor(health: Health, read: Sequence[Reading], likelihood: Any) -> None:
+    if health.ess >= LEAST_ESS and health.pareto_k <= MOST_K and health.r_hat <= MOST_R_HAT:
+        return
+    # the channel whose best draw fits worst is the one that the model cannot explain
+    worst = read[int(likelihood.max(axis=0).argmin())].shown if len(read) else "nothing"
+    raise PoorPosterior(
+        f"the posterior is poorly sampled: effective draws {health.ess:.0f} (least {LEAST_ESS:.0f}), "
+        f"Pareto k {health.pareto_k:.2f} (most {MOST_K}), R-hat {health.r_hat:.3f} (most {MOST_R_HAT}); "
+        f"the evidence hardest to explain is {worst!r}; check it, or raise --draws"
+    )
+
+
+def resample(log_weights: Any, size: int, seed: int = 1) -> Any:
+    """Indices of `size` equally weighted draws: systematic resampling."""
+    import numpy as np
+
+    weights = np.exp(log_weights - log_weights.max())
+    summed = np.cumsum(weights)
+    places = (np.arange(size) + np.random.default_rng(seed).random()) * (summed[-1] / size)
+    return np.minimum(np.searchsorted(summed, places), len(weights) - 1)
