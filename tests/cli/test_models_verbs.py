@@ -141,6 +141,15 @@ def test_kv_draws(tmp_path: Path, ending: str) -> None:
         assert b"minimax-m1" in content
 
 
+def test_models_draws_bytes_per_token(tmp_path: Path) -> None:
+    file = tmp_path / "bars.svg"
+    result = run(models, "--filter", "!nvfp4,!fp8,gemma", "--plot", str(file))
+    assert result.exit_code == 0, result.output
+    content = file.read_text(encoding="utf-8")
+    assert "gemma-3-27b" in content and "once every window is full" in content
+    refused(InputError, models, "--filter", "moe,dense", "--plot", str(file))
+
+
 def test_kv_will_not_draw_into_another_format(tmp_path: Path) -> None:
     refused(InputError, kv, "deepseek-v3", "--plot", str(tmp_path / "kv.gif"))
 

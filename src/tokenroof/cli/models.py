@@ -1,5 +1,6 @@
 """`tokenroof models`: the catalogue, filtered and sorted."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -48,13 +49,15 @@ def _cells(row: "ModelRow") -> list[str]:
 )
 @click.option("--sort", type=click.Choice(_SORTS), default="id", show_default=True, help="Largest first.")
 @click.option("--tags", "show_tags", is_flag=True, help="Show the words that a filter can use, with counts.")
+@click.option("--plot", type=click.Path(path_type=Path), help="Draw KV bytes per token: svg, png or html.")
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
-def command(filters: str, sort: str, show_tags: bool, as_json: bool) -> None:
+def command(filters: str, sort: str, show_tags: bool, plot: Path | None, as_json: bool) -> None:
     """List the models of the catalogue.
 
     \b
     tokenroof models --filter moe,mla --sort active
     tokenroof models --filter qwen3,!fp8,!nvfp4 --sort kv
+    tokenroof models --filter deepseek --plot kv-per-token.svg
     """
     from tokenroof.usecases.models import list_models
 
@@ -70,6 +73,11 @@ def command(filters: str, sort: str, show_tags: bool, as_json: bool) -> None:
         else:
             print_table(("tag", "models"), ([tag, str(n)] for tag, n in sorted(counts.items())), right=(1,))
         return
+    if plot is not None:
+        from tokenroof.usecases.kv_charts import draw_kv_per_token
+
+        draw_kv_per_token(rows, plot)
+        note(f"written: {plot}")
     if as_json:
         echo_json({"models": rows})
         return

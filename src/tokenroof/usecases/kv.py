@@ -112,7 +112,9 @@ def _window_note(mixer: Mixer) -> str:
     window = mixer.window if isinstance(mixer, Gqa | CompressedAttention) else None
     if window is not None:
         chunked = isinstance(mixer, Gqa) and mixer.chunked
-        notes.append(f"{'starts again' if chunked else 'stops growing'} after {window:,} tokens")
+        text = f"{'starts again' if chunked else 'stops growing'} after {window:,} tokens"
+        goes_on = isinstance(mixer, CompressedAttention) and mixer.ratio
+        notes.append(f"the window {text}, compressed entries go on" if goes_on else text)
     indexer = mixer.indexer if isinstance(mixer, Gqa | Mla | CompressedAttention) else None
     if indexer is not None:
         unit = "compressed entries" if isinstance(mixer, CompressedAttention) else "tokens"

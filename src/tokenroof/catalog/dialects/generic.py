@@ -11,7 +11,7 @@ __all__ = ["read"]
 # Keys of architectures that a decoder of the common kind would misread; better refused than wrong.
 _FOREIGN = (
     "hybrid_override_pattern", "layers_block_type", "ssm_cfg", "mamba_d_state", "ssm_state_size", "state_size",
-    "linear_attn_config", "linear_num_value_heads", "compress_ratios", "block_configs", "is_encoder_decoder_only",
+    "linear_attn_config", "linear_num_value_heads", "compress_ratios", "block_configs",
     "attn_type_list", "hybrid_layer_pattern", "moe_latent_size", "routed_expert_hidden_size", "zero_expert_num",
 )  # fmt: skip
 
