@@ -103,8 +103,7 @@ HISTORY: dict[tuple[str, str], dict[str, Any]] = {
 # 2025 rates under names that have moved on since: their night discount is carried into HISTORY
 SKIP = {"deepseek-chat", "deepseek-reasoner"}
 GPU_CACHE = (
-    "vendor document: in-memory cache is volatile GPU memory (5-10 min idle, 1 h at most), "
-    "24 h is GPU-local storage"
+    "vendor document: in-memory cache is volatile GPU memory (5-10 min idle, 1 h at most), 24 h is GPU-local storage"
 )
 
 
@@ -159,20 +158,14 @@ def mode_list(row: Row, seller: str) -> list[dict[str, Any]]:
         if row[column]:
             found.append({"name": name, "x": float(row[column])})
     speed = re.search(r"up to ([\d.]+)x", row["fast_speedup_claim"])
-    claim = (
-        {"speed": float(speed[1]), "claim": f"up to {speed[1]}x output tokens per second"} if speed else {}
-    )
+    claim = {"speed": float(speed[1]), "claim": f"up to {speed[1]}x output tokens per second"} if speed else {}
     if row["priority_or_fast_mult"]:
         name = "fast" if seller == "anthropic" else "priority"
-        found.append(
-            {"name": name, "x": float(row["priority_or_fast_mult"]), **(claim if name == "fast" else {})}
-        )
+        found.append({"name": name, "x": float(row["priority_or_fast_mult"]), **(claim if name == "fast" else {})})
     if row["top_speed_mult"]:
         name = "fast" if seller == "anthropic" else "ultrafast"
         ended = {"until": "2026-07-24"} if name == "fast" else {}
-        found.append(
-            {"name": name, "x": float(row["top_speed_mult"]), **(claim if name == "fast" else {}), **ended}
-        )
+        found.append({"name": name, "x": float(row["top_speed_mult"]), **(claim if name == "fast" else {}), **ended})
     return found
 
 
@@ -279,9 +272,7 @@ def offers(rows: Iterable[Row]) -> dict[str, list[dict[str, Any]]]:
         if row["model"] in SKIP:
             continue
         thinking = "-thinking" if row["window"] == "thinking=true" else ""
-        groups.setdefault((row["seller"], row["model"] + thinking, row["as_of"], row["currency"]), []).append(
-            row
-        )
+        groups.setdefault((row["seller"], row["model"] + thinking, row["as_of"], row["currency"]), []).append(row)
     found: dict[str, list[dict[str, Any]]] = {}
     for (raw_seller, model, when, currency), group in groups.items():
         seller = SELLERS.get(raw_seller, raw_seller)
@@ -353,8 +344,7 @@ def toml_value(value: Any) -> str:
             return "[" + ", ".join(map(toml_value, value)) + "]"
         case dict():
             inner = ", ".join(
-                f"{k if re.fullmatch('[a-z_]+', k) else json.dumps(k)} = {toml_value(v)}"
-                for k, v in value.items()
+                f"{k if re.fullmatch('[a-z_]+', k) else json.dumps(k)} = {toml_value(v)}" for k, v in value.items()
             )
             return "{" + inner + "}"
     raise TypeError(type(value))
@@ -431,11 +421,7 @@ def spreads(rows: Iterable[Row]) -> dict[str, Any]:
         if seller in DROPPED_SELLERS or seller == "huggingface":
             continue
         origin = row["source"].replace(" git", "")
-        if (
-            seller == "fireworks"
-            and origin.startswith("litellm")
-            and float(row["input"]) in FIREWORKS_DEFAULT
-        ):
+        if seller == "fireworks" and origin.startswith("litellm") and float(row["input"]) in FIREWORKS_DEFAULT:
             continue
         if origin not in sources:
             sources.append(origin)
@@ -457,8 +443,7 @@ def spreads(rows: Iterable[Row]) -> dict[str, Any]:
         "dropped": sorted(DROPPED_SELLERS),
         "sources": sources,
         "models": {
-            m: [entry for _, entry in sorted(held.values(), key=lambda e: e[1][0])]
-            for m, held in sorted(found.items())
+            m: [entry for _, entry in sorted(held.values(), key=lambda e: e[1][0])] for m, held in sorted(found.items())
         },
     }
 

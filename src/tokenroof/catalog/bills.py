@@ -53,9 +53,7 @@ def line_for(offer: Offer, input_tokens: int, output_tokens: int) -> PriceLine:
         return start == 0 or (tokens >= start if offer.inclusive else tokens > start)
 
     fitting = [
-        line
-        for line in offer.lines
-        if above(input_tokens, line.input_from) and above(output_tokens, line.output_from)
+        line for line in offer.lines if above(input_tokens, line.input_from) and above(output_tokens, line.output_from)
     ]
     return max(fitting, key=lambda line: (line.input_from, line.output_from))
 
@@ -114,9 +112,7 @@ def _check(usage: Usage, offer: Offer) -> None:
             f"at most the {usage.input_tokens} input tokens",
         )
     if offer.context is not None and usage.input_tokens > offer.context:
-        raise InputError(
-            "input_tokens", usage.input_tokens, f"at most {offer.context}, the window of {offer.id}"
-        )
+        raise InputError("input_tokens", usage.input_tokens, f"at most {offer.context}, the window of {offer.id}")
 
 
 def bill(offer: Offer, usage: Usage) -> Bill:

@@ -59,9 +59,7 @@ def _sellers() -> tuple[str, ...]:
 @lru_cache(maxsize=1)
 def _ids() -> Mapping[str, str]:
     """Offer id -> seller, read without parsing the files."""
-    return {
-        i: s for s in _sellers() for i in _ID.findall((_FOLDER / f"{s}.toml").read_text(encoding="utf-8"))
-    }
+    return {i: s for s in _sellers() for i in _ID.findall((_FOLDER / f"{s}.toml").read_text(encoding="utf-8"))}
 
 
 def list_offers() -> tuple[Offer, ...]:
@@ -157,11 +155,7 @@ def market_offer(model: str) -> Offer:
         model=model,
         open_weights=True,
         currency="USD",
-        lines=(
-            PriceLine(
-                input_per_mtok=spread.input_median_per_mtok, output_per_mtok=spread.output_median_per_mtok
-            ),
-        ),
+        lines=(PriceLine(input_per_mtok=spread.input_median_per_mtok, output_per_mtok=spread.output_median_per_mtok),),
         spread=spread,
         origin=Origin(source="; ".join(sources), as_of=sources[-1].split()[-1], grade=Grade.DERIVED),
         notes=("lists of different dates are mixed; medians over hosts, not one host's sheet",),
@@ -208,9 +202,7 @@ def usd_rate(currency: str, given: Mapping[str, float] | None = None) -> Rate:
         return Rate("USD", 1.0, Origin(source="definition", as_of="", grade=Grade.SPEC))
     table = tomllib.loads((_FOLDER / "rates.toml").read_text(encoding="utf-8"))
     if currency not in table:
-        raise InputError(
-            "currency", currency, "USD, or given with a rate", f"add --rate {currency}=USD_PER_UNIT"
-        )
+        raise InputError("currency", currency, "USD, or given with a rate", f"add --rate {currency}=USD_PER_UNIT")
     entry = table[currency]
     origin = Origin(source=entry["source"], as_of=entry["as_of"], grade=Grade(entry["grade"]))
     return Rate(currency, float(entry["usd"]), origin)
