@@ -13,15 +13,24 @@ _LAZY = {
     "AnalyzeRequest": "tokenroof.usecases.analyze",
     "load_model": "tokenroof.catalog",
     "load_system": "tokenroof.catalog",
+    "open_sweep": "tokenroof.usecases.sweep",
+    "read_sweep_spec": "tokenroof.schema",
+    "sweep": "tokenroof.usecases.sweep",
+    "SweepSpec": "tokenroof.usecases.sweep",
     "TokenroofError": "tokenroof.errors",
 }
 
-__all__ = ["AnalyzeRequest", "TokenroofError", "__version__", "analyze", "load_model", "load_system"]
+__all__ = [
+    "AnalyzeRequest", "SweepSpec", "TokenroofError", "__version__", "analyze", "load_model", "load_system",
+    "open_sweep", "read_sweep_spec", "sweep",
+]  # fmt: skip
 
 if TYPE_CHECKING:
     from tokenroof.catalog import load_model, load_system
     from tokenroof.errors import TokenroofError
+    from tokenroof.schema import read_sweep_spec
     from tokenroof.usecases.analyze import AnalyzeRequest, analyze
+    from tokenroof.usecases.sweep import SweepSpec, open_sweep, sweep
 
 
 def __getattr__(name: str) -> Any:

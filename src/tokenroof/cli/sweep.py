@@ -1,0 +1,140 @@
+"""`tokenroof sweep`: a grid over scenarios, into a Parquet dataset."""
+
+import contextlib
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tokenroof.cli.render import echo_json, note
+from tokenroof.errors import InputError
+from tokenroof.units import format_bytes
+
+if TYPE_CHECKING:
+    from tokenroof.usecases.sweep import Estimate, Progress, SweepResponse, SweepSpec
+
+__all__ = ["command"]
+
+_MOST_NOTES = 10
+
+
+@contextlib.contextmanager
+def _progress_bar() -> Iterator["Callable[[Progress], None] | None"]:
+    """A bar on stderr where that is a terminal, nothing elsewhere. rich loads here and only here."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("sweep"), BarColumn(), MofNCompleteColumn(), TextColumn("blocks"), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("sweep", total=None)
+
+        def show(progress: "Progress") -> None:
+            bar.update(task, completed=progress.blocks_done, total=progress.blocks)
+
+        yield show
+
+
+class _Last:
+    """Remembers the last word on progress, for what is said after an interrupt."""
+
+    def __init__(self, show: "Callable[[Progress], None] | None") -> None:
+        self.show, self.progress = show, None  # type: tuple[Any, Any]
+
+    def __call__(self, progress: "Progress") -> None:
+        self.progress = progress
+        if self.show is not None:
+            self.show(progress)
+
+
+def _print_estimate(estimate: "Estimate") -> None:
+    click.echo(f"{estimate.points:,} points in {estimate.cases:,} cases, {estimate.blocks:,} blocks")
+    click.echo(f"about {format_bytes(estimate.bytes)} and {estimate.seconds:,.1f} s on this machine")
+    if estimate.skipped:
+        note(f"{estimate.skipped:,} combinations are impossible and would be left out")
+
+
+def _print(answer: "SweepResponse") -> None:
+    click.echo(f"{answer.points:,} points in {answer.cases:,} cases: {answer.directory}")
+    kept = f", {answer.blocks_kept:,} kept from before" if answer.blocks_kept else ""
+    click.echo(f"{answer.blocks_computed:,} of {answer.blocks:,} blocks computed{kept}")
+    click.echo(f"{format_bytes(answer.bytes_written)} written in {answer.seconds:.2f} s")
+    click.echo(f"claim level: {', '.join(answer.claim_levels)}")
+    click.echo(f'read it: tokenroof.open_sweep("{answer.directory}").to_xarray()')
+
+
+def _notes(answer: "SweepResponse") -> None:
+    taken = list(
+        dict.fromkeys(f"{one.layout} for {one.labels['model']} on {one.labels['system']}" for one in answer.layouts)
+    )
+    for text in taken[:_MOST_NOTES]:
+        note(f"took layout {text}; set layout to choose")
+    if len(taken) > _MOST_NOTES:
+        note(f"and {len(taken) - _MOST_NOTES} more layouts: see the column layout_used")
+    reasons = Counter(skip.reason for skip in answer.skipped)
+    for reason, count in reasons.most_common(_MOST_NOTES):
+        note(f"left out {count:,} combination{'s' if count > 1 else ''}: {reason}")
+    if len(reasons) > _MOST_NOTES:
+        note(f"and {len(reasons) - _MOST_NOTES} more reasons: see _manifest.json")
+
+
+def _run(spec: "SweepSpec", output: Path, scheduler: str | None, threads: int | None, yes: bool) -> "SweepResponse":
+    from tokenroof.usecases.sweep import sweep
+
+    with _progress_bar() as show:
+        last = _Last(show)
+        try:
+            return sweep(spec, output, scheduler=scheduler, threads=threads, yes=yes, on_progress=last)
+        except KeyboardInterrupt:
+            done = last.progress
+            count = f"{done.blocks_done:,} of {done.blocks:,}" if done else "no"
+            note(f"stopped: {count} blocks are there; the same command goes on from here")
+            raise
+
+
+@click.command("sweep")
+@click.argument("spec", type=click.Path(path_type=Path))
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Directory for the dataset: new, or to go on in.")
+@click.option("--scheduler", metavar="tcp://HOST:PORT", help="Run the blocks on this Dask cluster.")
+@click.option("--threads", type=click.IntRange(1, 1024), help="On this machine. [default: one per core]")
+@click.option("--estimate", is_flag=True, help="Say how many points, bytes and seconds it would take, and stop.")
+@click.option("--yes", is_flag=True, help="Run however large the grid is.")
+@click.option("--json", "as_json", is_flag=True, help="Print the response as JSON.")
+def command(
+    spec: Path,
+    output: Path | None,
+    scheduler: str | None,
+    threads: int | None,
+    estimate: bool,
+    yes: bool,
+    as_json: bool,
+) -> None:
+    """Evaluate a grid of scenarios from SPEC, a TOML file, into a Parquet dataset with units.
+
+    A field of the spec with one value is held fixed, with several it is an axis: model, system, layout, mode, engine,
+    efficiency, weight_dtype, kv_dtype, batch, context (or isl and osl, prefix), usd_per_gpu_h. A run that was
+    stopped goes on where it was.
+
+    \b
+    Example:
+    tokenroof sweep examples/sweep.toml -o build/sweep
+    tokenroof sweep examples/sweep.toml -o build/sweep --scheduler tcp://10.0.0.5:8786
+    """
+    from tokenroof.schema import read_sweep_spec
+    from tokenroof.usecases.sweep import estimate_sweep
+
+    asked = read_sweep_spec(spec)
+    if estimate:
+        found = estimate_sweep(asked, threads=threads)
+        echo_json(found) if as_json else _print_estimate(found)
+        return
+    if output is None:
+        raise InputError("output", None, "given", "add -o DIRECTORY, or --estimate")
+    answer = _run(asked, output, scheduler, threads, yes)
+    _notes(answer)
+    echo_json(answer) if as_json else _print(answer)
