@@ -101,10 +101,7 @@ def _show(card: Any) -> None:
                 _price(line.input_per_mtok),
                 _price(line.cached_per_mtok),
                 _price(line.output_per_mtok),
-                *(
-                    _price(next((w.per_mtok for w in line.cache_writes if w.ttl_s == ttl), None))
-                    for ttl in ttls
-                ),
+                *(_price(next((w.per_mtok for w in line.cache_writes if w.ttl_s == ttl), None)) for ttl in ttls),
             )
             for line in offer.lines
         ],
@@ -117,9 +114,7 @@ def _show(card: Any) -> None:
     if offer.storage_per_mtok_hour is not None:
         click.echo(f"storage    {offer.storage_per_mtok_hour:g} per million tokens and hour")
     for mode in offer.modes:
-        times = (
-            f"{mode.input_x:g}x" if mode.input_x == mode.output_x else f"{mode.input_x:g}x/{mode.output_x:g}x"
-        )
+        times = f"{mode.input_x:g}x" if mode.input_x == mode.output_x else f"{mode.input_x:g}x/{mode.output_x:g}x"
         dates = f", until {mode.until}" if mode.until else ""
         click.echo(f"{mode.name:<10} {times}{f', {mode.speed_claim}' if mode.speed_claim else ''}{dates}")
     for window in offer.windows:
@@ -151,9 +146,7 @@ def _show(card: Any) -> None:
 @click.option("--rate", "rates", multiple=True, metavar="CUR=USD", help="USD for one unit of a currency.")
 @click.option("--isl", type=TokensType(), default=None, help="Bill a request: input tokens, everything sent.")
 @click.option("--osl", type=TokensType(), default=0, help="Output tokens.")
-@click.option(
-    "--prefix", type=TokensType(), default=0, help="Input tokens that are read from the prompt cache."
-)
+@click.option("--prefix", type=TokensType(), default=0, help="Input tokens that are read from the prompt cache.")
 @click.option("--write", type=TokensType(), default=0, help="Input tokens that are written to the cache.")
 @click.option("--ttl", default=None, help="How long written tokens stay: 5m, 1h.")
 @click.option("--mode", default="standard", help="batch, flex, priority, fast ...")
