@@ -59,8 +59,8 @@ WEIGHTS = {
     "qwen3.5-122b-a10b": "qwen3.5-122b-a10b",
     "qwen3.5-35b-a3b": "qwen3.5-35b-a3b",
     "qwen3.5-27b": "qwen3.5-27b",
-    "step-3": "step-3",
-    "hy3-preview": "hy3-preview",
+    "step-3": "step3",
+    "hy3-preview": "hy3",
     "gpt-oss-120b": "gpt-oss-120b",
     "llama-3.3-70b": "llama-3.3-70b",
     "llama-3.3-70b-versatile": "llama-3.3-70b",
@@ -381,8 +381,8 @@ SPREAD_WEIGHTS = {
     "Qwen3-Coder-480B": "qwen3-coder-480b-a35b",
     "Qwen3-235B-A22B-2507": "qwen3-235b-a22b",
     "Qwen3-Next-80B": "qwen3-next-80b-a3b",
-    "Llama-4-Maverick": "llama-4-maverick",
-    "Llama-4-Scout": "llama-4-scout",
+    "Llama-4-Maverick": "llama-4-maverick-17b-128e",
+    "Llama-4-Scout": "llama-4-scout-17b-16e",
     "Mistral-Small-3.2-24B": "mistral-small-24b",
 }
 ALIASES = {

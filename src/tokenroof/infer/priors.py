@@ -51,8 +51,8 @@ MARKUP: Mapping[str, tuple[float, float]] = {"market": (1.0, 0.20), "open": (1.0
 _SIZE = (2e9, 3e12)
 _DENSE_AT = 30e9  # geometric-mean size at which half of the open models are dense
 _DENSE_SLOPE = 2.0
-_SPARSITY = (18.0, 0.5)
-_KV = (80e3, 1.4)
+_SPARSITY = (18.0, 0.45)
+_KV = (80e3, 1.35)
 _SPARSE_SHARE, _LEAST_SCAN = 0.25, 0.04
 _WEIGHT_SHARES = (0.15, 0.65, 0.20)
 # sequences that share one read of the weights: a lab with frontier traffic fills larger passes

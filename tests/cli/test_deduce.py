@@ -1,0 +1,114 @@
+"""The verb `deduce`: text, JSON, files, flags; bad input in one line and exit 2."""
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from tokenroof.cli.deduce import command
+from tokenroof.errors import TokenroofError
+
+FAST = ("--draws", "65536")
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(command, list(arguments))
+
+
+def test_text_holds_channels_and_joint_region() -> None:
+    result = run("deepseek/deepseek-v3", *FAST)
+    assert result.exit_code == 0, result.output
+    for words in ("price level", "total parameters", "prior 80 %", "nearest open models", "host_floor"):
+        assert words in result.stdout
+    assert "draws, effective" in result.stderr and "draws, effective" not in result.stdout
+
+
+def test_json_is_one_object_without_draws() -> None:
+    result = run("google/gemini-3.1-pro-preview", "--json", *FAST)
+    answer = json.loads(result.stdout)
+    assert {"estimates", "deductions", "moved", "surprises", "neighbours", "health", "priors"} <= set(answer)
+    assert "posterior" not in answer
+    assert answer["offer"]["origin"]["source"]
+    assert len(result.stdout) < 200_000
+
+
+def test_flags_make_an_offer() -> None:
+    result = run(
+        "--input", "3", "--output", "15", "--cached", "0.3", "--step", "200K:2:1.5", "--context", "1M",
+        "--storage", "4.5", "--fast", "6:2.5", "--batch-x", "0.5", "--speed", "80", "--json", "--draws", "262144",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    channels = {moved["channel"] for moved in json.loads(result.stdout)["moved"]}
+    assert channels == {
+        "input_price", "output_ratio", "cached_ratio", "long_context", "storage", "fast_mode", "spare_capacity",
+        "output_speed",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("ending", ["svg", "png", "html", "json", "csv"])
+def test_output_file_by_ending(tmp_path: Path, ending: str) -> None:
+    path = tmp_path / f"answer.{ending}"
+    result = run("openai/gpt-5", "-o", str(path), "--chart", "evidence", *FAST)
+    assert result.exit_code == 0, result.output
+    assert path.stat().st_size > 500
+    if ending == "csv":
+        rows = list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
+        assert {row["unknown"] for row in rows} >= {"total_params", "kv_bytes_per_token"}
+        assert all(float(row["low80"]) <= float(row["high80"]) for row in rows)
+
+
+def test_lecture_page() -> None:
+    result = run("--lecture")
+    assert result.exit_code == 0
+    assert result.stdout.count("stated") == 5 and result.stdout.count("calibrated") >= 5
+    assert len(json.loads(run("--lecture", "--json").stdout)) == 5
+
+
+def test_compare() -> None:
+    result = run("--compare", "anthropic/claude-opus-5", "anthropic/claude-haiku-5-5", "--draws", "262144")
+    assert result.exit_code == 0, result.output
+    assert "chance second larger" in result.stdout
+    assert "independent" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["nobody/nothing"],
+        ["openai/gpt-5", "--lecture"],
+        ["--input", "3"],
+        ["--input", "nan", "--output", "3"],
+        ["--input", "3", "--output", "15", "--cached", "4"],
+        ["--input", "3", "--output", "15", "--step", "200K"],
+        ["--input", "3", "--output", "15", "--step", "200K:2:1.5", "--step", "100K:3:3"],
+        ["--input", "3", "--output", "15", "--fast", "6"],
+        ["--input", "3", "--output", "15", "--currency", "EUR"],
+        ["openai/gpt-5", "-o", "answer.gif"],
+        ["openai/gpt-5", "-o", "/no/such/folder/answer.svg"],
+        ["openai/gpt-5", "--leave-out", "gravity"],
+        ["openai/gpt-5", "--speed", "80 GB"],
+        ["openai/gpt-5", "--draws", "3"],
+    ],
+)
+def test_bad_input_is_one_error(arguments: list[str]) -> None:
+    result = run(*arguments)
+    assert isinstance(result.exception, TokenroofError | SystemExit), result.exception
+    assert result.exit_code != 0
+    assert "\n" not in str(result.exception)
+
+
+def test_whole_process_says_the_contradiction_and_exits_2() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tokenroof", "deduce", "--input", "1", "--output", "5", "--cached", "2"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.count("\n") == 1 and "cached dearer than fresh" in done.stderr

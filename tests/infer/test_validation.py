@@ -1,0 +1,154 @@
+"""Calibration: fits are right, constants are fresh, intervals hold where the answer is known, labs left out."""
+
+import math
+
+import numpy as np
+import pytest
+
+from tokenroof.catalog.offers import market_models, spread_of
+from tokenroof.infer.calibration import ASSUMED, calibrate, fit_line, fit_line_censored
+from tokenroof.infer.calibrations import CALIBRATIONS
+from tokenroof.infer.cases import open_cases, truth_of
+from tokenroof.infer.deductions.long_context import THRESHOLD_BIAS
+from tokenroof.infer.deductions.price_level import INVERSE
+from tokenroof.infer.posterior import credible_levels
+from tokenroof.infer.validate import Validation, validate
+
+
+@pytest.fixture(scope="module")
+def validation() -> Validation:
+    return validate()
+
+
+def test_truths_come_from_the_catalogue() -> None:
+    """DeepSeek-V3: 671 B, 37 B without the input table, 70,272 byte; V3.2 scans an eighth of what it holds."""
+    v3 = truth_of("deepseek-v3")
+    assert v3 is not None
+    assert v3.total_params == pytest.approx(671.0e9, rel=1e-3)
+    assert v3.active_params == pytest.approx(36.6e9, rel=0.01)
+    assert (v3.kv_bytes_per_token, v3.scan_fraction) == (70_272, 1.0)
+    sparse = truth_of("deepseek-v3.2")
+    assert sparse is not None and 0.10 < sparse.scan_fraction < 0.13
+    assert truth_of("no-such-model") is None
+
+
+def test_cases_cover_labs_and_kinds() -> None:
+    cases, missing = open_cases()
+    assert len(cases) >= 65
+    assert len({case.lab for case in cases}) >= 9
+    assert {case.evidence.kind for case in cases} == {"market", "open"}
+    assert not {case.evidence.offer for case in cases} & set(missing)
+
+
+def test_constants_are_fresh() -> None:
+    """If this fails, the snapshot, the catalogue or a prior has changed: run scripts/calibrate_deduction.py."""
+    fitted = calibrate(open_cases()[0])
+    assert set(fitted) == set(CALIBRATIONS)
+    for name, line in fitted.items():
+        held = CALIBRATIONS[name]
+        assert (held.n, held.labs) == (line.n, line.labs), name
+        for figure in ("offset", "pass_through", "sd", "total_sd"):
+            assert getattr(held, figure) == pytest.approx(getattr(line, figure), abs=2e-3), (name, figure)
+
+
+def test_assumed_channels_say_so() -> None:
+    for name, line in ASSUMED.items():
+        assert CALIBRATIONS[name].grade == "assumed" and line.n == 0 and line.source
+
+
+def test_inverse_of_the_price_level_is_the_fit_on_host_medians() -> None:
+    cases = [case for case in open_cases()[0] if case.evidence.kind == "market"]
+    x = np.log([case.evidence.input_usd_per_token * 1e6 for case in cases])
+    y = np.log([math.sqrt(case.truth.total_params * case.truth.active_params) / 1e9 for case in cases])
+    labs = np.array([case.lab for case in cases])
+    slope, intercept = np.polyfit(x, y, 1)
+    misses = np.empty(len(x))
+    for lab in set(labs):
+        out = labs == lab
+        misses[out] = y[out] - np.polyval(np.polyfit(x[~out], y[~out], 1), x[out])
+    assert (intercept, slope) == pytest.approx(INVERSE[:2], abs=0.02)
+    assert math.exp(np.quantile(np.abs(misses), 0.8)) == pytest.approx(INVERSE[2], abs=0.08)
+    assert len(cases) == INVERSE[3]
+
+
+def test_threshold_bias_is_the_one_on_our_ladders() -> None:
+    steps = [case for case in open_cases()[0] if case.evidence.step_tokens is not None]
+    ratios = [
+        case.truth.kv_bytes_per_token
+        / (2 * case.truth.active_params * 3.35e12 / (989.4e12 * case.evidence.step_tokens))
+        for case in steps
+    ]
+    factor, sd, n = THRESHOLD_BIAS
+    assert len(ratios) == n
+    assert math.exp(np.mean(np.log(ratios))) == pytest.approx(factor, rel=0.02)
+    assert np.std(np.log(ratios)) == pytest.approx(sd, abs=0.02)
+
+
+def test_host_medians_reproduce_the_price_study() -> None:
+    """Section 3, test 2: log p = -4.72 + .42 ln T + .44 ln A on 35 models, R^2 .76; 33 here."""
+    rows = [(spread_of(m), truth_of(m)) for m in market_models()]
+    known = [(s, t) for s, t in rows if s is not None and t is not None]
+    y = np.log([s.input_median_per_mtok for s, _ in known])
+    x = np.array([[1.0, math.log(t.total_params / 1e9), math.log(t.active_params / 1e9)] for _, t in known])
+    beta, *_ = np.linalg.lstsq(x, y, rcond=None)
+    assert beta[0] == pytest.approx(-4.72, abs=0.25)
+    assert beta[1:] == pytest.approx([0.42, 0.44], abs=0.06)
+    assert 1 - np.var(y - x @ beta) / np.var(y) == pytest.approx(0.76, abs=0.05)
+
+
+def test_fit_line_is_least_squares() -> None:
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=500)
+    fit = fit_line(x, 1.0 + 0.5 * x + 0.3 * rng.normal(size=500), labs=10**6)
+    assert (fit.offset, fit.slope, fit.sd) == pytest.approx((1.0, 0.5, 0.3), abs=0.03)
+
+
+def test_fit_with_censored_values_is_unbiased() -> None:
+    """Cut everything above 1.2 and say only 'at least': plain least squares is off, Tobit is not."""
+    rng = np.random.default_rng(2)
+    x = rng.normal(size=4000)
+    y = 1.0 + 0.8 * x + 0.5 * rng.normal(size=4000)
+    cut = y > 1.2
+    seen = np.where(cut, 1.2, y)
+    tobit = fit_line_censored(x, seen, cut, labs=10**6)
+    assert (tobit.offset, tobit.slope, tobit.sd) == pytest.approx((1.0, 0.8, 0.5), abs=0.03)
+    assert fit_line(x, seen, labs=10**6).slope < 0.6
+
+
+def test_intervals_hold_between_70_and_90_percent(validation: Validation) -> None:
+    """The promise of the product: 80 % intervals of the joint posterior, each lab left out."""
+    joint = {c.unknown: c for c in validation.table if c.evidence == "all"}
+    assert set(joint) >= {"total_params", "active_params", "kv_bytes_per_token", "size"}
+    for name, coverage in joint.items():
+        assert 0.70 <= coverage.coverage80 <= 0.90, name
+        assert coverage.n == validation.joint_n >= 65
+    assert 0.70 <= validation.joint_coverage80 <= 0.90
+    assert validation.poor == ()
+
+
+def test_prices_tell_size_and_little_else(validation: Validation) -> None:
+    """What the documentation says: the width of size shrinks by far, that of the cache hardly."""
+    prior = {c.unknown: c for c in validation.table if c.evidence == "none"}
+    joint = {c.unknown: c for c in validation.table if c.evidence == "all"}
+
+    def left(name: str) -> float:
+        return math.log(joint[name].width80) / math.log(prior[name].width80)
+
+    assert left("size") < 0.4
+    assert left("active_params") < 0.5
+    assert left("kv_bytes_per_token") > 0.8
+
+
+def test_credible_levels_are_uniform_for_a_normal_cloud() -> None:
+    from tokenroof.infer.cases import Truth
+
+    rng = np.random.default_rng(3)
+    logs = rng.multivariate_normal([25.0, 23.0, 11.0], [[1.0, 0.7, 0.1], [0.7, 1.0, 0.0], [0.1, 0.0, 2.0]], 20_000)
+    draws = dict(zip(("total_params", "active_params", "kv_bytes_per_token"), np.exp(logs).T, strict=True))
+    points = [
+        Truth(total_params=a, active_params=b, kv_bytes_per_token=c, scan_fraction=1.0)
+        for a, b, c in np.exp(logs[:500])
+    ]
+    levels = np.array(credible_levels(draws, points))
+    assert (levels < 0.5).mean() == pytest.approx(0.5, abs=0.07)
+    assert (levels < 0.8).mean() == pytest.approx(0.8, abs=0.06)
