@@ -1,10 +1,12 @@
 """Sphinx configuration: everything is built from this tree alone, without a network."""
 
 import logging
+import sys
 import tomllib
 from pathlib import Path
 
 _root = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(_root / "docs" / "_ext"))
 _project = tomllib.loads((_root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 project = "tokenroof"
@@ -13,9 +15,10 @@ project_copyright = "2026, the tokenroof authors"
 release = _project["version"]
 version = ".".join(release.split(".")[:2])
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.mathjax"]
+# tokenroof_docs (in _ext) writes the reference pages from the code at each build and shows math as MathML.
+extensions = ["myst_parser", "tokenroof_docs"]
 source_suffix = {".md": "markdown"}
-exclude_patterns = ["_build", "**/_*.md"]
+exclude_patterns = ["_build", "_ext", "**/_*.md"]
 
 myst_enable_extensions = [
     "amsmath",
@@ -28,10 +31,10 @@ myst_enable_extensions = [
 ]
 myst_heading_anchors = 4
 
-autodoc_typehints = "description"
-autodoc_member_order = "bysource"
-
 html_theme = "furo"
+html_math_renderer = "mathml"
+html_static_path = ["_static"]
+html_css_files = ["tokenroof.css"]
 html_title = f"tokenroof {release}"
 html_show_sphinx = False
 html_copy_source = False

@@ -1,0 +1,132 @@
+"""What the catalogue holds: models, chips with every figure, systems, memory tiers."""
+
+from tokenroof_docs.markdown import Pages, cell, code, page, quantity, table
+
+from tokenroof.catalog import chip_ids, load_model, model_ids, system_names
+from tokenroof.usecases.machines import Figure, list_chips, list_systems, list_tiers, show_chip
+from tokenroof.usecases.models import list_models
+
+__all__ = ["pages"]
+
+
+def _figures(figures: tuple[Figure, ...]) -> str:
+    rows = [
+        [code(f.key), quantity(f.value, f.unit), f.grade.value, f.as_of, cell(f.source), cell(f.note)] for f in figures
+    ]
+    return table(["figure", "value", "grade", "as of", "source", "note"], rows)
+
+
+def _chips() -> Pages:
+    rows = [
+        [
+            f"[{code(r.id)}](chip-figures.md#{r.id})",
+            cell(r.name) + (" (announced)" if r.announced else ""),
+            str(r.year),
+            quantity(r.memory_bytes, "B"),
+            quantity(r.bytes_per_s, "B/s"),
+            quantity(r.bf16_flops_per_s, "FLOP/s"),
+            quantity(r.fp8_flops_per_s, "FLOP/s"),
+            quantity(r.fp4_flops_per_s, "FLOP/s"),
+            "–" if r.rho is None else f"{r.rho:.0f}",
+            quantity(r.drain_s, "s", 3),
+            "–" if r.rental is None else f"{r.rental.median_usd_per_h:.2f}",
+        ]
+        for r in list_chips(announced=True)
+    ]
+    head = ["chip", "name", "year", "memory", "bandwidth", "BF16", "FP8", "FP4", "rho", "drain", "USD/h"]
+    sections = []
+    for chip_id in chip_ids():
+        view = show_chip(chip_id)
+        notes = "\n".join(f"- {cell(note)}" for note in view.notes)
+        also = f" Also called {', '.join(code(a) for a in view.aliases)}." if view.aliases else ""
+        what = f"{cell(view.name)}: {view.vendor}, {view.kind}, {view.year}, {cell(view.memory_type)}.{also}"
+        sections.append("\n\n".join(p for p in (f"## {view.id}", what, _figures(view.figures), notes) if p))
+    return {
+        "catalogue/chips.md": page(
+            "Chips",
+            "Dense rates with 2 FLOP to a multiply-add; memory is the label; `rho` is tokens of a pass at balance with "
+            "16-bit numbers; drain is one read of all memory; rent is the median of dated on-demand offers. Each name "
+            "leads to every figure with its source.",
+            table(head, rows, right=range(2, 11)),
+        ),
+        "catalogue/chip-figures.md": page(
+            "Every figure of every chip",
+            "Values are in SI units. Grades from best to worst: measured, spec, derived, reported, fitted, assumed.",
+            *sections,
+        ),
+    }
+
+
+def _systems() -> Pages:
+    rows = [
+        [
+            code(r.id),
+            cell(r.name) + (" (announced)" if r.announced else ""),
+            f"{r.n_chips} x {code(r.chip)}",
+            str(r.domain_size),
+            quantity(r.memory_bytes, "B"),
+            quantity(r.bytes_per_s, "B/s"),
+            quantity(r.scaleup_bytes_per_s, "B/s"),
+            quantity(r.scaleout_bytes_per_s, "B/s"),
+        ]
+        for r in list_systems(announced=True)
+        if r.n_chips > 1
+    ]
+    head = ["system", "name", "chips", "domain", "memory", "bandwidth", "scale-up", "scale-out"]
+    text = (
+        "Memory and bandwidth of all chips together; links of one chip, one direction. A chip alone is a system under "
+        "its own name, and any `NxCHIP` composes: see [machines](../../guide/machines.md)."
+    )
+    return {"catalogue/systems.md": page("Systems", text, table(head, rows, right=range(3, 8)))}
+
+
+def _tiers() -> Pages:
+    sections = [
+        "\n\n".join([f"## {row.id}", cell(row.name) + ".", _figures(row.figures), *(cell(note) for note in row.notes)])
+        for row in list_tiers()
+    ]
+    text = "Places to keep a KV cache, with the H100's own memory at the head."
+    return {"catalogue/tiers.md": page("Memory tiers", text, *sections)}
+
+
+def _models() -> Pages:
+    rows = []
+    for r in list_models():
+        model = load_model(r.id)
+        context = r.context_config or r.context_advertised
+        rows.append(
+            [
+                code(r.id),
+                cell(r.name),
+                quantity(float(r.total_params), "", 4),
+                quantity(r.active_params, "", 4),
+                str(r.layers),
+                cell(r.attention),
+                cell(r.experts),
+                f"{r.kv_bytes_per_token:,.0f}",
+                "–" if context is None else f"{context:,}",
+                cell(r.grade),
+                cell(f"{model.source}, {model.as_of}"),
+            ]
+        )
+    head = ["model", "name", "total", "active", "layers", "attention", "experts", "KV B/token", "context", "grade",
+            "source"]  # fmt: skip
+    text = (
+        f"{len(rows)} models. Parameters without multi-token-prediction layers and vision towers; KV bytes are those of "
+        "16-bit entries at short context. `tokenroof model NAME` shows one of them whole."
+    )
+    return {"catalogue/models.md": page("Models", text, table(head, rows, right=(2, 3, 4, 7, 8)))}
+
+
+def pages() -> Pages:
+    """catalogue/*.md and a fragment with the counts."""
+    counts = table(
+        ["list", "entries"],
+        [
+            ["[models](catalogue/models.md)", str(len(model_ids()))],
+            ["[chips](catalogue/chips.md)", str(len(chip_ids()))],
+            ["[systems](catalogue/systems.md)", f"{len(system_names())} names, any `NxCHIP` beside them"],
+            ["[memory tiers](catalogue/tiers.md)", str(len(list_tiers()))],
+        ],
+    )
+    return _models() | _chips() | _systems() | _tiers() | {"tables/_catalogue.md": counts}

@@ -1,0 +1,81 @@
+"""One page for each family of formulas, from the registry."""
+
+import inspect
+import re
+import sys
+from itertools import groupby
+
+from tokenroof_docs.markdown import Pages, cell, code, docstring_text, page, table
+from tokenroof_docs.typeset import latex
+
+import tokenroof.formulas  # noqa: F401  registers every family
+from tokenroof.registry import REGISTRY, Formula
+
+__all__ = ["pages"]
+
+
+def _direction(formula: Formula, name: str) -> str:
+    return "rises" if name in formula.increasing else "falls" if name in formula.decreasing else "either way"
+
+
+def _equation(text: str) -> str:
+    typeset = latex(text)
+    if typeset is None:
+        return f"```text\n{text}\n```"
+    tex, words = typeset
+    return f"$$\n{tex}\n$$" + (f"\n\n({cell(words)})" if words else "")
+
+
+def _rest(formula: Formula) -> str:
+    """What the docstring says beyond summary, formula and source."""
+    blocks = re.split(r"\n\s*\n", inspect.getdoc(formula.function) or "")[1:]
+    kept = [b for b in blocks if not re.match(r"\s*(Formula|Source):", b)]
+    return docstring_text("\n\n".join(kept)) if kept else ""
+
+
+def _section(formula: Formula) -> str:
+    rows = [
+        [code(name), code(q.unit), f"{q.low:g} to {q.high:g}", _direction(formula, name)]
+        for name, q in formula.inputs.items()
+    ]
+    return "\n\n".join(
+        part
+        for part in (
+            f"## {formula.name}",
+            cell(formula.summary),
+            _equation(formula.equation),
+            table(["input", "unit", "finite over", "the result"], rows),
+            f"Result in `{formula.result.unit}`. Source: {cell(formula.source)}",
+            _rest(formula),
+        )
+        if part
+    )
+
+
+def _family_page(family: str, formulas: list[Formula]) -> str:
+    module = sys.modules[f"tokenroof.formulas.{family}"]
+    doc = inspect.getdoc(module) or ""
+    lead, _, rest = doc.partition("\n")
+    title = family.replace("_", " ").capitalize().replace("Kv", "KV").replace("Moe", "MoE")
+    return page(
+        title,
+        f"`tokenroof.formulas.{family}`: {cell(lead)}",
+        docstring_text(rest),
+        *(_section(formula) for formula in formulas),
+    )
+
+
+def pages() -> Pages:
+    """formulas/<family>.md and a table of all of them."""
+    ordered = sorted(REGISTRY.values(), key=lambda f: f.family)
+    families = {family: list(group) for family, group in groupby(ordered, key=lambda f: f.family)}
+    listing = [
+        [f"[{code(f.name)}]({f.family}.md#{f.name})", cell(f.summary), code(f.result.unit)] for f in ordered
+    ]
+    out = {f"formulas/{family}.md": _family_page(family, found) for family, found in families.items()}
+    out["formulas/all.md"] = page(
+        "All formulas, by name",
+        f"{len(ordered)} formulas in {len(families)} families.",
+        table(["formula", "computes", "in"], sorted(listing)),
+    )
+    return out
