@@ -175,9 +175,8 @@ def show_lecture(rows: "Iterable[LectureRow]") -> None:
         click.echo(f"  stated      {row.stated}")
         click.echo(f"  recomputed  {row.recomputed}")
         click.echo(f"  calibrated  {row.calibrated}")
-        for d in row.deductions:
-            if d.caveat:
-                click.echo(f"  caveat      {d.caveat}")
+        for caveat in dict.fromkeys(d.caveat for d in row.deductions):
+            click.echo(f"  caveat      {caveat}")
         click.echo()
 
 
