@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DurationType", "NumbersType", "economics_fields", "economics_options", "line", "plot_option", "print_choices",
-    "print_economics", "refuse",
+    "print_economics", "refuse", "serving_fields", "serving_options",
 ]  # fmt: skip
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -59,8 +59,8 @@ class NumbersType(click.ParamType[tuple[float, ...]]):
         return numbers
 
 
-_OPTIONS = (
-    click.option("--system", required=True, help="A system such as gb200-nvl72, 8xh100, or NxCHIP."),
+_SERVING = (
+    click.option("--system", help="A system such as gb200-nvl72, 8xh100, or NxCHIP."),
     click.option("--isl", type=TokensType(), default="4096", show_default=True, help="Input tokens of a request."),
     click.option("--osl", type=TokensType(), default="512", show_default=True, help="Output tokens of a request."),
     click.option("--prefix", type=TokensType(), default=0, help="Input tokens that are found in the cache."),
@@ -77,6 +77,8 @@ _OPTIONS = (
         "--engine", type=click.Choice(["vllm", "sglang", "trtllm", "none"]), default="vllm", show_default=True
     ),
     click.option("--efficiency", type=click.Choice(["auto", "peak"]), default="auto", show_default=True),
+)  # fmt: skip
+_MONEY = (
     click.option("--price-per-gpu-hour", type=float, help="USD. [default: median rental]"),
     click.option("--owner", type=click.Choice(["hyperscaler", "neocloud", "retail"]), help="Own at published cost."),
     click.option("--capex-per-gpu", type=float, help="Own: USD for a GPU with its share of server and network."),
@@ -104,11 +106,20 @@ _OPTIONS = (
 )  # fmt: skip
 
 
-def economics_options(function: F) -> F:
-    """Add the shared options to a verb."""
-    for option in reversed(_OPTIONS):
+def _with(function: F, options: tuple[Callable[[F], F], ...]) -> F:
+    for option in reversed(options):
         function = option(function)
     return function
+
+
+def serving_options(function: F) -> F:
+    """What is served, on what and how."""
+    return _with(function, _SERVING)
+
+
+def economics_options(function: F) -> F:
+    """The same, and what it costs."""
+    return _with(function, (*_SERVING, *_MONEY))
 
 
 def plot_option(function: F) -> F:
@@ -135,39 +146,49 @@ def _sold(numbers: tuple[float, ...] | None) -> tuple[float, float, float] | Non
     return numbers[0], numbers[0], numbers[1]
 
 
+def serving_fields(options: dict[str, Any]) -> dict[str, Any]:
+    """The options of `serving_options` as fields of ServingRequest."""
+    if options["system"] is None:
+        raise click.UsageError("Missing option '--system'.")
+    layout = {name: options[name] for name in _DEGREES}
+    same = ("system", "concurrency", "weight_dtype", "kv_dtype", "engine", "efficiency")
+    return {
+        **{name: options[name] for name in same},
+        **{name: float(options[name]) for name in ("isl", "osl", "prefix")},
+        "tpot_s": options["tpot"],
+        "layout": {name: value for name, value in layout.items() if value is not None},
+    }
+
+
 def economics_fields(options: dict[str, Any]) -> dict[str, Any]:
-    """The shared options as fields of EconomicsRequest; they are taken out of `options`."""
+    """The options of `economics_options` as fields of EconomicsRequest."""
     from tokenroof.usecases.ownership import OwnershipInputs
 
-    layout = {name: options.pop(name) for name in _DEGREES}
-    given = {name: value for name, value in layout.items() if value is not None}
-    own_fields = {
-        "capex_usd_per_gpu": options.pop("capex_per_gpu"),
-        "years": options.pop("years"),
-        "yearly_rate": options.pop("cost_of_capital"),
-        "upkeep": options.pop("upkeep"),
-        "usd_per_kwh": options.pop("electricity"),
-        "pue": options.pop("pue"),
-        "power": options.pop("power"),
-        "watts_per_gpu": options.pop("watts_per_gpu"),
-    }
-    priced = [options.get("price_per_gpu_hour"), own_fields["capex_usd_per_gpu"], options.get("owner")]
-    if sum(value is not None for value in priced) > 1:
-        raise InputError(
-            "price", "several", "one of --price-per-gpu-hour, --capex-per-gpu and --owner", "leave the others out"
+    capex, rent, owner = options["capex_per_gpu"], options["price_per_gpu_hour"], options["owner"]
+    if sum(value is not None for value in (capex, rent, owner)) > 1:
+        limit = "given once: --price-per-gpu-hour, --capex-per-gpu or --owner"
+        raise InputError("price", "several", limit, "leave the others out")
+    own = None
+    if capex is not None:
+        own = OwnershipInputs(
+            capex_usd_per_gpu=capex,
+            years=options["years"],
+            yearly_rate=options["cost_of_capital"],
+            upkeep=options["upkeep"],
+            usd_per_kwh=options["electricity"],
+            pue=options["pue"],
+            power=options["power"],
+            watts_per_gpu=options["watts_per_gpu"],
         )
-    taken = ("system", "isl", "osl", "prefix", "concurrency", "weight_dtype", "kv_dtype", "engine", "efficiency",
-             "owner", "duty_cycle", "traffic", "allocation")  # fmt: skip
-    fields: dict[str, Any] = {name: options.pop(name) for name in taken}
-    for name in ("isl", "osl", "prefix"):
-        fields[name] = float(fields[name])
-    return fields | {
-        "tpot_s": options.pop("tpot"),
-        "layout": given,
-        "usd_per_gpu_h": options.pop("price_per_gpu_hour"),
-        "own": None if own_fields["capex_usd_per_gpu"] is None else OwnershipInputs(**own_fields),
-        "blend": _threefold(options.pop("blend")),
-        "sell_usd_per_mtok": _sold(options.pop("sell")),
+    return serving_fields(options) | {
+        "usd_per_gpu_h": rent,
+        "own": own,
+        "owner": owner,
+        "duty_cycle": options["duty_cycle"],
+        "traffic": options["traffic"],
+        "allocation": options["allocation"],
+        "blend": _threefold(options["blend"]),
+        "sell_usd_per_mtok": _sold(options["sell"]),
     }
 
 
@@ -208,7 +229,11 @@ def print_economics(answer: "Economics") -> None:
     click.echo(f"  {load.isl:,.0f} tokens in{cached}, {load.osl:,.0f} out; {answer.gpus} GPUs")
     click.echo()
     heading("Operating point")
-    apart = "" if point.prefill_layout == point.layout else f"prompts on {layout_label(point.prefill_layout)}"
+    apart = (
+        ""
+        if point.prefill_layout == point.layout
+        else f"prompts on {layout_label(point.prefill_layout, point.prefill.copies)}"
+    )
     line("layout", layout_label(point.layout, point.copies), apart)
     line("concurrency", f"{point.concurrency:,.0f} sequences", f"limit: {point.limit}")
     line("decode pass", f"{point.step_s * 1e3:.4g} ms", f"{answer.tokens_per_s_per_user:,.1f} tok/s/user")

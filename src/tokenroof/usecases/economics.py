@@ -5,57 +5,41 @@ flops    the request's cost is shared by arithmetic instead; cheap where decode 
 output   output pays for everything, as a price sheet without an input price would
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 from tokenroof.catalog import load_model, load_system
 from tokenroof.errors import InputError
 from tokenroof.formulas import price_sheets, serving_cost
 from tokenroof.types.checks import check_choice, check_number
-from tokenroof.types.layout import Layout
 from tokenroof.types.machine import System
 from tokenroof.types.model import Model
 from tokenroof.usecases.deployment import Choice
-from tokenroof.usecases.operating import Infeasible, Operating, cheapest
+from tokenroof.usecases.operating import Infeasible, Operating
 from tokenroof.usecases.ownership import MachineCost, OwnershipInputs, machine_cost
-from tokenroof.usecases.profile import claim_level, profile_for
-from tokenroof.usecases.serving import Serving, Workload, serving_of, servings
+from tokenroof.usecases.profile import claim_level
+from tokenroof.usecases.serving import Serving, Workload
+from tokenroof.usecases.serving_request import ServingRequest, candidates_for, operating_point, workload_of
 from tokenroof.usecases.traffic import Traffic, traffic_of
 
 __all__ = [
-    "ALLOCATIONS", "LAYOUT_DEGREES", "Economics", "EconomicsRequest", "Margin", "Scene", "Shares", "TokenPrices",
+    "ALLOCATIONS", "Economics", "EconomicsRequest", "Margin", "Scene", "Shares", "TokenPrices",
     "economics", "economics_at", "margin_of", "point_of", "prices_of", "scene_of", "shares_of",
 ]  # fmt: skip
 
 ALLOCATIONS = ("time", "flops", "output")
-LAYOUT_DEGREES = ("tp", "pp", "ep", "dp", "cp", "redundant_experts")
-_TPOT_S = 0.05
 _MTOK = 1e6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EconomicsRequest:
+class EconomicsRequest(ServingRequest):
     """What is served, on what, at which price. None means: choose, and say so.
 
-    `efficiency` auto is the profile of chip and engine, peak the speed of light. `blend` is tokens of fresh input,
-    cached input and output that a blended price is stated for; None takes the request's own. `duty_cycle` or `traffic`
-    says how much of the time the machines are busy; `sell_usd_per_mtok` is fresh input, cached input, output. With
-    `apart` prompts and answers each run in the layout that suits them.
+    `own` and `owner` own the machines, at a price of one's own or at the catalogue's estimate; otherwise they are
+    rented. `duty_cycle` or `traffic` says how much of the time they are busy. `blend` is tokens of fresh input, cached
+    input and output that a blended price is stated for, None the request's own; `sell_usd_per_mtok` is in the same
+    order.
     """
 
-    model: str
-    system: str
-    isl: float = 4096.0
-    osl: float = 512.0
-    prefix: float = 0.0
-    concurrency: float | None = None
-    tpot_s: float | None = None
-    layout: Mapping[str, int] = field(default_factory=dict)
-    weight_dtype: str | None = None
-    kv_dtype: str | None = None
-    engine: str = "vllm"
-    efficiency: str = "auto"
     usd_per_gpu_h: float | None = None
     own: OwnershipInputs | None = None
     owner: str | None = None
@@ -64,7 +48,6 @@ class EconomicsRequest:
     allocation: str = "time"
     blend: tuple[float, float, float] | None = None
     sell_usd_per_mtok: tuple[float, float, float] | None = None
-    apart: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,43 +160,20 @@ def scene_of(request: EconomicsRequest) -> Scene:
     choices: list[Choice] = []
     check_choice("allocation", request.allocation, ALLOCATIONS)
     model, system = load_model(request.model), load_system(request.system)
-    load = Workload(isl=request.isl, osl=request.osl, prefix=request.prefix)
     traffic, duty = _duty(request, choices)
     cost = machine_cost(
         system, usd_per_gpu_h=request.usd_per_gpu_h, own=request.own, owner=request.owner, duty_cycle=duty,
         choices=choices,
     )  # fmt: skip
-    profile = profile_for(system, request.engine, request.efficiency)
-    formats = {"weight_dtype": request.weight_dtype, "kv_dtype": request.kv_dtype}
-    if request.layout:
-        degrees: dict[str, Any] = dict(request.layout)
-        unknown = set(degrees) - set(LAYOUT_DEGREES)
-        if unknown:
-            raise InputError("layout", sorted(unknown), f"degrees among {', '.join(LAYOUT_DEGREES)}")
-        layout = Layout(**degrees)
-        found = [serving_of(model, system, layout, engine=request.engine, profile=profile, **formats)]
-    else:
-        found = list(servings(model, system, engine=request.engine, profile=profile, **formats))
     return Scene(
-        model=model, system=system, load=load, candidates=found, traffic=traffic, duty_cycle=duty, cost=cost,
-        choices=choices,
+        model=model, system=system, load=workload_of(request), candidates=candidates_for(request, model, system),
+        traffic=traffic, duty_cycle=duty, cost=cost, choices=choices,
     )  # fmt: skip
 
 
 def point_of(request: EconomicsRequest, scene: Scene) -> Operating | Infeasible:
     """The cheapest point that the request allows."""
-    tpot_s = request.tpot_s
-    if tpot_s is None and request.concurrency is None:
-        tpot_s = _TPOT_S
-        scene.choices.append(Choice(name="TPOT", value="at most 50 ms", why="20 tok/s a user; set --tpot"))
-    point = cheapest(
-        scene.model, scene.system, scene.candidates, scene.load, tpot_s=tpot_s, concurrency=request.concurrency,
-        apart=request.apart,
-    )  # fmt: skip
-    if isinstance(point, Operating) and request.concurrency is None:
-        why = "the most that memory holds" if point.limit == "memory" else "the most within TPOT"
-        scene.choices.append(Choice(name="concurrency", value=f"{point.concurrency:,.0f} sequences", why=why))
-    return point
+    return operating_point(request, scene.model, scene.system, scene.candidates, scene.choices)
 
 
 def shares_of(point: Operating, load: Workload) -> Shares:
