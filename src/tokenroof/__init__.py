@@ -11,6 +11,8 @@ __version__ = "0.1.0"
 _LAZY = {
     "analyze": "tokenroof.usecases.analyze",
     "AnalyzeRequest": "tokenroof.usecases.analyze",
+    "deduce": "tokenroof.usecases.deduce",
+    "DeduceRequest": "tokenroof.usecases.deduce",
     "load_model": "tokenroof.catalog",
     "load_system": "tokenroof.catalog",
     "open_sweep": "tokenroof.usecases.sweep",
@@ -21,8 +23,8 @@ _LAZY = {
 }
 
 __all__ = [
-    "AnalyzeRequest", "SweepSpec", "TokenroofError", "__version__", "analyze", "load_model", "load_system",
-    "open_sweep", "read_sweep_spec", "sweep",
+    "AnalyzeRequest", "DeduceRequest", "SweepSpec", "TokenroofError", "__version__", "analyze", "deduce", "load_model",
+    "load_system", "open_sweep", "read_sweep_spec", "sweep",
 ]  # fmt: skip
 
 if TYPE_CHECKING:
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from tokenroof.errors import TokenroofError
     from tokenroof.schema import read_sweep_spec
     from tokenroof.usecases.analyze import AnalyzeRequest, analyze
+    from tokenroof.usecases.deduce import DeduceRequest, deduce
     from tokenroof.usecases.sweep import SweepSpec, open_sweep, sweep
 
 

@@ -3,14 +3,14 @@
 from dataclasses import dataclass
 from functools import lru_cache
 
-from tokenroof.catalog.models import load_model
+from tokenroof.catalog.models import load_model, model_ids
 from tokenroof.catalog.offers import in_usd, list_offers, market_models, market_offer, spread_of
 from tokenroof.errors import UnknownName
 from tokenroof.formulas.architecture import active_params, total_params
 from tokenroof.formulas.architecture_cache import kv_growth_bytes_per_token, kv_read_bytes_per_step
 from tokenroof.infer.evidence import Evidence, evidence_of
 
-__all__ = ["Case", "Truth", "open_cases", "truth_of"]
+__all__ = ["Case", "Truth", "known_truths", "open_cases", "truth_of"]
 
 _LONG = 131_072.0  # tokens: windows are full and the scan dominates
 
@@ -65,6 +65,15 @@ def truth_of(model_id: str) -> Truth | None:
         kv_bytes_per_token=growth,
         scan_fraction=min(1.0, kv_read_bytes_per_step(model, _LONG) / (_LONG * growth)),
     )
+
+
+_COPIES = ("-fp8", "-nvfp4")  # the same architecture in other weights
+
+
+def known_truths() -> tuple[tuple[str, Truth], ...]:
+    """Every architecture of the catalogue that keeps a growing cache, quantised copies left out."""
+    found = [(name, truth_of(name)) for name in model_ids() if not name.endswith(_COPIES)]
+    return tuple((name, truth) for name, truth in found if truth is not None)
 
 
 def _lab(model_id: str) -> str:

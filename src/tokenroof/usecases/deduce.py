@@ -12,7 +12,7 @@ from tokenroof.catalog.offers import Rate, base_line, in_usd, load_offer
 from tokenroof.errors import InputError
 from tokenroof.infer.calibration import Calibration
 from tokenroof.infer.calibrations import CALIBRATIONS
-from tokenroof.infer.cases import open_cases
+from tokenroof.infer.cases import known_truths
 from tokenroof.infer.deductions import Deduction, Machine, all_deductions
 from tokenroof.infer.evidence import Evidence, evidence_of, readings
 from tokenroof.infer.posterior import Choice, Estimate, Moved, Neighbour, Posterior, Surprise, read_posterior
@@ -166,8 +166,7 @@ def deduce(request: DeduceRequest) -> DeduceResponse:
             raise InputError("leave_out", name, f"one of {', '.join(CALIBRATIONS)}")
     used = tuple(r for r in found if r.channel not in request.leave_out and not request.prior_only)
     sample = sample_posterior(used, CALIBRATIONS, evidence.kind, draws=request.draws, seed=request.seed)
-    known = {case.model: case.truth for case in open_cases()[0]}
-    posterior = read_posterior(sample, CALIBRATIONS, tuple(known.items()), math.log(evidence.input_usd_per_token))
+    posterior = read_posterior(sample, CALIBRATIONS, known_truths(), math.log(evidence.input_usd_per_token))
     active = request.active_params
     if active is None:
         active = next(e.median for e in posterior.estimates if e.name == "active_params")
