@@ -3,6 +3,7 @@
 import contextlib
 import html
 import io
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,17 @@ from tokenroof.errors import InputError
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["COLOURS", "ENDINGS", "check_ending", "dollars", "new_figure", "note_beside", "save_figure", "thousands"]
+__all__ = [
+    "COLOURS",
+    "ENDINGS",
+    "check_ending",
+    "dollars",
+    "new_figure",
+    "note_beside",
+    "plain_logarithm",
+    "save_figure",
+    "thousands",
+]
 
 ENDINGS = (".svg", ".png", ".html")
 
@@ -90,6 +101,15 @@ def thousands(value: float, _position: int = 0) -> str:
 def dollars(value: float, _position: int = 0) -> str:
     """Axis label of an amount: $0.03, $120."""
     return f"${value:,.0f}" if value >= 10 else f"${value:g}"
+
+
+def plain_logarithm(axis: Any, words: Callable[..., str]) -> None:
+    """Ticks of one logarithmic axis (figure.xaxis or yaxis) at 1, 2 and 5 of each decade, in the given words."""
+    from matplotlib.ticker import LogLocator, NullFormatter
+
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axis.set_major_formatter(words)
+    axis.set_minor_formatter(NullFormatter())
 
 
 def save_figure(figure: "Figure", path: Path, *, title: str, words: str = "") -> None:

@@ -6,7 +6,16 @@ from pathlib import Path
 from typing import Any
 
 from tokenroof.usecases.cache_prices import keep_usd_per_mtok
-from tokenroof.usecases.charts import COLOURS, check_ending, dollars, new_figure, note_beside, save_figure, thousands
+from tokenroof.usecases.charts import (
+    COLOURS,
+    check_ending,
+    dollars,
+    new_figure,
+    note_beside,
+    plain_logarithm,
+    save_figure,
+    thousands,
+)
 from tokenroof.usecases.price import PriceResponse
 
 __all__ = ["draw"]
@@ -114,15 +123,6 @@ def _cache(axis: Any, answer: PriceResponse) -> None:
     axis.xaxis.set_major_formatter(thousands)
 
 
-def _plain_logarithm(axis: Any, words: Any) -> None:
-    """Ticks at 1, 2 and 5 of each decade, in plain numbers."""
-    from matplotlib.ticker import LogLocator, NullFormatter
-
-    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-    axis.set_major_formatter(words)
-    axis.set_minor_formatter(NullFormatter())
-
-
 def draw(answer: PriceResponse, path: Path) -> None:
     """Write the chart to svg, png or html. InputError for another ending or an unwritable place."""
     check_ending(path)
@@ -132,10 +132,10 @@ def draw(answer: PriceResponse, path: Path) -> None:
     _cache(axes[0, 2], answer)
     for axis in (axes[0, 0], axes[0, 2]):
         axis.yaxis.set_major_formatter(dollars)
-    _plain_logarithm(axes[0, 0].xaxis, thousands)
+    plain_logarithm(axes[0, 0].xaxis, thousands)
     top, bottom = axes[0, 0].get_ylim()[1], axes[0, 0].get_ylim()[0]
     if top / bottom < 1e3:
-        _plain_logarithm(axes[0, 0].yaxis, dollars)
+        plain_logarithm(axes[0, 0].yaxis, dollars)
     here = answer.economics
     title = f"What tokens cost: {here.model_name} on {here.system_name}"
     figure.suptitle(

@@ -91,20 +91,21 @@ class Serving:
         return self.step_s(batch, context) / self.in_flight(batch)
 
     def prefill_s(self, fresh: float, context: float) -> float:
-        """Time of the whole system to prefill one sequence that ends at `context`, in chunks of the engine's size.
+        """Time of the whole system to prefill one sequence that ends at `context`, in passes as full as the engine's.
 
-        Of many chunks only some are timed: a chunk's time is all but linear in where it ends.
+        Short prompts share a pass, long ones take several; pieces fill up what is left, so neither count is whole. Of
+        many passes only some are timed: a pass's time is all but linear in where it ends.
         """
         chunk = runtime(self.engine).max_batched_tokens or _CHUNK_TOKENS
-        together = self.layout.dp * max(1.0, chunk // fresh)
-        passes = max(1.0, -(-fresh // chunk))
+        size, passes = min(fresh, chunk), max(1.0, fresh / chunk)
+        together = self.layout.dp * chunk / size if fresh < chunk else float(self.layout.dp)
         timed = int(min(passes, _TIMED_CHUNKS))
-        size, each, start = fresh / passes, passes / timed, context - fresh
+        first, last = context - fresh + size, context
         total = 0.0
         for number in range(timed):
-            end = start + size * (number * each + (each + 1.0) / 2.0)
+            end = first + (last - first) * (number + 0.5) / timed
             total += float(self.timed.step(prefill=Load(size * together, together, end)).step_s)
-        return total * each / (together * self.layout.pp * self.copies)
+        return total / timed * passes / (together * self.layout.pp * self.copies)
 
     def prefill_flops(self, fresh: float, context: float) -> float:
         """Arithmetic to prefill one sequence."""

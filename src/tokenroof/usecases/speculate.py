@@ -6,6 +6,7 @@ arithmetic grows with the depth, and at small batches of a model with experts so
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from tokenroof.catalog import load_model, load_system
 from tokenroof.catalog.acceptance import AcceptanceCurve, curves_of, load_acceptance
@@ -162,7 +163,7 @@ class _Model:
             compute_bound=bool(times.compute_s > times.weights_s + times.kv_s),
         )
 
-    def speedup(self, batch: float, depth: int) -> float:
+    def speedup_of(self, depth: int, batch: float) -> float:
         return self.point(batch, depth, self.serving.step_s(batch, self.context)).speedup
 
     def row(self, batch: float) -> BatchRow:
@@ -331,7 +332,7 @@ def speculate(request: SpeculateRequest) -> SpeculateResponse | Infeasible:
         curve=curve_points,
         depths=depths,
         depth_stops=tuple(
-            DepthStop(depth=depth, batch=_last_paying(lambda batch, depth=depth: timed.speedup(batch, depth)))
+            DepthStop(depth=depth, batch=_last_paying(partial(timed.speedup_of, depth)))
             for depth in depths
         ),
         best_batch=best_batch,
