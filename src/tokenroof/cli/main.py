@@ -34,6 +34,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "systems": ("systems", "List the machines in the catalogue, or show one."),
     "tiers": ("tiers", "Memory tiers: capacity, bandwidth, drain time, rent."),
     "train": ("train", "Tokens, parameters and cost under pre-training, RL and serving."),
+    "validate": ("validate", "Predict measured runs and score the predictions."),
 }
 
 

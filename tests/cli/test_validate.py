@@ -1,0 +1,103 @@
+"""`tokenroof validate` as a process: scores, skips with reasons, faulty rows, rows that beat the roof."""
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+COLUMNS = ["row_id", "model", "hardware", "num_gpus", "tp", "pp", "ep", "dp", "weight_dtype", "kv_dtype", "engine",
+           "engine_version", "mode", "input_len", "output_len", "batch_or_concurrency", "metric", "value", "unit",
+           "spec_decode", "quality", "hw_key", "model_key", "split"]  # fmt: skip
+ROW = {
+    "row_id": "a", "model": "Llama-3.1-8B", "hardware": "NVIDIA H100 SXM", "num_gpus": "1", "tp": "1",
+    "pp": "1", "ep": "1",
+    "dp": "1", "weight_dtype": "bf16", "kv_dtype": "bf16", "engine": "vLLM", "engine_version": "0.9.2",
+    "mode": "server-closed-loop", "input_len": "1024", "output_len": "256", "batch_or_concurrency": "16",
+    "metric": "tpot_ms", "value": "9.0", "unit": "ms", "spec_decode": "none", "quality": "A", "hw_key": "h100-sxm",
+    "model_key": "Llama-3-8B", "split": "cal",
+}  # fmt: skip
+
+
+def table(path: Path, *changes: dict[str, str]) -> Path:
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS)
+        writer.writeheader()
+        writer.writerows([ROW | change for change in changes])
+    return path
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "tokenroof", "validate", *arguments]
+    return subprocess.run(command, check=False, capture_output=True, text=True, timeout=120)
+
+
+def test_scores_by_set_metric_and_split(tmp_path: Path) -> None:
+    path = table(tmp_path / "a.csv", {}, {"value": "10.5"}, {"metric": "ttft_ms", "value": "90"}, {"split": "held"})
+    done = run(str(path), "--json")
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)
+    keys = {(group["metric"], group["split"]): group["n"] for group in answer["groups"]}
+    assert keys == {("tpot_ms", "cal"): 2, ("tpot_ms", "held"): 1, ("ttft_ms", "cal"): 1}
+    assert answer["scored"] == 4
+
+
+def test_a_faulty_row_is_named_and_the_good_ones_are_scored(tmp_path: Path) -> None:
+    path = table(tmp_path / "a.csv", {}, {"value": "soon"}, {"unit": "s"}, {})
+    done = run(str(path))
+    assert done.returncode == 0
+    assert "a.csv row 3: value = 'soon' is not a number" in done.stderr
+    assert "a.csv row 4: unit = 's' must be ms" in done.stderr
+    assert "2 of 4 rows scored" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "change,reason",
+    [
+        ({"quality": "C"}, "quality C"),
+        ({"model": "Nobody-7B", "model_key": "Nobody-7B"}, "not in the catalogue"),
+        ({"spec_decode": "MTP2"}, "speculative"),
+        ({"mode": "microbench"}, "microbench"),
+    ],
+)
+def test_what_cannot_be_predicted_is_counted_with_its_reason(
+    tmp_path: Path, change: dict[str, str], reason: str
+) -> None:
+    done = run(str(table(tmp_path / "a.csv", {}, change)))
+    assert "1 of 2 rows scored" in done.stdout
+    assert reason in done.stdout
+
+
+def test_a_measurement_faster_than_light_is_named(tmp_path: Path) -> None:
+    # 16 GB of weights over 3.35 TB/s are 4.8 ms: no token comes in 3
+    done = run(str(table(tmp_path / "a.csv", {}, {"value": "3.0"})), "--json")
+    (breach,) = json.loads(done.stdout)["breaches"]
+    assert breach["line"] == 3
+    assert breach["roof"] == pytest.approx(4.8, rel=0.1)
+
+
+def test_predictions_and_picture(tmp_path: Path) -> None:
+    source, out, picture = table(tmp_path / "a.csv", {}, {}), tmp_path / "p.csv", tmp_path / "p.svg"
+    assert run(str(source), "-o", str(out), "--plot", str(picture)).returncode == 0
+    rows = list(csv.DictReader(out.read_text().splitlines()))
+    assert len(rows) == 2
+    for row in rows:
+        assert float(row["roof"]) <= float(row["low_80"]) <= float(row["predicted"]) <= float(row["high_80"])
+    assert "<svg" in picture.read_text()
+
+
+@pytest.mark.parametrize("content", ["", "a,b\n1,2\n", "model\n"])
+def test_tables_of_another_kind_are_refused(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(content)
+    done = run(str(path))
+    assert done.returncode == 2
+    assert "missing:" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_absent_file_is_one_line() -> None:
+    done = run("nowhere.csv")
+    assert (done.returncode, len(done.stderr.strip().splitlines())) == (2, 1)
