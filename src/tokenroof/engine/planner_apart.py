@@ -1,0 +1,254 @@
+"""Prompts and answers on workers of their own: which layout each role takes, and how many workers of each.
+
+Prefill workers queue prompts, decode workers hold answers; engine.serving_batch says what clients then see. Here the
+pairs worth asking about are picked: for each size of worker and each speed of answers the decode layout with most
+requests per GPU; for each size the prefill layout that takes most prompts per GPU, and the quickest; counts of workers
+so that the two keep pace.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from tokenroof.engine.lower import lower
+from tokenroof.engine.memory import memory_use
+from tokenroof.engine.planner import Points, Slice, Space, decode_grid, slice_of, units_in
+from tokenroof.engine.planner_drafts import drafting, tokens_per_pass
+from tokenroof.engine.planner_space import stacked
+from tokenroof.engine.program import cache_bytes_per_sequence
+from tokenroof.engine.scheduling import Passes, Scheduler
+from tokenroof.engine.serving_batch import Pool, serve_apart
+from tokenroof.engine.timing import Timed, bind
+from tokenroof.xp import NUMPY
+
+__all__ = ["Workers", "apart", "decode_workers", "link_bytes_per_s", "pairs_served", "prefill_workers", "worker_counts"]
+
+_LEVELS = 9
+_PROMPT_LEVELS = 4
+_PER_LEVEL = 40
+_BUSY = 0.9  # prefill workers are counted for this share of what they can take: a queue stands before them
+_MOST_DECODE = 12
+_SLOWEST = 2.0  # answers this many times slower than the limit still belong on the frontier
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workers:
+    """Arrays over candidates for one role. Prefill: `rate` prompts/s at full load, `seconds` of one prompt alone, by
+    `chunk`. Decode: `rate` requests/s at `number` answers in flight, `seconds` per token.
+    """
+
+    layout: Any
+    gpus: Any
+    rate: Any
+    seconds: Any
+    number: Any
+    chunk: Any
+
+    def take(self, positions: Any) -> "Workers":
+        return Workers(**{name: getattr(self, name)[positions] for name in Workers.__dataclass_fields__})
+
+
+def worker_counts(prefill_rate: Any, decode_rate: Any, decoders: Any) -> tuple[Any, Any]:
+    """Fewest and most prefill workers, of `prefill_rate` prompts/s each, that keep pace with so many decoders.
+
+    The first leaves decoders with a little less than they could take, the second prefill workers.
+    """
+    exact = decoders * decode_rate / (_BUSY * prefill_rate)
+    return NUMPY.maximum(NUMPY.floor(exact), 1.0), NUMPY.maximum(NUMPY.ceil(exact), 1.0)
+
+
+def link_bytes_per_s(space: Space, gpus: Any) -> Any:
+    """What one GPU sends to a worker of the other role: inside a scale-up domain where the unit fits in one."""
+    import numpy as np
+
+    system = space.system
+    domain = min(system.domain_size, system.n_chips)
+    up, out = system.scaleup_bytes_per_s or 0.0, system.scaleout_bytes_per_s or 0.0
+    return np.where(gpus <= domain, up, out)
+
+
+def prefill_workers(space: Space, form: int) -> Workers:
+    """Every layout and chunk that holds the weights and one prompt."""
+    import numpy as np
+
+    timed = _bound(space, form, 0, list(range(len(space.layouts))))
+    gpus = np.array([layout.n_gpus for layout in space.layouts])
+    groups = np.array([layout.dp for layout in space.layouts])
+    lots = []
+    for chunk in space.chunks:
+        use = memory_use(timed.program, space.system, context=space.isl, engine=space.engine, max_batched_tokens=chunk)
+        holds = np.broadcast_to(use.sequences >= 1.0, gpus.shape)
+        passes = Passes(timed, _prompts_only(space.scheduler, float(chunk)), space.isl, space.new, space.isl, NUMPY)
+        full = np.maximum(1.0, chunk * groups / space.new)
+        alone, filled = passes.prompts(1.0, 0.0, 0.0), passes.prompts(full, 0.0, 0.0)
+        every = Workers(
+            layout=np.arange(len(space.layouts)), gpus=gpus, rate=full / filled.extra_s,
+            seconds=np.broadcast_to(alone.whole_s, gpus.shape), number=np.ones(gpus.size),
+            chunk=np.full(gpus.size, chunk),
+        )  # fmt: skip
+        lots.append(every.take(holds))
+    return _joined(lots)
+
+
+def decode_workers(space: Space, form: int, depth: int) -> tuple[Workers, Slice]:
+    """Every layout at every rung of a ladder of answers in flight."""
+    import numpy as np
+
+    part = slice_of(space, form, int(space.scheduler.token_budget), depth, np.arange(len(space.layouts)))
+    part = part.kept(part.most >= 1.0)
+    if not part.positions.size:
+        empty = np.zeros(0)
+        return Workers(layout=empty.astype(int), gpus=empty, rate=empty, seconds=empty, number=empty, chunk=empty), part
+    numbers, seconds = decode_grid(part)
+    shape = numbers.shape
+    gpus = np.array([space.layouts[at].n_gpus for at in part.positions])
+    answer_s = np.maximum(space.osl / part.tokens - 1.0, 1.0) * seconds
+    return Workers(
+        layout=np.broadcast_to(part.positions, shape).ravel(), gpus=np.broadcast_to(gpus, shape).ravel(),
+        rate=(numbers / answer_s).ravel(), seconds=(seconds / part.tokens).ravel(), number=numbers.ravel(),
+        chunk=np.zeros(numbers.size),
+    ), part  # fmt: skip
+
+
+def _joined(lots: list[Workers]) -> Workers:
+    import numpy as np
+
+    return Workers(**{n: np.concatenate([getattr(lot, n) for lot in lots]) for n in Workers.__dataclass_fields__})
+
+
+def _prompts_only(scheduler: Scheduler, budget: Any) -> Scheduler:
+    return replace(scheduler, mixed=False, token_budget=budget)
+
+
+def _bound(space: Space, form: int, depth: int, positions: Any) -> Timed:
+    layouts = stacked([space.layouts[at] for at in positions], space.formats[form])
+    timed = bind(lower(space.model, layouts), space.system, space.profile)
+    if not depth:
+        return timed
+    tokens = tokens_per_pass(space.acceptance, depth)
+    return drafting(
+        timed, space.model, layouts, space.system, space.profile, drafts=depth, tokens=tokens, osl=space.osl
+    )
+
+
+def _no_better_smaller(workers: Workers, allowed: Any) -> Any:
+    """Positions, by rising size, of the best of each size that beats every smaller size by requests per GPU.
+
+    A larger worker that takes fewer requests per GPU than a smaller one has nothing to offer: any number of the
+    smaller ones may stand in its place.
+    """
+    import numpy as np
+
+    per_gpu = workers.rate / workers.gpus
+    positions = np.flatnonzero(allowed & np.isfinite(per_gpu))
+    order = positions[np.lexsort((-per_gpu[positions], workers.gpus[positions]))]
+    if not order.size:
+        return order
+    ranked = per_gpu[order]
+    before = np.maximum.accumulate(np.concatenate([[0.0], ranked[:-1]]))
+    return order[ranked > before]
+
+
+def _by_speed(workers: Workers, limit: float | None, levels: int) -> tuple[Workers, Any]:
+    """Candidates within each of some levels of speed up to `limit` and beyond, and the level of each."""
+    import numpy as np
+
+    quickest, slowest = float(workers.seconds.min()), float(workers.seconds.max())
+    last = slowest if limit is None else min(slowest, max(limit * _SLOWEST, quickest))
+    steps = np.geomspace(quickest, max(last, quickest * 1.001), levels)
+    if limit is not None and limit >= quickest:
+        steps = np.sort(np.append(steps, limit))
+    found = [_no_better_smaller(workers, workers.seconds <= step * (1 + 1e-9)) for step in steps]
+    of_level = np.concatenate([np.full(best.size, number) for number, best in enumerate(found)])
+    return workers.take(np.concatenate(found)), of_level
+
+
+def _once(workers: Workers) -> Workers:
+    import numpy as np
+
+    rows = np.stack([workers.layout, workers.chunk], axis=1)
+    _, first = np.unique(rows, axis=0, return_index=True)
+    return workers.take(first)
+
+
+def apart(space: Space) -> list[Points]:
+    """Disaggregated units of at most the machine's GPUs, at decode workers' numbers of answers."""
+    found = []
+    for form in range(len(space.formats)):
+        fronts = prefill_workers(space, form)
+        if not fronts.gpus.size:
+            continue
+        fronts = _once(_by_speed(fronts, space.ttft_s, _PROMPT_LEVELS)[0])
+        for depth in space.depths:
+            backs, _ = decode_workers(space, form, depth)
+            if backs.gpus.size:
+                part = _pairs(space, form, depth, fronts, backs)
+                if part is not None:
+                    found.append(part)
+    return found
+
+
+def _pairs(space: Space, form: int, depth: int, fronts: Workers, backs: Workers) -> Points | None:
+    import numpy as np
+
+    backs, level = _by_speed(backs, space.tpot_s, _LEVELS)
+    decoders = np.arange(1.0, _MOST_DECODE + 1.0)[None, None, :]
+    rate_p, gpus_p = fronts.rate[:, None, None], fronts.gpus[:, None, None]
+    rate_d, gpus_d = backs.rate[None, :, None], backs.gpus[None, :, None]
+    fewest, most = worker_counts(rate_p, rate_d, decoders)
+    fitting = np.maximum((space.system.n_chips - decoders * gpus_d) // gpus_p, 1.0)
+    prefillers = np.stack([fewest, most, most + 1.0, np.minimum(fitting, most + 4.0)])
+    total = prefillers * gpus_p + decoders * gpus_d
+    pace = np.minimum(prefillers * rate_p * _BUSY, decoders * rate_d)
+    usable = (total <= space.system.n_chips) & (link_bytes_per_s(space, total) > 0)
+    per_gpu = np.where(usable, pace / total, -1.0)
+    filled = np.where(usable, pace * units_in(space, np.where(usable, total, 1.0)), -1.0)
+    keep = []
+    for number in range(int(level.max()) + 1):
+        mine = np.flatnonzero(level == number)
+        for wanted in (per_gpu, filled):
+            some = wanted[:, :, mine, :].ravel()
+            top = np.argpartition(-some, min(_PER_LEVEL, some.size - 1))[:_PER_LEVEL]
+            top = top[some[top] > 0]
+            option, front, back, count = np.unravel_index(top, (len(prefillers), len(gpus_p), mine.size, _MOST_DECODE))
+            x = prefillers[option, front, mine[back], count]
+            keep.append(np.stack([x, front, mine[back], count], axis=1))
+    rows = np.unique(np.concatenate(keep), axis=0)
+    if not rows.size:
+        return None
+    front, back, count = rows[:, 1:].astype(int).T
+    return pairs_served(space, form, depth, fronts.take(front), backs.take(back), rows[:, 0], count + 1.0)
+
+
+def pairs_served(
+    space: Space, form: int, depth: int, fronts: Workers, backs: Workers, prefillers: Any, decoders: Any
+) -> Points:
+    """Units of `prefillers` and `decoders` workers, element by element, at what the decoders are meant to hold."""
+    import numpy as np
+
+    tokens = tokens_per_pass(space.acceptance, depth)
+    front, back = _bound(space, form, 0, fronts.layout), _bound(space, form, depth, backs.layout)
+    gpus = prefillers * fronts.gpus + decoders * backs.gpus
+    sent = cache_bytes_per_sequence(front.program, space.isl) / front.program.layout.pp
+    transfer_s = sent / link_bytes_per_s(space, gpus)
+    pace = np.minimum(prefillers * fronts.rate * _BUSY, decoders * backs.rate)
+    busy = np.minimum(pace / (prefillers * fronts.rate), 0.97)
+    waiting_s = fronts.seconds * (1.0 + 0.5 * busy / (1.0 - busy)) + transfer_s
+    concurrency = np.maximum(np.rint(decoders * backs.number + pace * waiting_s), 1.0)
+    found = serve_apart(
+        Pool(timed=front, system=space.system, scheduler=_prompts_only(space.scheduler, fronts.chunk.astype(float)),
+             copies=prefillers),
+        Pool(timed=back, system=space.system, scheduler=space.scheduler, copies=decoders),
+        concurrency=concurrency, isl=space.isl, osl=space.osl / tokens, prefix=space.prefix, transfer_s=transfer_s,
+    )  # fmt: skip
+    shape = concurrency.shape
+
+    def flat(value: Any) -> Any:
+        return np.broadcast_to(value, shape)
+
+    return Points(
+        form=flat(form), chunk=fronts.chunk.astype(int), depth=flat(depth), layout=backs.layout, prefill=fronts.layout,
+        prefill_copies=prefillers.astype(int), decode_copies=decoders.astype(int), gpus=gpus.astype(int),
+        concurrency=concurrency, rate=flat(found.requests_per_s), ttft_s=flat(found.ttft_s),
+        tpot_s=flat(found.tpot_s / tokens), e2e_s=flat(found.e2e_s), prefill_share=prefillers * fronts.gpus / gpus,
+        decode_s=flat(found.decode_step_s), full=flat(found.kv_limited),
+    )  # fmt: skip
