@@ -1,15 +1,18 @@
 """Every example in the documentation runs: Python blocks page by page, and each command with its exit status.
 
 A Python block with prompts is a doctest, so its output is checked too. A comment `<!-- not run: why -->` before a
-block leaves it out; `# exit 1` after a command says what it has to end with.
+block leaves it out; `# exit 1` after a command says what it has to end with. Blocks marked `<!-- transcript -->` are
+compared with what the command prints now.
 """
 
 import doctest
+import importlib.util
 import re
 import shlex
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -80,7 +83,7 @@ def test_python_blocks_run_in_order(page: Path, workspace: Path) -> None:
     for block in blocks_of(page, "python"):
         where = f"{name_of(page)}:{block.line}"
         if not block.text.lstrip().startswith(">>>"):
-            exec(compile("\n" * block.line + block.text, where, "exec"), names)  # noqa: S102
+            exec(compile("\n" * block.line + block.text, where, "exec"), names)
             continue
         test = doctest.DocTestParser().get_doctest(block.text, names, where, name_of(page), block.line)
         said: list[str] = []
@@ -102,6 +105,27 @@ def test_command_runs(
     out = capsys.readouterr()
     assert ended.value.code == expected, out.err
     assert out.out or expected
+
+
+def _refresh() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("refresh_docs", ROOT / "scripts" / "refresh_docs.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+TRANSCRIPTS = [
+    (page, match[2], match[3])
+    for page in PAGES
+    for match in _refresh().TRANSCRIPT.finditer(page.read_text(encoding="utf-8"))
+]
+
+
+@pytest.mark.parametrize(("page", "command", "shown"), TRANSCRIPTS, ids=[t[1] for t in TRANSCRIPTS])
+def test_transcript_is_what_the_command_prints(page: Path, command: str, shown: str) -> None:
+    assert _refresh().printed_by(command) == shown, f"run scripts/refresh_docs.py {name_of(page)}"
 
 
 def test_there_are_examples_to_run() -> None:

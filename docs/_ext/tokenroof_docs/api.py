@@ -7,9 +7,8 @@ import re
 from importlib import import_module
 from typing import Any
 
-from tokenroof_docs.markdown import Pages, cell, code, docstring_text, page, table
-
 import tokenroof
+from tokenroof_docs.markdown import Pages, cell, code, docstring_text, page, table
 
 __all__ = ["MODULES", "named", "pages"]
 
@@ -87,7 +86,7 @@ def _signature(name: str, value: Any) -> str:
     back = signature.return_annotation
     arrow = "" if back is inspect.Signature.empty else f" -> {_type(back)}"
     flat = f"{name}({', '.join(given)}){arrow}"
-    lines = ",\n    ".join(given).replace("*,\n    ", "*, ", 1)
+    lines = ",\n    ".join(given)
     return flat if len(flat) <= 100 else f"{name}(\n    {lines},\n){arrow}"
 
 

@@ -1,12 +1,16 @@
 """What the catalogue holds: models, chips with every figure, systems, memory tiers."""
 
-from tokenroof_docs.markdown import Pages, cell, code, page, quantity, table
-
 from tokenroof.catalog import chip_ids, load_model, model_ids, system_names
 from tokenroof.usecases.machines import Figure, list_chips, list_systems, list_tiers, show_chip
 from tokenroof.usecases.models import list_models
+from tokenroof_docs.markdown import Pages, cell, code, page, quantity, table
 
 __all__ = ["pages"]
+
+
+def _in(value: float | None, scale: float) -> str:
+    """A number in the unit of its column; a dash where nobody recorded one."""
+    return "–" if value is None else f"{value / scale:,.4g}" if value < 1e4 * scale else f"{value / scale:,.0f}"
 
 
 def _figures(figures: tuple[Figure, ...]) -> str:
@@ -22,18 +26,18 @@ def _chips() -> Pages:
             f"[{code(r.id)}](chip-figures.md#{r.id})",
             cell(r.name) + (" (announced)" if r.announced else ""),
             str(r.year),
-            quantity(r.memory_bytes, "B"),
-            quantity(r.bytes_per_s, "B/s"),
-            quantity(r.bf16_flops_per_s, "FLOP/s"),
-            quantity(r.fp8_flops_per_s, "FLOP/s"),
-            quantity(r.fp4_flops_per_s, "FLOP/s"),
+            _in(r.memory_bytes, 1e9),
+            _in(r.bytes_per_s, 1e12),
+            _in(r.bf16_flops_per_s, 1e12),
+            _in(r.fp8_flops_per_s, 1e12),
+            _in(r.fp4_flops_per_s, 1e12),
             "–" if r.rho is None else f"{r.rho:.0f}",
-            quantity(r.drain_s, "s", 3),
+            _in(r.drain_s, 1e-3),
             "–" if r.rental is None else f"{r.rental.median_usd_per_h:.2f}",
         ]
         for r in list_chips(announced=True)
     ]
-    head = ["chip", "name", "year", "memory", "bandwidth", "BF16", "FP8", "FP4", "rho", "drain", "USD/h"]
+    head = ["chip", "name", "year", "GB", "TB/s", "BF16", "FP8", "FP4", "rho", "drain, ms", "USD/h"]
     sections = []
     for chip_id in chip_ids():
         view = show_chip(chip_id)
@@ -44,9 +48,9 @@ def _chips() -> Pages:
     return {
         "catalogue/chips.md": page(
             "Chips",
-            "Dense rates with 2 FLOP to a multiply-add; memory is the label; `rho` is tokens of a pass at balance with "
-            "16-bit numbers; drain is one read of all memory; rent is the median of dated on-demand offers. Each name "
-            "leads to every figure with its source.",
+            "Dense rates in TFLOP/s, with 2 FLOP to a multiply-add; memory is the label; `rho` is tokens of a pass at "
+            "balance with 16-bit numbers; drain is one read of all memory; rent is the median of dated on-demand offers. "
+            "Each name leads to every figure with its source.",
             table(head, rows, right=range(2, 11)),
         ),
         "catalogue/chip-figures.md": page(
@@ -64,15 +68,15 @@ def _systems() -> Pages:
             cell(r.name) + (" (announced)" if r.announced else ""),
             f"{r.n_chips} x {code(r.chip)}",
             str(r.domain_size),
-            quantity(r.memory_bytes, "B"),
-            quantity(r.bytes_per_s, "B/s"),
-            quantity(r.scaleup_bytes_per_s, "B/s"),
-            quantity(r.scaleout_bytes_per_s, "B/s"),
+            _in(r.memory_bytes, 1e9),
+            _in(r.bytes_per_s, 1e12),
+            _in(r.scaleup_bytes_per_s, 1e9),
+            _in(r.scaleout_bytes_per_s, 1e9),
         ]
         for r in list_systems(announced=True)
         if r.n_chips > 1
     ]
-    head = ["system", "name", "chips", "domain", "memory", "bandwidth", "scale-up", "scale-out"]
+    head = ["system", "name", "chips", "domain", "GB", "TB/s", "scale-up, GB/s", "scale-out, GB/s"]
     text = (
         "Memory and bandwidth of all chips together; links of one chip, one direction. A chip alone is a system under "
         "its own name, and any `NxCHIP` composes: see [machines](../../guide/machines.md)."
@@ -90,32 +94,37 @@ def _tiers() -> Pages:
 
 
 def _models() -> Pages:
-    rows = []
+    rows, sources = [], []
     for r in list_models():
         model = load_model(r.id)
         context = r.context_config or r.context_advertised
         rows.append(
             [
                 code(r.id),
-                cell(r.name),
-                quantity(float(r.total_params), "", 4),
-                quantity(r.active_params, "", 4),
+                _in(r.total_params, 1e9),
+                _in(r.active_params, 1e9),
                 str(r.layers),
                 cell(r.attention),
                 cell(r.experts),
                 f"{r.kv_bytes_per_token:,.0f}",
                 "–" if context is None else f"{context:,}",
-                cell(r.grade),
-                cell(f"{model.source}, {model.as_of}"),
             ]
         )
-    head = ["model", "name", "total", "active", "layers", "attention", "experts", "KV B/token", "context", "grade",
-            "source"]  # fmt: skip
+        sources.append([code(r.id), cell(r.name), cell(r.grade), cell(model.as_of), cell(model.source)])
+    head = ["model", "total, B", "active, B", "layers", "attention", "experts", "KV B/token", "context"]
     text = (
-        f"{len(rows)} models. Parameters without multi-token-prediction layers and vision towers; KV bytes are those of "
-        "16-bit entries at short context. `tokenroof model NAME` shows one of them whole."
+        f"{len(rows)} models. Parameters without multi-token-prediction layers and vision towers; KV bytes are those "
+        "of 16-bit entries at short context. `tokenroof model NAME` shows one of them whole."
     )
-    return {"catalogue/models.md": page("Models", text, table(head, rows, right=(2, 3, 4, 7, 8)))}
+    return {
+        "catalogue/models.md": page(
+            "Models",
+            text,
+            table(head, rows, right=(1, 2, 3, 6, 7)),
+            "## Where each comes from",
+            table(["model", "name", "grade", "as of", "source"], sources),
+        )
+    }
 
 
 def pages() -> Pages:

@@ -1,13 +1,14 @@
 """One page for each verb of the command line, from what click knows of it."""
 
 import re
+import textwrap
 from importlib import import_module
 
 import click
 from sphinx.util import logging
-from tokenroof_docs.markdown import Pages, cell, code, page, table
 
 from tokenroof.cli.main import VERBS
+from tokenroof_docs.markdown import Pages, cell, code, page, table
 
 _LOG = logging.getLogger(__name__)
 
@@ -31,7 +32,7 @@ def _help(text: str) -> str:
     for block in re.split(r"\n\s*\n", text.strip()):
         kept = block.lstrip()
         if kept.startswith("\b"):
-            lines = kept.removeprefix("\b").strip("\n").split("\n")
+            lines = textwrap.dedent(kept.removeprefix("\b").strip("\n")).split("\n")
             words = [line for line in lines if not line.lstrip().startswith(("tokenroof", "--"))]
             if words == lines or any(line.startswith(" ") for line in lines):
                 out.append("```text\n" + "\n".join(lines) + "\n```")

@@ -5,11 +5,10 @@ import re
 import sys
 from itertools import groupby
 
-from tokenroof_docs.markdown import Pages, cell, code, docstring_text, page, table
-from tokenroof_docs.typeset import latex
-
 import tokenroof.formulas  # noqa: F401  registers every family
 from tokenroof.registry import REGISTRY, Formula
+from tokenroof_docs.markdown import Pages, cell, code, docstring_text, page, table
+from tokenroof_docs.typeset import latex
 
 __all__ = ["pages"]
 
@@ -69,9 +68,7 @@ def pages() -> Pages:
     """formulas/<family>.md and a table of all of them."""
     ordered = sorted(REGISTRY.values(), key=lambda f: f.family)
     families = {family: list(group) for family, group in groupby(ordered, key=lambda f: f.family)}
-    listing = [
-        [f"[{code(f.name)}]({f.family}.md#{f.name})", cell(f.summary), code(f.result.unit)] for f in ordered
-    ]
+    listing = [[f"[{code(f.name)}]({f.family}.md#{f.name})", cell(f.summary), code(f.result.unit)] for f in ordered]
     out = {f"formulas/{family}.md": _family_page(family, found) for family, found in families.items()}
     out["formulas/all.md"] = page(
         "All formulas, by name",

@@ -3,12 +3,11 @@
 import inspect
 from typing import get_args
 
-from tokenroof_docs.markdown import Pages, cell, code, docstring_text, table
-
 from tokenroof import errors, units
 from tokenroof.types import quantities
 from tokenroof.types.dtype import DTYPES
 from tokenroof.units import Quantity, dims_text, parse_unit
+from tokenroof_docs.markdown import Pages, cell, code, docstring_text, table
 
 __all__ = ["pages"]
 
