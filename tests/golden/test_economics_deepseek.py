@@ -101,7 +101,7 @@ def test_ds7_cost_per_million_tokens() -> None:
 
 
 def test_time_explains_the_price_ratio_no_better_than_hits_do() -> None:
-    """lecture.md 5.2: an output token costs 2.2 fresh input tokens, or 5 input tokens of any kind; R1 sells at 4."""
+    """Lecture E32: an output token costs 2.2 fresh input tokens, or 5 input tokens of any kind; R1 sells at 4."""
     parts = shares()
     prices = prices_of(parts, LOAD, request_usd=1.0, allocation="time", blend=(1.0, 0.0, 1.0))
     assert prices.output_usd_per_mtok / prices.input_usd_per_mtok == about(2.18, 2e-3)

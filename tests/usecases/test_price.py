@@ -104,7 +104,7 @@ def test_a_speed_that_no_batch_has_is_not_priced() -> None:
 
 
 def test_pair_of_the_lecture() -> None:
-    """lecture.md 5.6: six times the price for 2.5 times the speed, and twice the price."""
+    """Lecture, fast mode: six times the price for 2.5 times the speed, and twice the price."""
     pair = ask(pair=(6.0, 2.5)).pair
     assert pair is not None
     assert (pair.batch_ratio, pair.load) == (15.0, pytest.approx(0.12))
@@ -244,7 +244,7 @@ def test_recompute_time_of_a_tier_is_a_crossing(model: str, system: str) -> None
             assert tier.read_usd_per_mtok >= cache.fresh_usd_per_mtok
 
 
-def test_hbm_costs_what_lecture_5_4_says() -> None:
+def test_hbm_costs_its_rent_says() -> None:
     """$2 an hour for 192 GB: $0.73 a million tokens and hour at DeepSeek's 70,272 bytes (decimal GB of the label)."""
     cache = ask(model="deepseek-v3", system="8xb200").cache
     own = cache.tiers[0]
@@ -256,7 +256,7 @@ def test_hbm_costs_what_lecture_5_4_says() -> None:
 
 
 def test_drain_times_name_flash_and_not_disk() -> None:
-    """lecture.md 5.5: 5 minutes is fast NVMe, an hour large NVMe; spinning disk drains in 23 hours."""
+    """Drain times of real parts: 5 minutes is fast NVMe, an hour large NVMe; spinning disk drains in 23 hours."""
     holds = {hold.hold_s: hold for hold in ask(model="deepseek-v3", system="8xb200").cache.holds}
     assert holds[300.0].by_drain == "nvme-small"
     assert holds[3600.0].by_drain == "nvme-large"

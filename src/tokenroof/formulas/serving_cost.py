@@ -74,7 +74,7 @@ def full_share_discount(*, duty_cycle: Fraction, xp: Namespace = SCALAR) -> Frac
     """Discount at which work that fills idle hours still pays for all the machine time it takes.
 
     Formula: 1 - d
-    Source: prices.md section 4: a batch discount of one half reads as a machine that is half idle.
+    Source: machine time at full load over its price at this load; half off, as batch modes sell, is half idle.
     """
     return 1.0 - duty_cycle
 
