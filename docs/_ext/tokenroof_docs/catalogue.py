@@ -49,7 +49,7 @@ def _chips() -> Pages:
         "catalogue/chips.md": page(
             "Chips",
             "Dense rates in TFLOP/s, with 2 FLOP to a multiply-add; memory is the label; `rho` is tokens of a pass at "
-            "balance with 16-bit numbers; drain is one read of all memory; rent is the median of dated on-demand offers. "
+            "balance with 16-bit numbers; drain is one read of all memory; rent is the median of dated offers. "
             "Each name leads to every figure with its source.",
             table(head, rows, right=range(2, 11)),
         ),
