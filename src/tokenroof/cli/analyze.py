@@ -176,7 +176,11 @@ def _not_fitting(answer: "AnalyzeResponse") -> str:
 @click.option("--weight-dtype", help="bf16, fp8, nvfp4 ... [default: the checkpoint's own]")
 @click.option("--kv-dtype", help="bf16, fp8 ... [default: bf16]")
 @click.option(
-    "--mode", type=click.Choice(["operators", "lecture", "text", "book"]), default="operators", show_default=True
+    "--mode",
+    type=click.Choice(["operators", "lecture", "text", "book"]),
+    default="operators",
+    show_default=True,
+    help="Rule that combines the parts of a step.",
 )
 @click.option("--isl", type=QuantityType("token"), help="Input tokens of a request.")
 @click.option("--osl", type=QuantityType("token"), help="Output tokens of a request. [default: 512]")
@@ -186,8 +190,14 @@ def _not_fitting(answer: "AnalyzeResponse") -> str:
 @click.option("--ep", type=int, help="Expert parallel degree.")
 @click.option("--dp", type=int, help="Attention data parallel degree.")
 @click.option("--cp", type=int, help="Context parallel degree.")
-@click.option("--engine", type=click.Choice(["vllm", "sglang", "trtllm", "none"]), default="vllm", show_default=True)
-@click.option("--efficiency", type=click.Choice(["auto", "peak"]), default="auto", show_default=True)
+@click.option(
+    "--engine", type=click.Choice(["vllm", "sglang", "trtllm", "none"]), default="vllm", show_default=True,
+    help="Whose memory rule and profile hold; none is the bound.",
+)  # fmt: skip
+@click.option(
+    "--efficiency", type=click.Choice(["auto", "peak"]), default="auto", show_default=True,
+    help="auto: fitted to measured runs; peak: the speed of light.",
+)  # fmt: skip
 @click.option("--operators", "show_table", is_flag=True, help="Show the operator table.")
 @click.option("--price-per-gpu-hour", type=float, help="USD. [default: median rental]")
 @click.option("--fast-speedup", type=float, default=2.5, show_default=True, help="Speed of the fast mode to price.")

@@ -107,17 +107,19 @@ def _validate(as_json: bool) -> int:
 @click.option("--storage", type=float, help="Price of holding a million tokens for an hour.")
 @click.option("--fast", metavar="PRICE_X:SPEED_X", help="Fast mode, e.g. 6:2.5.")
 @click.option("--batch-x", type=float, help="Batch price over standard price.")
-@click.option("--currency", default="USD", show_default=True)
+@click.option("--currency", default="USD", show_default=True, help="Currency of the prices given.")
 @click.option("--open/--closed", "open_weights", default=False, help="Are the weights open?  [default: closed]")
 @click.option("--speed", "tokens_per_s", type=QuantityType("token/s"), help="Measured output speed of one sequence.")
 @click.option("--rate", "rates", multiple=True, metavar="CUR=USD", help="USD for one unit of a currency.")
 @click.option("--leave-out", multiple=True, metavar="CHANNEL", help="Evidence not to use (repeatable).")
 @click.option("--prior-only", is_flag=True, help="Use no evidence: shows the prior.")
 @click.option("--active", type=QuantityType("param"), help="Active parameters that single-channel formulas assume.")
-@click.option("--draws", type=int, default=1 << 20, show_default=True)
-@click.option("--seed", type=int, default=1, show_default=True)
+@click.option("--draws", type=int, default=1 << 20, show_default=True, help="Draws from the prior.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Seed of the random numbers.")
 @click.option("-o", "out", type=click.Path(path_type=Path, dir_okay=False), help="FILE.svg .png .html .csv .json")
-@click.option("--chart", type=click.Choice(["corner", "evidence"]), default="corner", show_default=True)
+@click.option(
+    "--chart", type=click.Choice(["corner", "evidence"]), default="corner", show_default=True, help="What -o draws."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the response as JSON.")
 def command(offer: str | None, as_json: bool, out: Path | None, **options: Any) -> int:
     """What public prices and speeds say of a model: by channel, and jointly with intervals that are calibrated.

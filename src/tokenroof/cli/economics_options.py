@@ -74,9 +74,13 @@ _SERVING = (
     click.option("--weight-dtype", help="bf16, fp8, nvfp4 ... [default: the checkpoint's own]"),
     click.option("--kv-dtype", help="bf16, fp8 ... [default: bf16]"),
     click.option(
-        "--engine", type=click.Choice(["vllm", "sglang", "trtllm", "none"]), default="vllm", show_default=True
+        "--engine", type=click.Choice(["vllm", "sglang", "trtllm", "none"]), default="vllm", show_default=True,
+        help="Whose memory rule and profile hold; none is the bound.",
     ),
-    click.option("--efficiency", type=click.Choice(["auto", "peak"]), default="auto", show_default=True),
+    click.option(
+        "--efficiency", type=click.Choice(["auto", "peak"]), default="auto", show_default=True,
+        help="auto: fitted to measured runs; peak: the speed of light.",
+    ),
 )  # fmt: skip
 _MONEY = (
     click.option("--price-per-gpu-hour", type=float, help="USD. [default: median rental]"),
@@ -87,7 +91,10 @@ _MONEY = (
     click.option("--upkeep", type=float, default=0.0, show_default=True, help="Own: upkeep a year over the price."),
     click.option("--electricity", type=float, default=0.08, show_default=True, help="Own: USD a kWh."),
     click.option("--pue", type=float, default=1.25, show_default=True, help="Own: power at the meter over IT power."),
-    click.option("--power", type=click.Choice(["all-in", "tdp"]), default="all-in", show_default=True),
+    click.option(
+        "--power", type=click.Choice(["all-in", "tdp"]), default="all-in", show_default=True,
+        help="Own: with the server's share, or the chip's rating alone.",
+    ),
     click.option("--watts-per-gpu", type=float, help="Own: power of a busy GPU. [default: from the catalogue]"),
     click.option("--duty-cycle", type=float, help="Mean load over the load the machines are sized for, 0 to 1."),
     click.option("--traffic", help="flat, diurnal, diurnal:SHARE, or a CSV of hourly loads."),

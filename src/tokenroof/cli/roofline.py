@@ -12,12 +12,17 @@ __all__ = ["command"]
 @click.option("--params", type=QuantityType("param"), required=True, help="Total parameters, N.")
 @click.option("--active", type=QuantityType("param"), help="Active parameters per token, A. [default: all]")
 @click.option("--weight-bytes", type=QuantityType("B/param"), default=1.0, show_default=True, help="Bytes per weight.")
-@click.option("--kv-bytes-per-token", type=QuantityType("B/token"), default=0.0, show_default=True)
+@click.option(
+    "--kv-bytes-per-token", type=QuantityType("B/token"), default=0.0, show_default=True, help="Cache of one token."
+)
 @click.option("--flops", type=QuantityType("FLOP/s"), required=True, help="Vendor FLOP/s of all chips, dense.")
 @click.option("--bandwidth", type=QuantityType("B/s"), required=True, help="Memory bandwidth of all chips.")
 @click.option("--context", type=float, default=0.0, show_default=True, help="Tokens already cached per sequence.")
 @click.option("--batch", type=float, default=1.0, show_default=True, help="Sequences decoded together.")
-@click.option("--mode", type=click.Choice(["lecture", "text", "book"]), default="lecture", show_default=True)
+@click.option(
+    "--mode", type=click.Choice(["lecture", "text", "book"]), default="lecture", show_default=True,
+    help="Rule that combines the three times.",
+)  # fmt: skip
 @click.option("--price-per-hour", type=QuantityType("1"), help="USD per hour of all chips together.")
 @click.option("--json", "as_json", is_flag=True, help="Print the response as JSON; no limit is null.")
 def command(

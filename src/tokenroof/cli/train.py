@@ -134,7 +134,9 @@ def _pipeline(answer: "TrainResponse") -> None:
     "--split", type=NumbersType(":", (3,), "PRE:RL:SERVING"), default="1:1:1", show_default=True, help="Shares of cost."
 )
 @click.option("--tokens-per-param", type=float, default=20.0, show_default=True, help="What counts as not overtrained.")
-@click.option("--fit", type=click.Choice(["besiroglu", "hoffmann"]), default="besiroglu", show_default=True)
+@click.option(
+    "--fit", type=click.Choice(["besiroglu", "hoffmann"]), default="besiroglu", show_default=True, help="Scaling law."
+)
 @click.option("--loss", type=float, help="Loss to reach at least cost. [default: the equal split's]")
 @click.option("--system", help="A system to price it on: 2048xh800.")
 @click.option("--mfu", type=float, default=0.4, show_default=True, help="Share of peak arithmetic that training gets.")
@@ -143,7 +145,9 @@ def _pipeline(answer: "TrainResponse") -> None:
 @click.option("--stages", type=int, default=8, show_default=True, help="Pipeline stages.")
 @click.option("--micro-batches", type=int, default=32, show_default=True, help="Micro-batches in a step.")
 @click.option("--chunks", type=int, default=4, show_default=True, help="Shorter stages a chip holds in turn.")
-@click.option("--micro-batch-tokens", type=QuantityType("token"), default=4096.0, show_default=True)
+@click.option(
+    "--micro-batch-tokens", type=QuantityType("token"), default=4096.0, show_default=True, help="Tokens in one."
+)
 @click.option(
     "--tensors-per-layer", type=float, default=17.0, show_default=True, help="Kept for a layer's backward pass."
 )
