@@ -69,7 +69,8 @@ def test_compute_bound_passes_lose() -> None:
     for point in answer.rows[0].points:
         assert point.compute_bound
         expected = speculation.tokens_per_verification(acceptance=0.8, drafts=float(point.depth)) / (point.depth + 1)
-        assert point.speedup == pytest.approx(expected, rel=0.04)
+        # drafts of a sequence still share the reads of its short cache
+        assert expected * (1 - 1e-9) <= point.speedup <= 1.06 * expected
 
 
 @pytest.mark.parametrize("efficiency", ["peak", "auto"])

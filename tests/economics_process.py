@@ -1,0 +1,71 @@
+"""Runs a verb as a process; what every money verb's process has to do is checked in one place."""
+
+import contextlib
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+__all__ = ["answer_of", "assert_charts", "assert_one_line", "run", "run_inside"]
+
+
+def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "tokenroof", *arguments]
+    return subprocess.run(
+        command, check=False, capture_output=True, text=True, timeout=120, env={**os.environ, **environment}
+    )
+
+
+def run_inside(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """The same command in this process, for the many cases where a new one would only cost time."""
+    from tokenroof.cli.main import main
+
+    out, err, code = io.StringIO(), io.StringIO(), 0
+    before, sys.argv = sys.argv, ["tokenroof", *arguments]
+    try:
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            main()
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else 1
+    finally:
+        sys.argv = before
+    return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
+
+
+def answer_of(*arguments: str) -> Any:
+    """The JSON of a verb, strict: no NaN, no infinity."""
+    done = run(*arguments, "--json")
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout, parse_constant=lambda text: pytest.fail(f"{text} in JSON"))
+
+
+def assert_one_line(done: subprocess.CompletedProcess[str], *needles: str) -> None:
+    """Bad input: exit 2, one line that names what is wrong, and at most one that says where help is."""
+    assert done.returncode == 2, done.stdout + done.stderr
+    lines = done.stderr.splitlines()
+    assert lines[0].startswith("error: ")
+    assert len(lines) == 1 or (len(lines) == 2 and lines[1].startswith("try: "))
+    assert "Traceback" not in done.stderr
+    for needle in needles:
+        assert needle in lines[0], lines[0]
+    assert done.stdout == ""
+
+
+def assert_charts(folder: Path, arguments: list[str], *words: str) -> None:
+    """SVG, PNG and HTML, whole and with the words; the same question gives the same bytes."""
+    for name in ("a.svg", "b.svg", "c.png", "d.html"):
+        done = run(*arguments, "--plot", str(folder / name))
+        assert done.returncode == 0, done.stderr
+    assert (folder / "a.svg").read_bytes() == (folder / "b.svg").read_bytes()
+    text = "".join(ElementTree.fromstring((folder / "a.svg").read_bytes()).itertext())
+    for word in words:
+        assert word in text
+    assert (folder / "c.png").read_bytes().startswith(b"\x89PNG")
+    assert b"<svg" in (folder / "d.html").read_bytes()
+    assert sorted(path.name for path in folder.iterdir()) == ["a.svg", "b.svg", "c.png", "d.html"]
