@@ -16,15 +16,17 @@ _LAZY = {
     "load_model": "tokenroof.catalog",
     "load_system": "tokenroof.catalog",
     "open_sweep": "tokenroof.usecases.sweep",
+    "plan": "tokenroof.usecases.plan",
+    "PlanRequest": "tokenroof.usecases.plan",
     "read_sweep_spec": "tokenroof.schema",
     "sweep": "tokenroof.usecases.sweep",
-    "SweepSpec": "tokenroof.usecases.sweep",
+    "SweepSpec": "tokenroof.usecases.sweep_spec",
     "TokenroofError": "tokenroof.errors",
 }
 
 __all__ = [
-    "AnalyzeRequest", "DeduceRequest", "SweepSpec", "TokenroofError", "__version__", "analyze", "deduce", "load_model",
-    "load_system", "open_sweep", "read_sweep_spec", "sweep",
+    "AnalyzeRequest", "DeduceRequest", "PlanRequest", "SweepSpec", "TokenroofError", "__version__", "analyze",
+    "deduce", "load_model", "load_system", "open_sweep", "plan", "read_sweep_spec", "sweep",
 ]  # fmt: skip
 
 if TYPE_CHECKING:
@@ -33,7 +35,9 @@ if TYPE_CHECKING:
     from tokenroof.schema import read_sweep_spec
     from tokenroof.usecases.analyze import AnalyzeRequest, analyze
     from tokenroof.usecases.deduce import DeduceRequest, deduce
-    from tokenroof.usecases.sweep import SweepSpec, open_sweep, sweep
+    from tokenroof.usecases.plan import PlanRequest, plan
+    from tokenroof.usecases.sweep import open_sweep, sweep
+    from tokenroof.usecases.sweep_spec import SweepSpec
 
 
 def __getattr__(name: str) -> Any:

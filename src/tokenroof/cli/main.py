@@ -27,6 +27,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "model": ("model", "One model: layers, parameters by part, KV formula."),
     "models": ("models", "List the models in the catalogue."),
     "offers": ("offers", "List public API prices, dated and with their sources."),
+    "plan": ("plan", "The best deployment under limits on latency, and why the others lose."),
     "price": ("price", "What tokens cost by kind, speed tier, length and time in the cache."),
     "roofline": ("roofline", "The raw model from numbers alone."),
     "speculate": ("speculate", "Speculative decoding: speed-up by batch and depth, and where it stops paying."),

@@ -57,11 +57,13 @@ def _cheapest_change(
     names = [system.id for system in larger_systems(load_system(request.systems[0]))[:6]]
     names += ["8xh200", "8xb200", "8xb300", "gb200-nvl72", "gb300-nvl72"]
     found: list[tuple[float, str, Candidate]] = []
-    smaller = replace(request, mode="together", runner_ups=1, gpus=None)
+    bounded = machine.unmet is not None and machine.unmet.binding == "GPUs"
     for name in dict.fromkeys(names):
         if name == machine.system:
             continue
         try:
+            gpus = load_system(name).n_chips if bounded else None
+            smaller = replace(request, mode="together", runner_ups=1, gpus=gpus)
             other = machine_plan(smaller, model, name, slo, demand, load, [])
         except TokenroofError:
             continue
@@ -114,7 +116,7 @@ def plan(request: PlanRequest) -> PlanResponse:
         from tokenroof.usecases.plan_measured import measured_points
 
         chips = frozenset(one.space.system.chip.id for one in machines if one.space is not None)
-        measured, remarks = measured_points(request.measured, model.id, chips, load.isl, load.osl)
+        measured, remarks = measured_points(request.measured, model, chips, load.isl, load.osl)
         choices.append(Choice(name="measured", value=remarks[0], why="; ".join(remarks[1:]) or "all rows used"))
     return PlanResponse(
         model=model.id, model_name=model.name, workload=load, slo=slo, demand=demand, objective=request.objective,

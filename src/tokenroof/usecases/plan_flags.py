@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from tokenroof.engine.planner_space import inexpressible
 from tokenroof.types.layout import Layout
-from tokenroof.types.model import Model
+from tokenroof.types.model import Model, MoeFfn
 from tokenroof.usecases.plan_types import Candidate
 from tokenroof.usecases.serving import Workload
 
@@ -38,8 +38,10 @@ def _joined(words: list[str]) -> str:
     return "\n".join([*lines, line])
 
 
-def _vllm(model: str, layout: Layout, plan: Candidate, load: Workload, sequences: int, role: str) -> str:
-    words = [f"vllm serve {model}", f"--tensor-parallel-size {layout.tp}"]
+def _vllm(
+    model: Model, checkpoint: str, layout: Layout, plan: Candidate, load: Workload, sequences: int, role: str
+) -> str:
+    words = [f"vllm serve {checkpoint}", f"--tensor-parallel-size {layout.tp}"]
     if layout.pp > 1:
         words.append(f"--pipeline-parallel-size {layout.pp}")
     if layout.dp > 1:
@@ -60,8 +62,10 @@ def _vllm(model: str, layout: Layout, plan: Candidate, load: Workload, sequences
     return _joined(words)
 
 
-def _sglang(model: str, layout: Layout, plan: Candidate, load: Workload, sequences: int, role: str) -> str:
-    words = ["python -m sglang.launch_server", f"--model-path {model}", f"--tp-size {layout.tp * layout.dp}"]
+def _sglang(
+    model: Model, checkpoint: str, layout: Layout, plan: Candidate, load: Workload, sequences: int, role: str
+) -> str:
+    words = ["python -m sglang.launch_server", f"--model-path {checkpoint}", f"--tp-size {layout.tp * layout.dp}"]
     if layout.pp > 1:
         words.append(f"--pp-size {layout.pp}")
     if layout.dp > 1:
@@ -85,17 +89,19 @@ def _sglang(model: str, layout: Layout, plan: Candidate, load: Workload, sequenc
     return _joined(words)
 
 
-def _trtllm(model: str, layout: Layout, plan: Candidate, load: Workload, sequences: int, role: str) -> str:
+def _trtllm(
+    model: Model, checkpoint: str, layout: Layout, plan: Candidate, load: Workload, sequences: int, role: str
+) -> str:
     extra: dict[str, str] = {"enable_attention_dp": "true" if layout.dp > 1 else "false"}
     if plan.kv == "fp8":
         extra["kv_cache_config"] = "{dtype: fp8, free_gpu_memory_fraction: 0.9}"
     if layout.redundant_experts:
-        extra["moe_config"] = f"{{load_balancer: {{num_slots: {_slots(layout, plan)}}}}}"
+        extra["moe_config"] = f"{{load_balancer: {{num_slots: {_experts(model) + layout.redundant_experts}}}}}"
     if plan.drafts and role != "prefill":
         extra["speculative_config"] = f"{{decoding_type: MTP, num_nextn_predict_layers: {plan.drafts}}}"
     if role != "both":
         extra["cache_transceiver_config"] = "{backend: DEFAULT}"
-    words = [f"trtllm-serve {model}", f"--tp_size {layout.tp * layout.dp}"]
+    words = [f"trtllm-serve {checkpoint}", f"--tp_size {layout.tp * layout.dp}"]
     if layout.pp > 1:
         words.append(f"--pp_size {layout.pp}")
     if layout.ep > 1:
@@ -106,8 +112,8 @@ def _trtllm(model: str, layout: Layout, plan: Candidate, load: Workload, sequenc
     return f"cat > extra.yaml <<'END'\n{yaml}\nEND\n{_joined(words)}"
 
 
-def _slots(layout: Layout, plan: Candidate) -> str:
-    return f"experts + {layout.redundant_experts}"
+def _experts(model: Model) -> int:
+    return next(group.ffn.n_experts for group in model.layers if isinstance(group.ffn, MoeFfn))
 
 
 def _length(load: Workload) -> int:
@@ -145,5 +151,5 @@ def commands(model: Model, plan: Candidate, load: Workload, engine: str) -> str:
         if workers > 1 or what:
             lines.append(f"# {what}{workers} {'times' if workers > 1 else 'time'} on {layout.n_gpus} GPUs each")
         sequences = _sequences(plan, layout, role, load)
-        lines.append(_WRITERS[engine](checkpoint, layout, plan, load, sequences, role))
+        lines.append(_WRITERS[engine](model, checkpoint, layout, plan, load, sequences, role))
     return "\n".join(lines)

@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
-from tokenroof.catalog import load_model, load_system
+from tokenroof.catalog import load_model
+from tokenroof.catalog.chips import load_chip
 from tokenroof.errors import TokenroofError
 from tokenroof.measure.runs import read_runs
+from tokenroof.types.model import Model
 from tokenroof.types.run import Fault, Run
 from tokenroof.usecases.plan_types import MeasuredPoint
 
@@ -13,28 +15,31 @@ __all__ = ["measured_points"]
 _LIVE = ("server-closed-loop", "server-interactive", "server", "disaggregated")
 
 
-def _same_model(run: Run, model_id: str, known: dict[str, bool]) -> bool:
-    name = run.model_key or run.model
-    if name not in known:
-        try:
-            known[name] = load_model(name).id == model_id
-        except TokenroofError:
-            known[name] = False
-    return known[name]
+def _same_model(run: Run, model: Model, known: dict[str, bool]) -> bool:
+    """Whether a run is of this model or of another checkpoint with the same layers."""
+    for name in (run.model, run.model_key):
+        if name and name not in known:
+            try:
+                known[name] = load_model(name).layers == model.layers
+            except TokenroofError:
+                known[name] = False
+        if name and known[name]:
+            return True
+    return False
 
 
 def _same_chip(run: Run, chips: frozenset[str], known: dict[str, bool]) -> bool:
     name = run.hw_key or run.hardware
     if name not in known:
         try:
-            known[name] = load_system(name).chip.id in chips
+            known[name] = load_chip(name).id in chips
         except TokenroofError:
             known[name] = False
     return known[name]
 
 
 def measured_points(
-    path: str | Path, model_id: str, chips: frozenset[str], isl: float, osl: float
+    path: str | Path, model: Model, chips: frozenset[str], isl: float, osl: float
 ) -> tuple[tuple[MeasuredPoint, ...], tuple[str, ...]]:
     """(points, remarks): runs at nearly these lengths that state TPOT and output per GPU, or enough to work it out."""
     models: dict[str, bool] = {}
@@ -45,7 +50,7 @@ def measured_points(
         if isinstance(run, Fault):
             faults += 1
             continue
-        if run.mode not in _LIVE or not _same_model(run, model_id, models) or not _same_chip(run, chips, hardware):
+        if run.mode not in _LIVE or not _same_model(run, model, models) or not _same_chip(run, chips, hardware):
             other += 1
             continue
         if run.isl is None or run.osl is None or not (_near(run.isl, isl) and _near(run.osl, osl)):

@@ -9,6 +9,7 @@ from tokenroof.engine.memory import memory_use
 from tokenroof.engine.planner import Points, Space
 from tokenroof.engine.planner_apart import link_bytes_per_s
 from tokenroof.engine.planner_drafts import drafting, tokens_per_pass
+from tokenroof.engine.planner_space import ladder
 from tokenroof.engine.program import cache_bytes_per_sequence
 from tokenroof.engine.scheduling import Scheduler
 from tokenroof.engine.serving import ServingEstimate, capacity, serve, serve_open
@@ -18,12 +19,13 @@ from tokenroof.errors import DataMissing
 from tokenroof.types.layout import Layout
 from tokenroof.usecases.plan_score import Scored, need_per_s, usd_per_mtok, watts_per_gpu
 from tokenroof.usecases.plan_slo import Slo
-from tokenroof.usecases.plan_types import Candidate, Demand, MemoryBar
+from tokenroof.usecases.plan_types import Candidate, Curve, Demand, MemoryBar
 from tokenroof.usecases.price_tiers import layout_label
 
-__all__ = ["Terms", "candidate_at", "distinct", "label_of", "why_not"]
+__all__ = ["Terms", "candidate_at", "curve_at", "distinct", "label_of", "why_not"]
 
 _MONTH_H = 730.0
+_CURVE = 28
 _MOST_EXTRA = 1.6
 _SLACK = 1.0 + 1e-9
 
@@ -98,33 +100,55 @@ def _unit(space: Space, points: Points, at: int) -> _Unit:
     )  # fmt: skip
 
 
+def _closed(terms: Terms, points: Points, at: int, unit: _Unit, held: Any) -> ServingEstimate:
+    """One unit with so many requests kept in flight; a number or an array."""
+    space = terms.space
+    if unit.front_timed is None:
+        return serve(
+            unit.timed, space.system, unit.scheduler, concurrency=held, isl=space.isl, osl=space.osl / unit.tokens,
+            prefix=space.prefix, range_ratio=0.8, limit=unit.most,
+        )  # fmt: skip
+    sent = cache_bytes_per_sequence(unit.front_timed.program, space.isl) / unit.front_timed.program.layout.pp
+    prompts = replace(space.scheduler, mixed=False, token_budget=float(points.chunk[at]))
+    return serve_apart(
+        Pool(timed=unit.front_timed, system=space.system, scheduler=prompts, copies=float(points.prefill_copies[at])),
+        Pool(timed=unit.timed, system=space.system, scheduler=unit.scheduler, copies=float(points.decode_copies[at])),
+        concurrency=held, isl=space.isl, osl=space.osl / unit.tokens, prefix=space.prefix,
+        transfer_s=float(sent / link_bytes_per_s(space, float(points.gpus[at]))),
+    )  # fmt: skip
+
+
+def curve_at(terms: Terms, points: Points, scored: Scored, at: int, best: Candidate) -> Curve:
+    """The unit of a point at other numbers of requests, up to what memory holds or twice the winner's number."""
+    import numpy as np
+
+    unit, price = _unit(terms.space, points, at), terms.usd_per_gpu_h
+    top = max(min(unit.most, 3.0 * best.unit_concurrency), 2.0) if unit.front is None else 3.0 * best.unit_concurrency
+    numbers = np.unique(ladder(np.array([top]), _CURVE)[:, 0])
+    found = _closed(terms, points, at, unit, numbers)
+    rate = np.broadcast_to(found.requests_per_s, numbers.shape)
+    share = float(scored.per_gpu[at] / points.rate[at])  # units over GPUs that are paid for
+    tokens = rate * share * terms.space.osl
+    keep = tokens > 0
+    return Curve(
+        concurrency=tuple(numbers[keep].tolist()),
+        usd_per_mtok_all=tuple(None if price is None else float(usd_per_mtok(price, 1.0, t)) for t in tokens[keep]),
+        output_tokens_per_s_per_gpu=tuple(tokens[keep].tolist()),
+        ttft_s=tuple(np.broadcast_to(found.ttft_s, numbers.shape)[keep].tolist()),
+        tpot_s=tuple((np.broadcast_to(found.tpot_s, numbers.shape)[keep] / unit.tokens).tolist()),
+    )
+
+
 def _served(terms: Terms, points: Points, at: int, unit: _Unit, units: int) -> tuple[float, float, float, float]:
     """(TTFT, TPOT, whole time, requests in flight in one unit) when the load is spread over so many units."""
     space, demand = terms.space, terms.demand
     ttft, tpot, e2e = float(points.ttft_s[at]), float(points.tpot_s[at]), float(points.e2e_s[at])
     if not demand.given:
         return ttft, tpot, e2e, float(points.concurrency[at])
-    found: ServingEstimate
     rate = need_per_s(demand, e2e) / units
-    if unit.front_timed is not None:
+    if demand.concurrency is not None or unit.front_timed is not None:
         held = max(demand.concurrency / units if demand.concurrency is not None else rate * e2e, 1.0)
-        gpus = float(points.gpus[at])
-        sent = cache_bytes_per_sequence(unit.front_timed.program, space.isl) / unit.front_timed.program.layout.pp
-        prompts = replace(space.scheduler, mixed=False, token_budget=float(points.chunk[at]))
-        found = serve_apart(
-            Pool(timed=unit.front_timed, system=space.system, scheduler=prompts,
-                 copies=float(points.prefill_copies[at])),
-            Pool(timed=unit.timed, system=space.system, scheduler=unit.scheduler,
-                 copies=float(points.decode_copies[at])),
-            concurrency=held, isl=space.isl, osl=space.osl / unit.tokens, prefix=space.prefix,
-            transfer_s=float(sent / link_bytes_per_s(space, gpus)),
-        )  # fmt: skip
-    elif demand.concurrency is not None:
-        held = max(demand.concurrency / units, 1.0)
-        found = serve(
-            unit.timed, space.system, unit.scheduler, concurrency=held, isl=space.isl, osl=space.osl / unit.tokens,
-            prefix=space.prefix, range_ratio=0.8, limit=unit.most,
-        )  # fmt: skip
+        found = _closed(terms, points, at, unit, held)
     else:
         found = serve_open(
             unit.timed, space.system, unit.scheduler, rate=rate, isl=space.isl, osl=space.osl / unit.tokens,
@@ -158,7 +182,7 @@ def _bars(terms: Terms, points: Points, at: int, unit: _Unit, held: float) -> tu
     space, chunk = terms.space, float(points.chunk[at])
     context = space.isl + (space.osl if space.scheduler.reserves_output else space.osl / 2.0)
     if unit.front_timed is None:
-        return (_bar(space, unit.timed, "prompts and answers", held, context, chunk),)
+        return (_bar(space, unit.timed, "one GPU", held, context, chunk),)
     waiting = max(chunk * unit.front_timed.program.layout.dp / space.new, 1.0)
     each = held * (1.0 - float(points.ttft_s[at]) / float(points.e2e_s[at])) / float(points.decode_copies[at])
     return (

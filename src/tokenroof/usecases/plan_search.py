@@ -20,7 +20,7 @@ from tokenroof.types.model import Model
 from tokenroof.usecases.deployment import Choice
 from tokenroof.usecases.operate import arithmetic_for
 from tokenroof.usecases.ownership import machine_cost
-from tokenroof.usecases.plan_pick import Terms, candidate_at, distinct, label_of, why_not
+from tokenroof.usecases.plan_pick import Terms, candidate_at, curve_at, distinct, label_of, why_not
 from tokenroof.usecases.plan_score import Scored, scored, usd_per_mtok
 from tokenroof.usecases.plan_slo import Slo
 from tokenroof.usecases.plan_types import (
@@ -136,8 +136,10 @@ def _points(space: Space, request: PlanRequest, rejected: dict[str, int], judge:
     return joined(lots) if lots else None
 
 
-def _best(terms: Terms, points: Points, judged: Scored, wanted: int) -> tuple[Candidate | None, tuple[Candidate, ...]]:
-    """Winner and runner-ups: the nearest by score, and the best that differs in kind."""
+def _best(
+    terms: Terms, points: Points, judged: Scored, wanted: int
+) -> tuple[Candidate | None, int, tuple[Candidate, ...]]:
+    """Winner, its point, and runner-ups: the nearest by score, and the best that differs in kind."""
     import numpy as np
 
     met = np.flatnonzero(judged.met)
@@ -155,7 +157,7 @@ def _best(terms: Terms, points: Points, judged: Scored, wanted: int) -> tuple[Ca
 
     add(order, _CLOSE)
     if not picked:
-        return None, ()
+        return None, -1, ()
     ranked = sorted(picked.values(), key=lambda one: (one.score, one.gpus, one.e2e_s))
     best = ranked[0]
     first = next(at for at, one in picked.items() if one is best)
@@ -175,9 +177,14 @@ def _best(terms: Terms, points: Points, judged: Scored, wanted: int) -> tuple[Ca
     runners = sorted([*rest, *added], key=lambda one: one.score)
     best = min([best, *runners], key=lambda one: (one.score, one.gpus, one.e2e_s))
     others = [one for one in [ranked[0], *runners] if one is not best]
-    return best, tuple(
-        replace(one, worse_by=one.score / best.score - 1.0, why_not=why_not(one, best, terms.objective))
-        for one in others[:wanted]
+    at = next(at for at, one in picked.items() if one is best)
+    return (
+        best,
+        at,
+        tuple(
+            replace(one, worse_by=one.score / best.score - 1.0, why_not=why_not(one, best, terms.objective))
+            for one in others[:wanted]
+        ),
     )
 
 
@@ -217,29 +224,6 @@ def _frontier(terms: Terms, points: Points, judged: Scored) -> tuple[FrontierPoi
     return tuple(found)
 
 
-def _curve(terms: Terms, points: Points, judged: Scored, best: Candidate) -> Curve:
-    """Other loads of the winner's own layout, formats and chunk."""
-    import numpy as np
-
-    space = terms.space
-    plain = replace(best.layout, weights=None, kv_dtype=None, arithmetic=space.layouts[0].arithmetic)
-    layout = next(i for i, one in enumerate(space.layouts) if replace(one, arithmetic=plain.arithmetic) == plain)
-    form = next(i for i, one in enumerate(space.formats) if (one.name, one.kv_name) == (best.weights, best.kv))
-    mine = (points.layout == layout) & (points.form == form) & (points.chunk == best.chunk) & (points.rate > 0)
-    mine &= (points.depth == best.drafts) & ((points.prefill < 0) == (best.prefill_layout is None))
-    where = np.flatnonzero(mine)
-    where = where[np.argsort(points.concurrency[where], kind="stable")]
-    tokens = judged.per_gpu[where] * space.osl
-    price = terms.usd_per_gpu_h
-    return Curve(
-        concurrency=tuple(points.concurrency[where].tolist()),
-        usd_per_mtok_all=tuple(None if price is None else float(usd_per_mtok(price, 1.0, t)) for t in tokens),
-        output_tokens_per_s_per_gpu=tuple(tokens.tolist()),
-        ttft_s=tuple(points.ttft_s[where].tolist()),
-        tpot_s=tuple(points.tpot_s[where].tolist()),
-    )
-
-
 def machine_plan(
     request: PlanRequest, model: Model, name: str, slo: Slo, demand: Demand, load: Workload, choices: list[Choice]
 ) -> MachinePlan:
@@ -277,11 +261,11 @@ def machine_plan(
             rejected[f"beyond {reason}"] = count
         rejected.pop("TPOT", None)
         edge = _frontier(terms, points, judged)
-        best, runners = _best(terms, points, judged, request.runner_ups)
+        best, at, runners = _best(terms, points, judged, request.runner_ups)
         if best is None:
             unmet = unmet_of(terms, points, judged)
         else:
-            curve = _curve(terms, points, judged, best)
+            curve = curve_at(terms, points, judged, at, best)
         if met and request.mode == "both" and not (judged.met & (points.prefill >= 0)).any():
             notes.append("no split of prompts and answers over GPUs of their own meets the limits on these GPUs")
     profile = space.profile
