@@ -1,4 +1,4 @@
-"""Nothing public is undocumented: the built pages hold every verb, option, formula, error and exported name."""
+"""Nothing public is undocumented: the generated pages hold every verb, option, formula, error and exported name."""
 
 import inspect
 import re
@@ -11,7 +11,7 @@ import pytest
 
 import tokenroof
 import tokenroof.formulas
-from tokenroof import errors
+from tokenroof import catalog, errors
 from tokenroof.cli.main import VERBS
 from tokenroof.registry import REGISTRY, Formula
 from tokenroof.types.dtype import DTYPES
@@ -27,27 +27,31 @@ NAMES = [(module, name) for _, modules in api.MODULES.values() for module in mod
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The documentation, built with warnings as errors; dangling links and references are warnings."""
-    out = tmp_path_factory.mktemp("docs")
+def pages() -> dict[str, str]:
+    """The generated pages: path below docs/reference -> Markdown."""
+    found: dict[str, str] = docs.reference_pages()
+    return found
+
+
+def test_the_documentation_builds_without_a_warning_and_needs_no_network(tmp_path: Path) -> None:
+    """A dangling link or reference is a warning, and a warning is an error."""
     command = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-n", "-b", "html"]
-    command += ["-d", str(out / "trees"), str(DOCS), str(out / "html")]
+    command += ["-d", str(tmp_path / "trees"), str(DOCS), str(tmp_path / "html")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-4000:]
-    return out / "html"
+    built = list((tmp_path / "html").rglob("*.html"))
+    assert len(built) > len(VERBS)
+    for page in built:
+        text = page.read_text(encoding="utf-8")
+        fetched = re.findall(r'<(?:script|link|img)[^>]+(?:src|href)="(https?:[^"]+)"', text)
+        assert not fetched, (page, fetched)
 
 
-def _page(built: Path, name: str) -> str:
-    return (built / "reference" / f"{name}.html").read_text(encoding="utf-8")
-
-
-def test_every_verb_and_option_has_an_entry(built: Path) -> None:
-    listing = _page(built, "cli")
+def test_every_verb_and_option_has_an_entry(pages: dict[str, str]) -> None:
     for verb in VERBS:
-        assert f"cli/{verb}.html" in listing
-        assert f"tokenroof {verb}" in _page(built, f"cli/{verb}")
+        assert f"(cli/{verb}.md)" in pages["tables/_verbs.md"]
     for verb, option in OPTIONS:
-        assert f">{option.opts[0]}<" in _page(built, f"cli/{verb}"), (verb, option.opts)
+        assert re.search(rf"^\| [^|]*`{re.escape(option.opts[0])}`", pages[f"cli/{verb}.md"], re.MULTILINE), option.opts
 
 
 @pytest.mark.parametrize(("verb", "option"), OPTIONS, ids=[f"{v} {o.opts[0]}" for v, o in OPTIONS])
@@ -67,22 +71,23 @@ def test_every_verb_is_used_in_a_guide(verb: str) -> None:
     assert any(re.search(rf"tokenroof {verb}\b", page.read_text(encoding="utf-8")) for page in pages)
 
 
-def test_every_formula_has_an_entry(built: Path) -> None:
+def test_every_formula_has_an_entry(pages: dict[str, str]) -> None:
     for formula in REGISTRY.values():
-        page = _page(built, f"formulas/{formula.family}")
-        assert f'id="{formula.name.replace("_", "-")}"' in page or f'id="{formula.name}"' in page, formula.name
-        for name in formula.inputs:
-            assert f">{name}<" in page
+        page = pages[f"formulas/{formula.family}.md"]
+        (entry,) = re.findall(rf"^## {formula.name}$(.*?)(?=^## |\Z)", page, re.MULTILINE | re.DOTALL)
+        assert f"Result in `{formula.result.unit}`" in entry
+        assert "Source: " in entry
+        for name, quantity in formula.inputs.items():
+            assert f"| `{name}` | `{quantity.unit}` |" in entry
+        assert f"({formula.family}.md#{formula.name})" in pages["formulas/all.md"]
 
 
-def test_every_exported_name_and_error_has_an_entry(built: Path) -> None:
-    pages = {module: _page(built, f"python/{page}") for page, (_, ms) in api.MODULES.items() for module in ms}
-    for module, name in NAMES:
-        if name != "__version__":
-            assert f"<h3>{name}<" in pages[module], (module, name)
-    said = _page(built, "errors")
-    for name in errors.__all__:
-        assert f"<h2>{name}<" in said
+def test_every_exported_name_and_error_has_an_entry(pages: dict[str, str]) -> None:
+    for page, (_, modules) in api.MODULES.items():
+        headings = set(re.findall(r"^### (\w+)$", pages[f"python/{page}.md"], re.MULTILINE))
+        wanted = {name for module, name in NAMES if module in modules} - {"__version__"}
+        assert wanted <= headings
+    assert set(errors.__all__) == set(re.findall(r"^## (\w+)$", pages["tables/_errors.md"], re.MULTILINE))
     assert set(tokenroof.__all__) <= {name for module, name in NAMES if module == "tokenroof"}
 
 
@@ -102,10 +107,15 @@ def test_every_subclass_of_the_root_error_is_exported_and_told_of_in_the_module(
         assert name in (errors.__doc__ or "")
 
 
-def test_number_formats_are_listed(built: Path) -> None:
-    page = _page(built, "formats")
+def test_number_formats_models_chips_and_systems_are_listed(pages: dict[str, str]) -> None:
     for name in DTYPES:
-        assert f">{name}<" in page
+        assert f"| `{name}` |" in pages["tables/_formats.md"]
+    for name in catalog.model_ids():
+        assert f"| `{name}` |" in pages["catalogue/models.md"]
+    for name in catalog.chip_ids():
+        assert f"## {name}\n" in pages["catalogue/chip-figures.md"]
+        assert f"(chip-figures.md#{name})" in pages["catalogue/chips.md"]
+    assert "`gb200-nvl72`" in pages["catalogue/systems.md"]
 
 
 def test_meanings_of_json_keys_are_those_of_the_responses() -> None:
@@ -113,21 +123,13 @@ def test_meanings_of_json_keys_are_those_of_the_responses() -> None:
     assert {name: set(keys) for name, keys in responses.meanings().items()} == wanted
 
 
-def test_pages_need_no_network(built: Path) -> None:
-    for page in built.rglob("*.html"):
-        fetched = re.findall(
-            r'<(?:script|link|img)[^>]+(?:src|href)="(https?:[^"]+)"', page.read_text(encoding="utf-8")
-        )
-        assert not fetched, (page, fetched)
-
-
-def test_no_generated_page_is_committed() -> None:
+def test_no_generated_page_is_committed(pages: dict[str, str]) -> None:
     listed = subprocess.run(
         ["git", "ls-files", "docs/reference"], cwd=ROOT, capture_output=True, text=True, check=False
     )
     if listed.returncode:
         pytest.skip("not a git checkout")
-    generated = {f"docs/reference/{name}" for name in docs.reference_pages()}
+    generated = {f"docs/reference/{name}" for name in pages}
     assert not generated & set(listed.stdout.split())
 
 
