@@ -63,10 +63,17 @@ def _check(path: Path) -> None:
 @click.option("--think", type=DurationType(), default="30s", show_default=True, help="Pause of a user.")
 @click.option("--price-per-gpu-hour", type=float, help="USD. [default: median rental]")
 @click.option(
-    "--objective", type=click.Choice(["cost", "throughput", "latency", "energy"]), default="cost", show_default=True
-)
-@click.option("--engine", type=click.Choice(["vllm", "sglang", "trtllm", "none"]), default="vllm", show_default=True)
-@click.option("--efficiency", type=click.Choice(["auto", "peak"]), default="auto", show_default=True)
+    "--objective", type=click.Choice(["cost", "throughput", "latency", "energy"]), default="cost", show_default=True,
+    help="What the best is best at.",
+)  # fmt: skip
+@click.option(
+    "--engine", type=click.Choice(["vllm", "sglang", "trtllm", "none"]), default="vllm", show_default=True,
+    help="Whose memory rule and profile hold; none is the bound.",
+)  # fmt: skip
+@click.option(
+    "--efficiency", type=click.Choice(["auto", "peak"]), default="auto", show_default=True,
+    help="auto: fitted to measured runs; peak: the speed of light.",
+)  # fmt: skip
 @click.option(
     "--mode",
     type=click.Choice(["both", "together", "apart"]),
@@ -88,7 +95,7 @@ def _check(path: Path) -> None:
     "--acceptance", type=float, help="Chance that a draft is accepted; allows drafts by the model's own head."
 )
 @click.option("--drafts", type=int, default=4, show_default=True, help="Most drafts of a pass.")
-@click.option("--runner-ups", type=int, default=5, show_default=True)
+@click.option("--runner-ups", type=int, default=5, show_default=True, help="How many of the next best to show.")
 @click.option("--measured", type=click.Path(dir_okay=False), help="CSV of measured runs, drawn beside the frontier.")
 @click.option(
     "-o",
