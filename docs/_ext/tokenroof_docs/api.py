@@ -32,6 +32,26 @@ MODULES: dict[str, tuple[str, tuple[str, ...]]] = {
             "tokenroof.usecases.operate",
         ),
     ),
+    "jobs": (
+        "Other jobs",
+        (
+            "tokenroof.usecases.plan",
+            "tokenroof.usecases.plan_types",
+            "tokenroof.usecases.price",
+            "tokenroof.usecases.break_even",
+            "tokenroof.usecases.speculate",
+            "tokenroof.usecases.train",
+            "tokenroof.usecases.sweep",
+            "tokenroof.usecases.deduce",
+            "tokenroof.usecases.validate",
+            "tokenroof.usecases.kv",
+            "tokenroof.usecases.models",
+            "tokenroof.usecases.machines",
+            "tokenroof.usecases.offers",
+            "tokenroof.usecases.lecture",
+            "tokenroof.schema",
+        ),
+    ),
     "types": (
         "Types",
         (

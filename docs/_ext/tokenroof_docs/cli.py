@@ -22,8 +22,9 @@ def command_of(verb: str) -> click.Command:
 
 
 def options_of(verb: str) -> list[click.Option]:
-    """Its options, --help aside."""
-    return [p for p in command_of(verb).params if isinstance(p, click.Option) and p.name != "help"]
+    """Its options, --help and hidden ones aside."""
+    params = command_of(verb).params
+    return [p for p in params if isinstance(p, click.Option) and p.name != "help" and not p.hidden]
 
 
 def _help(text: str) -> str:
