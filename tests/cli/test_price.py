@@ -36,6 +36,12 @@ def test_owning() -> None:
     assert "own or rent" in page.stdout
 
 
+def test_a_bare_tpot_is_in_milliseconds() -> None:
+    bare, written = answer_of(*BASE, "--tpot", "20"), answer_of(*BASE, "--tpot", "20ms")
+    assert bare == written
+    assert bare["economics"]["point"]["tpot_s"] <= 0.02
+
+
 def test_a_csv_of_hourly_loads_gives_the_duty_cycle(tmp_path: Path) -> None:
     path = tmp_path / "day.csv"
     path.write_text("hour,load\n0,1\n1,3\n", encoding="utf-8")
@@ -60,7 +66,7 @@ def test_no_room_exits_1_with_a_fix() -> None:
 @pytest.mark.parametrize(
     ("arguments", "needle"),
     [
-        (("--tpot", "50"), "no unit"),
+        (("--tpot", "0"), "tpot"),
         (("--tpot", "fast"), "number"),
         (("--isl", "-5"), "isl"),
         (("--isl", "4GB"), "isl"),

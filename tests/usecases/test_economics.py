@@ -89,9 +89,19 @@ def test_a_tighter_tpot_costs_more_and_is_kept() -> None:
     costs = []
     for tpot_s in (0.1, 0.03, 0.01, 0.006):
         answer = ask(model="llama-3.1-70b", system="8xh100", tpot_s=tpot_s)
-        assert answer.point.step_s <= tpot_s
+        assert answer.point.step_s <= answer.point.tpot_s <= tpot_s
+        assert answer.tokens_per_s_per_user == pytest.approx(1 / answer.point.tpot_s)
         costs.append(answer.request_usd)
     assert costs == sorted(costs)
+
+
+def test_prompts_of_others_slow_a_shared_machine_down() -> None:
+    """Of the time between two tokens the decode pass takes the share that decode has of all machine time."""
+    shared = ask(model="llama-3.1-70b", system="8xh100")
+    share = shared.shares.decode_s / shared.shares.busy_s
+    assert shared.point.step_s / shared.point.tpot_s == pytest.approx(share, rel=0.05)
+    alone = ask(model="llama-3.1-70b", system="8xh100", apart=True)
+    assert alone.point.tpot_s == alone.point.step_s
 
 
 def test_apart_is_never_dearer_than_together() -> None:

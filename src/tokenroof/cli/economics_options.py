@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 import click
 
 from tokenroof.cli.offers import TokensType
-from tokenroof.cli.render import echo_json, heading, note
+from tokenroof.cli.render import QuantityType, echo_json, heading, note
 from tokenroof.errors import InputError, TokenroofError
 from tokenroof.units import parse_quantity
 
@@ -64,7 +64,9 @@ _SERVING = (
     click.option("--isl", type=TokensType(), default="4096", show_default=True, help="Input tokens of a request."),
     click.option("--osl", type=TokensType(), default="512", show_default=True, help="Output tokens of a request."),
     click.option("--prefix", type=TokensType(), default=0, help="Input tokens that are found in the cache."),
-    click.option("--tpot", type=DurationType(), help="Longest decode pass, such as 50ms. [default: 50ms]"),
+    click.option(
+        "--tpot", type=QuantityType("ms"), help="Longest time per output token; a bare number is ms. [default: 50]"
+    ),
     click.option("--concurrency", type=float, help="Sequences in flight on the system. [default: as many as fit]"),
     click.option("--tp", type=int, help="Tensor parallel degree. [default: the cheapest layout is looked for]"),
     click.option("--pp", type=int, help="Pipeline stages."),
@@ -242,8 +244,10 @@ def print_economics(answer: "Economics") -> None:
         else f"prompts on {layout_label(point.prefill_layout, point.prefill.copies)}"
     )
     line("layout", layout_label(point.layout, point.copies), apart)
-    line("concurrency", f"{point.concurrency:,.0f} sequences", f"limit: {point.limit}")
-    line("decode pass", f"{point.step_s * 1e3:.4g} ms", f"{answer.tokens_per_s_per_user:,.1f} tok/s/user")
+    where = "where all GPUs decode; " if point.prefill is not point.serving else ""
+    line("concurrency", f"{point.concurrency:,.0f} sequences", f"{where}limit: {point.limit}")
+    pauses = "" if point.tpot_s == point.step_s else f"; a decode pass takes {point.step_s * 1e3:.4g} ms"
+    line("TPOT", f"{point.tpot_s * 1e3:.4g} ms", f"{answer.tokens_per_s_per_user:,.1f} tok/s/user{pauses}")
     read = answer.input_tokens_per_s / answer.gpus
     line(
         "throughput",

@@ -283,7 +283,7 @@ def economics_at(request: EconomicsRequest, scene: Scene, point: Operating) -> E
         gpus=gpus,
         workload=load,
         point=point,
-        tokens_per_s_per_user=1.0 / point.step_s,
+        tokens_per_s_per_user=1.0 / point.tpot_s,
         output_tokens_per_s=rate * load.osl,
         output_tokens_per_s_per_gpu=rate * load.osl / gpus,
         input_tokens_per_s=rate * load.isl,

@@ -30,25 +30,23 @@ def _speed(axis: Any, answer: PriceResponse) -> None:
     axis.plot(
         speeds, [p.output_usd_per_mtok for p in points], color=COLOURS["total"], lw=2.2, label="cheapest at this speed"
     )
-    here = answer.economics
-    axis.plot(
-        [here.tokens_per_s_per_user], [answer.slow_usd_per_mtok], "o", color=COLOURS["total"], ms=8, label="slow tier"
-    )
+    slow = 1.0 / answer.economics.point.step_s
+    axis.plot([slow], [answer.slow_usd_per_mtok], "o", color=COLOURS["total"], ms=8, label="slow tier")
     fast = [tier for tier in answer.fast if tier.output_usd_per_mtok is not None]
     axis.plot(
-        [here.tokens_per_s_per_user * tier.speed_ratio for tier in fast],
+        [slow * tier.speed_ratio for tier in fast],
         [tier.output_usd_per_mtok for tier in fast],
         "s", mfc="white", color=COLOURS["compute"], ms=6, label="fast tiers",
     )  # fmt: skip
     for tier in fast[1::2]:
         axis.annotate(
             f"{tier.speed_ratio:g}x speed, {tier.price_ratio:.3g}x price",
-            (here.tokens_per_s_per_user * tier.speed_ratio, tier.output_usd_per_mtok),
+            (slow * tier.speed_ratio, tier.output_usd_per_mtok),
             xytext=(-7, 5), textcoords="offset points", fontsize=8, ha="right", color=COLOURS["compute"],
         )  # fmt: skip
     if answer.pair is not None:
         axis.plot(
-            [here.tokens_per_s_per_user * answer.pair.speed_ratio],
+            [slow * answer.pair.speed_ratio],
             [answer.slow_usd_per_mtok * answer.pair.price_ratio],
             "*", color=COLOURS["limit"], ms=12,
             label=f"pair: {answer.pair.price_ratio:g}x price, {answer.pair.speed_ratio:g}x speed",

@@ -4,7 +4,7 @@ Prefill and decode are timed apart. What a request costs is the sum of both, whe
 or run on GPUs of their own in proportion to their time.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
 from tokenroof.engine.layout_space import stage_layouts
@@ -24,7 +24,7 @@ from tokenroof.types.model import Model, MoeFfn
 from tokenroof.types.program import Load, Program
 from tokenroof.usecases.operate import arithmetic_for
 
-__all__ = ["Serving", "Workload", "holders", "largest_batch_within", "serving_of", "servings"]
+__all__ = ["Serving", "Workload", "holders", "largest_batch", "largest_batch_within", "serving_of", "servings"]
 
 # A prefill pass takes this many tokens in each dp group where the engine's rules do not say: vLLM's default.
 _CHUNK_TOKENS = 8192.0
@@ -204,18 +204,20 @@ def holders(candidates: list[Serving], context: float) -> list[Serving]:
     return [one for one in candidates if one.most_batch(context) >= 1.0]
 
 
-def largest_batch_within(serving: Serving, context: float, step_s: float, longest: float) -> float:
-    """Largest whole batch whose pass at the mean `context` takes at most `step_s`, with room for `longest` tokens each.
-
-    0 where there is none.
-    """
-    most = min(serving.most_batch(longest), _MOST_SEQUENCES)
-    if most < 1.0 or serving.step_s(1.0, context) > step_s:
+def largest_batch(time_s: Callable[[float], float], limit_s: float, most: float) -> float:
+    """Largest whole batch up to `most` whose time, which never falls with it, is at most `limit_s`; 0 where none is."""
+    top = min(most, _MOST_SEQUENCES)
+    if top < 1.0 or time_s(1.0) > limit_s:
         return 0.0
-    if serving.step_s(most, context) <= step_s:
-        return float(int(most))
-    low, high = 1, int(most)
+    if time_s(float(int(top))) <= limit_s:
+        return float(int(top))
+    low, high = 1, int(top)
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (middle, high) if serving.step_s(float(middle), context) <= step_s else (low, middle)
+        low, high = (middle, high) if time_s(float(middle)) <= limit_s else (low, middle)
     return float(low)
+
+
+def largest_batch_within(serving: Serving, context: float, step_s: float, longest: float) -> float:
+    """Largest batch whose decode pass at the mean `context` takes at most `step_s`, with room for `longest` each."""
+    return largest_batch(lambda batch: serving.step_s(batch, context), step_s, serving.most_batch(longest))

@@ -45,6 +45,7 @@ class SpeculateRequest(ServingRequest):
     draft_cost: float | None = None
     depths: tuple[int, ...] = ()
     batches: tuple[float, ...] = ()
+    apart: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -332,8 +333,7 @@ def speculate(request: SpeculateRequest) -> SpeculateResponse | Infeasible:
         curve=curve_points,
         depths=depths,
         depth_stops=tuple(
-            DepthStop(depth=depth, batch=_last_paying(partial(timed.speedup_of, depth)))
-            for depth in depths
+            DepthStop(depth=depth, batch=_last_paying(partial(timed.speedup_of, depth))) for depth in depths
         ),
         best_batch=best_batch,
         best_speedup=best,
