@@ -8,13 +8,17 @@ import click
 
 from tokenroof.cli.economics_options import DurationType
 from tokenroof.cli.offers import TokensType
-from tokenroof.cli.render import echo_json, finite_json, note, write_text
+from tokenroof.cli.render import QuantityType, echo_json, finite_json, note, write_text
 from tokenroof.errors import InputError
 
 __all__ = ["command"]
 
 _TABLES = (".csv", ".json", ".parquet")
 _CHARTS = (".svg", ".png", ".html")
+_PLAIN = (
+    "model", "gpus", "slo", "rate", "concurrency", "users", "objective", "engine", "efficiency", "mode", "acceptance",
+    "drafts", "runner_ups", "measured", "memory_fraction",
+)  # fmt: skip
 _DEGREES = ("tp", "pp", "ep", "dp", "cp")
 
 
@@ -55,8 +59,8 @@ def _check(path: Path) -> None:
 @click.option("--osl", type=TokensType(), default="512", show_default=True, help="Output tokens of a request.")
 @click.option("--prefix", type=TokensType(), default=0, help="Input tokens that are found in the cache.")
 @click.option("--slo", help="Limits by name: chat, rag, code, content.")
-@click.option("--ttft", type=DurationType(), help="Longest mean time to the first token, such as 500ms.")
-@click.option("--tpot", type=DurationType(), help="Longest mean time per output token, such as 25ms.")
+@click.option("--ttft", type=QuantityType("ms"), help="Longest mean time to the first token; a bare number is ms.")
+@click.option("--tpot", type=QuantityType("ms"), help="Longest mean time per output token; a bare number is ms.")
 @click.option("--rate", type=float, help="Load: requests per second, at random.")
 @click.option("--concurrency", type=float, help="Load: requests in flight.")
 @click.option("--users", type=float, help="Load: people, each with --think between answer and next request.")
@@ -86,6 +90,9 @@ def _check(path: Path) -> None:
 )
 @click.option("--kv-dtype", help="Formats to choose from: bf16,fp8. [default: the engine's own, and fp8]")
 @click.option("--chunk", help="Tokens of prompts in a pass to choose from. [default: 2048,8192,16384]")
+@click.option(
+    "--memory-fraction", type=float, help="Share of GPU memory that the engine takes."
+)
 @click.option("--tp", type=int, help="Hold the tensor parallel degree. Also --pp, --ep, --dp, --cp.")
 @click.option("--pp", type=int, hidden=True)
 @click.option("--ep", type=int, hidden=True)
@@ -150,8 +157,7 @@ def _numbers(field: str, text: str | None) -> tuple[int, ...]:
 def _fields(options: dict[str, Any]) -> dict[str, Any]:
     """The options under the names of PlanRequest."""
     degrees = {name: options.pop(name) for name in _DEGREES}
-    fields = {name: options.pop(name) for name in ("model", "gpus", "slo", "rate", "concurrency", "users", "objective",
-              "engine", "efficiency", "mode", "acceptance", "drafts", "runner_ups", "measured")}  # fmt: skip
+    fields = {name: options.pop(name) for name in _PLAIN}
     return fields | {
         "systems": _words(options.pop("systems")),
         "isl": float(options.pop("isl")),

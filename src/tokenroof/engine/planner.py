@@ -49,6 +49,7 @@ class Space:
     prefix: float = 0.0
     ttft_s: float | None = None
     tpot_s: float | None = None
+    memory_fraction: float | None = None
 
     @property
     def new(self) -> float:
@@ -148,7 +149,10 @@ def slice_of(space: Space, form: int, chunk: int, depth: int, positions: Any, mo
     timed = _timed(space, space.formats[form], depth, [space.layouts[at] for at in positions])
     scheduler = replace(space.scheduler, token_budget=float(chunk))
     if most is None:
-        found = capacity(timed, space.system, scheduler, isl=space.isl, osl=space.osl, engine=space.engine)
+        found = capacity(
+            timed, space.system, scheduler, isl=space.isl, osl=space.osl, engine=space.engine,
+            memory_fraction=space.memory_fraction,
+        )  # fmt: skip
         most = np.floor(np.broadcast_to(found, (len(positions),)).astype(float))
     return Slice(
         space=space, form=form, chunk=chunk, depth=depth, positions=np.asarray(positions), timed=timed,

@@ -75,7 +75,10 @@ def prefill_workers(space: Space, form: int) -> Workers:
     groups = np.array([layout.dp for layout in space.layouts])
     lots = []
     for chunk in space.chunks:
-        use = memory_use(timed.program, space.system, context=space.isl, engine=space.engine, max_batched_tokens=chunk)
+        use = memory_use(
+            timed.program, space.system, context=space.isl, engine=space.engine, fraction=space.memory_fraction,
+            max_batched_tokens=chunk,
+        )  # fmt: skip
         holds = np.broadcast_to(use.sequences >= 1.0, gpus.shape)
         passes = Passes(timed, _prompts_only(space.scheduler, float(chunk)), space.isl, space.new, space.isl, NUMPY)
         full = np.maximum(1.0, chunk * groups / space.new)
@@ -239,6 +242,7 @@ def pairs_served(
              copies=prefillers),
         Pool(timed=back, system=space.system, scheduler=space.scheduler, copies=decoders),
         concurrency=concurrency, isl=space.isl, osl=space.osl / tokens, prefix=space.prefix, transfer_s=transfer_s,
+        memory_fraction=space.memory_fraction,
     )  # fmt: skip
     shape = concurrency.shape
 

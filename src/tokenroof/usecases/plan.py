@@ -87,6 +87,8 @@ def _checked(request: PlanRequest) -> None:
     check_choice("objective", request.objective, OBJECTIVES)
     check_choice("mode", request.mode, MODES)
     check_choice("engine", request.engine, RUNTIMES)
+    if request.memory_fraction is not None:
+        check_number("memory_fraction", request.memory_fraction, low=0.05, high=1.0)
     if not request.systems:
         raise InputError("systems", (), "at least one system")
     check_number("runner_ups", request.runner_ups, low=0, high=50)
@@ -109,8 +111,13 @@ def plan(request: PlanRequest) -> PlanResponse:
         machines[0] = _with_changes(machines[0], _cheapest_change(request, model, machines[0], slo, demand, load))
     machines.sort(key=lambda one: float("inf") if one.winner is None else one.winner.score)
     winner = machines[0].winner
-    engines = ENGINE_NAMES if winner is not None else {}
-    flags = tuple((engine, commands(model, winner, load, engine)) for engine in engines) if winner else ()
+    flags: tuple[tuple[str, str], ...] = ()
+    if winner is not None:
+        shares = {request.engine: request.memory_fraction}  # each engine takes its share of something else
+        flags = tuple(
+            (engine, commands(model, winner, load, engine, memory_fraction=shares.get(engine)))
+            for engine in ENGINE_NAMES
+        )
     measured: tuple[MeasuredPoint, ...] = ()
     if request.measured is not None:
         from tokenroof.usecases.plan_measured import measured_points

@@ -80,12 +80,7 @@ def _pareto(axis: Any, answer: PlanResponse) -> None:
                 [winner.tokens_per_s_per_user], [winner.output_tokens_per_s_per_gpu], marker="*", ms=15, mfc="white",
                 mec=COLOURS[colour], ls="none", label="winner at its load" if number == 0 else None,
             )  # fmt: skip
-    if answer.measured:
-        axis.plot(
-            [point.tokens_per_s_per_user for point in answer.measured],
-            [point.output_tokens_per_s_per_gpu for point in answer.measured],
-            "o", ms=5, color=COLOURS["total"], label="measured",
-        )  # fmt: skip
+    _measured(axis, answer)
     axis.set(xscale="log", yscale="log", xlabel="tok/s/user", ylabel="output tok/s/GPU")
     axis.set_title("Frontier: up and to the right is better")
     if answer.slo.tpot_s is not None:
@@ -99,6 +94,30 @@ def _pareto(axis: Any, answer: PlanResponse) -> None:
         low, high = axis.get_xlim()
         axis.set_xlim(low, high * 2.2)
     axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=3, columnspacing=1.2)
+
+
+def _measured(axis: Any, answer: PlanResponse) -> None:
+    """Measured runs filled, each machine's in its own shape and colour."""
+    shown = [machine for machine in answer.machines[: len(_LOOKS)] if machine.space is not None]
+    for number, machine in enumerate(shown):
+        chip = "" if machine.space is None else machine.space.system.chip.id
+        mine = [point for point in answer.measured if point.chip == chip]
+        if mine:
+            colour, marker, _ = _LOOKS[number]
+            axis.plot(
+                [point.tokens_per_s_per_user for point in mine], [point.output_tokens_per_s_per_gpu for point in mine],
+                marker, ms=5, ls="none", color=COLOURS[colour], mec="white", mew=0.5,
+                label=f"{chip if len(shown) > 1 else 'runs'}, measured",
+            )  # fmt: skip
+
+
+def _log_ticks(axis: Any) -> None:
+    """1, 2, 5, 10 ... where an axis spans few decades, powers of ten else."""
+    from matplotlib.ticker import LogLocator, NullFormatter
+
+    low, high = axis.get_view_interval()
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if high < 300 * low else (1.0,)))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def _name(machine: MachinePlan, several: bool) -> str:
@@ -204,8 +223,6 @@ def _others(axis: Any, answer: PlanResponse) -> None:
 
 def draw_plan(answer: PlanResponse, path: Path) -> None:
     """Write the four panels; without a winner the frontier alone."""
-    from matplotlib.ticker import NullFormatter
-
     check_ending(path)
     winner = answer.winner
     machine = answer.machines[0]
@@ -218,12 +235,12 @@ def draw_plan(answer: PlanResponse, path: Path) -> None:
         _cost(axes[0, 1], answer, winner, machine.curve)
         shown = dollars if winner.usd_per_mtok_all is not None else thousands
         axes[0, 1].yaxis.set_major_formatter(shown)
-        low, high = axes[0, 1].get_ylim()
-        axes[0, 1].yaxis.set_minor_formatter(shown if high < 8 * low else NullFormatter())
         _memory(axes[1, 0], winner)
         _others(axes[1, 1], answer)
     for axis in axes.flat[:2]:
         axis.xaxis.set_major_formatter(thousands)
+        _log_ticks(axis.xaxis)
+        _log_ticks(axis.yaxis)
     axes[0, 0].yaxis.set_major_formatter(thousands)
     load, names = answer.workload, ", ".join(one.system for one in answer.machines)
     title = f"{answer.model_name} on {names}"

@@ -94,7 +94,7 @@ def _trtllm(
 ) -> str:
     extra: dict[str, str] = {"enable_attention_dp": "true" if layout.dp > 1 else "false"}
     if plan.kv == "fp8":
-        extra["kv_cache_config"] = "{dtype: fp8, free_gpu_memory_fraction: 0.9}"
+        extra["kv_cache_config"] = "{dtype: fp8}"
     if layout.redundant_experts:
         extra["moe_config"] = f"{{load_balancer: {{num_slots: {_experts(model) + layout.redundant_experts}}}}}"
     if plan.drafts and role != "prefill":
@@ -120,6 +120,11 @@ def _length(load: Workload) -> int:
     return int(-(-(load.isl + load.osl) // 64) * 64)
 
 
+_MEMORY = {
+    "vllm": "--gpu-memory-utilization",
+    "sglang": "--mem-fraction-static",
+    "trtllm": "--kv_cache_free_gpu_memory_fraction",
+}
 _WRITERS = {"vllm": _vllm, "sglang": _sglang, "trtllm": _trtllm}
 
 
@@ -139,7 +144,9 @@ def _sequences(plan: Candidate, layout: Layout, role: str, load: Workload) -> in
     return max(1, -int(-held // layout.dp))
 
 
-def commands(model: Model, plan: Candidate, load: Workload, engine: str) -> str:
+def commands(
+    model: Model, plan: Candidate, load: Workload, engine: str, *, memory_fraction: float | None = None
+) -> str:
     """Commands of every worker under one engine, or a comment on why its flags cannot say it."""
     checkpoint, remark = _checkpoint(model, plan)
     lines = [remark] if remark else []
@@ -151,5 +158,7 @@ def commands(model: Model, plan: Candidate, load: Workload, engine: str) -> str:
         if workers > 1 or what:
             lines.append(f"# {what}{workers} {'times' if workers > 1 else 'time'} on {layout.n_gpus} GPUs each")
         sequences = _sequences(plan, layout, role, load)
-        lines.append(_WRITERS[engine](model, checkpoint, layout, plan, load, sequences, role))
+        text = _WRITERS[engine](model, checkpoint, layout, plan, load, sequences, role)
+        share = "" if memory_fraction is None else f" \\\n    {_MEMORY[engine]} {memory_fraction:g}"
+        lines.append(text + share)
     return "\n".join(lines)

@@ -28,13 +28,14 @@ def _same_model(run: Run, model: Model, known: dict[str, bool]) -> bool:
     return False
 
 
-def _same_chip(run: Run, chips: frozenset[str], known: dict[str, bool]) -> bool:
+def _chip(run: Run, known: dict[str, str]) -> str:
+    """The catalogue's name of the chip of a run; empty where it has none."""
     name = run.hw_key or run.hardware
     if name not in known:
         try:
-            known[name] = load_chip(name).id in chips
+            known[name] = load_chip(name).id
         except TokenroofError:
-            known[name] = False
+            known[name] = ""
     return known[name]
 
 
@@ -43,22 +44,22 @@ def measured_points(
 ) -> tuple[tuple[MeasuredPoint, ...], tuple[str, ...]]:
     """(points, remarks): runs at nearly these lengths that state TPOT and output per GPU, or enough to work it out."""
     models: dict[str, bool] = {}
-    hardware: dict[str, bool] = {}
+    hardware: dict[str, str] = {}
     groups: dict[tuple[object, ...], dict[str, float]] = {}
     faults = other = lengths = 0
     for run in read_runs(path):
         if isinstance(run, Fault):
             faults += 1
             continue
-        if run.mode not in _LIVE or not _same_model(run, model, models) or not _same_chip(run, chips, hardware):
+        if run.mode not in _LIVE or not _same_model(run, model, models) or _chip(run, hardware) not in chips:
             other += 1
             continue
         if run.isl is None or run.osl is None or not (_near(run.isl, isl) and _near(run.osl, osl)):
             lengths += 1
             continue
         key: tuple[object, ...] = (
-            run.source, run.hardware, run.num_gpus, run.tp, run.pp, run.ep, run.dp, run.weight_dtype, run.engine,
-            run.engine_version, run.isl, run.osl, run.load, run.mode, run.concurrency, run.note,
+            run.source, _chip(run, hardware), run.num_gpus, run.tp, run.pp, run.ep, run.dp, run.weight_dtype,
+            run.engine, run.engine_version, run.isl, run.osl, run.load, run.mode, run.concurrency, run.note,
         )  # fmt: skip
         groups.setdefault(key, {})[run.metric] = run.value
     points = []
@@ -81,7 +82,7 @@ def _near(value: float, wanted: float) -> bool:
 
 
 def _point(key: tuple[object, ...], metrics: dict[str, float]) -> MeasuredPoint | None:
-    source, _, gpus, tp, pp, ep, dp = key[:7]
+    source, chip, gpus, tp, pp, ep, dp = key[:7]
     osl, concurrency = key[11], key[14]
     tpot_ms = metrics.get("tpot_ms", metrics.get("tpot_p50_ms"))
     if not tpot_ms:
@@ -98,6 +99,7 @@ def _point(key: tuple[object, ...], metrics: dict[str, float]) -> MeasuredPoint 
     degrees = " ".join(f"{n}{v}" for n, v in (("tp", tp), ("pp", pp), ("dp", dp), ("ep", ep)) if v and v != 1)
     at = f", {concurrency:g} at once" if isinstance(concurrency, float) else ""
     return MeasuredPoint(
+        chip=str(chip),
         tokens_per_s_per_user=1e3 / tpot_ms, output_tokens_per_s_per_gpu=per_gpu, label=f"{degrees or 'tp1'}{at}",
         source=str(source),
     )  # fmt: skip

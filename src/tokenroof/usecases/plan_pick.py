@@ -92,7 +92,11 @@ def _unit(space: Space, points: Points, at: int) -> _Unit:
     chunk = float(points.chunk[at])
     scheduler = space.scheduler if apart else replace(space.scheduler, token_budget=chunk)
     timed = _program(space, layout, depth)
-    most = float(capacity(timed, space.system, scheduler, isl=space.isl, osl=space.osl, engine=space.engine) // 1)
+    room = capacity(
+        timed, space.system, scheduler, isl=space.isl, osl=space.osl, engine=space.engine,
+        memory_fraction=space.memory_fraction,
+    )  # fmt: skip
+    most = float(room // 1)
     return _Unit(
         layout=layout, front=front, timed=timed, front_timed=None if front is None else _program(space, front, 0),
         scheduler=scheduler, most=most * (float(points.decode_copies[at]) if apart else 1.0),
@@ -115,6 +119,7 @@ def _closed(terms: Terms, points: Points, at: int, unit: _Unit, held: Any) -> Se
         Pool(timed=unit.timed, system=space.system, scheduler=unit.scheduler, copies=float(points.decode_copies[at])),
         concurrency=held, isl=space.isl, osl=space.osl / unit.tokens, prefix=space.prefix,
         transfer_s=float(sent / link_bytes_per_s(space, float(points.gpus[at]))),
+        memory_fraction=space.memory_fraction,
     )  # fmt: skip
 
 
@@ -166,7 +171,8 @@ def _within(slo: Slo, ttft_s: float, tpot_s: float) -> bool:
 
 def _bar(space: Space, timed: Timed, role: str, held: float, context: float, tokens: float) -> MemoryBar:
     use = memory_use(
-        timed.program, space.system, context=context, engine=space.engine, max_batched_tokens=int(tokens),
+        timed.program, space.system, context=context, engine=space.engine, fraction=space.memory_fraction,
+        max_batched_tokens=int(tokens),
         max_sequences=int(min(space.scheduler.max_sequences, 256)),
     )  # fmt: skip
     pool = max(float(use.cache_pool_bytes), 0.0)

@@ -110,6 +110,7 @@ def _space(
         profile=profile_for(system, request.engine, request.efficiency), layouts=layouts, formats=formats,
         chunks=request.chunks or CHUNKS, depths=_depths(request, model), acceptance=request.acceptance or 0.0,
         isl=load.isl, osl=load.osl, prefix=load.prefix, ttft_s=slo.ttft_s, tpot_s=slo.tpot_s,
+        memory_fraction=request.memory_fraction,
     )  # fmt: skip
     return space, refused
 

@@ -50,6 +50,7 @@ class PlanRequest:
     kv_dtypes: tuple[str, ...] = ()
     layout: Mapping[str, int] = field(default_factory=dict)
     chunks: tuple[int, ...] = ()
+    memory_fraction: float | None = None
     acceptance: float | None = None
     drafts: int = 4
     runner_ups: int = 5
@@ -178,8 +179,9 @@ class Unmet:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeasuredPoint:
-    """A measured run on the chart."""
+    """A measured run on the chart, on `chip`."""
 
+    chip: str
     tokens_per_s_per_user: float
     output_tokens_per_s_per_gpu: float
     label: str
