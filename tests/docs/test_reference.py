@@ -67,7 +67,7 @@ def test_every_verb_has_help_with_an_example(verb: str) -> None:
 
 @pytest.mark.parametrize("verb", sorted(VERBS))
 def test_every_verb_is_used_in_a_guide(verb: str) -> None:
-    pages = [*(DOCS / "guide").glob("*.md"), ROOT / "README.md"]
+    pages = [*(DOCS / "guide").glob("*.md"), *DOCS.glob("*.md"), ROOT / "README.md"]
     assert any(re.search(rf"tokenroof {verb}\b", page.read_text(encoding="utf-8")) for page in pages)
 
 
