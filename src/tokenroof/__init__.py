@@ -11,6 +11,8 @@ __version__ = "0.1.0"
 _LAZY = {
     "analyze": "tokenroof.usecases.analyze",
     "AnalyzeRequest": "tokenroof.usecases.analyze",
+    "break_even": "tokenroof.usecases.break_even",
+    "BreakEvenRequest": "tokenroof.usecases.break_even",
     "deduce": "tokenroof.usecases.deduce",
     "DeduceRequest": "tokenroof.usecases.deduce",
     "load_model": "tokenroof.catalog",
@@ -18,15 +20,22 @@ _LAZY = {
     "open_sweep": "tokenroof.usecases.sweep",
     "plan": "tokenroof.usecases.plan",
     "PlanRequest": "tokenroof.usecases.plan",
+    "price": "tokenroof.usecases.price",
+    "PriceRequest": "tokenroof.usecases.price",
     "read_sweep_spec": "tokenroof.schema",
+    "speculate": "tokenroof.usecases.speculate",
+    "SpeculateRequest": "tokenroof.usecases.speculate",
     "sweep": "tokenroof.usecases.sweep",
     "SweepSpec": "tokenroof.usecases.sweep_spec",
     "TokenroofError": "tokenroof.errors",
+    "train": "tokenroof.usecases.train",
+    "TrainRequest": "tokenroof.usecases.train",
 }
 
 __all__ = [
-    "AnalyzeRequest", "DeduceRequest", "PlanRequest", "SweepSpec", "TokenroofError", "__version__", "analyze",
-    "deduce", "load_model", "load_system", "open_sweep", "plan", "read_sweep_spec", "sweep",
+    "AnalyzeRequest", "BreakEvenRequest", "DeduceRequest", "PlanRequest", "PriceRequest", "SpeculateRequest",
+    "SweepSpec", "TokenroofError", "TrainRequest", "__version__", "analyze", "break_even", "deduce", "load_model",
+    "load_system", "open_sweep", "plan", "price", "read_sweep_spec", "speculate", "sweep", "train",
 ]  # fmt: skip
 
 if TYPE_CHECKING:
@@ -34,10 +43,14 @@ if TYPE_CHECKING:
     from tokenroof.errors import TokenroofError
     from tokenroof.schema import read_sweep_spec
     from tokenroof.usecases.analyze import AnalyzeRequest, analyze
+    from tokenroof.usecases.break_even import BreakEvenRequest, break_even
     from tokenroof.usecases.deduce import DeduceRequest, deduce
     from tokenroof.usecases.plan import PlanRequest, plan
+    from tokenroof.usecases.price import PriceRequest, price
+    from tokenroof.usecases.speculate import SpeculateRequest, speculate
     from tokenroof.usecases.sweep import open_sweep, sweep
     from tokenroof.usecases.sweep_spec import SweepSpec
+    from tokenroof.usecases.train import TrainRequest, train
 
 
 def __getattr__(name: str) -> Any:
