@@ -50,9 +50,7 @@ def _normal(name: str) -> str:
 
 @pytest.fixture(scope="module")
 def project(repo_root: Path) -> dict[str, Any]:
-    table: dict[str, Any] = tomllib.loads((repo_root / "pyproject.toml").read_text(encoding="utf-8"))[
-        "project"
-    ]
+    table: dict[str, Any] = tomllib.loads((repo_root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     return table
 
 
@@ -70,9 +68,7 @@ def test_core_dependencies(project: dict[str, Any]) -> None:
 
 
 def test_optional_dependencies(project: dict[str, Any]) -> None:
-    found = {
-        extra: {_name(each) for each in wanted} for extra, wanted in project["optional-dependencies"].items()
-    }
+    found = {extra: {_name(each) for each in wanted} for extra, wanted in project["optional-dependencies"].items()}
     assert found == EXTRAS
 
 
@@ -83,6 +79,12 @@ def test_every_dependency_has_a_lower_bound_and_a_pin(project: dict[str, Any], p
     assert [each for each in wanted if ">=" not in each] == []
     unpinned = {_normal(_name(each)) for each in wanted} - set(pins)
     assert unpinned == UNPINNED
+
+
+def test_floors_that_were_measured(project: dict[str, Any]) -> None:
+    """`click.ParamType[int]` is a TypeError on click 8.1.7 to 8.3.3; price rows were read with 0.2.3."""
+    assert [each for each in project["dependencies"] if _name(each) == "click"] == ["click>=8.4"]
+    assert project["optional-dependencies"]["prices"] == ["genai-prices>=0.2.3"]
 
 
 def test_version_is_said_once(project: dict[str, Any]) -> None:

@@ -39,8 +39,8 @@ class Range:
         return f"{what}from {self.low:g} to {self.high:g}" + ("" if self.whole else f" {self.unit}")
 
 
-def read_toml(path: Path) -> dict[str, Any]:
-    """Parse a small TOML file; anything wrong with it is one InputError."""
+def read_toml(path: Path, limit: int = MAX_FILE_BYTES) -> dict[str, Any]:
+    """Parse a TOML file of at most `limit` bytes; anything wrong with it is one InputError."""
     field = "file"
     try:
         if path.is_dir():
@@ -48,8 +48,8 @@ def read_toml(path: Path) -> dict[str, Any]:
         if not path.is_file():
             raise InputError(field, str(path), "an existing regular file")
         size = path.stat().st_size
-        if size > MAX_FILE_BYTES:
-            raise InputError(field, str(path), f"at most {MAX_FILE_BYTES // 1000} KB", f"it has {size:,} bytes")
+        if size > limit:
+            raise InputError(field, str(path), f"at most {limit // 1000} KB", f"it has {size:,} bytes")
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(field, str(path), "a readable file", error.strerror or "it cannot be read") from None

@@ -23,6 +23,8 @@ __all__ = ["MAX_PRICE", "MAX_TOKENS", "offers_from_table", "parse_tokens", "pars
 
 MAX_PRICE = 1e6  # per million tokens, any currency: a slip of the decimal point, not a price
 MAX_TOKENS = 100_000_000
+_MAX_BYTES = 8_000_000  # a whole price collection in one file
+_MAX_OFFERS = 10_000
 _TTL = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|min|h|d)")
 _TTL_SECONDS = {"s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 _TOKENS = re.compile(r"(\d+(?:\.\d+)?)\s*([kKmM]?)")
@@ -333,7 +335,7 @@ def offers_from_table(table: Mapping[str, Any], where: str, *, own: bool = False
     defaults_table = _Table(f"{where}.defaults", top.raw("defaults") or {}, _DEFAULT_KEYS, {})
     found = [
         _offer(_Table(f"{where}.offer[{number}]", item, _OFFER_KEYS, defaults_table.table))
-        for number, item in enumerate(top.items("offer", 1000), 1)
+        for number, item in enumerate(top.items("offer", _MAX_OFFERS), 1)
     ]
     if not found:
         raise InputError(f"{where}.offer", [], "at least one offer")
@@ -347,4 +349,4 @@ def offers_from_table(table: Mapping[str, Any], where: str, *, own: bool = False
 
 def read_offer_file(path: Path) -> tuple[Offer, ...]:
     """The price sheets of a user's TOML file."""
-    return offers_from_table(read_toml(path), path.name, own=True)
+    return offers_from_table(read_toml(path, _MAX_BYTES), path.name, own=True)

@@ -71,7 +71,7 @@ def _print(answer: "BreakEvenResponse") -> None:
 @click.command("break-even", short_help="Self-hosting against an API price: from which load on does it pay?")
 @click.argument("model")
 @economics_options
-@click.option("--api", required=True, help="An offer such as deepseek/deepseek-v3 or market/MODEL: tokenroof offers.")
+@click.option("--api", required=True, help="An offer of `tokenroof offers`, market/MODEL, or FILE.toml#ID.")
 @click.option("--mode", default="standard", help="The API's mode: batch, flex, priority ...")
 @click.option("--window", default="", help="The API's hours with another price, by name.")
 @click.option("--rate", "rates", multiple=True, metavar="CUR=USD", help="USD for one unit of a currency.")

@@ -124,7 +124,8 @@ def _validate(as_json: bool) -> int:
 def command(offer: str | None, as_json: bool, out: Path | None, **options: Any) -> int:
     """What public prices and speeds say of a model: by channel, and jointly with intervals that are calibrated.
 
-    OFFER is an id of `tokenroof offers`, `market/MODEL` for the median host of open weights, or a TOML file.
+    OFFER is an id of `tokenroof offers`, `market/MODEL` for the median host of open weights, a TOML file, or
+    one sheet of it as FILE.toml#ID.
 
     \b
     tokenroof deduce google/gemini-3.1-pro-preview

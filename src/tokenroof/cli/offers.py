@@ -1,9 +1,12 @@
 """`tokenroof offers`: public API prices, dated and with their sources."""
 
+from datetime import date
+from pathlib import Path
 from typing import Any
 
 import click
 
+from tokenroof.cli.offer_reports import note_left, show_diff, show_stale, write_offers
 from tokenroof.cli.render import echo_json, heading, note, print_table
 from tokenroof.errors import InputError
 
@@ -44,10 +47,10 @@ def _price(value: float | None) -> str:
     return "-" if value is None else f"{value:.4g}"
 
 
-def _list(words: tuple[str, ...], open_only: bool, usd: bool, rates: dict[str, float], as_json: bool) -> None:
-    from tokenroof.usecases.offers import OffersRequest, find_offers
+def _list(request: Any, as_json: bool) -> None:
+    from tokenroof.usecases.offers import find_offers
 
-    response = find_offers(OffersRequest(words=words, open_only=open_only, usd=usd, rates=rates))
+    response = find_offers(request)
     if as_json:
         echo_json(response)
         return
@@ -72,6 +75,11 @@ def _list(words: tuple[str, ...], open_only: bool, usd: bool, rates: dict[str, f
     note(f"{len(response.rows)} sheets; per million tokens; steps are multipliers on input/output")
     for rate in response.rates:
         note(f"1 {rate.currency} = {rate.usd:.4g} USD ({rate.origin.source}, {rate.origin.as_of or 'now'})")
+    note_left(response.left, response.source, response.day)
+
+
+def _dated(word: str, day: str) -> str:
+    return f"{word} {day}" if day else ""
 
 
 def _show(card: Any) -> None:
@@ -120,7 +128,12 @@ def _show(card: Any) -> None:
     for window in offer.windows:
         hours = ", ".join(f"{a:g}-{b:g}" for a, b in window.hours_utc) or "hours not recorded"
         click.echo(f"{window.name:<10} {window.price_x:g}x at {hours} UTC {window.days}".rstrip())
-    click.echo(f"source     {origin.source}; {origin.as_of}; {origin.grade.value}")
+    if offer.since or offer.until:
+        click.echo(
+            f"holds      {' '.join(part for part in (_dated('from', offer.since), _dated('to', offer.until)) if part)}"
+        )
+    age = "" if card.age_days is None else f"; {card.age_days} days old"
+    click.echo(f"source     {origin.source}; {origin.as_of}; {origin.grade.value}{age}")
     for name, other in offer.origins.items():
         click.echo(f"  {name}: {other.source}; {other.as_of}; {other.grade.value}")
     for text in offer.notes:
@@ -142,6 +155,31 @@ def _show(card: Any) -> None:
 @click.argument("offer", required=False)
 @click.option("--filter", "words", multiple=True, help="Keep sheets that contain this word (repeatable).")
 @click.option("--open", "open_only", is_flag=True, help="Open weights only.")
+@click.option(
+    "--from",
+    "source",
+    default="snapshot",
+    metavar="SOURCE",
+    help="snapshot (shipped), genai-prices (the installed package), a TOML file or a folder of them.",
+)
+@click.option("--diff", is_flag=True, help="What the source has changed, added or dropped against the snapshot.")
+@click.option("--stale", type=int, default=None, metavar="DAYS", help="Sheets older than this many days on --today.")
+@click.option(
+    "--today",
+    default=None,
+    metavar="DATE",
+    help="Prices and ages of this day; `now` reads the clock. Without it: the newest day of the sheets.",
+)
+@click.option("--as-of", default=None, metavar="DATE", help="When the installed genai-prices was released.")
+@click.option("--history", is_flag=True, help="Of genai-prices also the sheets before and after that day.")
+@click.option(
+    "-o",
+    "--output",
+    "out",
+    type=click.Path(path_type=Path),
+    default=None,
+    help="Write the sheets to FILE.toml, or into a folder with one file per seller.",
+)
 @click.option("--usd", is_flag=True, help="Convert to USD.")
 @click.option("--rate", "rates", multiple=True, metavar="CUR=USD", help="USD for one unit of a currency.")
 @click.option("--isl", type=TokensType(), default=None, help="Bill a request: input tokens, everything sent.")
@@ -159,13 +197,53 @@ def command(offer: str | None, as_json: bool, **options: Any) -> None:
     tokenroof offers --filter claude
     tokenroof offers google/gemini-3.1-pro-preview
     tokenroof offers anthropic/claude-opus-5 --isl 250K --prefix 200K --osl 2000 --mode batch
+    tokenroof offers --from genai-prices --diff
+    tokenroof offers --from genai-prices --filter anthropic/ -o prices/
+    tokenroof offers --stale 90 --today 2027-03-01
     """
-    rates = parse_rates(options["rates"])
-    if offer is None:
-        if options["isl"] is not None:
-            raise InputError("offer", None, "given", "a bill needs one sheet: tokenroof offers ID --isl ...")
-        _list(options["words"], options["open_only"], options["usd"], rates, as_json)
-        return
+    from tokenroof.usecases.offers import OffersRequest
+
+    today = date.today().isoformat() if options["today"] == "now" else options["today"]
+    request = OffersRequest(
+        words=options["words"],
+        open_only=options["open_only"],
+        usd=options["usd"],
+        rates=parse_rates(options["rates"]),
+        source=options["source"],
+        today=today,
+        as_of=options["as_of"],
+        history=options["history"],
+    )
+    _refuse_mixed(offer, options)
+    if options["diff"]:
+        show_diff(request, as_json)
+    elif options["stale"] is not None:
+        show_stale(request, options["stale"], as_json)
+    elif offer is None:
+        _list(request, as_json)
+    else:
+        _one(offer, request, options, as_json)
+    if options["out"] is not None:
+        write_offers(request, offer, options["out"])
+
+
+def _refuse_mixed(offer: str | None, options: dict[str, Any]) -> None:
+    """Options that would be ignored in silence are refused instead."""
+    listing = [name for name in ("diff", "stale") if options[name] not in (None, False)]
+    if len(listing) > 1:
+        raise InputError("diff", "with --stale", "one of --diff and --stale")
+    if offer is not None and listing:
+        raise InputError("offer", offer, f"absent with --{listing[0]}", f"try --{listing[0]} --filter {offer}")
+    if listing and (options["usd"] or options["history"]):
+        name = "usd" if options["usd"] else "history"
+        raise InputError(name, True, f"absent with --{listing[0]}")
+    if offer is None and options["isl"] is not None:
+        raise InputError("offer", None, "given", "a bill needs one sheet: tokenroof offers ID --isl ...")
+    if options["out"] is not None and options["usd"]:
+        raise InputError("usd", True, "absent with -o", "files keep the currency of the sheet")
+
+
+def _one(offer: str, request: Any, options: dict[str, Any], as_json: bool) -> None:
     from tokenroof.catalog.bills import Usage
     from tokenroof.catalog.offer_files import parse_ttl
     from tokenroof.usecases.offers import show_offer
@@ -181,7 +259,16 @@ def command(offer: str | None, as_json: bool, **options: Any) -> None:
             mode=options["mode"],
             window=options["window"],
         )
-    card = show_offer(offer, usage=usage, usd=options["usd"], rates=rates)
+    card = show_offer(
+        offer,
+        usage=usage,
+        usd=request.usd,
+        rates=request.rates,
+        today=request.today,
+        source=request.source,
+        as_of=request.as_of,
+        history=request.history,
+    )
     if as_json:
         echo_json(card)
     else:

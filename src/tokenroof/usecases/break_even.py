@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from tokenroof.catalog.bills import Usage, bill
-from tokenroof.catalog.offers import in_usd, load_offer
+from tokenroof.catalog.offer_paths import find_offer
+from tokenroof.catalog.offers import in_usd
 from tokenroof.errors import InputError
 from tokenroof.formulas import ownership, serving_cost
 from tokenroof.types.checks import check_positive
@@ -22,8 +23,8 @@ _MIXES = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BreakEvenRequest(EconomicsRequest):
-    """`api` is an offer of the catalogue, `mode` and `window` its way of being served. `measured_tok_s` is output
-    tokens per second of the whole busy system on this workload, in place of the model's own figure.
+    """`api` is an offer by id or as `FILE.toml#ID`, `mode` and `window` its way of being served. `measured_tok_s` is
+    output tokens per second of the whole busy system on this workload, in place of the model's own figure.
     `requests_per_s` is a demand to decide for, a mean over the hours of the traffic.
     """
 
@@ -204,7 +205,7 @@ def break_even(request: BreakEvenRequest) -> BreakEvenResponse | Infeasible:
     """Compare one system that is paid for every hour with paying by the request."""
     if not request.api:
         raise InputError("api", request.api, "an offer", "see tokenroof offers")
-    offer, _ = in_usd(load_offer(request.api), request.rates)
+    offer, _ = in_usd(find_offer(request.api), request.rates)
     scene = scene_of(request)
     point = point_of(request, scene)
     if isinstance(point, Infeasible):

@@ -3,12 +3,11 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 from tokenroof.catalog.chips import load_chip
-from tokenroof.catalog.offer_files import read_offer_file
-from tokenroof.catalog.offers import Rate, base_line, in_usd, load_offer
+from tokenroof.catalog.offer_paths import find_offer
+from tokenroof.catalog.offers import Rate, base_line, in_usd
 from tokenroof.errors import InputError
 from tokenroof.infer.calibration import Calibration
 from tokenroof.infer.calibrations import CALIBRATIONS
@@ -114,16 +113,6 @@ def reference_machine() -> Machine:
         bytes_per_s=chip.bytes_per_s,
         usd_per_h=_MACHINE_USD_PER_H,
     )
-
-
-def find_offer(name: str) -> Offer:
-    """A sheet of the snapshot by id, or the only sheet of a TOML file by path."""
-    if name.lower().endswith(".toml"):
-        found = read_offer_file(Path(name).expanduser())
-        if len(found) > 1:
-            raise InputError("offer", name, "a file with one offer", f"it has {len(found)}")
-        return found[0]
-    return load_offer(name)
 
 
 _WOULD_TELL = {

@@ -4,7 +4,8 @@ import math
 from dataclasses import dataclass
 from itertools import pairwise
 
-from tokenroof.catalog.offers import load_offer, steps
+from tokenroof.catalog.offer_paths import find_offer
+from tokenroof.catalog.offers import steps
 from tokenroof.types.checks import check_number
 from tokenroof.usecases.economics import Scene
 from tokenroof.usecases.operating import Operating
@@ -182,7 +183,7 @@ def _step_at(given: float | None, reads: list[tuple[float, float]], writes: list
 def _sheet(offer: str | None) -> tuple[SheetStep, ...]:
     if offer is None:
         return ()
-    found = load_offer(offer)
+    found = find_offer(offer)
     return tuple(
         SheetStep(offer=found.id, at_tokens=step.at_tokens, input_x=step.input_x, output_x=step.output_x)
         for step in steps(found)
