@@ -114,7 +114,7 @@ def _validate(as_json: bool) -> int:
 @click.option("--leave-out", multiple=True, metavar="CHANNEL", help="Evidence not to use (repeatable).")
 @click.option("--prior-only", is_flag=True, help="Use no evidence: shows the prior.")
 @click.option("--active", type=QuantityType("param"), help="Active parameters that single-channel formulas assume.")
-@click.option("--draws", type=int, default=1 << 20, show_default=True, help="Draws from the prior.")
+@click.option("--draws", type=int, default=16 * 65_536, show_default=True, help="Draws from the prior.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Seed of the random numbers.")
 @click.option("-o", "out", type=click.Path(path_type=Path, dir_okay=False), help="FILE.svg .png .html .csv .json")
 @click.option(

@@ -175,7 +175,7 @@ def _log_ratio(z: Any, proposals: Sequence[tuple[Any, Any, int]], total: int) ->
 
 
 def sample_posterior(
-    read: Sequence[Reading], lines: Mapping[str, Calibration], kind: str, *, draws: int = 1 << 20, seed: int = 1
+    read: Sequence[Reading], lines: Mapping[str, Calibration], kind: str, *, draws: int = 16 * 65_536, seed: int = 1
 ) -> Sample:
     """The posterior of one offer. PoorPosterior where too few draws carry the weight.
 

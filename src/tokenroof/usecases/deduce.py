@@ -42,7 +42,7 @@ class DeduceRequest:
     leave_out: tuple[str, ...] = ()
     prior_only: bool = False
     active_params: float | None = None
-    draws: int = 1 << 20
+    draws: int = 16 * 65_536
     seed: int = 1
 
 

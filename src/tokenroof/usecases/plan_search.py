@@ -104,7 +104,7 @@ def _space(
     arithmetic = arithmetic_for(system, None, model)
     layouts, refused = planned_layouts(model, system, request.engine, arithmetic=arithmetic, fixed=dict(request.layout))
     for chunk in request.chunks:
-        check_number("chunk", chunk, low=16, high=1_048_576)
+        check_number("chunk", chunk, low=16, high=1_000_000)
     space = Space(
         model=model, system=system, engine=request.engine, scheduler=scheduler(request.engine),
         profile=profile_for(system, request.engine, request.efficiency), layouts=layouts, formats=formats,
