@@ -64,8 +64,7 @@ test: $(VENV)/.dev  ## set up, then lint, types, floors, tests, docs and wheel
 lint: $(VENV)/.dev  ## ruff, ruff format, mypy, import-linter
 	@mkdir -p build
 	@$(BIN)/ruff check --quiet .
-	@$(BIN)/ruff format --quiet --check . \
-	  || { $(BIN)/ruff format --check . ; echo "run 'make format'"; exit 1; }
+	@$(BIN)/ruff format --check . >build/format.txt 2>&1 || { cat build/format.txt; echo "to mend it: make format"; exit 1; }
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/lint-imports --no-logo >build/lint-imports.txt 2>&1 || { cat build/lint-imports.txt; exit 1; }
 	@echo "lint: ruff, format, mypy and the floors are clean"

@@ -1,7 +1,7 @@
 """Writes the README's transcripts and chart anew from what the commands say now.
 
-    .venv/bin/python scripts/refresh_readme.py          rewrite
-    .venv/bin/python scripts/refresh_readme.py --check  fail where the README is out of date
+.venv/bin/python scripts/refresh_readme.py          rewrite
+.venv/bin/python scripts/refresh_readme.py --check  fail where the README is out of date
 """
 
 import re
