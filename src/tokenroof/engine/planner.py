@@ -148,16 +148,23 @@ def slice_of(space: Space, form: int, chunk: int, depth: int, positions: Any, mo
 
     timed = _timed(space, space.formats[form], depth, [space.layouts[at] for at in positions])
     scheduler = replace(space.scheduler, token_budget=float(chunk))
-    if most is None:
-        found = capacity(
-            timed, space.system, scheduler, isl=space.isl, osl=space.osl, engine=space.engine,
-            memory_fraction=space.memory_fraction,
-        )  # fmt: skip
-        most = np.floor(np.broadcast_to(found, (len(positions),)).astype(float))
-    return Slice(
+    part = Slice(
         space=space, form=form, chunk=chunk, depth=depth, positions=np.asarray(positions), timed=timed,
         scheduler=scheduler, most=most,
     )  # fmt: skip
+    return part if most is not None else replace(part, most=_most(part, chunk))
+
+
+def _most(part: Slice, chunk: int) -> Any:
+    """Requests at once that memory holds when passes take prompts in pieces of `chunk`."""
+    import numpy as np
+
+    space = part.space
+    found = capacity(
+        part.timed, space.system, replace(space.scheduler, token_budget=float(chunk)), isl=space.isl, osl=space.osl,
+        engine=space.engine, memory_fraction=space.memory_fraction,
+    )  # fmt: skip
+    return np.floor(np.broadcast_to(found, part.positions.shape).astype(float))
 
 
 def decode_grid(part: Slice, rungs: int = _DENSE_RUNGS) -> tuple[Any, Any]:
@@ -207,29 +214,31 @@ def _served(part: Slice, numbers: Any) -> Points:
 def together(space: Space, rejected: dict[str, int], rungs: int = _RUNGS) -> list[Points]:
     """Every layout, format, chunk and depth that holds at least one request, at a ladder of numbers of requests.
 
-    `rejected` counts the combinations that hold none, or whose decode pass alone is too slow for one request.
+    `rejected` counts the combinations that hold none, by reason.
     """
     import numpy as np
 
     found = []
     for form in range(len(space.formats)):
         for depth in space.depths:
-            for chunk in space.chunks:
-                every = slice_of(space, form, chunk, depth, np.arange(len(space.layouts)))
-                holds = every.most >= 1.0
-                _count(rejected, "memory", int((~holds).sum()))
-                if not holds.any():
-                    continue
-                part = every.kept(holds)
-                numbers, seconds = decode_grid(part)
-                limit = np.inf if space.tpot_s is None else space.tpot_s * part.tokens
-                quick = seconds[0] <= limit
-                _count(rejected, "TPOT", int((~quick).sum()))
-                if not quick.any():
-                    found.append(_served(part, np.ones((1, part.most.size))))
-                    continue
-                useful = np.where(seconds <= _BEYOND * limit, numbers, 1.0).max(axis=0)
-                found.append(_served(part, ladder(useful, rungs)))
+            every = slice_of(space, form, space.chunks[0], depth, np.arange(len(space.layouts)))
+            rooms = np.stack([every.most, *(_most(every, chunk) for chunk in space.chunks[1:])])
+            _count(rejected, "memory", int((rooms < 1.0).sum()))
+            holds = rooms.max(axis=0) >= 1.0
+            if not holds.any():
+                continue
+            part = replace(every, most=rooms.max(axis=0)).kept(holds)
+            numbers, seconds = decode_grid(part)
+            limit = np.inf if space.tpot_s is None else space.tpot_s * part.tokens
+            useful = np.where(seconds <= _BEYOND * limit, numbers, 1.0).max(axis=0)
+            for chunk, most in zip(space.chunks, rooms[:, holds], strict=True):
+                mine = replace(
+                    part, chunk=chunk, most=most, scheduler=replace(space.scheduler, token_budget=float(chunk))
+                )
+                some = most >= 1.0
+                if some.any():
+                    tried = ladder(np.minimum(useful, most)[some], rungs)
+                    found.append(_served(mine if some.all() else mine.kept(some), tried))
     return found
 
 

@@ -133,26 +133,12 @@ def _bound(space: Space, form: int, depth: int, positions: Any) -> Timed:
     )
 
 
-def _no_better_smaller(workers: Workers, allowed: Any) -> Any:
-    """Positions, by rising size, of the best of each size that beats every smaller size by requests per GPU.
-
-    A larger worker that takes fewer requests per GPU than a smaller one has nothing to offer: any number of the
-    smaller ones may stand in its place.
-    """
-    import numpy as np
-
-    per_gpu = workers.rate / workers.gpus
-    positions = np.flatnonzero(allowed & np.isfinite(per_gpu))
-    order = positions[np.lexsort((-per_gpu[positions], workers.gpus[positions]))]
-    if not order.size:
-        return order
-    ranked = per_gpu[order]
-    before = np.maximum.accumulate(np.concatenate([[0.0], ranked[:-1]]))
-    return order[ranked > before]
-
-
 def _by_speed(workers: Workers, limit: float | None, levels: int) -> tuple[Workers, Any]:
-    """Candidates within each of some levels of speed up to `limit` and beyond, and the level of each."""
+    """Candidates within each of some levels of speed up to `limit` and beyond, and the level of each.
+
+    Of each size of worker the one with most requests per GPU, if it beats every smaller size: a larger worker that
+    takes fewer has nothing to offer, since any number of smaller ones may stand in its place.
+    """
     import numpy as np
 
     quickest, slowest = float(workers.seconds.min()), float(workers.seconds.max())
@@ -160,7 +146,15 @@ def _by_speed(workers: Workers, limit: float | None, levels: int) -> tuple[Worke
     steps = np.geomspace(quickest, max(last, quickest * 1.001), levels)
     if limit is not None and limit >= quickest:
         steps = np.sort(np.append(steps, limit))
-    found = [_no_better_smaller(workers, workers.seconds <= step * (1 + 1e-9)) for step in steps]
+    per_gpu = workers.rate / workers.gpus
+    order = np.lexsort((-per_gpu, workers.gpus))
+    order = order[np.isfinite(per_gpu[order])]
+    found = []
+    for step in steps:
+        allowed = order[workers.seconds[order] <= step * (1 + 1e-9)]
+        ranked = per_gpu[allowed]
+        before = np.maximum.accumulate(np.concatenate([[0.0], ranked[:-1]]))
+        found.append(allowed[ranked > before] if allowed.size else allowed)
     of_level = np.concatenate([np.full(best.size, number) for number, best in enumerate(found)])
     return workers.take(np.concatenate(found)), of_level
 

@@ -3,7 +3,7 @@
 The serving formulas then see passes that take longer and answers that take fewer of them.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tokenroof.engine.lower import lower_draft_head
@@ -27,6 +27,7 @@ class Drafting(Timed):
     head: Timed
     drafts: float
     later: float
+    known: list[tuple[str, Any, Any, Any]] = field(default_factory=list)
 
     def step(self, *, decode: Load | None = None, prefill: Load | None = None, rule: str = "operators") -> StepTimes:
         if decode is None:
@@ -34,8 +35,23 @@ class Drafting(Timed):
         context: Any = decode.context + self.later
         verified = Load(decode.tokens * (1.0 + self.drafts), decode.sequences, context)
         times = Timed.step(self, decode=verified, prefill=prefill, rule=rule)
-        draft_s = self.head.step(decode=Load(decode.tokens, decode.sequences, context), rule=rule).step_s
+        draft_s = self._draft_s(decode, context, rule)
         return replace(times, step_s=times.step_s + self.drafts * draft_s)
+
+    def _draft_s(self, decode: Load, context: Any, rule: str) -> Any:
+        """The head's pass; the last one is kept, since the serving formulas ask for the same decode part many times."""
+        for kept_rule, sequences, kept_context, seconds in self.known:
+            if kept_rule == rule and _same(sequences, decode.sequences) and _same(kept_context, context):
+                return seconds
+        seconds = self.head.step(decode=Load(decode.tokens, decode.sequences, context), rule=rule).step_s
+        self.known[:] = [(rule, decode.sequences, context, seconds), *self.known[:1]]
+        return seconds
+
+
+def _same(one: Any, other: Any) -> bool:
+    import numpy as np
+
+    return one is other or bool(np.array_equal(one, other))
 
 
 def tokens_per_pass(acceptance: float, drafts: int) -> float:
