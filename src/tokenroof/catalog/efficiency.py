@@ -12,6 +12,7 @@ import functools
 import math
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from tokenroof.catalog.facts import read_toml
@@ -20,8 +21,12 @@ from tokenroof.errors import DataMissing, InputError, UnknownName
 from tokenroof.provenance import Grade
 from tokenroof.types.efficiency import ALGORITHMS, CollectiveCurve, Efficiency, OperatorCurve
 from tokenroof.types.machine import Chip
+from tokenroof.xp import NUMPY
 
-__all__ = ["ENGINES", "compose_profile", "engine_generation", "load_profile", "profile_source"]
+__all__ = [
+    "ENGINES", "FOLDER", "compose_profile", "engine_generation", "kernel_curves", "load_profile", "profile_families",
+    "profile_source",
+]  # fmt: skip
 
 FOLDER = DATA / "efficiency"
 
@@ -32,6 +37,7 @@ ENGINES: dict[str, tuple[tuple[str, tuple[int, ...]], ...]] = {
     "trtllm": (("trtllm-cpp", (0,)), ("trtllm", (1,))),
     "none": (("vllm", (0,)),),
 }
+Kernels = tuple[dict[str, OperatorCurve], dict[str, tuple[CollectiveCurve, ...]]]
 _UNMEASURED_SPREAD = 1.5  # a family's profile on another member: ranges this much wider, as a factor on the logarithm
 
 
@@ -104,8 +110,13 @@ def _collective(where: str, table: Mapping[str, Any]) -> CollectiveCurve:
     return CollectiveCurve(algorithm=table["algorithm"], **times, **shares, **limits)
 
 
+def _capped(share: Any) -> Any:
+    """At most the datasheet; arrays where a fit tries several values at once."""
+    return NUMPY.minimum(share, 1.0) if hasattr(share, "shape") else min(share, 1.0)
+
+
 def _in_engine(
-    curves: Mapping[str, OperatorCurve], factors: Mapping[str, float], padding_rows: float
+    curves: Mapping[str, OperatorCurve], factors: Mapping[str, Any], padding_rows: Any
 ) -> dict[str, OperatorCurve]:
     """Kernel curves as they act inside an engine: graphs hide part of the fixed cost, neighbours share the rates."""
     found = {}
@@ -115,8 +126,8 @@ def _in_engine(
         found[key] = replace(
             curve,
             fixed_s=curve.fixed_s * fixed,
-            flops_share=min(1.0, curve.flops_share * factors.get(f"{kind}.flops", 1.0)),
-            bytes_share=min(1.0, curve.bytes_share * factors.get(f"{kind}.bytes", 1.0)),
+            flops_share=_capped(curve.flops_share * factors.get(f"{kind}.flops", 1.0)),
+            bytes_share=_capped(curve.bytes_share * factors.get(f"{kind}.bytes", 1.0)),
             padding_rows=padding_rows if kind == "grouped_gemm" else 0.0,
         )
     return found
@@ -127,20 +138,17 @@ def compose_profile(
     curves: Mapping[str, OperatorCurve],
     collectives: Mapping[str, tuple[CollectiveCurve, ...]],
     *,
-    factors: Mapping[str, float],
-    host: Mapping[str, float],
+    factors: Mapping[str, Any],
+    host: Mapping[str, Any],
     **about: Any,
 ) -> Efficiency:
     """A profile from kernel curves, factors inside an engine and host times; `tokenroof fit` tries values with it."""
-    extra = factors.get("collective_call_s", 0.0)
-    raised = {
-        kind: tuple(replace(c, call_s=c.call_s + extra, out_call_s=c.out_call_s + extra) for c in lines)
-        for kind, lines in collectives.items()
-    }
     return Efficiency(
         id=name,
         operators=_in_engine(curves, factors, factors.get("padding_rows", 0.0)),
-        collectives=raised,
+        collectives=collectives,
+        expert_skew=1.0,
+        skew_s_per_width=factors.get("skew_s_per_width", 0.0),
         host_s=host["host_s"],
         host_per_sequence_s=host["host_per_sequence_s"],
         launch_s=host["launch_s"],
@@ -150,9 +158,21 @@ def compose_profile(
     )
 
 
+def profile_families() -> Mapping[str, str]:
+    """Chip -> family."""
+    families: Mapping[str, str] = _read("families")["chips"]
+    return families
+
+
+def kernel_curves(chip: Chip, folder: Path = FOLDER) -> Kernels:
+    """Curves and collectives of a chip as its kernels were timed, from the catalogue or another folder."""
+    name = profile_source(chip)[0]
+    return _kernels(name, folder if (folder / f"{name}.toml").is_file() else FOLDER)
+
+
 @functools.cache
-def _kernels(name: str) -> tuple[dict[str, OperatorCurve], dict[str, tuple[CollectiveCurve, ...]]]:
-    table = _read(name)
+def _kernels(name: str, folder: Path = FOLDER) -> Kernels:
+    table = read_toml(folder / f"{name}.toml")
     curves = {key: _curve(f"{name}: operators.{key}", one) for key, one in table["operators"].items()}
     collectives = {
         kind: tuple(_collective(f"{name}: collectives.{kind}", one) for one in lines)

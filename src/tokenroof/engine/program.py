@@ -54,8 +54,22 @@ def _pairs_and_reads(rule: ContextRule, new: Num, context: Num, xp: Namespace) -
     return new * seen, seen
 
 
-def variables(program: Program, decode: Load | None, prefill: Load | None, xp: Namespace) -> list[Any]:
-    """The program's variables for a pass, on its busiest GPU.
+def _touched(size: Num, chance: Num, tokens: Num, ranks: Num, skew: float, xp: Namespace) -> Num:
+    """Experts with work on a rank that holds `size`: the mean, or with `skew` the most that chance gives any rank.
+
+    The largest of n normal deviates lies sqrt(2 ln n) deviations above the mean.
+    """
+    share = 1.0 - (1.0 - chance) ** tokens
+    if skew == 0.0:
+        return size * share
+    spread = xp.sqrt(2.0 * xp.log(ranks) * size * share * (1.0 - share))
+    return xp.minimum(size, size * share + skew * spread)
+
+
+def variables(
+    program: Program, decode: Load | None, prefill: Load | None, xp: Namespace, expert_skew: float = 0.0
+) -> list[Any]:
+    """The program's variables for a pass, on its busiest GPU; see Efficiency for `expert_skew`.
 
     With fewer sequences than dp groups one group still has a whole one; with fewer tokens than cp ranks one rank
     still has one.
@@ -87,7 +101,7 @@ def variables(program: Program, decode: Load | None, prefill: Load | None, xp: N
     seen: dict[tuple[str, ContextRule], tuple[Num, Num]] = {}
     for variable in program.variables[10:]:
         if variable.kind == "touched":
-            values.append(variable.size * (1.0 - (1.0 - variable.chance) ** values[2]))
+            values.append(_touched(variable.size, variable.chance, values[2], layout.ep, expert_skew, xp))
             continue
         found = parts.get(variable.part)
         if found is None:

@@ -22,15 +22,18 @@ class Scheduler:
 
     `mixed`: prompts ride on decode passes, in pieces of at most `token_budget` tokens per dp group and pass.
     `reserves_output`: a request starts only when there is room for its longest answer; otherwise pages are taken as
-    the answer grows. `stream_interval`: tokens per message to the client; the first message waits for so many.
+    the answer grows. `wait_passes`: passes that a new prompt waits before the scheduler looks at it, on average, where
+    it polls seldom or collects prompts on purpose. `gather_passes`: with several dp groups, how many passes it waits at
+    most until every group has a prompt, so that none idles while another prefills.
     """
 
     name: str
     mixed: bool = True
-    token_budget: float = 8192.0
+    token_budget: Num = 8192.0
     reserves_output: bool = False
     max_sequences: float = 1024.0
-    stream_interval: float = 1.0
+    wait_passes: Num = 0.0
+    gather_passes: float = 0.0
     source: str = ""
 
 

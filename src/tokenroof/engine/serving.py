@@ -90,11 +90,15 @@ def capacity(
         context=held,
         engine=engine or scheduler.name,
         fraction=memory_fraction,
-        max_batched_tokens=int(scheduler.token_budget),
+        max_batched_tokens=int(_largest(scheduler.token_budget)),
         max_sequences=int(min(scheduler.max_sequences, 256)),
     )
     xp = _namespace(timed, isl, osl)
     return xp.minimum(use.sequences, scheduler.max_sequences * timed.program.layout.dp)
+
+
+def _largest(number: Num) -> float:
+    return float(number.max() if hasattr(number, "shape") else number)
 
 
 def _check(**lengths: Num) -> None:
@@ -109,13 +113,17 @@ def _settle(passes: Passes, running: Num, osl: Num) -> _Load:
     """Fixed point: prompts that arrive during a pass are prefilled together, which shortens the passes per prompt."""
     xp = passes.xp
     decode_s = passes.decode_s(running)
-    group: Num = 1.0
+    least: Num = 1.0
+    if passes.scheduler.gather_passes:
+        least = xp.maximum(1.0, xp.minimum(running, passes.timed.program.layout.dp))
+    group: Num = least
     for _ in range(_ROUNDS):
         prompts = passes.prompts(group, running, decode_s)
         each_s = prompts.extra_s / group
         tpot_s = decode_s + xp.maximum(running - 1.0, 0.0) * each_s / osl
-        arriving = running * prompts.whole_s / (osl * tpot_s + prompts.whole_s)
-        group = xp.maximum(1.0, xp.minimum(running, arriving))
+        gap_s = prompts.whole_s + passes.scheduler.wait_passes * decode_s
+        arriving = running * gap_s / (osl * tpot_s + gap_s)
+        group = xp.maximum(least, xp.minimum(running, arriving))
     share = xp.minimum(_FULLEST, xp.maximum(running - 1.0, 0.0) * each_s / (osl * tpot_s))
     return _Load(decode_s, group, prompts, each_s, tpot_s, share)
 
@@ -153,18 +161,31 @@ def serve(
     first = _first_wave(passes, running, load)
     pass_s = load.prompts.whole_s / load.group
     wait_s = (1.0 - load.share) * load.decode_s / layout.pp / 2.0 + load.share * pass_s / 2.0
+    held_s = scheduler.wait_passes * load.tpot_s + _gathering_s(passes, load, running, osl)
     steady_s = wait_s + load.prompts.whole_s + 0.3 * pass_s * load.share / (1.0 - load.share)
     tpot_s = load.tpot_s
     if range_ratio >= 0.999:
         steady_s, tpot_s = _waves(passes, load, first, steady_s, wait_s, osl)
+    steady_s = steady_s + held_s
     wave = 0.0 if requests is None else xp.minimum(1.0, concurrency / requests)
     begin_s = profile.request_s + wave * (first.mean_s + profile.warmup_s) + (1.0 - wave) * steady_s
     rounds = concurrency / running
-    drained = 1.0 if requests is None else xp.maximum(0.0, 1.0 - 0.5 * wave * rounds)
-    begin_s = begin_s + xp.maximum(rounds - 1.0, 0.0) * (osl * tpot_s + steady_s) * drained
+    # The queue for memory: everybody who joins it waits for it to pass; the first wave finds it half as long.
+    begin_s = begin_s + xp.maximum(rounds - 1.0, 0.0) * (osl * tpot_s + steady_s) * (1.0 - 0.5 * wave)
+    kept = 1.0
+    if requests is not None and range_ratio < 0.999:
+        # The last wave drains and nobody takes its places; the more its lengths differ, the longer that lasts.
+        kept = 1.0 - 0.5 * wave * (1.0 - 1.0 / concurrency) * (1.0 - 0.6 * range_ratio)
     return _estimate(
-        timed, scheduler, xp, begin_s, tpot_s, concurrency, running, load, isl, osl, limit < concurrency, fits
+        timed, xp, begin_s, tpot_s, concurrency, running, load, isl, osl, limit < concurrency, fits, kept
     )
+
+
+def _gathering_s(passes: Passes, load: _Load, running: Num, osl: Num) -> Num:
+    """Mean wait until every dp group has a prompt, or the scheduler's patience ends."""
+    others = passes.timed.program.layout.dp - 1.0
+    arrivals_s = osl * load.tpot_s / running
+    return 0.5 * passes.xp.minimum(passes.scheduler.gather_passes * load.decode_s, others * arrivals_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +213,6 @@ def _waves(passes: Passes, load: _Load, first: _Wave, steady_s: Num, wait_s: Num
 
 def _estimate(
     timed: Timed,
-    scheduler: Scheduler,
     xp: Namespace,
     begin_s: Num,
     tpot_s: Num,
@@ -203,15 +223,15 @@ def _estimate(
     osl: Num,
     limited: Num,
     fits: Num,
+    kept: Num,
 ) -> ServingEstimate:
-    """Client's view: the first message carries `stream_interval` tokens, the rest of the answer follows it."""
+    """What clients see."""
     e2e_s = begin_s + xp.maximum(osl - 1.0, 0.0) * tpot_s
-    late = xp.minimum(scheduler.stream_interval - 1.0, xp.maximum(osl - 1.0, 0.0) / 2.0)
-    rate = xp.where(fits, concurrency / e2e_s, 0.0)
+    rate = xp.where(fits, kept * concurrency / e2e_s, 0.0)
     profile = timed.profile
     return ServingEstimate(
-        ttft_s=xp.where(fits, begin_s + late * tpot_s, math.inf),
-        tpot_s=xp.where(fits, tpot_s * (1.0 - late / xp.maximum(osl - 1.0, 1.0)), math.inf),
+        ttft_s=xp.where(fits, begin_s, math.inf),
+        tpot_s=xp.where(fits, tpot_s, math.inf),
         e2e_s=xp.where(fits, e2e_s, math.inf),
         requests_per_s=rate,
         output_tokens_per_s=rate * osl,

@@ -42,11 +42,11 @@ def _namespace(timed: Timed, *numbers: Num) -> Namespace:
 def static_batch(
     timed: Timed, scheduler: Scheduler, *, batch: Num, isl: Num, osl: Num, prefix: Num = 0.0
 ) -> BatchEstimate:
-    """All prompts in passes of at most the token budget, then osl - 1 decode passes at the mean context."""
+    """All prompts in passes of at most the token budget, then osl - 1 decode passes at the mean context. No server."""
     xp = _namespace(timed, batch, isl, osl, prefix)
     passes = Passes(timed, scheduler, isl, xp.maximum(isl - prefix, 1.0), isl + osl / 2.0, xp)
     alone = Passes(timed, _prompts_only(scheduler), passes.prompt, passes.new, passes.context, xp)
-    prefill_s = alone.prompts(batch, 0.0, 0.0).whole_s + timed.profile.request_s
+    prefill_s = alone.prompts(batch, 0.0, 0.0).whole_s
     step_s = passes.decode_s(batch)
     decode_s = xp.maximum(osl - 1.0, 0.0) * step_s
     whole = prefill_s + decode_s
@@ -60,7 +60,15 @@ def _prompts_only(scheduler: Scheduler) -> Scheduler:
 
 
 def serve_apart(
-    prefill: Pool, decode: Pool, *, concurrency: Num, isl: Num, osl: Num, prefix: Num = 0.0, transfer_s: Num = 0.0
+    prefill: Pool,
+    decode: Pool,
+    *,
+    concurrency: Num,
+    isl: Num,
+    osl: Num,
+    prefix: Num = 0.0,
+    transfer_s: Num = 0.0,
+    memory_fraction: float | None = None,
 ) -> ServingEstimate:
     """Closed loop with prompts on one pool and answers on another (disaggregated serving).
 
@@ -72,7 +80,9 @@ def serve_apart(
     front = Passes(prefill.timed, _prompts_only(prefill.scheduler), isl, new, isl, xp)
     back = Passes(decode.timed, decode.scheduler, isl, new, isl + osl / 2.0, xp)
     budget = prefill.scheduler.token_budget * prefill.timed.program.layout.dp
-    room = decode.copies * capacity(decode.timed, decode.system, decode.scheduler, isl=isl, osl=osl)
+    room = decode.copies * capacity(
+        decode.timed, decode.system, decode.scheduler, isl=isl, osl=osl, memory_fraction=memory_fraction
+    )
     fits = room >= 1.0
     one = front.prompts(1.0, 0.0, 0.0)
     full_group = xp.maximum(1.0, budget / new)

@@ -26,16 +26,13 @@ def operator_table(
 
     Times add up to the step under rule "operators" before overlap of communication and host time.
     """
-    values = variables(program, decode, prefill, SCALAR)
+    values = variables(program, decode, prefill, SCALAR, profile.expert_skew)
     rows = [
         row
         for row in program.operators
         if (row.part != "decode" or decode is not None) and (row.part != "prefill" or prefill is not None)
     ]
-    times = [
-        _collective(row, values, system, profile) if row.comm else _kernel(row, values, system, program, profile)
-        for row in rows
-    ]
+    times = [(_collective if row.comm else _kernel)(row, values, system, program, profile) for row in rows]
     whole = sum(time.time_s for time in times)
     return tuple(_with_share(time, whole) for time in times)
 
@@ -73,7 +70,9 @@ def _kernel(row: Operator, values: list[float], system: System, program: Program
     )  # fmt: skip
 
 
-def _collective(row: Operator, values: list[float], system: System, profile: Efficiency) -> OperatorTime:
+def _collective(
+    row: Operator, values: list[float], system: System, program: Program, profile: Efficiency
+) -> OperatorTime:
     assert row.comm is not None
     size = form_value(row.comm.bytes, values)
     lines = collective_lines(row.comm.kind, row.comm.group, row.comm.stride, system, profile)
@@ -81,6 +80,7 @@ def _collective(row: Operator, values: list[float], system: System, profile: Eff
         (line.latency_s + size * line.s_per_byte if size <= line.max_bytes else math.inf, line.algorithm)
         for line in lines
     )
+    time += profile.skew_s_per_width * program.hidden
     return OperatorTime(
         name=row.name, kind=row.kind, part=row.part, count=row.count, rate="", format="", flops=0.0, weight_bytes=0.0,
         kv_read_bytes=0.0, kv_write_bytes=0.0, activation_bytes=0.0, comm_bytes=row.count * size, compute_s=0.0,

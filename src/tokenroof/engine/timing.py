@@ -62,11 +62,12 @@ def _merged(*forms: Form) -> Form:
 
 @dataclass(frozen=True, slots=True)
 class _Link:
-    """All runs of a collective: bytes of one run, lines of its algorithms, runs."""
+    """All runs of a collective: bytes of one run, lines of its algorithms, runs, time that ranks wait before each."""
 
     size: Form
     lines: tuple[Line, ...]
     count: Num
+    wait_s: Num
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,7 @@ class Timed:
         if decode is None and prefill is None:
             raise InputError("load", None, "a decode part, a prefill part or both")
         xp = namespace_of(self.program, decode, prefill)
-        values = variables(self.program, decode, prefill, xp)
+        values = variables(self.program, decode, prefill, xp, self.profile.expert_skew)
         parts = [self.parts["all"]]
         parts += [self.parts["decode"]] if decode is not None else []
         parts += [self.parts["prefill"]] if prefill is not None else []
@@ -193,7 +194,7 @@ def _link_s(link: _Link, values: list[Num], xp: Namespace) -> Num:
 def _communication_s(links: tuple[_Link, ...], values: list[Num], xp: Namespace) -> Num:
     total: Num = 0.0
     for link in links:
-        total = total + link.count * _link_s(link, values, xp)
+        total = total + link.count * (link.wait_s + _link_s(link, values, xp))
     return total
 
 
@@ -293,7 +294,7 @@ def _link(row: Operator, program: Program, system: System, profile: Efficiency) 
     lines = collective_lines(comm.kind, comm.group, comm.stride, system, profile, xp)
     plain = not any(hasattr(line.latency_s, "shape") or hasattr(line.s_per_byte, "shape") for line in lines)
     runs = xp.where(comm.group > 1, row.count, 0.0) if program.vectorised else row.count
-    return _Link(comm.bytes, _useful(lines) if plain else lines, runs)
+    return _Link(comm.bytes, _useful(lines) if plain else lines, runs, profile.skew_s_per_width * program.hidden)
 
 
 def _useful(lines: tuple[Line, ...]) -> tuple[Line, ...]:

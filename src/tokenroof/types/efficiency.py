@@ -67,6 +67,12 @@ class Efficiency:
     tokeniser, scheduling) before its first token, `warmup_s` what the first wave of a run waits for compilation.
     `spread` holds, by metric, the half-width of the 80 % range as a natural logarithm.
 
+    `expert_skew` is how far the busiest rank's count of experts with work lies above the mean one's, in units of what
+    random routing gives: 0 spreads them evenly, 1 is chance.
+
+    `skew_s_per_width` is what ranks wait for each other before a collective, per element of the residual stream: the
+    wider the model, the longer the work between two collectives, and with it the spread of their ends.
+
     `overlap` is the share of communication time that other work hides, `expert_imbalance` the busiest GPU's share of
     routed tokens over the mean one's. In 80 % of held-out cases measured time lay between `low` and `high` times
     the predicted one; `n` cases were fitted, `median_error` is the median absolute error on those held out.
@@ -77,6 +83,8 @@ class Efficiency:
     collectives: Mapping[str, tuple[CollectiveCurve, ...]]
     overlap: float = 0.0
     expert_imbalance: float = 1.0
+    expert_skew: float = 0.0
+    skew_s_per_width: float = 0.0
     host_s: float = 0.0
     host_per_layer_s: float = 0.0
     host_per_sequence_s: float = 0.0

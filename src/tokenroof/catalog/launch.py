@@ -1,0 +1,80 @@
+"""How published series of benchmark runs were launched: settings that their tables leave out, by series.
+
+A prediction of a run needs to know what the server was told: the format of the cache, the token budget of a pass, how
+long it holds prompts back. Where a series publishes its scripts or conventions they are data here, with their source.
+"""
+
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tokenroof.catalog.facts import read_toml
+from tokenroof.catalog.machine_index import DATA
+
+__all__ = ["Launch", "launch_settings"]
+
+_CONDITIONS = frozenset({"engine", "chips", "models", "weights", "isl", "osl", "tp_below", "concurrency_from"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Launch:
+    """Settings of one run; None where nobody says. `nominal`: whether given lengths are means or the longest."""
+
+    chip: str | None = None
+    kv_dtype: str | None = None
+    token_budget: float | None = None
+    memory_fraction: float | None = None
+    max_sequences: float | None = None
+    wait_passes: float = 0.0
+    gather_passes: float = 0.0
+    range_ratio: float | None = None
+    requests: float | None = None
+    requests_per_concurrency: float | None = None
+    nominal: str = "mean"
+
+
+@functools.cache
+def _series() -> tuple[Mapping[str, Any], ...]:
+    tables = [read_toml(path) for path in sorted((DATA / "launch").glob("*.toml"))]
+    return tuple(one for table in tables for one in table["series"])
+
+
+def _applies(rule: Mapping[str, Any], facts: Mapping[str, Any]) -> bool:
+    model, concurrency = facts["model"], facts["concurrency"]
+    return (
+        rule.get("engine", facts["engine"]) == facts["engine"]
+        and facts["chip"] in rule.get("chips", (facts["chip"],))
+        and any(part in model for part in rule.get("models", (model,)))
+        and facts["weights"].startswith(rule.get("weights", ""))
+        and all(name not in rule or rule[name] == facts[name] for name in ("isl", "osl"))
+        and (facts["tp"] or 1) < rule.get("tp_below", float("inf"))
+        and (concurrency or 0) >= rule.get("concurrency_from", 0)
+    )
+
+
+def launch_settings(
+    source: str,
+    *,
+    engine: str,
+    chip: str,
+    model: str,
+    weights: str,
+    isl: float | None,
+    osl: float | None,
+    tp: int | None,
+    concurrency: float | None,
+) -> Launch:
+    """What is known of how a run of the series `source` was launched."""
+    facts = {
+        "engine": engine, "chip": chip, "model": model, "weights": weights, "isl": isl, "osl": osl, "tp": tp,
+        "concurrency": concurrency,
+    }  # fmt: skip
+    found: dict[str, Any] = {}
+    for series in _series():
+        if any(part in source.lower() for part in series["match"]):
+            found |= {key: value for key, value in series.items() if key not in ("match", "rule")}
+            for rule in series.get("rule", ()):
+                if _applies(rule, facts):
+                    found |= {key: value for key, value in rule.items() if key not in _CONDITIONS}
+    return Launch(**found)

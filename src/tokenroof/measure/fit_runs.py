@@ -1,0 +1,229 @@
+"""Fits what a running engine adds to its kernels, on end-to-end runs, and says how well that carries over.
+
+Every factor starts from the kernel benchmarks (factor 1) or from what such times usually are, and is moved only as far
+as the runs insist: a Gaussian prior on its logarithm. Runs are weighted so that a thousand configurations of one model
+do not outvote ten of another. Held-out error: all runs of one model (or chip) are left out, the rest is fitted.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from tokenroof.catalog.efficiency import compose_profile
+from tokenroof.engine.lower import lower
+from tokenroof.engine.timing import bind
+from tokenroof.measure.forecasts import Load, quantities
+from tokenroof.measure.robust import solve
+from tokenroof.measure.setups import Setup
+from tokenroof.types.efficiency import CollectiveCurve, OperatorCurve
+from tokenroof.types.program import Program
+
+__all__ = ["PRIORS", "Case", "Group", "Prior", "fit_groups", "group_cases", "predict_groups", "profile_tables"]
+
+Array = Any
+
+
+@dataclass(frozen=True, slots=True)
+class Prior:
+    """A positive constant: the value expected before any run, and the width of its logarithm."""
+
+    value: float
+    width: float
+
+
+PRIORS: dict[str, Prior] = {
+    "host.vllm": Prior(0.5e-3, 0.4),
+    "host.vllm-v0": Prior(4e-3, 0.7),
+    "host.sglang": Prior(0.5e-3, 0.4),
+    "host.trtllm": Prior(0.5e-3, 0.4),
+    "host.trtllm-cpp": Prior(0.6e-3, 0.5),
+    "sequence": Prior(5e-6, 0.6),
+    "sequence.vllm-v0": Prior(75e-6, 0.7),
+    "launch": Prior(13e-6, 0.25),
+    "request": Prior(30e-3, 0.4),
+    "warmup.sglang": Prior(0.3, 1.0),
+    "fixed": Prior(0.5, 0.15),
+    "grouped_gemm.fixed": Prior(0.5, 0.2),
+    "skew_s_per_width": Prior(5.5e-10, 0.25),
+    "padding_rows": Prior(24.0, 0.2),
+    "attention_decode.bytes": Prior(0.97, 0.05),
+    "grouped_gemm.bytes": Prior(1.0, 0.06),
+    "grouped_gemm.flops": Prior(1.0, 0.12),
+    **{f"gemm.bytes.{family}": Prior(1.0, 0.05) for family in ("ampere", "hopper", "blackwell")},
+    **{f"gemm.flops.{family}": Prior(1.0, 0.08) for family in ("ampere", "hopper", "blackwell")},
+    **{f"attention_prefill.flops.{family}": Prior(1.0, 0.12) for family in ("ampere", "hopper", "blackwell")},
+    **{f"rate.{family}": Prior(1.0, 0.3) for family in ("cdna3", "cdna4")},
+}
+# log error expected of a good prediction, by quantity
+SIGMA = {"tpot": 0.08, "ttft": 0.3, "ttft_p50": 0.3}
+_SIGMA_OTHER = 0.10
+_REQUEST_CPP_S = 4e-3  # the C++ server of TensorRT-LLM, whose time to first token at low load leaves no more
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One measurement of one setup, `value` in SI. `set` names its table."""
+
+    set: str
+    setup: Setup
+    quantity: str
+    metric: str
+    value: float
+    model: str
+    chip: str
+    family: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Group:
+    """Cases that share a program, a machine and an engine: evaluated together, as arrays."""
+
+    cases: tuple[Case, ...]
+    program: Program
+    curves: Mapping[str, OperatorCurve]
+    collectives: Mapping[str, tuple[CollectiveCurve, ...]]
+    order: Array = field(default=None)
+
+
+def group_cases(
+    cases: Iterable[Case],
+    kernels: Callable[[str], tuple[Mapping[str, OperatorCurve], Mapping[str, tuple[CollectiveCurve, ...]]]],
+) -> list[Group]:
+    """Collect cases by everything but lengths, load and budgets."""
+    found: dict[Any, list[Case]] = {}
+    programs: dict[Any, Program] = {}
+    for case in cases:
+        one = case.setup
+        fixed = replace(one.scheduler, token_budget=0.0, wait_passes=0.0)
+        deployed = (one.model.id, repr(one.layout))
+        key = (deployed, one.system.id, one.generation, one.kind, fixed, one.range_ratio, one.memory_fraction,
+               one.requests is None)  # fmt: skip
+        found.setdefault(key, []).append(case)
+        if deployed not in programs:
+            programs[deployed] = lower(one.model, one.layout)
+    groups = []
+    for key, members in found.items():
+        curves, collectives = kernels(members[0].setup.system.chip.id)
+        groups.append(Group(tuple(members), programs[key[0]], curves, collectives))
+    return groups
+
+
+def profile_tables(values: Mapping[str, Any], family: str, generation: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """(factors inside the engine, host times) of a family and generation, from the fitted constants."""
+
+    def by_family(name: str) -> Any:
+        return values.get(f"{name}.{family}", 1.0)
+
+    whole = values.get(f"rate.{family}", 1.0)
+    gemm_bytes, gemm_flops = by_family("gemm.bytes") * whole, by_family("gemm.flops") * whole
+    factors = {
+        "fixed": values["fixed"] / whole,
+        "grouped_gemm.fixed": values["grouped_gemm.fixed"] / whole,
+        "skew_s_per_width": values["skew_s_per_width"],
+        "padding_rows": values["padding_rows"],
+        "gemm.bytes": gemm_bytes,
+        "gemm.flops": gemm_flops,
+        "bmm.bytes": gemm_bytes,
+        "bmm.flops": gemm_flops,
+        "grouped_gemm.bytes": values["grouped_gemm.bytes"] * whole,
+        "grouped_gemm.flops": values["grouped_gemm.flops"] * whole,
+        "attention_decode.bytes": values["attention_decode.bytes"] * whole,
+        "mla_decode.bytes": values["attention_decode.bytes"] * whole,
+        "attention_prefill.flops": by_family("attention_prefill.flops") * whole,
+        "mla_prefill.flops": by_family("attention_prefill.flops") * whole,
+    }
+    host = {
+        "host_s": values[f"host.{generation}"],
+        "host_per_sequence_s": values["sequence.vllm-v0"] if generation == "vllm-v0" else values["sequence"],
+        "launch_s": values["launch"],
+        "request_s": _REQUEST_CPP_S if generation == "trtllm-cpp" else values["request"],
+        "warmup_s": values.get(f"warmup.{generation}", 0.0),
+    }
+    return factors, host
+
+
+def _columns(points: Array) -> dict[str, Array]:
+    """Constants as columns, one row per trial."""
+    import numpy as np
+
+    return {name: np.exp(points[:, at])[:, None] for at, name in enumerate(PRIORS)}
+
+
+def _group_log(group: Group, values: Mapping[str, Array]) -> Array:
+    """ln of the predictions of a group: trials x cases."""
+    import numpy as np
+
+    first = group.cases[0]
+    one = first.setup
+    factors, host = profile_tables(values, first.family, one.generation)
+    profile = compose_profile("trial", group.curves, group.collectives, factors=factors, host=host)
+    timed = bind(group.program, one.system, profile)
+
+    def column(name: str) -> Array:
+        return np.array([float(getattr(case.setup, name)) for case in group.cases])
+
+    scheduler = replace(
+        one.scheduler,
+        token_budget=np.array([float(case.setup.scheduler.token_budget) for case in group.cases]),
+        wait_passes=np.array([float(case.setup.scheduler.wait_passes) for case in group.cases]),
+    )
+    load = Load(
+        kind=one.kind, isl=column("isl"), osl=column("osl"), load=column("load"), range_ratio=one.range_ratio,
+        requests=None if one.requests is None else column("requests"), memory_fraction=one.memory_fraction,
+    )  # fmt: skip
+    predicted = quantities(timed, one.system, scheduler, load)
+    trials = len(next(iter(values.values())))
+    names = np.array([case.quantity for case in group.cases])
+    result = np.empty((trials, len(group.cases)))
+    for name in set(names):
+        part = np.broadcast_to(predicted[name], result.shape)
+        result[:, names == name] = np.log(part[:, names == name])
+    return result
+
+
+def predict_groups(groups: Sequence[Group], points: Array) -> Array:
+    """ln of every prediction, for every vector of ln constants: trials x cases, in the order of the groups."""
+    import numpy as np
+
+    values = _columns(np.atleast_2d(points))
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+        return np.concatenate([_group_log(group, values) for group in groups], axis=1)
+
+
+def _weights(cases: Sequence[Case]) -> Array:
+    """One over the square root of the size of a cell of set, model, chip and metric, scaled to a mean near one."""
+    import numpy as np
+
+    cells: dict[tuple[str, str, str, str], int] = {}
+    keys = [(case.set, case.model, case.chip, case.metric) for case in cases]
+    for key in keys:
+        cells[key] = cells.get(key, 0) + 1
+    # A cell counts like sqrt(n) runs, and all runs of a cell are alike: 4 is what a typical cell then weighs.
+    return np.array([4.0 / math.sqrt(cells[key]) / 4.0 for key in keys])
+
+
+def fit_groups(
+    groups: Sequence[Group], *, steps: int = 12, start: Array = None, progress: Callable[[str], None] | None = None
+) -> Array:
+    """ln of the constants that fit these groups best under the priors."""
+    import numpy as np
+
+    cases = [case for group in groups for case in group.cases]
+    target = np.log([case.value for case in cases])
+    sigma = np.array([SIGMA.get(case.quantity, _SIGMA_OTHER) for case in cases])
+    prior = np.log([one.value for one in PRIORS.values()])
+    width = np.array([one.width for one in PRIORS.values()])
+    weight = _weights(cases)
+    reachable = np.isfinite(predict_groups(groups, prior)[0])
+    if progress is not None:
+        progress(f"{len(cases)} measurements in {len(groups)} groups, {int((~reachable).sum())} that do not fit memory")
+
+    def evaluate(points: Array) -> Array:
+        return np.where(reachable, predict_groups(groups, points), target)
+
+    fitted = solve(
+        evaluate, target, sigma, prior=prior, width=width, weight=weight * reachable, start=start, steps=steps,
+        reach=0.7,
+    )  # fmt: skip
+    return fitted.x

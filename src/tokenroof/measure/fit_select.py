@@ -1,0 +1,79 @@
+"""Which measurements a fit may use, and which it leaves out, each with the reason. Scoring leaves none of them out."""
+
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+from tokenroof.catalog.efficiency import profile_source
+from tokenroof.measure.fit_runs import Case
+from tokenroof.measure.runs import read_runs
+from tokenroof.measure.setups import METRICS, Setup, Skip, setup_of
+from tokenroof.types.run import Fault, Run
+
+__all__ = ["SETS", "quantity_of", "read_cases", "why_not_fitted"]
+
+# Tables that a fit reads, where they are there. Others are only scored.
+SETS = (
+    "inferencex_aggregated", "aiconfigurator_gap_runs", "argonne_llm_inference_bench", "trtllm_static_v0.9",
+    "trtllm_max_throughput", "trtllm_online_serving_v0.14", "rocm_vllm_mi300x", "sglang_cookbook",
+)  # fmt: skip
+_FITTED_FAMILIES = frozenset({"ampere", "hopper", "blackwell", "cdna3", "cdna4"})
+
+
+def quantity_of(metric: str, mode: str) -> tuple[str, float]:
+    """(quantity, unit scale) of a table's metric; output tokens of a pure decode run leave prefill out."""
+    quantity, scale = METRICS[metric]
+    return ("decode" if mode == "decode" and quantity == "output" else quantity), scale
+
+
+def _doubtful(run: Run, setup: Setup) -> str:
+    gap = "gap" in run.source.lower()
+    if gap and (setup.isl % 1024 or setup.model.id == "llama-3.1-8b"):
+        return "imply more than the links carry: cached prefixes or another set-up"
+    if "mixtral" in setup.model.id and setup.kind == "batch":
+        return "identical prompts route to the same experts: faster than light"
+    if "gpt-oss" in setup.model.id and setup.kind == "closed" and setup.load > 256:
+        return "batch was limited by a setting that nobody recorded"
+    return ""
+
+
+def why_not_fitted(run: Run, setup: Setup) -> str:
+    """Reason why a measurement must not move a constant; empty where it may."""
+    if run.quality not in ("A", "B"):
+        return "quality C"
+    if not run.weight_dtype:
+        return "weight format is not stated"
+    if run.split not in ("", "cal"):
+        return f"split {run.split}"
+    if profile_source(setup.system.chip)[1] not in _FITTED_FAMILIES:
+        return "no constants of this family are fitted"
+    if run.metric.startswith("ttft") and setup.kind == "closed":
+        if setup.generation == "trtllm" and ("deepseek" in setup.model.id or "gap" in run.source.lower()):
+            return "TensorRT-LLM holds first tokens back in a way that is not modelled"
+        if setup.engine == "sglang" and "inferencex" in run.source.lower() and run.date < "2026-01":
+            return "first wave waits seconds for just-in-time compilation"
+    return _doubtful(run, setup)
+
+
+def read_cases(
+    folder: Path, progress: Callable[[str], None] | None = None, sets: Iterable[str] = SETS
+) -> Iterator[Case]:
+    """Every measurement that a fit may use."""
+    for name in sets:
+        path = folder / f"{name}.csv"
+        if not path.is_file():
+            continue
+        kept = left = 0
+        for run in read_runs(path):
+            setup = Skip("unreadable") if isinstance(run, Fault) else setup_of(run)
+            if isinstance(run, Fault) or isinstance(setup, Skip) or why_not_fitted(run, setup):
+                left += 1
+                continue
+            quantity, scale = quantity_of(run.metric, run.mode)
+            chip = setup.system.chip
+            kept += 1
+            yield Case(
+                set=name, setup=setup, quantity=quantity, metric=run.metric, value=run.value / scale,
+                model=run.model_key, chip=chip.id, family=profile_source(chip)[1],
+            )  # fmt: skip
+        if progress is not None:
+            progress(f"{name}: {kept:,} measurements, {left:,} left out")

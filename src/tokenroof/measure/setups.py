@@ -1,0 +1,260 @@
+"""From a measured run to the deployment that it measured: model, machine, layout, formats, engine, load.
+
+What cannot be known is taken by a stated rule, and what a rule would have to invent makes the run a Skip.
+"""
+
+import re
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any
+
+from tokenroof.catalog import load_chip, load_model
+from tokenroof.catalog.efficiency import engine_generation
+from tokenroof.catalog.launch import Launch, launch_settings
+from tokenroof.catalog.systems import compose_system
+from tokenroof.engine.scheduling import Scheduler, scheduler
+from tokenroof.errors import TokenroofError
+from tokenroof.types.layout import Layout
+from tokenroof.types.machine import System
+from tokenroof.types.model import Gqa, Mla, Model, WeightDtypes
+from tokenroof.types.run import Run
+
+__all__ = ["METRICS", "Setup", "Skip", "served_weights", "setup_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """Why a run is not predicted."""
+
+    reason: str
+
+
+# metric -> (quantity, scale from SI to the metric's unit, per GPU); a median is compared with the mean
+METRICS = {
+    "tpot_ms": ("tpot", 1e3), "itl_ms": ("tpot", 1e3), "tpot_p50_ms": ("tpot", 1e3), "itl_p50_ms": ("tpot", 1e3),
+    "ttft_ms": ("ttft", 1e3), "ttft_p50_ms": ("ttft_p50", 1e3), "e2e_latency_s": ("e2e", 1.0),
+    "output_tok_s": ("output", 1.0), "output_tok_s_per_gpu": ("output_per_gpu", 1.0), "total_tok_s": ("total", 1.0),
+    "input_tok_s": ("input", 1.0),
+}  # fmt: skip
+_MODES = {
+    "server-closed-loop": "closed", "server": "open", "server-interactive": "open", "offline": "offline",
+    "mixed": "batch", "prefill": "batch", "decode": "batch",
+}  # fmt: skip
+# Names of the published tables that the catalogue writes otherwise, or models of exactly the same shape.
+_MODELS = {
+    "mistral-7b": "mistral-7b-v0.1", "llama-4-scout": "llama-4-scout-17b-16e", "qwen2-72b": "qwen2.5-72b",
+    "llama-4-maverick": "llama-4-maverick-17b-128e", "qwen3-235b": "qwen3-235b-a22b", "llama-2-13b": "llama-2-13b",
+    "codellama-13b": "llama-2-13b", "deepseek-math-v2": "deepseek-v3.2", "hy3-preview": "hy3",
+}  # fmt: skip
+_LINEAR = ("attention", "dense", "experts", "shared_experts", "recurrent")
+_FORMATS = {
+    "fp8": "fp8", "fp4": "nvfp4", "nvfp4": "nvfp4", "mxfp4": "mxfp4", "int8": "int8", "w8a8": "int8",
+    "int4": "int4_g128", "w4a16": "int4_g128", "int8-wo": "int8", "int4-wo-g32": "int4_g32",
+    "w4a8kv4": "int4_g128", "fp16": "fp16",
+    "bf16": "bf16", "fp8_e4m3": "fp8",
+}  # fmt: skip
+_REQUESTS = re.compile(r"over (\d+) req")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setup:
+    """One deployment under one load. `kind`: closed, open, offline, batch. Lengths are means."""
+
+    kind: str
+    model: Model
+    system: System
+    layout: Layout
+    engine: str
+    generation: str
+    scheduler: Scheduler
+    isl: float
+    osl: float
+    load: float
+    range_ratio: float
+    requests: float | None
+    memory_fraction: float | None
+    prefix: float = 0.0
+
+
+def _engine(run: Run) -> tuple[str, str] | Skip:
+    """(engine, version): the newest generation that existed when the run was made, where the version is blank."""
+    name, version, date = run.engine.lower(), run.engine_version, run.date
+    if "llama" in name or "ollama" in name:
+        return Skip("engine llama.cpp: its kernels and formats are not modelled")
+    if name.startswith(("tensorrt", "trt-llm")):
+        old = "triton" in name or "static" in name or name.startswith("tensorrt 9") or name.startswith("tensorrt 10")
+        page = "perf-overview" in run.source.lower() and not version
+        if not version and (old or page or (date and date < "2025-06")):
+            version = "0.9"
+        return "trtllm", version
+    if "sglang" in name:
+        return "sglang", version
+    if "vllm" in name:
+        found = re.search(r"vllm v?(\d+\.\d+\.\d+)", name)
+        version = version or (found[1] if found else "")
+        if not version and date and date < "2025-02":
+            version = "0.6"
+        return "vllm", version
+    return Skip(f"engine {run.engine or 'blank'}: no host times are known")
+
+
+@lru_cache(maxsize=1024)
+def _model(name: str) -> Model | None:
+    try:
+        return load_model(_MODELS.get(name.lower(), name))
+    except TokenroofError:
+        return None
+
+
+def _find_model(run: Run) -> Model | Skip:
+    found = _model(run.model) or _model(run.model_key)
+    if found is not None:
+        return found
+    return Skip(f"model {run.model} is not in the catalogue")
+
+
+def served_weights(model: Model, format: str) -> tuple[Model, WeightDtypes | None] | Skip:
+    """The model and weight formats that a table's single word means.
+
+    Quantised checkpoints keep embeddings, head, router and norms in 16 bits; published FP4 checkpoints of models with
+    latent attention keep attention in 16 bits too. A checkpoint's own quantisation of that width is taken as it is.
+    """
+    if not format:
+        return model, None
+    wanted = _FORMATS.get(format.lower())
+    if wanted is None:
+        return Skip(f"weight format {format} is not modelled")
+    width = {"nvfp4": "4", "mxfp4": "4", "int4_g128": "4", "int4_g32": "4", "fp8": "8", "int8": "8"}.get(wanted, "16")
+    own = model.weights.experts
+    if (width == "8" and own.startswith("fp8")) or (width == "4" and ("fp4" in own or own.startswith("int4"))):
+        return model, None
+    suffix = {"fp8": "-fp8", "nvfp4": "-nvfp4"}.get(wanted, "")
+    if suffix:
+        variant = _model(model.id + suffix)
+        if variant is not None:
+            return variant, None
+    plain = "bf16" if width != "16" else wanted
+    classes: dict[str, Any] = dict.fromkeys(_LINEAR, wanted)
+    if width == "4" and any(isinstance(group.mixer, Mla) for group in model.layers):
+        classes["attention"] = "bf16"
+    classes |= dict.fromkeys(("embedding", "unembedding", "other"), plain)
+    return model, WeightDtypes(**classes)
+
+
+def _kv_dtype(run: Run, engine: str, launch: Launch, weights: str) -> str:
+    given = run.kv_dtype.lower()
+    if given:
+        return {"fp16": "bf16", "int8": "int8", "fp8": "fp8", "bf16": "bf16"}.get(given, "bf16")
+    if launch.kv_dtype:
+        return launch.kv_dtype
+    # NVIDIA's quantised checkpoints carry scales for an 8-bit cache, which TensorRT-LLM then uses.
+    return "fp8" if engine == "trtllm" and weights in ("fp8", "fp4", "nvfp4") else "bf16"
+
+
+def _layout(run: Run, model: Model, kv_dtype: str, weights: WeightDtypes | None) -> Layout | Skip:
+    gpus = run.num_gpus or (run.tp or 1) * (run.pp or 1)
+    pp, dp = run.pp or 1, run.dp or 1
+    if gpus % (pp * dp):
+        return Skip(f"{gpus} GPUs do not divide by pp {pp} x dp {dp}")
+    stage = gpus // pp
+    tp = stage // dp
+    if run.tp and run.tp * dp != stage and run.tp != stage:
+        tp, dp = run.tp, stage // run.tp
+        if tp * dp != stage:
+            return Skip(f"{gpus} GPUs do not divide by tp {run.tp}")
+    if not run.tp and not run.dp and gpus > 1 and run.mode in ("server", "offline", "server-interactive"):
+        return Skip("layout over several GPUs is not stated")
+    ep = run.ep or 1
+    experts = [group.ffn for group in model.layers if hasattr(group.ffn, "n_experts")]
+    if not experts or stage % ep:
+        ep = 1
+    elif dp > 1 and ep == 1 and tp == 1:
+        ep = stage
+    for group in model.layers:
+        if isinstance(group.mixer, Gqa) and group.mixer.n_heads % tp:
+            return Skip(f"tp {tp} does not divide {group.mixer.n_heads} heads")
+    return Layout(tp=tp, pp=pp, ep=ep, dp=dp, weights=weights, kv_dtype=kv_dtype)
+
+
+def _load(run: Run, kind: str) -> float | Skip:
+    if kind in ("closed", "batch"):
+        return Skip("concurrency or batch is not stated") if run.concurrency is None else run.concurrency
+    if kind == "open":
+        if run.request_rate is None or run.request_rate == float("inf"):
+            return Skip("request rate is not stated, or infinite")
+        return run.request_rate
+    return 0.0
+
+
+def _scheduler(engine: str, launch: Launch) -> Scheduler:
+    found = scheduler(engine)
+    changes: dict[str, Any] = {"token_budget": launch.token_budget, "max_sequences": launch.max_sequences}
+    changes |= {"wait_passes": launch.wait_passes, "gather_passes": launch.gather_passes}
+    return replace(found, **{k: v for k, v in changes.items() if v is not None})
+
+
+def _lengths(run: Run, kind: str, launch: Launch) -> tuple[float, float] | Skip:
+    if run.isl is None and run.mode != "decode":
+        return Skip("input length is not stated")
+    isl = run.isl or 1.0
+    osl = 1.0 if run.mode == "prefill" else run.osl
+    if osl is None:
+        return Skip("output length is not stated")
+    if kind == "closed" and launch.nominal == "longest":
+        mean = (1.0 + (launch.range_ratio if launch.range_ratio is not None else 1.0)) / 2.0
+        return isl * mean, osl * mean
+    return isl, osl
+
+
+def _requests(run: Run, load: float, kind: str, launch: Launch) -> float | None:
+    found = _REQUESTS.search(run.note)
+    if found:
+        return max(float(found[1]), load)
+    if launch.requests is not None:
+        return launch.requests
+    if kind == "closed":
+        return 10.0 * load if launch.requests_per_concurrency is None else launch.requests_per_concurrency * load
+    return None
+
+
+def setup_of(run: Run) -> Setup | Skip:
+    """The deployment of a run, or why it cannot be said."""
+    kind = _MODES.get(run.mode)
+    if kind is None or (run.load == "max-load" and kind != "offline"):
+        return Skip(f"mode {run.mode} {run.load if kind else ''} is not predicted".replace("  ", " "))
+    if run.spec_decode not in ("", "none"):
+        return Skip("speculative decoding")
+    if run.metric not in METRICS:
+        return Skip(f"metric {run.metric} is not predicted")
+    engine = _engine(run)
+    model = _find_model(run)
+    for found in (engine, model):
+        if isinstance(found, Skip):
+            return found
+    assert isinstance(engine, tuple) and isinstance(model, Model)
+    try:
+        chip = load_chip(run.hw_key or run.hardware)
+    except TokenroofError:
+        return Skip(f"hardware {run.hw_key or run.hardware} is not in the catalogue")
+    launch = launch_settings(
+        run.source, engine=engine[0], chip=chip.id, model=model.id, weights=run.weight_dtype, isl=run.isl, osl=run.osl,
+        tp=run.tp, concurrency=run.concurrency,
+    )  # fmt: skip
+    if launch.chip:
+        chip = load_chip(launch.chip)
+    served = served_weights(model, run.weight_dtype)
+    if isinstance(served, Skip):
+        return served
+    layout = _layout(run, served[0], _kv_dtype(run, engine[0], launch, run.weight_dtype), served[1])
+    load = _load(run, kind)
+    lengths = _lengths(run, kind, launch)
+    for part in (layout, load, lengths):
+        if isinstance(part, Skip):
+            return part
+    assert isinstance(layout, Layout) and isinstance(load, float) and isinstance(lengths, tuple)
+    return Setup(
+        kind=kind, model=served[0], system=compose_system(chip, layout.n_gpus), layout=layout, engine=engine[0],
+        generation=engine_generation(*engine), scheduler=_scheduler(engine[0], launch), isl=lengths[0], osl=lengths[1],
+        load=float(load), range_ratio=1.0 if launch.range_ratio is None else launch.range_ratio,
+        requests=_requests(run, float(load), kind, launch), memory_fraction=launch.memory_fraction,
+    )  # fmt: skip

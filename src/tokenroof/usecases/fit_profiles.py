@@ -1,0 +1,158 @@
+"""Refits every efficiency profile: kernels first, then what engines add, then how far off that is on unseen runs."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tokenroof.catalog import load_chip
+from tokenroof.catalog.efficiency import FOLDER, kernel_curves, profile_families
+from tokenroof.errors import InputError
+from tokenroof.measure.fit_ops import FittedCurve, fit_collectives, fit_curves
+from tokenroof.measure.fit_runs import PRIORS, Case, fit_groups, group_cases, predict_groups, profile_tables
+from tokenroof.measure.fit_select import read_cases
+from tokenroof.measure.held_out import HeldOut, Residual, leave_out, ranges, summarise
+from tokenroof.measure.ops_data import read_collectives, read_kernels
+from tokenroof.measure.profile_build import chip_tables
+from tokenroof.measure.profile_files import write_toml
+
+__all__ = ["FitRequest", "FitResponse", "fit_profiles"]
+
+_KERNELS = "kernel timings of TensorRT-LLM, vLLM and SGLang in aiconfigurator (NVIDIA, Apache-2.0)"
+_RUNS = "joint fit of public serving, batch and offline runs; see docs/theory/serving.md"
+_SHARED = ("ampere", "hopper", "blackwell")
+_UNTESTED = {"tpot": 0.45, "throughput": 0.50, "ttft": 0.80}  # assumed: families that no run tested
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FitRequest:
+    """Folders of kernel timings and of runs (either may be left out), date to write, where to write."""
+
+    ops: Path | None = None
+    runs: Path | None = None
+    output: Path | None = None
+    as_of: str = "2026-11-25"
+    cross_validate: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FitResponse:
+    """What was fitted: curves by chip, constants with their priors, errors in sample and on what was left out."""
+
+    curves: Mapping[str, Mapping[str, FittedCurve]]
+    constants: Mapping[str, float]
+    priors: Mapping[str, float]
+    n: int
+    in_sample: tuple[HeldOut, ...]
+    without_model: tuple[HeldOut, ...]
+    without_chip: tuple[HeldOut, ...]
+    spread: Mapping[str, Mapping[str, float]]
+    written: tuple[str, ...]
+
+
+Progress = Callable[[str], None] | None
+
+
+def _fit_kernels(request: FitRequest, folder: Path, families: Mapping[str, str], progress: Progress) -> Any:
+    assert request.ops is not None
+    curves = fit_curves(read_kernels(request.ops, progress), families, progress)
+    collectives = fit_collectives(read_collectives(request.ops))
+    written = []
+    for name in curves:
+        members = [chip for chip in collectives if families[chip] == name]
+        chip = name if name in collectives else members[0]
+        source = _KERNELS + (f", all of {', '.join(members)}" if members else "")
+        tables = chip_tables(curves[name], collectives[chip], families.get(name, name), load_chip(chip))
+        path = folder / f"{name}.toml"
+        write_toml(path, {"id": name, "source": source, "as_of": request.as_of, "grade": "fitted", **tables})
+        written.append(str(path))
+    return curves, written
+
+
+def _spreads(tested: list[Residual]) -> dict[str, dict[str, float]]:
+    """Ranges by family: NVIDIA's data centre families share one, each other family that was tested has its own."""
+    groups = {family: _SHARED if family in _SHARED else (family,) for family in {one.case.family for one in tested}}
+    found = {}
+    for family, together in sorted(groups.items()):
+        own = ranges([one for one in tested if one.case.family in together])
+        found[family] = {metric: max(own.get(metric, 0.0), ranges(tested)[metric]) for metric in _UNTESTED}
+    return {**found, "untested": _UNTESTED}
+
+
+def _serving_tables(request: FitRequest, values: Mapping[str, float], n: int, held: Any, spread: Any) -> dict[str, Any]:
+    families = (*_SHARED, "cdna3", "cdna4")
+    engines = [name.removeprefix("host.") for name in PRIORS if name.startswith("host.")]
+    factors = {family: profile_tables(values, family, engines[0])[0] for family in families}
+    factors["all"] = profile_tables(values, "", engines[0])[0]
+    return {
+        "source": _RUNS,
+        "as_of": request.as_of,
+        "grade": "fitted",
+        "n": n,
+        "held_out": held,
+        "engines": {name: profile_tables(values, "hopper", name)[1] for name in engines},
+        "in_engine": factors,
+        "spread": spread,
+    }
+
+
+def _residuals(cases: list[Case], kernels: Any, point: Any) -> list[Residual]:
+    import math
+
+    groups = group_cases(cases, kernels)
+    logs = predict_groups(groups, point)[0]
+    order = [case for group in groups for case in group.cases]
+    return [
+        Residual(case, "", float(log) - math.log(case.value))
+        for case, log in zip(order, logs, strict=True)
+        if math.isfinite(log)
+    ]
+
+
+def _chip(case: Case) -> str:
+    """Memory sizes of one chip are one chip."""
+    return case.chip.removesuffix("-40")
+
+
+def fit_profiles(request: FitRequest, progress: Progress = None) -> FitResponse:
+    """Fit, cross-validate and write. Without `output` the catalogue's own files are rewritten."""
+    import numpy as np
+
+    for name, folder in (("--ops", request.ops), ("--runs", request.runs)):
+        if folder is not None and not folder.is_dir():
+            raise InputError(name, str(folder), "an existing folder")
+    if request.ops is None and request.runs is None:
+        raise InputError("--ops", None, "a folder of kernel timings", "or give --runs, or both")
+    target = request.output or FOLDER
+    target.mkdir(parents=True, exist_ok=True)
+    families = profile_families()
+    curves: Mapping[str, Mapping[str, FittedCurve]] = {}
+    written: list[str] = []
+    if request.ops is not None:
+        curves, written = _fit_kernels(request, target, families, progress)
+    if request.runs is None:
+        return FitResponse(
+            curves=curves, constants={}, priors={}, n=0, in_sample=(), without_model=(), without_chip=(), spread={},
+            written=tuple(written),
+        )  # fmt: skip
+
+    def kernels(chip: str) -> Any:
+        return kernel_curves(load_chip(chip), target if request.ops is not None else FOLDER)
+
+    cases = list(read_cases(request.runs, progress))
+    point = fit_groups(group_cases(cases, kernels), progress=progress)
+    values = {name: float(np.exp(log)) for name, log in zip(PRIORS, point, strict=True)}
+    left: dict[str, list[Residual]] = {"model": [], "chip": []}
+    if request.cross_validate:
+        left["model"] = list(leave_out(cases, lambda case: case.model, kernels, point, progress))
+        left["chip"] = list(leave_out(cases, _chip, kernels, point, progress))
+    tested = left["model"] + left["chip"] or _residuals(cases, kernels, point)
+    spread = _spreads(tested)
+    held = {one.metric: one.median_error for one in summarise(tested) if one.set == "all"}
+    path = target / "serving.toml"
+    write_toml(path, _serving_tables(request, values, len(cases), held, spread))
+    return FitResponse(
+        curves=curves, constants=values, priors={name: one.value for name, one in PRIORS.items()}, n=len(cases),
+        in_sample=summarise(_residuals(cases, kernels, point)), without_model=summarise(left["model"]),
+        without_chip=summarise(left["chip"]), spread=spread, written=(*written, str(path)),
+    )  # fmt: skip

@@ -1,0 +1,154 @@
+"""Efficiency profiles: every chip has one, says where it comes from, and is no faster than its datasheet."""
+
+import math
+
+import pytest
+
+from tokenroof.catalog import chip_ids, load_chip, load_model
+from tokenroof.catalog.efficiency import (
+    ENGINES,
+    FOLDER,
+    compose_profile,
+    engine_generation,
+    kernel_curves,
+    load_profile,
+    profile_families,
+    profile_source,
+)
+from tokenroof.catalog.facts import read_toml
+from tokenroof.catalog.launch import launch_settings
+from tokenroof.catalog.systems import compose_system
+from tokenroof.engine.lower import lower
+from tokenroof.engine.timing import bind
+from tokenroof.errors import InputError, UnknownName
+from tokenroof.provenance import Grade
+from tokenroof.types.efficiency import PEAK
+from tokenroof.types.layout import Layout
+from tokenroof.types.program import Load
+from tokenroof.usecases.profile import claim_level, profile_for
+
+FILES = sorted(path for path in FOLDER.glob("*.toml") if path.stem not in ("families", "serving"))
+MEASURED = ("a100", "h100", "h200", "b200", "b300", "gb200", "gb300", "l40s", "rtx-pro-6000")
+
+
+@pytest.mark.parametrize("chip", chip_ids())
+@pytest.mark.parametrize("engine", sorted(ENGINES))
+def test_every_chip_has_a_profile_with_shares_of_its_datasheet(chip, engine):
+    profile = load_profile(load_chip(chip), engine)
+    for curve in profile.operators.values():
+        assert 0 < curve.flops_share <= 1 and 0 < curve.bytes_share <= 1 and 0 <= curve.fixed_s < 1e-3
+    for lines in profile.collectives.values():
+        assert all(0 < line.bytes_share <= 1 and line.call_s < 1e-3 for line in lines)
+    assert {"all_reduce", "all_gather", "reduce_scatter", "all_to_all", "hop"} <= set(profile.collectives)
+    assert profile.low < 1 < profile.high and profile.n > 0 and profile.source and profile.as_of
+    assert set(profile.spread) == {"tpot", "ttft", "throughput"}
+    assert claim_level(profile) == "calibrated" and profile.host_s > 0
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_every_file_says_where_its_numbers_come_from(path):
+    table = read_toml(path)
+    assert table["id"] == path.stem and table["source"]
+    assert Grade(table["grade"]) in (Grade.FITTED, Grade.ASSUMED)
+    if table["grade"] == "fitted":
+        curve = table["operators"]["gemm"]
+        assert curve["n"] >= 30 and curve["median_error"] < 0.15
+
+
+def test_measured_chips_have_files_of_their_own_and_others_say_whose_they_take():
+    for chip in MEASURED:
+        assert profile_source(load_chip(chip)) == (chip, profile_families()[chip], "")
+        assert not load_profile(load_chip(chip)).notes or profile_families()[chip] in ("ada", "rtx")
+    file, family, note = profile_source(load_chip("h20"))
+    assert (file, family) == ("hopper", "hopper") and "h20" in note and "datasheet" in note
+    borrowed, own = load_profile(load_chip("h20")), load_profile(load_chip("h100"))
+    assert borrowed.high > own.high and any("h20" in line for line in borrowed.notes)
+
+
+def test_assumed_families_say_so_and_have_wider_ranges():
+    tpu, hopper = load_profile(load_chip("v6e")), load_profile(load_chip("h100"))
+    assert tpu.spread["tpot"] > hopper.spread["tpot"]
+    assert any("assumed" in line for line in tpu.notes)
+    assert any("guess" in line for line in tpu.notes)
+
+
+@pytest.mark.parametrize(
+    ("engine", "version", "generation"),
+    [("vllm", "0.6.3", "vllm-v0"), ("vllm", "0.8.0", "vllm"), ("vllm", "", "vllm"), ("vllm", "v0.11.2", "vllm"),
+     ("trtllm", "0.20", "trtllm-cpp"), ("trtllm", "1.0.0rc3", "trtllm"), ("trtllm", "gpt-oss-dev", "trtllm"),
+     ("sglang", "0.5.9", "sglang"), ("none", "", "vllm")],
+)  # fmt: skip
+def test_versions_belong_to_generations(engine, version, generation):
+    assert engine_generation(engine, version) == generation
+
+
+def test_an_unknown_engine_is_named():
+    with pytest.raises(UnknownName, match="engine"):
+        load_profile(load_chip("h100"), "tgi")
+
+
+@pytest.mark.parametrize(
+    "bad",
+    ['gemm = {fixed_s = -1.0}', 'gemm = {flops_share = 1.5}', 'gemm = {bytes_share = "fast"}',
+     "gemm = {sharpness = 0.5}"],
+)  # fmt: skip
+def test_a_file_with_impossible_curves_is_refused(bad, tmp_path):
+    (tmp_path / "h100.toml").write_text(f"[operators]\n{bad}\n[collectives]\n")
+    with pytest.raises(InputError, match=r"h100: operators\.gemm"):
+        kernel_curves(load_chip("h100"), tmp_path)
+
+
+def test_peak_stays_the_speed_of_light():
+    system = compose_system(load_chip("h100"), 8)
+    assert profile_for(system, "vllm", "peak") is PEAK
+    assert claim_level(PEAK) == "bound"
+    with pytest.raises(InputError, match="efficiency"):
+        profile_for(system, "vllm", "best")
+
+
+@pytest.mark.parametrize("chip", MEASURED)
+def test_a_profile_is_never_faster_than_light(chip):
+    system = compose_system(load_chip(chip), 8)
+    program = lower(load_model("llama-3.1-70b"), Layout(tp=8))
+    fitted, peak = (bind(program, system, profile) for profile in (load_profile(system.chip), PEAK))
+    for batch in (1.0, 16.0, 256.0):
+        load = Load(batch, batch, 4096.0)
+        assert fitted.step(decode=load).step_s > peak.step(decode=load, rule="lecture").step_s
+
+
+def test_passes_with_prompts_take_at_least_the_launch_of_their_kernels():
+    system = compose_system(load_chip("h100"), 1)
+    program = lower(load_model("llama-3.1-8b"), Layout())
+    profile = load_profile(system.chip)
+    kernels = sum(row.count for row in program.operators if row.part in ("all", "prefill"))
+    shortest = bind(program, system, profile).step(prefill=Load(1.0, 1.0, 1.0)).step_s
+    assert shortest >= profile.host_s + profile.launch_s * kernels * (1 - 1e-9)
+
+
+def test_the_busiest_rank_meets_more_experts_than_the_mean_one_until_all_are_met():
+    system = compose_system(load_chip("h200"), 8)
+    curves, collectives = kernel_curves(system.chip)
+    host = {"host_s": 0.0, "host_per_sequence_s": 0.0, "launch_s": 0.0, "request_s": 0.0}
+    skewed = compose_profile("skewed", curves, collectives, factors={}, host=host)
+    from dataclasses import replace
+
+    even = replace(skewed, expert_skew=0.0)
+    program = lower(load_model("deepseek-v3"), Layout(tp=8, ep=8))
+    times = {
+        batch: [bind(program, system, one).step(decode=Load(batch, batch, 64.0)).step_s for one in (even, skewed)]
+        for batch in (4.0, 4096.0)
+    }
+    # by hand: 32 experts a rank, chance 1/32, 4 tokens: mean 3.8, deviation 1.83, most of 8 ranks 3.8 + 2.04 * 1.83
+    assert times[4.0][1] > 1.1 * times[4.0][0]
+    assert times[4096.0][1] == pytest.approx(times[4096.0][0], rel=1e-3)
+    share = 1 - (1 - 8 / 256) ** 4
+    assert 32 * share + math.sqrt(2 * math.log(8) * 32 * share * (1 - share)) == pytest.approx(7.54, abs=0.05)
+
+
+def test_launch_settings_of_a_series_apply_rule_by_rule():
+    common = dict(engine="sglang", chip="b200", model="deepseek-r1", weights="fp8", isl=1024, osl=1024, tp=8)
+    few = launch_settings("InferenceX via aiconfigurator", concurrency=8, **common)
+    many = launch_settings("InferenceX via aiconfigurator", concurrency=16, **common)
+    assert (few.wait_passes, many.wait_passes) == (5.0, 15.0)
+    assert few.kv_dtype == "fp8" and few.range_ratio == 0.8 and few.nominal == "longest"
+    assert launch_settings("somebody's blog", concurrency=8, **common).token_budget is None

@@ -1,0 +1,209 @@
+"""Fitting: the solver against scipy, curves and engine constants recovered from timings made up with known ones."""
+
+import math
+import random
+import tomllib
+
+import numpy as np
+import pytest
+from scipy.optimize import least_squares
+
+from tokenroof.catalog import load_chip, load_model
+from tokenroof.catalog.efficiency import kernel_curves
+from tokenroof.catalog.systems import compose_system
+from tokenroof.engine.scheduling import scheduler
+from tokenroof.errors import InputError
+from tokenroof.measure.fit_ops import fit_collectives, fit_curves
+from tokenroof.measure.fit_runs import PRIORS, Case, fit_groups, group_cases, predict_groups
+from tokenroof.measure.fit_select import read_cases, why_not_fitted
+from tokenroof.measure.held_out import Residual, leave_out, ranges, summarise
+from tokenroof.measure.ops_data import CollectiveRow, KernelRow, read_kernels
+from tokenroof.measure.profile_files import toml_text, write_toml
+from tokenroof.measure.robust import huber_loss, solve, weighted_quantile
+from tokenroof.measure.setups import Setup
+from tokenroof.types.layout import Layout
+from tokenroof.usecases.fit_profiles import FitRequest, fit_profiles
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_solver_finds_what_scipy_finds(seed):
+    rng = np.random.default_rng(seed)
+    x = np.linspace(0.1, 3, 60)
+    truth = np.array([0.7, -0.4, 0.3])
+
+    def curve(points):  # convex in the loss: one minimum
+        a, b, c = (np.atleast_2d(points)[:, at][:, None] for at in range(3))
+        return a + b * x + c * x**2
+
+    target = curve(truth)[0] + 0.05 * rng.standard_normal(60)
+    target[::11] += 2.0  # outliers
+    prior, width, sigma, delta = np.zeros(3), np.full(3, 2.0), 0.05, 1.345
+
+    def residuals(point):
+        r = (curve(point)[0] - target) / sigma
+        return np.concatenate([np.sign(r) * np.sqrt(2 * huber_loss(r, delta)), (point - prior) / width])
+
+    found = solve(curve, target, sigma, prior=prior, width=width, start=np.ones(3), delta=delta, steps=200,
+                  tolerance=1e-12)  # fmt: skip
+    best = least_squares(residuals, np.ones(3), xtol=1e-12, ftol=1e-12)
+    assert found.objective == pytest.approx(best.cost, rel=1e-4)
+    assert found.x == pytest.approx(best.x, abs=5e-3)
+    assert found.x == pytest.approx(truth, abs=0.15)  # outliers of 40 sigma hardly move it
+
+
+def test_without_data_the_solver_stays_at_the_prior():
+    found = solve(lambda points: np.zeros((len(points), 3)), np.zeros(3), 1.0, prior=np.array([1.0, -2.0]),
+                  width=np.ones(2))  # fmt: skip
+    assert found.x == pytest.approx([1.0, -2.0])
+
+
+def test_weighted_quantile_counts_weights():
+    assert weighted_quantile([3.0, 1.0, 2.0], [1, 1, 1], 0.5) == 2.0
+    assert weighted_quantile([3.0, 1.0, 2.0], [1, 1, 98], 0.5) == 2.0
+    assert weighted_quantile([1.0, 2.0], [9, 1], 0.8) == 1.0
+    assert weighted_quantile([1.0, 2.0], [7, 3], 0.8) == 2.0
+
+
+def made_up_gemms(fixed, compute, memory, chips=("h100",), noise=0.03):
+    rng, rows = random.Random(1), []
+    for name in chips:
+        chip = load_chip(name)
+        for n, k in ((4096, 4096), (8192, 4096), (10240, 8192)):
+            for m in (2**power for power in range(16)):
+                flops, moved = 2.0 * m * n * k, 2.0 * (m * n + n * k + m * k)
+                a, b = flops / (compute * chip.flops_per_s["bf16"]), moved / (memory * chip.bytes_per_s)
+                time = fixed + math.hypot(a, b)
+                time *= math.exp(noise * rng.gauss(0, 1)) * (3.0 if rng.random() < 0.05 else 1.0)
+                rows.append(KernelRow(name, "gemm", "bf16", "bf16", flops, moved, time, f"{n}x{k}"))
+    return rows
+
+
+def test_a_curve_is_recovered_from_noisy_timings_with_outliers():
+    rows = made_up_gemms(5e-6, 0.8, 0.9)
+    found = fit_curves(rows, {"h100": "hopper"})["h100"]["gemm.bf16"]
+    assert found.fixed_s == pytest.approx(5e-6, rel=0.15)
+    assert found.flops_share == pytest.approx(0.8, rel=0.10)
+    assert found.bytes_share == pytest.approx(0.9, rel=0.08)
+    assert found.n == len(rows) and found.median_error < 0.08 and found.held_out_error < 0.08
+
+
+def test_a_chip_is_shrunk_toward_its_family():
+    rows = made_up_gemms(5e-6, 0.8, 0.9, ("h200",)) + made_up_gemms(5e-6, 0.5, 0.9, ("h100",))[::12]
+    found = fit_curves(rows, {"h100": "hopper", "h200": "hopper"})
+    assert "h100" not in found  # four rows are no evidence
+    assert found["hopper"]["gemm.bf16"].flops_share == pytest.approx(0.78, rel=0.10)
+
+
+def test_collectives_are_recovered():
+    link = load_chip("h100").scaleup_bytes_per_s
+    rows = [
+        CollectiveRow("h100", kind, "nccl", ranks, float(size), 6e-6 + steps * 1e-6 + volume * size / (0.6 * link))
+        for ranks in (2, 4, 8)
+        for size in (2**power for power in range(10, 28, 2))
+        for kind, steps, volume in (("all_reduce", 2 * (ranks - 1), 2 * (ranks - 1) / ranks),
+                                    ("all_to_all", 0, (ranks - 1) / ranks))
+    ]  # fmt: skip
+    found = fit_collectives(rows)["h100"]
+    assert found["all_reduce.nccl"]["call_s"] == pytest.approx(6e-6, rel=0.1)
+    assert found["all_reduce.nccl"]["step_s"] == pytest.approx(1e-6, rel=0.1)
+    assert found["all_reduce.nccl"]["bytes_share"] == pytest.approx(0.6, rel=0.05)
+    assert found["all_to_all.nccl"]["step_s"] == 0.0
+
+
+def kernels(chip):
+    return kernel_curves(load_chip(chip))
+
+
+def made_up_cases(host_s):
+    """Runs as the engine itself would measure them, with another host time than the prior's."""
+    cases = []
+    for name, tp in (("llama-3.1-8b", 1), ("llama-3.1-70b", 8), ("qwen3-32b", 4)):
+        model = load_model(name)
+        for load in (1.0, 2.0, 4.0, 8.0, 16.0, 64.0):
+            setup = Setup(kind="closed", model=model, system=compose_system(load_chip("h100"), tp),
+                          layout=Layout(tp=tp, kv_dtype="bf16"), engine="vllm", generation="vllm",
+                          scheduler=scheduler("vllm"), isl=500.0, osl=500.0, load=load, range_ratio=0.8,
+                          requests=10 * load, memory_fraction=None)  # fmt: skip
+            cases.append(Case(set="made up", setup=setup, quantity="tpot", metric="tpot_ms", value=1.0, model=name,
+                              chip="h100", family="hopper"))  # fmt: skip
+    point = np.log([host_s if name == "host.vllm" else one.value for name, one in PRIORS.items()])
+    groups = group_cases(cases, kernels)
+    logs = predict_groups(groups, point)[0]
+    from dataclasses import replace
+
+    order = [case for group in groups for case in group.cases]
+    return [replace(case, value=math.exp(log)) for case, log in zip(order, logs, strict=True)]
+
+
+def test_runs_move_the_constants_that_they_speak_of_and_no_others():
+    cases = made_up_cases(0.8e-3)
+    found = dict(zip(PRIORS, np.exp(fit_groups(group_cases(cases, kernels))), strict=True))
+    assert found["host.vllm"] > 1.05 * PRIORS["host.vllm"].value  # the rest goes into what acts alike
+    assert found["host.sglang"] == pytest.approx(PRIORS["host.sglang"].value, rel=1e-3)  # no run speaks of it
+    predicted = np.exp(predict_groups(group_cases(cases, kernels), np.log(list(found.values())))[0])
+    assert np.median(np.abs(predicted / [case.value for case in cases] - 1)) < 0.02
+
+
+def test_held_out_models_are_predicted_by_the_others():
+    cases = made_up_cases(2e-3)
+    start = np.log([one.value for one in PRIORS.values()])
+    import tokenroof.measure.held_out as module
+
+    module_fewest, module._FEWEST = module._FEWEST, 3
+    try:
+        found = list(leave_out(cases, lambda case: case.model, kernels, start))
+    finally:
+        module._FEWEST = module_fewest
+    assert len(found) == len(cases) and {one.left_out for one in found} == {case.model for case in cases}
+    (table,) = [one for one in summarise(found) if one.set == "all"]
+    assert table.metric == "tpot" and table.median_error < 0.12
+
+
+def test_ranges_hold_the_share_that_they_promise():
+    case = made_up_cases(1e-3)[0]
+    found = [Residual(case, "x", size / 100) for size in range(-50, 51)]
+    assert ranges(found)["tpot"] == pytest.approx(0.40, abs=0.02)
+    one_more = [*found, *(Residual(case, "y", 0.9) for _ in range(100))]
+    assert ranges(one_more)["tpot"] == pytest.approx(0.9)
+
+
+def test_toml_is_read_back_as_it_was_written(tmp_path):
+    tables = {"id": "x", "n": 3, "operators": {"": {"fixed_s": 1.5e-6}, "gemm.fp8": {"share": 1.0}},
+              "collectives": {"all_reduce": [{"algorithm": "ring", "call_s": 0.0}]},
+              "text": 'a "quoted" \\ line'}  # fmt: skip
+    assert tomllib.loads(toml_text(tables, "a comment")) == tables
+    write_toml(tmp_path / "x.toml", tables)
+    assert tomllib.loads((tmp_path / "x.toml").read_text()) == tables
+    assert [path.name for path in tmp_path.iterdir()] == ["x.toml"]
+
+
+def test_fit_refuses_folders_that_are_not_there(tmp_path):
+    with pytest.raises(InputError, match="--ops"):
+        fit_profiles(FitRequest(output=tmp_path))
+    with pytest.raises(InputError, match="--runs"):
+        fit_profiles(FitRequest(runs=tmp_path / "none", output=tmp_path))
+    with pytest.raises(InputError, match="ops_gemm_subset"):
+        fit_profiles(FitRequest(ops=tmp_path, output=tmp_path))
+
+
+def test_kernels_of_the_public_tables_are_fitted_to_unseen_shapes(shared_data, tmp_path):
+    answer = fit_profiles(FitRequest(ops=shared_data / "measured", output=tmp_path))
+    held = {key: one.held_out_error for key, one in answer.curves["h100"].items()}
+    assert held["gemm.bf16"] < 0.10 and held["gemm.fp8_block"] < 0.12 and held["attention_decode.bf16"] < 0.16
+    assert (tmp_path / "h100.toml").is_file() and (tmp_path / "hopper.toml").is_file()
+    curves, _ = kernel_curves(load_chip("h100"), tmp_path)
+    assert 0.7 < curves["gemm"].bytes_share < 1.0
+
+
+def test_kernel_tables_are_read_as_counts(shared_data):
+    row = next(row for row in read_kernels(shared_data / "measured") if row.kind == "gemm" and row.chip == "h100")
+    n, k = (float(part) for part in row.site.split("x"))
+    m = row.flops / (2 * n * k)
+    assert m == round(m) and row.bytes > n * k and 1e-6 < row.seconds < 1.0
+
+
+def test_doubtful_runs_and_quality_c_never_move_a_constant(shared_data):
+    cases = list(read_cases(shared_data / "measured", sets=("argonne_llm_inference_bench",)))
+    assert len(cases) > 500 and all("mixtral" not in case.setup.model.id for case in cases)
+    assert {case.chip for case in cases} == {"a100-40", "h100"}
+    assert why_not_fitted.__doc__
