@@ -206,7 +206,8 @@ def _path(location: tuple[int | str, ...]) -> str:
         if isinstance(part, int):
             path += f"[{part}]"
         elif part not in _TAGS or not (position == 1 or (position and isinstance(location[position - 1], int))):
-            path += f".{part}" if path else str(part)
+            name = part if re.fullmatch(r"[\w-]{1,40}", part) else _shown(part)
+            path += f".{name}" if path else name
     return path
 
 

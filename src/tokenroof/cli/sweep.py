@@ -5,7 +5,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,7 +14,8 @@ from tokenroof.errors import InputError
 from tokenroof.units import format_bytes
 
 if TYPE_CHECKING:
-    from tokenroof.usecases.sweep import Estimate, Progress, SweepResponse, SweepSpec
+    from tokenroof.usecases.sweep import Estimate, Progress, SweepResponse
+    from tokenroof.usecases.sweep_spec import SweepSpec
 
 __all__ = ["command"]
 
@@ -28,10 +29,11 @@ def _progress_bar() -> Iterator["Callable[[Progress], None] | None"]:
         yield None
         return
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
 
     columns = (TextColumn("sweep"), BarColumn(), MofNCompleteColumn(), TextColumn("blocks"), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("sweep", total=None)
 
         def show(progress: "Progress") -> None:
@@ -44,7 +46,8 @@ class _Last:
     """Remembers the last word on progress, for what is said after an interrupt."""
 
     def __init__(self, show: "Callable[[Progress], None] | None") -> None:
-        self.show, self.progress = show, None  # type: tuple[Any, Any]
+        self.show = show
+        self.progress: Progress | None = None
 
     def __call__(self, progress: "Progress") -> None:
         self.progress = progress
@@ -122,8 +125,8 @@ def command(
 
     \b
     Example:
-    tokenroof sweep examples/sweep.toml -o build/sweep
-    tokenroof sweep examples/sweep.toml -o build/sweep --scheduler tcp://10.0.0.5:8786
+    tokenroof sweep examples/sweep.toml -o sweep-out
+    tokenroof sweep examples/sweep.toml -o sweep-out --scheduler tcp://10.0.0.5:8786
     """
     from tokenroof.schema import read_sweep_spec
     from tokenroof.usecases.sweep import estimate_sweep

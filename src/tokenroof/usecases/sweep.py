@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tokenroof.errors import InputError
+from tokenroof.units import format_bytes
 from tokenroof.usecases.sweep_blocks import Block, Case
 from tokenroof.usecases.sweep_cases import Skipped
+from tokenroof.usecases.sweep_dask import run_dask
 from tokenroof.usecases.sweep_plan import Plan, plan_sweep
 from tokenroof.usecases.sweep_read import dataset, read_manifest, to_xarray
-from tokenroof.usecases.sweep_run import block_bytes, run_dask, run_local, thread_count
+from tokenroof.usecases.sweep_run import block_bytes, run_local, thread_count
 from tokenroof.usecases.sweep_spec import AUTO, CATEGORICAL, SweepSpec
 from tokenroof.usecases.sweep_store import check_pyarrow, open_store
 
@@ -105,7 +107,7 @@ def _estimate(plan: Plan, threads: int | None) -> Estimate:
     case, block = next(plan.blocks())
     for _ in range(2):
         start = time.perf_counter()
-        size = len(block_bytes(case, block, plan.grid(block), plan.columns, plan.spec_hash))
+        size = len(block_bytes(case, block, plan.grid(block), plan.columns, plan.sweep_hash))
         spent = time.perf_counter() - start
     share = plan.points / block.points
     return Estimate(
@@ -119,13 +121,13 @@ def _estimate(plan: Plan, threads: int | None) -> Estimate:
 
 
 def _check_size(estimate: Estimate, directory: Path) -> None:
-    size = f"{estimate.points:,} points, about {estimate.bytes / 1e9:,.2f} GB and {estimate.seconds:,.0f} s"
+    size = f"{estimate.points:,} points, about {format_bytes(estimate.bytes)} and {estimate.seconds:,.1f} s"
     if estimate.points > MOST_POINTS or estimate.bytes > MOST_BYTES:
-        limit = f"at most {MOST_POINTS:,} points and {MOST_BYTES / 1e9:g} GB"
+        limit = f"at most {MOST_POINTS:,} points and {format_bytes(MOST_BYTES)}"
         raise InputError("sweep", size, limit, "make the grid coarser, or add --yes (yes=True)")
     parent = directory if directory.is_dir() else directory.parent
     if parent.is_dir() and (free := shutil.disk_usage(parent).free) < estimate.bytes:
-        limit = f"smaller than the {free / 1e9:,.2f} GB free on the disk of {directory}"
+        limit = f"smaller than the {format_bytes(free)} that are free on the disk of {directory}"
         raise InputError("sweep", size, limit, "make room, or add --yes (yes=True)")
 
 

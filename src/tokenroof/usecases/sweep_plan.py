@@ -34,6 +34,11 @@ class Plan:
     facts_hash: str
 
     @property
+    def sweep_hash(self) -> str:
+        """Names this question asked of these figures: it is in every file, and workers remember cases by it."""
+        return _digest([self.spec_hash, self.facts_hash])
+
+    @property
     def sizes(self) -> tuple[int, ...]:
         return tuple(int(values.size) for values in self.axes.values())
 

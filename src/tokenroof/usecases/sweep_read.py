@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["dataset", "read_manifest", "to_xarray"]
 
-_KEYS = {"format", "spec_hash", "facts_hash", "spec", "points", "blocks", "columns", "cases", "skipped"}
+_KEYS = {"format", "sweep_hash", "spec_hash", "facts_hash", "spec", "points", "blocks", "columns", "cases", "skipped"}
 
 
 def read_manifest(directory: Path) -> dict[str, Any]:
@@ -119,7 +119,7 @@ def to_xarray(directory: Path, columns: tuple[str, ...] | None = None) -> "xarra
     coordinates |= {name: xr.Variable(name, values, _attributes(manifest, name)) for name, values in axes.items()}
     data["evaluated"] = xr.Variable(CATEGORICAL, evaluated, {"long_name": "whether the combination is possible"})
     data |= {name: xr.Variable(CATEGORICAL, words) for name, words in notes.items()}
-    return xr.Dataset(data, coordinates, {"tokenroof": manifest["tokenroof"], "sweep": manifest["spec_hash"]})
+    return xr.Dataset(data, coordinates, {"tokenroof": manifest["tokenroof"], "sweep": manifest["sweep_hash"]})
 
 
 def _order(spec: SweepSpec, name: str, every: list[dict[str, str]]) -> Any:

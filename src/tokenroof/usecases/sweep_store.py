@@ -22,7 +22,7 @@ __all__ = ["MANIFEST", "Store", "check_pyarrow", "encode_block", "open_store"]
 
 # Readers of Parquet datasets pass over names that begin with an underscore or a dot.
 MANIFEST = "_manifest.json"
-_PART = ".part-"
+_PART = ".part"  # ends names that begin with a dot: no reader takes them for data, whatever it looks for
 _LABELS = tuple(name for name in CATEGORICAL if name not in ("model", "system"))  # those two are the folders
 _NOTES = {
     "layout_used": "the layout that was timed; empty for the closed forms",
@@ -116,7 +116,7 @@ class Store:
         return self._write(self.path(case, block), data)
 
     def _write(self, path: Path, data: Any) -> int:
-        part = path.with_name(f"{_PART}{path.name}")
+        part = path.with_name(f".{path.name}{_PART}")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with part.open("wb") as file:
@@ -133,6 +133,7 @@ class Store:
         manifest = {
             "format": FORMAT,
             "tokenroof": __version__,
+            "sweep_hash": plan.sweep_hash,
             "spec_hash": plan.spec_hash,
             "facts_hash": plan.facts_hash,
             "spec": plan.spec.as_dict(),
@@ -146,7 +147,7 @@ class Store:
 
     def sweep_out(self) -> None:
         """Remove what a killed run left half-written."""
-        for leftover in self.directory.rglob(f"{_PART}*"):
+        for leftover in self.directory.rglob(f".*{_PART}"):
             with contextlib.suppress(OSError):
                 leftover.unlink(missing_ok=True)
 
@@ -196,7 +197,9 @@ def open_store(directory: Path, plan: Plan) -> Iterator[Store]:
     try:
         directory.mkdir(exist_ok=True)
         entries = [entry.name for entry in directory.iterdir()]
-    except FileNotFoundError:
+    except FileNotFoundError as error:
+        if directory.parent.is_dir():
+            raise cannot_write(directory, error) from None
         raise InputError(
             "output directory", str(directory), "in a directory that exists", f"there is no {directory.parent}"
         ) from None
@@ -205,10 +208,10 @@ def open_store(directory: Path, plan: Plan) -> Iterator[Store]:
     except OSError as error:
         raise cannot_write(directory, error) from None
     with _locked(directory):
-        store = Store(directory, plan.spec_hash)
+        store = Store(directory, plan.sweep_hash)
         if MANIFEST in entries:
             _check_same(directory, plan)
-        elif any(not name.startswith(_PART) for name in entries):
+        elif any(not (name.startswith(".") and name.endswith(_PART)) for name in entries):
             raise InputError("output directory", str(directory), "empty, or of the same sweep", "it holds other files")
         store.sweep_out()
         if MANIFEST not in entries:
