@@ -149,7 +149,7 @@ def compose_profile(
         collectives=collectives,
         expert_skew=1.0,
         skew_s_per_width=factors.get("skew_s_per_width", 0.0),
-        host_s=host["host_s"],
+        host_s=host["host_s"] * factors.get("host", 1.0),
         host_per_sequence_s=host["host_per_sequence_s"],
         launch_s=host["launch_s"],
         request_s=host["request_s"],

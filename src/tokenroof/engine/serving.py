@@ -16,7 +16,7 @@ arguments may be arrays.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tokenroof.engine.memory import memory_use
 from tokenroof.engine.scheduling import Passes, Prompts, Scheduler
@@ -37,7 +37,7 @@ class ServingEstimate:
     """Means over requests. `in_flight` run at once, `waiting` for memory; `prefill_share` of time goes to prompts.
 
     Throughputs are of the whole deployment. `kv_limited`: the cache, not the load, sets `in_flight`. `saturated`:
-    requests arrive faster than they leave.
+    requests arrive faster than they leave. `settled_ttft_s` leaves the first wave out: the median of a run is near it.
     """
 
     ttft_s: Num
@@ -51,6 +51,7 @@ class ServingEstimate:
     decode_step_s: Num
     kv_limited: Num
     saturated: Num = False
+    settled_ttft_s: Num = math.inf
     low: float = 1.0
     high: float = 1.0
 
@@ -168,17 +169,20 @@ def serve(
         steady_s, tpot_s = _waves(passes, load, first, steady_s, wait_s, osl)
     steady_s = steady_s + held_s
     wave = 0.0 if requests is None else xp.minimum(1.0, concurrency / requests)
-    begin_s = profile.request_s + wave * (first.mean_s + profile.warmup_s) + (1.0 - wave) * steady_s
     rounds = concurrency / running
+    life_s = osl * tpot_s + steady_s
+    settled_s = profile.request_s + steady_s + xp.maximum(rounds - 1.0, 0.0) * life_s
+    begin_s = profile.request_s + wave * (first.mean_s + profile.warmup_s) + (1.0 - wave) * steady_s
     # The queue for memory: everybody who joins it waits for it to pass; the first wave finds it half as long.
-    begin_s = begin_s + xp.maximum(rounds - 1.0, 0.0) * (osl * tpot_s + steady_s) * (1.0 - 0.5 * wave)
+    begin_s = begin_s + xp.maximum(rounds - 1.0, 0.0) * life_s * (1.0 - 0.5 * wave)
     kept = 1.0
     if requests is not None and range_ratio < 0.999:
         # The last wave drains and nobody takes its places; the more its lengths differ, the longer that lasts.
         kept = 1.0 - 0.5 * wave * (1.0 - 1.0 / concurrency) * (1.0 - 0.6 * range_ratio)
-    return _estimate(
+    found = _estimate(
         timed, xp, begin_s, tpot_s, concurrency, running, load, isl, osl, limit < concurrency, fits, kept
     )
+    return replace(found, settled_ttft_s=xp.where(fits, settled_s, math.inf))
 
 
 def _gathering_s(passes: Passes, load: _Load, running: Num, osl: Num) -> Num:
@@ -332,6 +336,7 @@ def serve_open(
         served = requests / (requests / served + osl * tpot_s)
     return ServingEstimate(
         ttft_s=ttft_s,
+        settled_ttft_s=ttft_s,
         tpot_s=tpot_s,
         e2e_s=e2e_s,
         requests_per_s=served,

@@ -38,6 +38,7 @@ PRIORS: dict[str, Prior] = {
     "host.sglang": Prior(0.5e-3, 0.4),
     "host.trtllm": Prior(0.5e-3, 0.4),
     "host.trtllm-cpp": Prior(0.6e-3, 0.5),
+    "host.amd": Prior(1.0, 0.5),  # times the engine's
     "sequence": Prior(5e-6, 0.6),
     "sequence.vllm-v0": Prior(75e-6, 0.7),
     "launch": Prior(13e-6, 0.25),
@@ -122,6 +123,7 @@ def profile_tables(values: Mapping[str, Any], family: str, generation: str) -> t
         "grouped_gemm.fixed": values["grouped_gemm.fixed"] / whole,
         "skew_s_per_width": values["skew_s_per_width"],
         "padding_rows": values["padding_rows"],
+        "host": values["host.amd"] if family.startswith("cdna") else 1.0,
         "gemm.bytes": gemm_bytes,
         "gemm.flops": gemm_flops,
         "bmm.bytes": gemm_bytes,

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from tokenroof.catalog.efficiency import profile_source
 from tokenroof.measure.fit_runs import Case
+from tokenroof.measure.inferencex import read_inferencex
 from tokenroof.measure.runs import read_runs
 from tokenroof.measure.setups import METRICS, Setup, Skip, setup_of
 from tokenroof.types.run import Fault, Run
@@ -15,6 +16,7 @@ __all__ = ["SETS", "quantity_of", "read_cases", "why_not_fitted"]
 SETS = (
     "inferencex_aggregated", "aiconfigurator_gap_runs", "argonne_llm_inference_bench", "trtllm_static_v0.9",
     "trtllm_max_throughput", "trtllm_online_serving_v0.14", "rocm_vllm_mi300x", "sglang_cookbook",
+    "inferencex_amd_2026_07",
 )  # fmt: skip
 _FITTED_FAMILIES = frozenset({"ampere", "hopper", "blackwell", "cdna3", "cdna4"})
 
@@ -63,7 +65,7 @@ def read_cases(
         if not path.is_file():
             continue
         kept = left = 0
-        for run in read_runs(path):
+        for run in read_inferencex(path) if name.startswith("inferencex_amd") else read_runs(path):
             setup = Skip("unreadable") if isinstance(run, Fault) else setup_of(run)
             if isinstance(run, Fault) or isinstance(setup, Skip) or why_not_fitted(run, setup):
                 left += 1

@@ -29,7 +29,7 @@ class Load:
 
 def _of_service(found: ServingEstimate, gpus: int) -> dict[str, Num]:
     return {
-        "tpot": found.tpot_s, "ttft": found.ttft_s, "ttft_p50": found.ttft_s, "e2e": found.e2e_s,
+        "tpot": found.tpot_s, "ttft": found.ttft_s, "ttft_p50": found.settled_ttft_s, "e2e": found.e2e_s,
         "output": found.output_tokens_per_s, "output_per_gpu": found.output_tokens_per_s / gpus,
         "total": found.total_tokens_per_s, "input": found.total_tokens_per_s - found.output_tokens_per_s,
     }  # fmt: skip

@@ -76,12 +76,13 @@ def _spreads(tested: list[Residual]) -> dict[str, dict[str, float]]:
     for family, together in sorted(groups.items()):
         own = ranges([one for one in tested if one.case.family in together])
         found[family] = {metric: max(own.get(metric, 0.0), ranges(tested)[metric]) for metric in _UNTESTED}
-    return {**found, "untested": _UNTESTED}
+    widest = {metric: max([_UNTESTED[metric], *(one[metric] for one in found.values())]) for metric in _UNTESTED}
+    return {**found, "untested": widest}
 
 
 def _serving_tables(request: FitRequest, values: Mapping[str, float], n: int, held: Any, spread: Any) -> dict[str, Any]:
     families = (*_SHARED, "cdna3", "cdna4")
-    engines = [name.removeprefix("host.") for name in PRIORS if name.startswith("host.")]
+    engines = [name.removeprefix("host.") for name in PRIORS if name.startswith("host.") and name != "host.amd"]
     factors = {family: profile_tables(values, family, engines[0])[0] for family in families}
     factors["all"] = profile_tables(values, "", engines[0])[0]
     return {

@@ -1,0 +1,94 @@
+"""From a table's row to a prediction: what is read into a deployment, what is skipped, and what ranges hold."""
+
+import math
+from dataclasses import replace
+
+import pytest
+
+from tokenroof.errors import InputError
+from tokenroof.measure.setups import Skip, setup_of
+from tokenroof.types.run import Run
+from tokenroof.usecases.predict import Forecast, PredictRequest, forecast, predict
+
+RUN = Run(
+    row_id="x", line=2, file="x.csv", source="InferenceX via aiconfigurator", date="2026-03-25", model="DeepSeek-R1",
+    model_key="DeepSeek-V3", hardware="NVIDIA H200", hw_key="h200-sxm", num_gpus=8, tp=8, pp=1, ep=1, dp=None,
+    weight_dtype="fp8", kv_dtype="", engine="SGLang", engine_version="0.5.9", mode="server-closed-loop", isl=1024.0,
+    osl=1024.0, concurrency=16.0, request_rate=None, load="16", metric="tpot_ms", value=16.6, unit="ms",
+    spec_decode="none", quality="A", split="cal",
+)  # fmt: skip
+
+
+def test_a_row_becomes_the_deployment_that_it_measured():
+    setup = setup_of(RUN)
+    assert not isinstance(setup, Skip)
+    assert (setup.kind, setup.engine, setup.generation, setup.layout.tp) == ("closed", "sglang", "sglang", 8)
+    assert setup.isl == pytest.approx(0.9 * 1024) and setup.range_ratio == 0.8 and setup.requests == 160.0
+    assert setup.system.n_chips == 8 and setup.system.chip.id == "h200"
+    assert setup.layout.weights is None  # the checkpoint is in fp8 already
+
+
+def test_the_prediction_of_a_public_run_is_near_it_and_inside_its_range():
+    found = forecast(RUN)
+    assert isinstance(found, Forecast) and found.lower_is_better
+    assert found.value == pytest.approx(RUN.value, rel=0.25)
+    assert found.roof <= found.low < found.value < found.high
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"engine": "llama.cpp"}, "llama.cpp"),
+        ({"model": "Nobody-7B", "model_key": "Nobody-7B"}, "not in the catalogue"),
+        ({"hw_key": "abacus"}, "not in the catalogue"),
+        ({"spec_decode": "MTP3"}, "speculative"),
+        ({"mode": "microbench"}, "microbench"),
+        ({"metric": "joules"}, "joules"),
+        ({"concurrency": None}, "not stated"),
+        ({"weight_dtype": "gguf-Q4_K_M"}, "weight format"),
+        ({"tp": 7, "num_gpus": 7}, "does not divide"),
+        ({"num_gpus": 8, "tp": 3}, "do not divide"),
+    ],
+)
+def test_what_cannot_be_known_is_skipped_with_the_reason(changes, reason):
+    dense = {"model": "Llama-3.1-70B", "model_key": "Llama-3-70B"} if "tp" in changes else {}
+    found = forecast(replace(RUN, **{**dense, **changes}))
+    assert isinstance(found, Skip) and reason in found.reason
+
+
+def test_what_does_not_fit_is_skipped_and_not_answered_with_zero():
+    found = forecast(replace(RUN, num_gpus=1, tp=1))
+    assert isinstance(found, Skip) and "memory" in found.reason
+
+
+@pytest.mark.parametrize("kind", ["closed", "open", "offline", "batch"])
+def test_every_kind_of_load_is_predicted_with_a_range_under_the_roof(kind):
+    answer = predict(PredictRequest(model="llama-3.1-8b", system="h100", kind=kind, load=2.0, isl=1000, osl=200))
+    assert answer.claim == "calibrated" and answer.profile == "h100/vllm"
+    for name, one in answer.quantities.items():
+        assert one.low <= one.value <= one.high, name
+        if math.isfinite(one.value) and name in ("tpot", "output"):
+            better = one.value < one.roof if one.lower_is_better else one.value > one.roof
+            assert not better, name
+
+
+def test_peak_is_a_bound_without_a_range():
+    answer = predict(PredictRequest(model="llama-3.1-8b", system="h100", efficiency="peak"))
+    assert answer.claim == "bound"
+    assert answer.quantities["tpot"].low == answer.quantities["tpot"].high == answer.quantities["tpot"].value
+
+
+def test_an_unmeasured_chip_says_so_and_has_a_wider_range():
+    measured, other = (predict(PredictRequest(model="llama-3.1-8b", system=name)) for name in ("h100", "h20"))
+    width = [one.quantities["tpot"].high / one.quantities["tpot"].value for one in (measured, other)]
+    assert width[1] > width[0] and any("h20" in note for note in other.notes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [({"kind": "sideways"}, "kind"), ({"isl": 0}, "isl"), ({"osl": float("nan")}, "osl"), ({"load": -1}, "load"),
+     ({"prefix": 1e9}, "prefix"), ({"tp": 3}, "tp"), ({"weight_dtype": "roman"}, "weight_dtype")],
+)  # fmt: skip
+def test_bad_requests_are_refused_by_field(changes, field):
+    with pytest.raises(InputError, match=field):
+        predict(PredictRequest(**{"model": "llama-3.1-8b", "system": "8xh100", **changes}))
