@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tokenroof.catalog import load_model, load_system
 from tokenroof.engine.lower import lower
 from tokenroof.engine.planner import Points, Space, joined, refined, together, units_in
-from tokenroof.engine.planner_apart import apart, link_bytes_per_s, worker_counts
+from tokenroof.engine.planner_apart import apart, link_bytes_per_s, refined_apart, worker_counts
 from tokenroof.engine.planner_drafts import tokens_per_pass
 from tokenroof.engine.planner_pareto import frontier
 from tokenroof.engine.planner_space import Format, kv_formats, ladder, planned_layouts, weight_formats
@@ -63,9 +63,10 @@ def inside(space: Space, ttft_s, tpot_s):
 
 def found_best(space: Space) -> tuple[float, Points]:
     points = joined(together(space, {}))
-    value = units_in(space, points.gpus) * points.rate / space.system.n_chips
-    met = inside(space, points.ttft_s, points.tpot_s) & (points.rate > 0)
-    points = joined([points, *refined(space, points, met, value)])
+    for _ in range(2):
+        value = units_in(space, points.gpus) * points.rate / space.system.n_chips
+        met = inside(space, points.ttft_s, points.tpot_s) & (points.rate > 0)
+        points = joined([points, *refined(space, points, met, value)])
     value = units_in(space, points.gpus) * points.rate / space.system.n_chips
     met = inside(space, points.ttft_s, points.tpot_s) & (points.rate > 0)
     return (float(value[met].max()) if met.any() else 0.0), points
@@ -172,6 +173,9 @@ def test_roles_apart_come_close_to_brute_force(where, lengths, tpot_s, ttft_s):
     found = 0.0
     if lots:
         points = joined(lots)
+        met = inside(space, points.ttft_s, points.tpot_s)
+        value = units_in(space, points.gpus) * points.rate / space.system.n_chips
+        points = joined([points, *refined_apart(space, points, met, value)])
         met = inside(space, points.ttft_s, points.tpot_s)
         value = units_in(space, points.gpus) * points.rate / space.system.n_chips
         found = float(value[met].max()) if met.any() else 0.0

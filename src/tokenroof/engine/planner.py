@@ -21,7 +21,18 @@ from tokenroof.types.machine import System
 from tokenroof.types.model import Model
 from tokenroof.xp import NUMPY
 
-__all__ = ["Points", "Slice", "Space", "decode_grid", "joined", "refined", "slice_of", "together", "units_in"]
+__all__ = [
+    "Points",
+    "Slice",
+    "Space",
+    "decode_grid",
+    "decode_seconds",
+    "joined",
+    "refined",
+    "slice_of",
+    "together",
+    "units_in",
+]
 
 _RUNGS = 10
 _DENSE_RUNGS = 24
@@ -167,12 +178,17 @@ def _most(part: Slice, chunk: int) -> Any:
     return np.floor(np.broadcast_to(found, part.positions.shape).astype(float))
 
 
+def decode_seconds(part: Slice, numbers: Any) -> Any:
+    """A decode pass at numbers of requests, one column per layout."""
+    space = part.space
+    passes = Passes(part.timed, part.scheduler, space.isl, space.new, space.isl + space.osl / part.tokens / 2.0, NUMPY)
+    return passes.decode_s(numbers)
+
+
 def decode_grid(part: Slice, rungs: int = _DENSE_RUNGS) -> tuple[Any, Any]:
     """(requests, seconds of a decode pass), one row per rung of a ladder up to what memory holds."""
     numbers = ladder(part.most, rungs)
-    space = part.space
-    passes = Passes(part.timed, part.scheduler, space.isl, space.new, space.isl + space.osl / part.tokens / 2.0, NUMPY)
-    return numbers, passes.decode_s(numbers)
+    return numbers, decode_seconds(part, numbers)
 
 
 def units_in(space: Space, gpus: Any) -> Any:
@@ -248,7 +264,8 @@ def _count(rejected: dict[str, int], reason: str, number: int) -> None:
 
 
 def refined(space: Space, points: Points, accepted: Any, value: Any, keep: float = 0.97) -> list[Points]:
-    """More points just below where a limit begins to bind.
+    """More points just below where a limit begins to bind, or where memory ends: prompts fill whole passes, so that
+    the last rung need not be the best.
 
     Of the layouts whose next rung, were it allowed, would reach `keep` of the best accepted value, the numbers of
     requests between the last accepted rung and the next.
@@ -263,7 +280,8 @@ def refined(space: Space, points: Points, accepted: Any, value: Any, keep: float
     order = np.lexsort((points.concurrency, key))
     order = order[same[order]]
     last, following = order[:-1], order[1:]
-    edge = (key[last] == key[following]) & accepted[last] & ~accepted[following]
+    final = np.append(key[following][1:] != key[following][:-1], True)  # the last rung of its combination
+    edge = (key[last] == key[following]) & accepted[last] & (~accepted[following] | final)
     edge &= (value[following] >= keep * best) & (points.concurrency[following] > points.concurrency[last] + 1)
     below, above = last[edge], following[edge]
     found = []

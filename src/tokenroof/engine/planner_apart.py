@@ -11,7 +11,7 @@ from typing import Any
 
 from tokenroof.engine.lower import lower
 from tokenroof.engine.memory import memory_use
-from tokenroof.engine.planner import Points, Slice, Space, decode_grid, slice_of, units_in
+from tokenroof.engine.planner import Points, Slice, Space, decode_grid, decode_seconds, slice_of, units_in
 from tokenroof.engine.planner_drafts import drafting, tokens_per_pass
 from tokenroof.engine.planner_space import stacked
 from tokenroof.engine.program import cache_bytes_per_sequence
@@ -20,11 +20,24 @@ from tokenroof.engine.serving_batch import Pool, serve_apart
 from tokenroof.engine.timing import Timed, bind
 from tokenroof.xp import NUMPY
 
-__all__ = ["Workers", "apart", "decode_workers", "link_bytes_per_s", "pairs_served", "prefill_workers", "worker_counts"]
+__all__ = [
+    "Workers",
+    "apart",
+    "decode_workers",
+    "link_bytes_per_s",
+    "pairs_served",
+    "prefill_workers",
+    "refined_apart",
+    "worker_counts",
+]
 
 _LEVELS = 9
 _PROMPT_LEVELS = 4
 _PER_LEVEL = 40
+_FINE = 11
+_REFINED = 120
+_LOADS = 14
+_UNIT = ("form", "depth", "chunk", "prefill", "layout", "prefill_copies", "decode_copies")
 _BUSY = 0.9  # prefill workers are counted for this share of what they can take: a queue stands before them
 _MOST_DECODE = 12
 _SLOWEST = 2.0  # answers this many times slower than the limit still belong on the frontier
@@ -102,6 +115,9 @@ def decode_workers(space: Space, form: int, depth: int) -> tuple[Workers, Slice]
         empty = np.zeros(0)
         return Workers(layout=empty.astype(int), gpus=empty, rate=empty, seconds=empty, number=empty, chunk=empty), part
     numbers, seconds = decode_grid(part)
+    if space.tpot_s is not None:
+        more, slower = _near_limit(part, numbers, seconds, space.tpot_s * part.tokens)
+        numbers, seconds = np.concatenate([numbers, more]), np.concatenate([seconds, slower])
     shape = numbers.shape
     gpus = np.array([space.layouts[at].n_gpus for at in part.positions])
     answer_s = np.maximum(space.osl / part.tokens - 1.0, 1.0) * seconds
@@ -110,6 +126,17 @@ def decode_workers(space: Space, form: int, depth: int) -> tuple[Workers, Slice]
         rate=(numbers / answer_s).ravel(), seconds=(seconds / part.tokens).ravel(), number=numbers.ravel(),
         chunk=np.zeros(numbers.size),
     ), part  # fmt: skip
+
+
+def _near_limit(part: Slice, numbers: Any, seconds: Any, limit_s: float) -> tuple[Any, Any]:
+    """More rungs between the last one within the limit and the next, layout by layout."""
+    import numpy as np
+
+    last = np.maximum((seconds <= limit_s).sum(axis=0) - 1, 0)
+    column = np.arange(numbers.shape[1])
+    low, high = numbers[last, column], numbers[np.minimum(last + 1, len(numbers) - 1), column]
+    some = np.rint(low + (high - low) * (np.arange(1, _FINE + 1) / (_FINE + 1.0))[:, None])
+    return some, decode_seconds(part, some)
 
 
 def _joined(lots: list[Workers]) -> Workers:
@@ -217,9 +244,19 @@ def _pairs(space: Space, form: int, depth: int, fronts: Workers, backs: Workers)
 
 
 def pairs_served(
-    space: Space, form: int, depth: int, fronts: Workers, backs: Workers, prefillers: Any, decoders: Any
+    space: Space,
+    form: int,
+    depth: int,
+    fronts: Workers,
+    backs: Workers,
+    prefillers: Any,
+    decoders: Any,
+    concurrency: Any = None,
 ) -> Points:
-    """Units of `prefillers` and `decoders` workers, element by element, at what the decoders are meant to hold."""
+    """Units of `prefillers` and `decoders` workers, element by element, at what the decoders are meant to hold.
+
+    `concurrency` overrides the number of requests; it may have a row for each load.
+    """
     import numpy as np
 
     tokens = tokens_per_pass(space.acceptance, depth)
@@ -227,10 +264,11 @@ def pairs_served(
     gpus = prefillers * fronts.gpus + decoders * backs.gpus
     sent = cache_bytes_per_sequence(front.program, space.isl) / front.program.layout.pp
     transfer_s = sent / link_bytes_per_s(space, gpus)
-    pace = np.minimum(prefillers * fronts.rate * _BUSY, decoders * backs.rate)
-    busy = np.minimum(pace / (prefillers * fronts.rate), 0.97)
-    waiting_s = fronts.seconds * (1.0 + 0.5 * busy / (1.0 - busy)) + transfer_s
-    concurrency = np.maximum(np.rint(decoders * backs.number + pace * waiting_s), 1.0)
+    if concurrency is None:
+        pace = np.minimum(prefillers * fronts.rate * _BUSY, decoders * backs.rate)
+        busy = np.minimum(pace / (prefillers * fronts.rate), 0.97)
+        waiting_s = fronts.seconds * (1.0 + 0.5 * busy / (1.0 - busy)) + transfer_s
+        concurrency = np.maximum(np.rint(decoders * backs.number + pace * waiting_s), 1.0)
     found = serve_apart(
         Pool(timed=front, system=space.system, scheduler=_prompts_only(space.scheduler, fronts.chunk.astype(float)),
              copies=prefillers),
@@ -241,12 +279,40 @@ def pairs_served(
     shape = concurrency.shape
 
     def flat(value: Any) -> Any:
-        return np.broadcast_to(value, shape)
+        return np.broadcast_to(value, shape).ravel()
 
     return Points(
-        form=flat(form), chunk=fronts.chunk.astype(int), depth=flat(depth), layout=backs.layout, prefill=fronts.layout,
-        prefill_copies=prefillers.astype(int), decode_copies=decoders.astype(int), gpus=gpus.astype(int),
-        concurrency=concurrency, rate=flat(found.requests_per_s), ttft_s=flat(found.ttft_s),
-        tpot_s=flat(found.tpot_s / tokens), e2e_s=flat(found.e2e_s), prefill_share=prefillers * fronts.gpus / gpus,
+        form=flat(form), chunk=flat(fronts.chunk.astype(int)), depth=flat(depth), layout=flat(backs.layout),
+        prefill=flat(fronts.layout), prefill_copies=flat(prefillers.astype(int)),
+        decode_copies=flat(decoders.astype(int)), gpus=flat(gpus.astype(int)), concurrency=flat(concurrency),
+        rate=flat(found.requests_per_s), ttft_s=flat(found.ttft_s), tpot_s=flat(found.tpot_s / tokens),
+        e2e_s=flat(found.e2e_s), prefill_share=flat(prefillers * fronts.gpus / gpus),
         decode_s=flat(found.decode_step_s), full=flat(found.kv_limited),
     )  # fmt: skip
+
+
+def refined_apart(space: Space, points: Points, accepted: Any, value: Any) -> list[Points]:
+    """The units that serve most, limits left aside, at a range of smaller loads: the queue of prompts falls first."""
+    import numpy as np
+
+    best = float(value[accepted].max()) if accepted.any() else 0.0
+    promising = np.flatnonzero((points.prefill >= 0) & np.isfinite(value) & (value > best))
+    promising = promising[np.argsort(-value[promising], kind="stable")]
+    kinds = np.stack([getattr(points, name)[promising] for name in _UNIT], axis=1)
+    _, first = np.unique(kinds, axis=0, return_index=True)
+    chosen = promising[np.sort(first)][:_REFINED]
+    if not chosen.size:
+        return []
+    found = []
+    lot = points.form[chosen] * 64 + points.depth[chosen]
+    for number in np.unique(lot):
+        some = points.take(chosen[lot == number])
+        loads = np.maximum(np.rint(some.concurrency * np.geomspace(0.2, 0.99, _LOADS)[:, None]), 1.0)
+        gpus = np.array([layout.n_gpus for layout in space.layouts])
+        blank = np.zeros(len(some))
+        front = Workers(layout=some.prefill, gpus=gpus[some.prefill], rate=blank, seconds=blank, number=blank,
+                        chunk=some.chunk)  # fmt: skip
+        back = Workers(layout=some.layout, gpus=gpus[some.layout], rate=blank, seconds=blank, number=blank, chunk=blank)
+        counts = some.prefill_copies.astype(float), some.decode_copies.astype(float)
+        found.append(pairs_served(space, int(some.form[0]), int(some.depth[0]), front, back, *counts, loads))
+    return found

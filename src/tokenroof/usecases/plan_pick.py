@@ -206,14 +206,15 @@ def candidate_at(terms: Terms, points: Points, scored: Scored, at: int) -> Candi
     each = int(points.gpus[at])
     while True:
         ttft, tpot, e2e, held = _served(terms, points, at, unit, units)
-        if _within(slo, ttft, tpot) or not demand.given:
+        most = units * float(points.rate[at])
+        served = most if not demand.given else float(need_per_s(demand, e2e))
+        enough = demand.users is None or served <= most * _SLACK
+        if (_within(slo, ttft, tpot) and enough) or not demand.given:
             break
         units += 1
         if units > most_units or (terms.gpus is not None and units * each > terms.gpus):
             return None
     paid = units * each if demand.given else int(scored.paid[at])
-    most = units * float(points.rate[at])
-    served = min(float(need_per_s(demand, e2e)), most) if demand.given else most
     tokens, price = served * space.osl, terms.usd_per_gpu_h
     share = float(points.prefill_share[at])
     usd = None if price is None else float(usd_per_mtok(price, paid, tokens))
@@ -257,7 +258,7 @@ def candidate_at(terms: Terms, points: Points, scored: Scored, at: int) -> Candi
         e2e_s=e2e,
         tokens_per_s_per_user=1.0 / tpot,
         requests_per_s=served,
-        most_requests_per_s=most,
+        most_requests_per_s=max(most, served),
         output_tokens_per_s_per_gpu=tokens / paid,
         total_tokens_per_s_per_gpu=served * (space.isl + space.osl) / paid,
         usd_per_mtok_all=usd,

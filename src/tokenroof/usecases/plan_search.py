@@ -7,7 +7,7 @@ from tokenroof.catalog import load_system
 from tokenroof.catalog.chips import load_chip
 from tokenroof.catalog.systems import compose_system
 from tokenroof.engine.planner import Points, Space, joined, refined, together
-from tokenroof.engine.planner_apart import apart
+from tokenroof.engine.planner_apart import apart, refined_apart
 from tokenroof.engine.planner_pareto import frontier
 from tokenroof.engine.planner_space import CHUNKS, Format, kv_formats, planned_layouts, weight_formats
 from tokenroof.engine.scheduling import scheduler
@@ -39,6 +39,7 @@ from tokenroof.usecases.serving import Workload
 
 __all__ = ["machine_plan", "system_with"]
 
+_REFINEMENTS = 2  # a rung of the ladder is a factor of up to 2.5, each pass divides it by 16
 _CLOSE = 14  # deployments that are worked out at the load
 
 
@@ -128,12 +129,19 @@ def _price(request: PlanRequest, system: System, choices: list[Choice]) -> tuple
 
 def _points(space: Space, request: PlanRequest, rejected: dict[str, int], judge: Any) -> Points | None:
     lots = [] if request.mode == "apart" else together(space, rejected)
-    if lots and request.mode != "apart":
+    for _ in range(_REFINEMENTS if lots else 0):
         points = joined(lots)
         judged = judge(points)
-        lots = [points, *refined(space, points, judged.met, judged.per_gpu)]
+        more = refined(space, points, judged.met, judged.per_gpu)
+        lots = [points, *more]
+        if not more:
+            break
     if request.mode != "together":
-        lots += apart(space)
+        split = apart(space)
+        if split:
+            points = joined(split)
+            judged = judge(points)
+            lots += [points, *refined_apart(space, points, judged.met, judged.per_gpu)]
     return joined(lots) if lots else None
 
 
