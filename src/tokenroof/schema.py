@@ -50,8 +50,17 @@ MOST_BYTES = 1_000_000  # of a spec file
 # request -> where its data class lives; a sweep is asked for by its spec file
 REQUESTS: dict[str, tuple[str, str]] = {
     "analyze": ("tokenroof.usecases.analyze", "AnalyzeRequest"),
+    "break-even": ("tokenroof.usecases.break_even", "BreakEvenRequest"),
+    "deduce": ("tokenroof.usecases.deduce", "DeduceRequest"),
+    "kv": ("tokenroof.usecases.kv", "KvRequest"),
+    "lecture": ("tokenroof.usecases.lecture", "LectureRequest"),
+    "offers": ("tokenroof.usecases.offers", "OffersRequest"),
+    "plan": ("tokenroof.usecases.plan_types", "PlanRequest"),
+    "price": ("tokenroof.usecases.price", "PriceRequest"),
     "roofline": ("tokenroof.usecases.roofline", "RooflineRequest"),
+    "speculate": ("tokenroof.usecases.speculate", "SpeculateRequest"),
     "sweep": ("tokenroof.schema", "SweepFile"),
+    "train": ("tokenroof.usecases.train", "TrainRequest"),
 }
 
 _TAGS = ("one", "many", "range", "table", "word")

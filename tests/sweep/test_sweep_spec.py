@@ -1,13 +1,15 @@
 """Spec files: what they may say, and every fault at once, each with the path of its field."""
 
+import json
 import re
 import tomllib
 from pathlib import Path
 
 import pytest
 
+from tokenroof.cli.main import VERBS
 from tokenroof.errors import InputError, UnknownName
-from tokenroof.schema import MOST_BYTES, json_schema, parse_sweep_spec, read_sweep_spec
+from tokenroof.schema import MOST_BYTES, REQUESTS, json_schema, parse_sweep_spec, read_sweep_spec
 from tokenroof.usecases.sweep_plan import plan_sweep, points_asked
 from tokenroof.usecases.sweep_spec import Range, SpecError, SweepSpec, axis_values, layout_of
 
@@ -244,6 +246,14 @@ def test_many_faults_are_counted_and_cut(tmp_path: Path) -> None:
     assert len(caught.value.faults) == 50
     assert str(caught.value).startswith("spec.toml: 50 faults: ")
     assert str(caught.value).endswith("; and 30 more")
+
+
+@pytest.mark.parametrize("request_name", sorted(REQUESTS))
+def test_every_request_has_a_json_schema_that_is_json(request_name: str) -> None:
+    assert request_name in VERBS
+    schema = json.loads(json.dumps(json_schema(request_name), allow_nan=False))
+    assert schema["type"] == "object"
+    assert schema["properties"]
 
 
 def test_json_schema_of_requests() -> None:

@@ -32,7 +32,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "price": ("price", "What tokens cost by kind, speed tier, length and time in the cache."),
     "roofline": ("roofline", "The raw model from numbers alone."),
     "speculate": ("speculate", "Speculative decoding: speed-up by batch and depth, and where it stops paying."),
-    "sweep": ("sweep", "A grid over any of these fields, into a Parquet dataset; on a cluster if you like."),
+    "sweep": ("sweep", "A grid of scenarios into a Parquet dataset, on this machine or a Dask cluster."),
     "systems": ("systems", "List the machines in the catalogue, or show one."),
     "tiers": ("tiers", "Memory tiers: capacity, bandwidth, drain time, rent."),
     "train": ("train", "Tokens, parameters and cost under pre-training, RL and serving."),
