@@ -1,11 +1,13 @@
 """Lowering: rows, folding, sharding and what each part of a model becomes."""
 
 import dataclasses
+from dataclasses import replace
 
 import engine_cases as cases
 import pytest
 
 from tokenroof.engine.lower import lower, lower_draft_head
+from tokenroof.engine.networks import collective_lines, places_met
 from tokenroof.engine.program import totals
 from tokenroof.engine.table import operator_table
 from tokenroof.engine.timing import arithmetic_rate, bind, curve_of, step
@@ -239,11 +241,37 @@ def test_sharpness_goes_from_sum_to_maximum(sharpness, expected):
 
 
 def test_overlap_hides_a_share_of_the_network():
-    half = Efficiency(id="half", operators=PEAK.operators, collectives=PEAK.collectives, overlap=0.5)
+    shown = Efficiency(id="shown", operators=PEAK.operators, collectives=PEAK.collectives, overlap=0.0)
+    half = replace(shown, id="half", overlap=0.5)
     program, machine, load = lower(cases.llama_3_70b(), Layout(tp=8)), cases.h100s(8), Load(64.0, 64.0, 1000.0)
-    bare, hidden = (bind(program, machine, p).step(decode=load) for p in (PEAK, half))
+    bare, hidden, bound = (bind(program, machine, p).step(decode=load) for p in (shown, half, PEAK))
     assert bare.communication_s == hidden.communication_s > 0
     assert bare.step_s - hidden.step_s == pytest.approx(0.5 * bare.communication_s)
+    assert bound.step_s == pytest.approx(bare.step_s - bare.communication_s)
+
+
+def test_hidden_traffic_still_takes_its_time():
+    slow = replace(cases.h100s(8), scaleup_bytes_per_s=1e9)
+    program, load = lower(cases.llama_3_70b(), Layout(tp=8)), Load(64.0, 64.0, 1000.0)
+    bound = bind(program, slow).step(decode=load)
+    assert bound.step_s == pytest.approx(bound.communication_s)
+
+
+def test_tokens_cross_to_a_domain_once_and_are_handed_on_there():
+    # DeepSeek-V3 prefill on 4 nodes: 8 of 256 experts meet 7.2 of 32 ranks but only 3.6 of 4 nodes
+    assert places_met(256, 8, 32) == pytest.approx(32 * (1 - (31 / 32) ** 8), rel=0.02)
+    met = places_met(256, 8, 4)
+    assert met == pytest.approx(4 * (1 - (3 / 4) ** 8), rel=0.02)
+    program = lower(cases.deepseek_v3(), Layout(dp=32, ep=32))
+    row = next(row for row in program.operators if row.name == "experts dispatch")
+    system = cases.h100s(32)
+    lines = {line.algorithm: line for line in collective_lines(
+        "all_to_all", 32, 1, system, routes=row.comm.routes)}  # fmt: skip
+    crossing = met * 3 / 4 / row.comm.routes[2]
+    assert lines["handed on inside domains"].s_per_byte == pytest.approx(
+        max(crossing / system.scaleout_bytes_per_s, 7 / 8 / system.scaleup_bytes_per_s), rel=1e-9
+    )
+    assert lines["handed on inside domains"].s_per_byte < lines["direct"].s_per_byte
 
 
 def test_imbalance_slows_routed_experts_only_where_they_are_spread():

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from tokenroof.engine.mixers import lower_mixer
+from tokenroof.engine.networks import places_met
 from tokenroof.engine.rows import LOGITS, STAGE_TOKENS, TOKENS, Rows
 from tokenroof.types.dtype import dtype
 from tokenroof.types.layout import Layout
@@ -120,25 +121,14 @@ def _moe(rows: Rows, ffn: MoeFfn, count: int) -> None:
         "experts all-reduce", count, "all_reduce", xp.where(alone, rows.tp, 1), 1, ((TOKENS, model.hidden * rows.sent),)
     )
     group = xp.where(alone, 1, stage)
-    share = _ranks_met(rows, ffn) * width / rows.tp
+    slots, routes = ffn.n_experts + layout.redundant_experts, max(1, round(ffn.routes))
+    met = places_met(slots, routes, layout.ep, xp) * layout.moe_tp
+    share = met * width / rows.tp
     for name, size in (("dispatch", dtype(layout.dispatch_dtype).bytes_per_element), ("combine", rows.sent)):
-        rows.collective(f"experts {name}", count, "all_to_all", group, 1, ((TOKENS, share * size),))
+        size_form = ((TOKENS, share * size),)
+        rows.collective(f"experts {name}", count, "all_to_all", group, 1, size_form, routes=(slots, routes, met))
     pooled = xp.where(alone, 1, rows.tp)
     rows.collective("experts all-gather", count, "all_gather", pooled, 1, ((TOKENS, hidden * rows.sent),))
-
-
-def _ranks_met(rows: Rows, ffn: MoeFfn) -> Num:
-    """Ranks that one token is sent to: a rank that holds several of its experts gets it once.
-
-    A token's k experts are distinct; a rank that holds L of E is missed with chance (E-L)/E * (E-L-1)/(E-1) * ...
-    """
-    layout = rows.layout
-    slots = ffn.n_experts + layout.redundant_experts
-    local = slots / layout.ep
-    missed: Num = 1.0
-    for drawn in range(max(1, round(ffn.routes))):
-        missed = missed * rows.xp.maximum(0.0, (slots - local - drawn) / (slots - drawn))
-    return layout.ep * (1.0 - missed) * layout.moe_tp
 
 
 def _experts(rows: Rows, ffn: MoeFfn, count: int, width: int) -> None:

@@ -18,10 +18,10 @@ from tokenroof.errors import DataMissing
 from tokenroof.formulas import collectives as formulas
 from tokenroof.types.efficiency import PEAK, CollectiveCurve, Efficiency
 from tokenroof.types.machine import System
-from tokenroof.types.program import Num
+from tokenroof.types.program import Num, Routes
 from tokenroof.xp import NUMPY, SCALAR, Namespace
 
-__all__ = ["Line", "collective_lines", "collective_time_s"]
+__all__ = ["Line", "collective_lines", "collective_time_s", "places_met"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +127,28 @@ def _deep(kind: str, g: _Group, curve: CollectiveCurve) -> Cost | None:
     return None
 
 
+def places_met(slots: Num, routes: int, places: Num, xp: Namespace = SCALAR) -> Num:
+    """Of `places` that share the expert slots of a layer evenly, how many a token of `routes` distinct experts meets.
+
+    A place that holds L of E slots is missed with chance (E-L)/E * (E-L-1)/(E-1) * ...
+    """
+    local = slots / places
+    missed: Num = 1.0
+    for drawn in range(routes):
+        missed = missed * xp.maximum(0.0, (slots - local - drawn) / (slots - drawn))
+    return places * (1.0 - missed)
+
+
+def _handed_on(g: _Group, curve: CollectiveCurve, routes: Routes) -> Cost:
+    """A token crosses to each domain once and is copied there; the whole exchange then also passes the inner links."""
+    slots, experts, ranks_met = routes
+    step = g.xp.where(g.domains > 1, curve.out_step_s + curve.step_s, math.inf)
+    crossing = places_met(slots, experts, g.xp.maximum(g.domains, 1.0), g.xp) * (g.domains - 1.0) / g.domains
+    across = crossing / ranks_met / (g.out * curve.out_bytes_share)
+    inside = (g.inner - 1.0) / g.inner / (g.up * curve.bytes_share)
+    return step, g.xp.maximum(inside, across)
+
+
 def _all_to_all(g: _Group, curve: CollectiveCurve) -> Cost:
     """Both networks at work at once; what stays on the rank costs nothing."""
     step = g.xp.where(g.domains > 1, curve.out_step_s, g.xp.where(g.ranks > 1, curve.step_s, 0.0))
@@ -152,11 +174,18 @@ def _curves(profile: Efficiency, kind: str) -> tuple[CollectiveCurve, ...]:
 
 
 def collective_lines(
-    kind: str, ranks: Num, stride: Num, system: System, profile: Efficiency = PEAK, xp: Namespace = SCALAR
+    kind: str,
+    ranks: Num,
+    stride: Num,
+    system: System,
+    profile: Efficiency = PEAK,
+    xp: Namespace = SCALAR,
+    routes: Routes | None = None,
 ) -> tuple[Line, ...]:
     """The algorithms that can run `kind` over `ranks` ranks `stride` apart, and how long each takes.
 
-    With arrays of groups an algorithm that does not apply to an element has an endless latency there.
+    With arrays of groups an algorithm that does not apply to an element has an endless latency there. `routes` lets
+    tokens for experts cross to a domain once and be handed on inside it.
     """
     g = _group(ranks, stride, system, xp)
     lines = []
@@ -166,6 +195,9 @@ def collective_lines(
             if curve.algorithm == "direct":
                 latency, slope = _all_to_all(g, curve) if kind == "all_to_all" else _hop(g, curve)
                 lines.append(Line("direct", latency + call, slope, curve.max_bytes))
+                if routes is not None and (xp is NUMPY or g.domains > 1):
+                    latency, slope = _handed_on(g, curve, routes)
+                    lines.append(Line("handed on inside domains", latency + call, slope, curve.max_bytes))
             continue
         small = g.ranks <= curve.max_ranks
         for name, formula, applies in (

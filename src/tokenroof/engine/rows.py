@@ -13,6 +13,7 @@ from tokenroof.types.program import (
     Form,
     Num,
     Operator,
+    Routes,
     Shape,
     Variable,
 )
@@ -169,11 +170,13 @@ class Rows:
             activations=((driver, elements * self.act),),
         )
 
-    def collective(self, name: str, count: Num, kind: str, group: Num, stride: Num, size: Form) -> None:
+    def collective(
+        self, name: str, count: Num, kind: str, group: Num, stride: Num, size: Form, routes: Routes | None = None
+    ) -> None:
         """A collective; left out where it has one rank or nothing to move."""
         if not self.vectorised and (group <= 1 or count <= 0 or not any(c for _, c in size)):
             return
-        self.add(name, "collective", count, comm=Comm(kind, group, stride, size))
+        self.add(name, "collective", count, comm=Comm(kind, group, stride, size, routes))
 
     def all_reduce(self, name: str, count: Num, *, width: Num, driver: int = TOKENS) -> None:
         """Sum over the tp group of `width` elements per token."""

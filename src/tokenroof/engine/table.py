@@ -75,7 +75,7 @@ def _collective(
 ) -> OperatorTime:
     assert row.comm is not None
     size = form_value(row.comm.bytes, values)
-    lines = collective_lines(row.comm.kind, row.comm.group, row.comm.stride, system, profile)
+    lines = collective_lines(row.comm.kind, row.comm.group, row.comm.stride, system, profile, routes=row.comm.routes)
     time, algorithm = min(
         (line.latency_s + size * line.s_per_byte if size <= line.max_bytes else math.inf, line.algorithm)
         for line in lines

@@ -6,7 +6,8 @@ for floats (one point in microseconds) and for arrays (sweeps, product grids by 
     lecture    max(compute, weights + KV reads)          one big maximum: everything overlaps
     text       max(compute, weights, KV reads)
     book       KV reads + max(compute, weights)
-    operators  sum over rows of max(compute, memory) + communication that nothing hides + overhead
+    operators  sum over rows of max(compute, memory) + communication that nothing hides + overhead; never below
+               the communication itself
 """
 
 import math
@@ -116,7 +117,9 @@ class Timed:
         if rule == "operators":
             communication = _communication_s(self.links, values, xp)
             overhead = self._overhead_s(decode, prefill, values)
-            total = _roofs_s(parts, values, xp) + (1.0 - self.profile.overlap) * communication + overhead
+            roofs = _roofs_s(parts, values, xp)
+            # what is hidden still takes its time: work can hide no more traffic than it lasts
+            total = xp.maximum(roofs + (1.0 - self.profile.overlap) * communication, communication) + overhead
             if prefill is not None and _given(self.profile.launch_s):
                 total = xp.maximum(total, self._launching_s(parts))
         elif rule == "lecture":
@@ -291,7 +294,7 @@ def _link(row: Operator, program: Program, system: System, profile: Efficiency) 
     comm = row.comm
     assert comm is not None
     xp = NUMPY if program.vectorised else SCALAR
-    lines = collective_lines(comm.kind, comm.group, comm.stride, system, profile, xp)
+    lines = collective_lines(comm.kind, comm.group, comm.stride, system, profile, xp, comm.routes)
     plain = not any(hasattr(line.latency_s, "shape") or hasattr(line.s_per_byte, "shape") for line in lines)
     runs = xp.where(comm.group > 1, row.count, 0.0) if program.vectorised else row.count
     return _Link(comm.bytes, _useful(lines) if plain else lines, runs, profile.skew_s_per_width * program.hidden)

@@ -108,6 +108,7 @@ PEAK = Efficiency(
     id="peak",
     operators={"": OperatorCurve()},
     collectives={"": tuple(CollectiveCurve(algorithm=name) for name in ALGORITHMS)},
+    overlap=1.0,
     source="speed of light",
     as_of="2026-11-25",
 )

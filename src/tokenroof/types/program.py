@@ -12,10 +12,11 @@ from tokenroof.types.layout import Layout
 
 __all__ = [
     "FIXED_VARIABLES", "CacheEntry", "Comm", "ContextRule", "Form", "Load", "Operator", "OperatorTime", "Program",
-    "Shape", "StepTimes", "Totals", "Variable",
+    "Routes", "Shape", "StepTimes", "Totals", "Variable",
 ]  # fmt: skip
 
 Num = Any  # a float, or an array of them
+Routes = tuple[Num, int, Num]  # expert slots of a layer, experts that a token goes to, ranks that it meets
 Form = tuple[tuple[int, Num], ...]  # sum of coefficient * variable, variables by position
 
 # Always there, in this order, on the busiest GPU; `stage_tokens` are those of all dp groups, `logits` the positions
@@ -64,13 +65,15 @@ class Comm:
     """A collective over `group` ranks that are `stride` apart; `bytes` is the buffer as its library counts it.
 
     all_reduce: the whole buffer on each rank. all_gather, reduce_scatter: the gathered buffer. all_to_all: what
-    one rank sends, itself included. hop: what one rank passes to the next stage.
+    one rank sends, itself included. hop: what one rank passes to the next stage. `routes` for tokens on their way
+    to experts: they may cross to another domain once and be handed on there.
     """
 
     kind: str
     group: Num
     stride: Num
     bytes: Form
+    routes: Routes | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
