@@ -257,6 +257,8 @@ def test_a_sweep_larger_than_the_free_disk_is_refused(tmp_path: Path, monkeypatc
     monkeypatch.setattr("tokenroof.usecases.sweep.shutil.disk_usage", lambda path: usage)
     with pytest.raises(InputError, match="smaller than the 1 kB that are free on the disk"):
         sweep(small(), tmp_path / "out")
+    sweep(small(), tmp_path / "out", yes=True)
+    assert sweep(small(), tmp_path / "out").blocks_kept == 12  # nothing is left to be written
 
 
 def test_a_file_name_cannot_leave_the_directory(tmp_path: Path) -> None:

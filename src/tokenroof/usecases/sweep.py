@@ -126,7 +126,8 @@ def _check_size(estimate: Estimate, directory: Path) -> None:
         limit = f"at most {MOST_POINTS:,} points and {format_bytes(MOST_BYTES)}"
         raise InputError("sweep", size, limit, "make the grid coarser, or add --yes (yes=True)")
     parent = directory if directory.is_dir() else directory.parent
-    if parent.is_dir() and (free := shutil.disk_usage(parent).free) < estimate.bytes:
+    there = sum(path.stat().st_size for path in directory.rglob("*.parquet"))  # what an earlier run has done
+    if parent.is_dir() and (free := shutil.disk_usage(parent).free) + there < estimate.bytes:
         limit = f"smaller than the {format_bytes(free)} that are free on the disk of {directory}"
         raise InputError("sweep", size, limit, "make room, or add --yes (yes=True)")
 
