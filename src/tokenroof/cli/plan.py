@@ -90,9 +90,7 @@ def _check(path: Path) -> None:
 )
 @click.option("--kv-dtype", help="Formats to choose from: bf16,fp8. [default: the engine's own, and fp8]")
 @click.option("--chunk", help="Tokens of prompts in a pass to choose from. [default: 2048,8192,16384]")
-@click.option(
-    "--memory-fraction", type=float, help="Share of GPU memory that the engine takes."
-)
+@click.option("--memory-fraction", type=float, help="Share of GPU memory that the engine takes.")
 @click.option("--tp", type=int, help="Hold the tensor parallel degree. Also --pp, --ep, --dp, --cp.")
 @click.option("--pp", type=int, hidden=True)
 @click.option("--ep", type=int, hidden=True)

@@ -302,7 +302,8 @@ def why_not(one: Candidate, best: Candidate, objective: str) -> str:
     worse = one.score / best.score - 1.0
     held, other = one.concurrency / one.gpus_paid, best.concurrency / best.gpus_paid
     if one.gpus_paid > one.gpus and best.gpus_paid == best.gpus:
-        reason = f"leaves {one.gpus_paid - one.gpus} GPUs idle"
+        idle = one.gpus_paid - one.gpus
+        reason = f"leaves {idle} GPU{'s' if idle > 1 else ''} idle"
     elif one.limit == "memory":
         reason = f"memory is full at {held:,.1f} requests a GPU (winner: {other:,.1f})"
     elif one.limit in ("TTFT", "TPOT") and one.margins[one.limit] < 0.1:
