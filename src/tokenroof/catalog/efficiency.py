@@ -149,7 +149,7 @@ def compose_profile(
         collectives=collectives,
         expert_skew=1.0,
         skew_s_per_width=factors.get("skew_s_per_width", 0.0),
-        host_s=host["host_s"] * factors.get("host", 1.0),
+        host_s=host["host_s"],
         host_per_sequence_s=host["host_per_sequence_s"],
         launch_s=host["launch_s"],
         request_s=host["request_s"],
@@ -187,8 +187,9 @@ def _load(chip: str, file: str, family: str, note: str, generation: str) -> Effi
     if generation not in serving["engines"]:
         raise DataMissing(f"engine {generation}", "host times", "serving.toml")
     curves, collectives = _kernels(file)
-    host = serving["engines"][generation]
     factors = {**serving["in_engine"]["all"], **serving["in_engine"].get(family, {})}
+    host = dict(serving["engines"][generation])
+    host["host_s"] *= factors.get(f"host.{generation}", 1.0)
     tested = serving["spread"].get(family, serving["spread"]["untested"])
     widen = _UNMEASURED_SPREAD if note else 1.0
     spread = {metric: float(width) * widen for metric, width in tested.items()}

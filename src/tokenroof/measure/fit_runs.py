@@ -38,7 +38,7 @@ PRIORS: dict[str, Prior] = {
     "host.sglang": Prior(0.5e-3, 0.4),
     "host.trtllm": Prior(0.5e-3, 0.4),
     "host.trtllm-cpp": Prior(0.6e-3, 0.5),
-    "host.amd": Prior(1.0, 0.5),  # times the engine's
+    **{f"host.{engine}.amd": Prior(1.0, 0.7) for engine in ("vllm", "sglang")},  # times the engine's
     "sequence": Prior(5e-6, 0.6),
     "sequence.vllm-v0": Prior(75e-6, 0.7),
     "launch": Prior(13e-6, 0.25),
@@ -110,20 +110,26 @@ def group_cases(
     return groups
 
 
-def profile_tables(values: Mapping[str, Any], family: str, generation: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """(factors inside the engine, host times) of a family and generation, from the fitted constants."""
+def profile_tables(
+    values: Mapping[str, Any], family: str, generation: str, *, in_place: bool = True
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """(factors inside the engine, host times) of a family and generation, from the fitted constants.
+
+    `in_place` puts the family's factor on host time in; otherwise it is left to whoever reads the factors.
+    """
 
     def by_family(name: str) -> Any:
         return values.get(f"{name}.{family}", 1.0)
 
     whole = values.get(f"rate.{family}", 1.0)
     gemm_bytes, gemm_flops = by_family("gemm.bytes") * whole, by_family("gemm.flops") * whole
+    slower = {e: values[f"host.{e}.amd"] for e in ("vllm", "sglang")} if family.startswith("cdna") else {}
     factors = {
         "fixed": values["fixed"] / whole,
         "grouped_gemm.fixed": values["grouped_gemm.fixed"] / whole,
         "skew_s_per_width": values["skew_s_per_width"],
         "padding_rows": values["padding_rows"],
-        "host": values["host.amd"] if family.startswith("cdna") else 1.0,
+        **{f"host.{engine}": factor for engine, factor in slower.items()},
         "gemm.bytes": gemm_bytes,
         "gemm.flops": gemm_flops,
         "bmm.bytes": gemm_bytes,
@@ -136,7 +142,7 @@ def profile_tables(values: Mapping[str, Any], family: str, generation: str) -> t
         "mla_prefill.flops": by_family("attention_prefill.flops") * whole,
     }
     host = {
-        "host_s": values[f"host.{generation}"],
+        "host_s": values[f"host.{generation}"] * (slower.get(generation, 1.0) if in_place else 1.0),
         "host_per_sequence_s": values["sequence.vllm-v0"] if generation == "vllm-v0" else values["sequence"],
         "launch_s": values["launch"],
         "request_s": _REQUEST_CPP_S if generation == "trtllm-cpp" else values["request"],

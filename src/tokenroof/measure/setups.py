@@ -226,6 +226,8 @@ def setup_of(run: Run) -> Setup | Skip:
         return Skip("speculative decoding")
     if run.metric not in METRICS:
         return Skip(f"metric {run.metric} is not predicted")
+    if kind == "offline" and METRICS[run.metric][0] in ("e2e", "ttft", "ttft_p50"):
+        return Skip("latency of a saturated run has no meaning")
     engine = _engine(run)
     model = _find_model(run)
     for found in (engine, model):

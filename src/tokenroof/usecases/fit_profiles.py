@@ -82,8 +82,8 @@ def _spreads(tested: list[Residual]) -> dict[str, dict[str, float]]:
 
 def _serving_tables(request: FitRequest, values: Mapping[str, float], n: int, held: Any, spread: Any) -> dict[str, Any]:
     families = (*_SHARED, "cdna3", "cdna4")
-    engines = [name.removeprefix("host.") for name in PRIORS if name.startswith("host.") and name != "host.amd"]
-    factors = {family: profile_tables(values, family, engines[0])[0] for family in families}
+    engines = [name.removeprefix("host.") for name in PRIORS if name.startswith("host.") and not name.endswith(".amd")]
+    factors = {family: profile_tables(values, family, engines[0], in_place=False)[0] for family in families}
     factors["all"] = profile_tables(values, "", engines[0])[0]
     return {
         "source": _RUNS,
