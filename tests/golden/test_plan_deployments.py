@@ -151,7 +151,7 @@ def test_search_finds_no_worse_than_the_published_split():
 
 def test_a_plan_under_deepseek_s_conditions_costs_what_theirs_did():
     # lecture.md 9.7: 20 to 22 tok/s a user, mean KV 4,989, 56 % of input from the cache, $2 a GPU-hour. DS7: $0.300 per
-    # M output, $0.060 per M input of all kinds. The search has 22 nodes and finds its own split; theirs is within reach.
+    # M output, $0.060 per M input of all kinds. The search has 22 nodes and picks its own split.
     answer = plan(
         PlanRequest(
             model="deepseek-v3", systems=("176xh800",), isl=4739.0, osl=500.0, prefix=2666.0, ttft_s=5.0, tpot_s=0.05,
