@@ -179,9 +179,7 @@ def serve(
     if requests is not None and range_ratio < 0.999:
         # The last wave drains and nobody takes its places; the more its lengths differ, the longer that lasts.
         kept = 1.0 - 0.5 * wave * (1.0 - 1.0 / concurrency) * (1.0 - 0.6 * range_ratio)
-    found = _estimate(
-        timed, xp, begin_s, tpot_s, concurrency, running, load, isl, osl, limit < concurrency, fits, kept
-    )
+    found = _estimate(timed, xp, begin_s, tpot_s, concurrency, running, load, isl, osl, limit < concurrency, fits, kept)
     return replace(found, settled_ttft_s=xp.where(fits, settled_s, math.inf))
 
 
