@@ -40,8 +40,18 @@ VERBS: dict[str, tuple[str, str]] = {
 }
 
 
+class _ReaderLeft(Exception):
+    """The reader of a pipe went away (`| head`): nothing is wrong. Click alone would exit with 1, as if unfit."""
+
+
 class LazyGroup(click.Group):
     """Knows its verbs by name and imports only the one that runs."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            raise _ReaderLeft from None
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted(VERBS)
@@ -80,6 +90,9 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line and turn what went wrong into one line and an exit code."""
+    if sys.stdout is None or sys.stderr is None:  # closed by the caller (`>&-`): there is nobody to tell
+        nowhere = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  as long as the process
+        sys.stdout, sys.stderr = sys.stdout or nowhere, sys.stderr or nowhere
     try:
         exit_code = cli(standalone_mode=False)
     except TokenroofError as error:
@@ -94,8 +107,11 @@ def main() -> None:
     except (KeyboardInterrupt, click.Abort):
         click.echo("interrupted", err=True)
         sys.exit(130)
-    except BrokenPipeError:
-        # the reader went away (`| head`): nothing left to say, and the interpreter must not complain at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except _ReaderLeft:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is still buffered must not complain at exit
         sys.exit(0)
+    except OSError as error:
+        click.echo(f"error: the answer cannot be written: {error.strerror}", err=True)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        sys.exit(2)
     sys.exit(exit_code if isinstance(exit_code, int) else 0)

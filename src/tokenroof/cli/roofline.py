@@ -23,7 +23,7 @@ __all__ = ["command"]
     "--mode", type=click.Choice(["lecture", "text", "book"]), default="lecture", show_default=True,
     help="Rule that combines the three times.",
 )  # fmt: skip
-@click.option("--price-per-hour", type=QuantityType("1"), help="USD per hour of all chips together.")
+@click.option("--price-per-hour", type=QuantityType("1"), metavar="USD", help="USD per hour of all chips together.")
 @click.option("--json", "as_json", is_flag=True, help="Print the response as JSON; no limit is null.")
 def command(
     params: float,
