@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -86,10 +87,60 @@ def test_explain_shows_the_rows_behind_a_calibrated_number() -> None:
 
 
 def test_explain_shows_formula_values_and_sources() -> None:
-    done = run("analyze", "deepseek-v3", "--system", "8xh200", "--explain", "step_s")
+    done = run("analyze", "deepseek-v3", "--system", "8xh200", "--mode", "lecture", "--explain", "step_s")
     assert done.returncode == 0, done.stderr
     for words in ("T = max(t_compute, t_weights + t_kv)", "4.8 TB/s", "[spec]", "worst grade"):
         assert words in done.stdout
+
+
+def test_step_s_is_the_step_of_the_page_not_of_another_rule() -> None:
+    """`--explain step_s` once gave the lecture's 4.0 ms beside a page that said 19.3 ms."""
+    page = json.loads(run("analyze", "qwen3-8b", "--system", "h100", "--json").stdout)
+    told = {
+        key: json.loads(run("analyze", "qwen3-8b", "--system", "h100", "--explain", key, "--json").stdout)
+        for key in ("step_s", "tpot_s", "kv_s")
+    }
+    assert told["step_s"]["value"] == told["tpot_s"]["value"] == page["tpot_s"]
+    assert "attention arithmetic" in told["kv_s"]["left_out"]
+    text = run("analyze", "qwen3-8b", "--system", "h100", "--explain", "cost_usd_per_mtok").stdout
+    assert re.match(r"cost_usd_per_mtok = [\d.]+ USD/Mtoken ", text)
+
+
+@pytest.mark.parametrize("chip", ["v100", "t4", "wse-3", "apple-m3-ultra", "groq-lpu"])
+def test_chips_older_than_bf16_answer_in_fp16(chip: str) -> None:
+    done = run("analyze", "qwen2.5-1.5b", "--system", chip)
+    assert done.returncode in (0, 1), done.stderr
+    assert "arithmetic = fp16" in done.stderr
+    assert "Claim level: default efficiencies" in done.stdout
+    assert "-" not in done.stderr.partition("GB needed > ")[2][:1]
+
+
+def test_what_cannot_be_computed_names_the_format() -> None:
+    done = run("analyze", "qwen2.5-1.5b", "--system", "corsair", "--weight-dtype", "int8")
+    assert done.returncode == 2
+    assert "activation_dtype = 'bf16'" in done.stderr
+
+
+def test_the_shortfall_is_that_of_the_layout_that_lacks_least() -> None:
+    """Eight attention copies (dp 8) lack 35 GB a GPU here, tensor parallel ones 21: the first was once reported."""
+    done = run("analyze", "deepseek-v3", "--system", "8xh100", "--json")
+    assert done.returncode == 1
+    layout = json.loads(done.stdout)["operators"]["layout"]
+    assert (layout["tp"], layout["dp"]) == (8, 1)
+
+
+def test_the_layout_said_is_the_layout_shown() -> None:
+    done = run("analyze", "qwen3-8b", "--system", "v100")
+    assert "quickest step at this batch that fits" in done.stdout
+    assert "took layout = one GPU: quickest step at this batch that fits" in done.stderr
+
+
+@pytest.mark.parametrize("batch", ["0.5", "0", "-1", "nan", "inf"])
+def test_a_batch_is_at_least_one_sequence(batch: str) -> None:
+    done = run("analyze", "qwen3-8b", "--system", "h100", "--batch", batch)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: batch = ")
+    assert len(done.stderr.splitlines()) == 1
 
 
 def test_not_fitting_exits_1_with_the_shortfall_and_a_fix() -> None:

@@ -131,8 +131,11 @@ def _claim(answer: "AnalyzeResponse") -> None:
     report = answer.operators
     if report is not None and report.step.profile != "peak":
         heading(
-            f"Claim level: calibrated, efficiency profile {report.step.profile}. Balance, floor and train are bounds."
+            f"Claim level: {answer.claim_level}, efficiency profile {report.step.profile}. "
+            "Balance, floor and train are bounds."
         )
+        for text in report.profile_notes:
+            click.echo(f"  {text}")
     elif report is not None:
         heading("Claim level: bound at peak rates, every operator by itself. Real engines are slower.")
     else:
@@ -158,7 +161,7 @@ def _not_fitting(answer: "AnalyzeResponse") -> str:
         memory, layout = report.memory, report.layout
         sequences = answer.batch * layout.pp / layout.dp
         need = memory.weights_bytes + sequences * memory.cache_bytes_per_sequence
-        have = memory.weights_bytes + memory.cache_pool_bytes
+        have = max(memory.weights_bytes + memory.cache_pool_bytes, 0.0)
         where = f"{have / 1e9:,.1f} GB that engine {memory.runtime} has on one GPU"
         fixes = answer.operator_fixes
     nearest = "; ".join(fixes) or "no system in the catalogue holds it"

@@ -1,6 +1,7 @@
 """An Explanation as plain text lines: no colours, no terminal, the same for command line, log and test."""
 
 import math
+from dataclasses import replace
 
 from tokenroof.engine.explain import Explanation, Leaf, Node
 from tokenroof.units import format_si
@@ -55,7 +56,10 @@ def _leaf_line(leaf: Leaf, width: int) -> str:
 
 def explanation_text(explanation: Explanation) -> str:
     """The derivation tree, the inputs with source and elasticity, and what moves the result most."""
-    lines = _lines(explanation.name, explanation.root, 0, set())
+    root = explanation.root
+    if isinstance(root, Node) and not root.formula:  # plain arithmetic does not know what its result is called
+        root = replace(root, unit=explanation.unit)
+    lines = _lines(explanation.name, root, 0, set())
     if explanation.leaves:
         width = max(len(leaf.name) for leaf in explanation.leaves)
         heading = f"  {'input':<{width}}  {'value':<20}  {'% per %':>6}  {'grade':<8}  source"

@@ -120,11 +120,17 @@ def _pp_faults(model: Model, layout: Layout, uneven_layers: bool) -> Iterable[In
         yield InputError("pp", layout.pp, f"a divisor of the {layers} layers", _nearest(layout.pp, _divisors(layers)))
 
 
+def _computes(chip: Chip, name: str) -> bool:
+    """Whether a chip has a rate for a format. Parts older than bf16 run 16-bit models in fp16."""
+    key = dtype(name).rate_key
+    return key in chip.flops_per_s or (key == "bf16" and "fp16" in chip.flops_per_s)
+
+
 def _dtype_faults(model: Model, layout: Layout, chip: Chip) -> Iterable[InputError]:
     have = ", ".join(sorted(chip.flops_per_s))
     if layout.arithmetic is not None and layout.arithmetic not in chip.flops_per_s:
         yield InputError("arithmetic", layout.arithmetic, f"a rate of {chip.name}: {have}")
-    if dtype(layout.activation_dtype).rate_key not in chip.flops_per_s:
+    if not _computes(chip, layout.activation_dtype):
         yield InputError("activation_dtype", layout.activation_dtype, f"a format that {chip.name} computes in: {have}")
     if layout.weights is None or layout.arithmetic is not None:
         return
@@ -133,7 +139,7 @@ def _dtype_faults(model: Model, layout: Layout, chip: Chip) -> Iterable[InputErr
         if name not in held:
             continue
         wanted = getattr(layout.weights, name)
-        if dtype(wanted).rate_key not in chip.flops_per_s:
+        if not _computes(chip, wanted):
             fix = "choose one of them, or arithmetic = 'bf16' to store weights so and compute in 16 bits"
             yield InputError(f"weights.{name}", wanted, f"a format that {chip.name} computes in: {have}", fix)
 

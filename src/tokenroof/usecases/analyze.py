@@ -6,7 +6,7 @@ from typing import Any
 from tokenroof.catalog import load_model, load_system
 from tokenroof.formulas import pricing, queueing
 from tokenroof.formulas import roofline as f
-from tokenroof.types.checks import check_choice, check_number, check_positive
+from tokenroof.types.checks import check_choice, check_number
 from tokenroof.types.efficiency import Efficiency
 from tokenroof.usecases.analyze_operators import fast_mode, nearest_fixes, operator_report, step_s_at, usd_per_token
 from tokenroof.usecases.analyze_types import AnalyzeRequest, AnalyzeResponse, CostReport, FastMode, Train
@@ -115,7 +115,7 @@ def _context(request: AnalyzeRequest, deployment: Deployment, choices: list[Choi
 
 def _batch(request: AnalyzeRequest, deployment: Deployment, context: float, choices: list[Choice]) -> float:
     if request.batch is not None:
-        return check_positive("batch", request.batch, high=1e9)
+        return check_number("batch", request.batch, low=1.0, high=1e9, fix="sequences decoded together")
     most = largest_batch(deployment, context)
     balance = numbers_at(deployment, 1.0, context, "lecture")["balance_batch"]
     batch = float(max(1, int(min(balance, most))))
@@ -232,7 +232,10 @@ def analyze(request: AnalyzeRequest) -> AnalyzeResponse:
         operated = _with_operators(request, answer, deployment, choices)
         if operated.batch != batch:
             answer = _closed_form(request, deployment, operated.batch, context, price, price_source)
-            operated = _with_operators(replace(request, batch=operated.batch), answer, deployment, [])
+            again: list[Choice] = []
+            operated = _with_operators(replace(request, batch=operated.batch), answer, deployment, again)
+            # the layout was looked for once more, at the batch that fits: say that one, not the first
+            choices = [c for c in choices if c.name != "layout"] + [c for c in again if c.name == "layout"]
         answer = operated
     return replace(answer, choices=tuple(choices))
 

@@ -11,7 +11,7 @@ from tokenroof.formulas import roofline as f
 from tokenroof.provenance import Fact, Grade, assumed
 from tokenroof.registry import nearest
 from tokenroof.types.model import Model
-from tokenroof.usecases.analyze import inputs_at
+from tokenroof.usecases.analyze import LEFT_OUT, inputs_at
 from tokenroof.usecases.analyze_types import AnalyzeResponse
 from tokenroof.usecases.explain_operators import OperatorExplanation
 from tokenroof.usecases.profile import profile_for
@@ -144,7 +144,7 @@ def _derived(key: str, numbers: Mapping[str, Num], gpus: Num, xp: Namespace) -> 
 
 
 # Numbers of the page that the operator engine's step time is behind, when it gave the answer.
-_FROM_STEP = ("tpot_s", "tokens_per_s_per_user", "output_tokens_per_s_per_gpu", "cost_usd_per_mtok")
+_FROM_STEP = ("step_s", "tpot_s", "tokens_per_s_per_user", "output_tokens_per_s_per_gpu", "cost_usd_per_mtok")
 
 
 def _explain_step(answer: AnalyzeResponse, key: str) -> OperatorExplanation:
@@ -167,8 +167,8 @@ def _explain_step(answer: AnalyzeResponse, key: str) -> OperatorExplanation:
     } | {name: facts[name] for name in ("usd_per_gpu_s",) if name in facts}
 
     def number(*, xp: Namespace, **leaf: Num) -> Num:
-        if key == "tpot_s":
-            return leaf["step_s"] * 1.0
+        if key in ("step_s", "tpot_s"):
+            return leaf["step_s"]
         if key == "tokens_per_s_per_user":
             return f.user_tokens_per_s(step_s=leaf["step_s"], xp=xp)
         if key == "output_tokens_per_s_per_gpu":
@@ -194,7 +194,7 @@ def explain_number(answer: AnalyzeResponse, key: str) -> Explanation | OperatorE
     context = answer.knee_context if key == "knee_context" and answer.knee_context < 1e8 else answer.context
     return explain(
         _number(key, answer.roofline.mode), _facts(answer, context), name=key, unit=EXPLAINABLE[key],
-        left_out=answer.left_out,
+        left_out=LEFT_OUT,
     )  # fmt: skip
 
 

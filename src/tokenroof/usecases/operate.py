@@ -54,13 +54,14 @@ class OperatorReport:
     scaleup_bytes_per_step: float
     claim_level: str
     point: OperatingPoint
+    profile_notes: tuple[str, ...] = ()
 
 
 def arithmetic_for(system: System, weight_dtype: str | None, model: Model) -> str | None:
     """Rate key that weights are widened to where the chip lacks their own arithmetic; None where it has it."""
-    name = weight_dtype or model.weights.experts
-    key = dtype(name).rate_key
-    return None if key in system.chip.flops_per_s else "bf16"
+    name, rates = weight_dtype or model.weights.experts, system.chip.flops_per_s
+    wide = "fp16" if "bf16" not in rates and "fp16" in rates else "bf16"
+    return None if dtype(name).rate_key in rates else wide
 
 
 def _formats(model: Model, system: System, weight_dtype: str | None, kv_dtype: str | None) -> dict[str, object]:
@@ -82,21 +83,24 @@ def choose_layout(
     model: Model, system: System, point: OperatingPoint, profile: Efficiency, formats: dict[str, object]
 ) -> tuple[Layout, str]:
     """The layout with the quickest step at this batch among those that hold it; else the one that holds most."""
-    best: tuple[tuple[bool, float], Layout] | None = None
+    best: tuple[tuple[bool, float, float], Layout] | None = None
     domain = min(system.domain_size, system.n_chips)
     stages = [1, *(pp for pp in (2, 4, 8) if pp * domain <= system.n_chips)]
     for pp in stages:
         for size in _sizes(system):
             for layout in stage_layouts(model, size, system, pp=pp, **formats):  # type: ignore[arg-type]
                 program = lower(model, layout)
-                room = memory_use(program, system, context=point.context, engine=point.engine).sequences
+                use = memory_use(program, system, context=point.context, engine=point.engine)
                 time = step(program, system, sequences=point.batch, context=point.context, profile=profile).step_s
-                key = (room < point.batch, time if room >= point.batch else -room)
+                # among layouts that hold nothing, the one that lacks least: its shortfall is what is reported
+                short = use.sequences < point.batch
+                key = (short, -use.sequences if short else time, -use.cache_pool_bytes)
                 if best is None or key < best[0]:
                     best = (key, layout)
         if best is not None and not best[0][0]:
             break
     if best is None:
+        check_layout(model, Layout(**formats), system, uneven_layers=True)  # type: ignore[arg-type]
         raise InputError("layout", f"{model.id} on {system.id}", "divisible by some number of these chips")
     why = "quickest step at this batch that fits" if not best[0][0] else "none holds this batch; this holds most"
     return best[1], why
@@ -162,4 +166,5 @@ def operate(
         scaleup_bytes_per_step=sum(row.comm_bytes for row in table),
         claim_level=claim_level(profile),
         point=point,
+        profile_notes=profile.notes,
     )

@@ -17,7 +17,10 @@ def profile_for(system: System, engine: str, efficiency: str = "auto", version: 
 
 
 def claim_level(profile: Efficiency) -> str:
-    """How sure results with this profile are: bound, default efficiencies, calibrated."""
+    """How sure results with this profile are: bound, default efficiencies, calibrated.
+
+    A profile with notes stands on other chips than its own, or on no run of its family: that is not calibrated.
+    """
     if profile.id == PEAK.id:
         return "bound"
-    return "calibrated" if profile.n else "default efficiencies"
+    return "calibrated" if profile.n and not profile.notes else "default efficiencies"
