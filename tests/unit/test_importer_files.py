@@ -66,6 +66,14 @@ def test_the_cap_itself(tmp_path: Path) -> None:
     assert "at most 16 MB" in refused(file)
 
 
+@pytest.mark.parametrize(
+    "text", ['{"a": 1, "hidden_size": 4096, "hidden_size": 64}', '{"a": {"b": 1, "c": 2, "b": 1}}']
+)
+def test_a_key_that_stands_twice(text: str) -> None:
+    with pytest.raises(InputError, match="stands twice"):
+        parse_config(text)
+
+
 @pytest.mark.parametrize("text", ["[1, 2]", "3", "null", '"text"'])
 def test_json_that_is_no_object(text: str) -> None:
     with pytest.raises(InputError, match="JSON object"):

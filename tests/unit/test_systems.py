@@ -146,6 +146,7 @@ def test_unknown_names_suggest_three(name: str, near: str) -> None:
     with pytest.raises(UnknownName) as caught:
         load_system(name)
     assert near in caught.value.suggestions and len(caught.value.suggestions) == 3
+    assert len({load_system(one).name for one in caught.value.suggestions}) == 3
 
 
 @pytest.mark.parametrize(

@@ -68,13 +68,25 @@ def _depth(value: object, limit: int) -> bool:
     return False
 
 
+def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of the file. A key that stands there twice is refused: readers differ on which one holds."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise InputError("config key", twice, "given once", "it stands twice in one object")
+    return found
+
+
 def parse_config(raw: bytes | str, *, label: str = "config") -> dict[str, Any]:
     """Parse the text of a config.json. Bare Infinity and NaN are accepted where no dimension is."""
     if len(raw) > MAX_CONFIG_BYTES:
         raise InputError("config size", f"{len(raw) / 1e6:,.1f} MB", f"at most {MAX_CONFIG_BYTES / 1e6:.0f} MB")
     try:
         text = raw.decode("utf-8-sig") if isinstance(raw, bytes) else raw
-        config = json.loads(text)
+        config = json.loads(text, object_pairs_hook=_each_key_once)
+    except TokenroofError:
+        raise
     except UnicodeDecodeError:
         raise InputError("config", label, "UTF-8 text", "is this a weights file?") from None
     except json.JSONDecodeError as error:

@@ -169,11 +169,16 @@ def load_system(name: str) -> System:
     if found is None:
         from tokenroof.registry import nearest
 
-        count, rest = _TIMES.fullmatch(wanted), wanted.rpartition("x")[2]
-        known = {*system_names(), *machine_index()["systems"]}
-        close = [f"{count[1]}x{near}" for near in nearest(rest, machine_index()["chips"])] if count else []
+        count, index = _TIMES.fullmatch(wanted), machine_index()
+        chips, names = index["chips"], index["systems"]
+        close: dict[str, str] = {}  # an alias is not another machine: the nearest spelling of each
+        if count:
+            for spelt in nearest(count[2], chips, 6):
+                close.setdefault(f"{count[1]}x{chips[spelt]}", f"{count[1]}x{spelt}")
+        for spelt in nearest(wanted[:80], {*system_names(), *names}, 12):
+            close.setdefault(names.get(spelt, spelt), spelt)
         fix = "see `tokenroof systems`, or give a TOML file"
-        raise UnknownName("system", str(name), (*close, *nearest(wanted[:80], known))[:3], fix)
+        raise UnknownName("system", str(name), tuple(close.values())[:3], fix)
     return found
 
 
