@@ -54,12 +54,12 @@ def _pairs_and_reads(rule: ContextRule, new: Num, context: Num, xp: Namespace) -
     return new * seen, seen
 
 
-def _touched(size: Num, chance: Num, tokens: Num, ranks: Num, skew: float, xp: Namespace) -> Num:
+def _touched(size: Num, chance: Num, tokens: Num, ranks: Num, skew: float, alike: bool, xp: Namespace) -> Num:
     """Experts with work on a rank that holds `size`: the mean, or with `skew` the most that chance gives any rank.
 
-    The largest of n normal deviates lies sqrt(2 ln n) deviations above the mean.
+    The largest of n normal deviates lies sqrt(2 ln n) deviations above the mean. `alike` tokens meet those of one.
     """
-    share = 1.0 - (1.0 - chance) ** tokens
+    share = 1.0 - (1.0 - chance) ** (xp.minimum(tokens, 1.0) if alike else tokens)
     if skew == 0.0:
         return size * share
     spread = xp.sqrt(2.0 * xp.log(ranks) * size * share * (1.0 - share))
@@ -67,9 +67,14 @@ def _touched(size: Num, chance: Num, tokens: Num, ranks: Num, skew: float, xp: N
 
 
 def variables(
-    program: Program, decode: Load | None, prefill: Load | None, xp: Namespace, expert_skew: float = 0.0
+    program: Program,
+    decode: Load | None,
+    prefill: Load | None,
+    xp: Namespace,
+    expert_skew: float = 0.0,
+    experts_alike: bool = False,
 ) -> list[Any]:
-    """The program's variables for a pass, on its busiest GPU; see Efficiency for `expert_skew`.
+    """The program's variables for a pass, on its busiest GPU; see Efficiency for the last two.
 
     With fewer sequences than dp groups one group still has a whole one; with fewer tokens than cp ranks one rank
     still has one.
@@ -101,7 +106,9 @@ def variables(
     seen: dict[tuple[str, ContextRule], tuple[Num, Num]] = {}
     for variable in program.variables[10:]:
         if variable.kind == "touched":
-            values.append(_touched(variable.size, variable.chance, values[2], layout.ep, expert_skew, xp))
+            values.append(
+                _touched(variable.size, variable.chance, values[2], layout.ep, expert_skew, experts_alike, xp)
+            )
             continue
         found = parts.get(variable.part)
         if found is None:

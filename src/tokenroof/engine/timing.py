@@ -105,7 +105,7 @@ class Timed:
         if decode is None and prefill is None:
             raise InputError("load", None, "a decode part, a prefill part or both")
         xp = namespace_of(self.program, decode, prefill)
-        values = variables(self.program, decode, prefill, xp, self.profile.expert_skew)
+        values = variables(self.program, decode, prefill, xp, self.profile.expert_skew, self.profile.experts_alike)
         parts = [self.parts["all"]]
         parts += [self.parts["decode"]] if decode is not None else []
         parts += [self.parts["prefill"]] if prefill is not None else []

@@ -58,7 +58,10 @@ _REQUESTS = re.compile(r"over (\d+) req")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setup:
-    """One deployment under one load. `kind`: closed, open, offline, batch. Lengths are means."""
+    """One deployment under one load. `kind`: closed, open, offline, batch. Lengths are means.
+
+    `kv_stated`: the cache's format was said, by the table or its launch scripts, and not taken by rule.
+    """
 
     kind: str
     model: Model
@@ -74,6 +77,7 @@ class Setup:
     requests: float | None
     memory_fraction: float | None
     prefix: float = 0.0
+    kv_stated: bool = True
 
 
 def _engine(run: Run) -> tuple[str, str] | Skip:
@@ -259,4 +263,5 @@ def setup_of(run: Run) -> Setup | Skip:
         generation=engine_generation(*engine), scheduler=_scheduler(engine[0], launch), isl=lengths[0], osl=lengths[1],
         load=float(load), range_ratio=1.0 if launch.range_ratio is None else launch.range_ratio,
         requests=_requests(run, float(load), kind, launch), memory_fraction=launch.memory_fraction,
+        kv_stated=bool(run.kv_dtype or launch.kv_dtype),
     )  # fmt: skip

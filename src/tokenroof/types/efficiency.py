@@ -12,9 +12,9 @@ constant is `memory_floor_s`. Every default is the speed of light.
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-__all__ = ["ALGORITHMS", "PEAK", "CollectiveCurve", "Efficiency", "OperatorCurve"]
+__all__ = ["ALGORITHMS", "BOUND", "PEAK", "CollectiveCurve", "Efficiency", "OperatorCurve"]
 
 # What engine.networks can time. Each applies to some kinds of collective; in-switch and one-shot need one domain.
 ALGORITHMS = ("ring", "tree", "one-shot", "two-shot", "in-switch", "direct")
@@ -68,7 +68,8 @@ class Efficiency:
     `spread` holds, by metric, the half-width of the 80 % range as a natural logarithm.
 
     `expert_skew` is how far the busiest rank's count of experts with work lies above the mean one's, in units of what
-    random routing gives: 0 spreads them evenly, 1 is chance.
+    random routing gives: 0 spreads them evenly, 1 is chance. With `experts_alike` all tokens of a pass choose the same
+    experts: the fewest that it can touch, whatever the prompts.
 
     `skew_s_per_width` is what ranks wait for each other before a collective, per element of the residual stream: the
     wider the model, the longer the work between two collectives, and with it the spread of their ends.
@@ -84,6 +85,7 @@ class Efficiency:
     overlap: float = 0.0
     expert_imbalance: float = 1.0
     expert_skew: float = 0.0
+    experts_alike: bool = False
     skew_s_per_width: float = 0.0
     host_s: float = 0.0
     host_per_layer_s: float = 0.0
@@ -112,3 +114,6 @@ PEAK = Efficiency(
     source="speed of light",
     as_of="2026-11-25",
 )
+
+# What no run can beat, however its prompts are routed. PEAK takes routing as random, which identical prompts are not.
+BOUND = replace(PEAK, id="bound", experts_alike=True)

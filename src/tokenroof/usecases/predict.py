@@ -17,7 +17,7 @@ from tokenroof.errors import InputError
 from tokenroof.measure.forecasts import Load, quantities
 from tokenroof.measure.setups import METRICS, Setup, Skip, served_weights, setup_of
 from tokenroof.types.checks import check_choice, check_number
-from tokenroof.types.efficiency import PEAK, Efficiency
+from tokenroof.types.efficiency import BOUND, Efficiency
 from tokenroof.types.layout import Layout
 from tokenroof.types.machine import System
 from tokenroof.types.program import Load as PassLoad
@@ -29,6 +29,7 @@ __all__ = ["Forecast", "PredictRequest", "Prediction", "Ranged", "Skip", "foreca
 
 KINDS = ("closed", "open", "offline", "batch")
 _SURE_OF_ROOM = 0.7  # of the requests that we think fit at once, so many surely do
+_NARROWEST_KV = "fp8"  # of the formats that engines keep a cache in without being told by the table
 _SPREAD_OF = {"tpot": "tpot", "ttft": "ttft", "ttft_p50": "ttft"}
 _LOWER_IS_BETTER = frozenset({"tpot", "ttft", "ttft_p50", "e2e"})
 
@@ -127,8 +128,13 @@ def _load_of(setup: Setup) -> Load:
 
 
 def _roofs(setup: Setup, system: System) -> dict[str, float]:
-    """The best that physics allows: peak rates, free networks, all of memory, prompts that disturb nobody."""
-    timed = _timed(setup, system, PEAK, free=True)
+    """The best that physics allows: peak rates, free networks, all of memory, prompts that disturb nobody.
+
+    What is not known counts as it would be quickest: tokens share their experts, an unstated cache has 8 bits.
+    """
+    if not setup.kv_stated:
+        setup = replace(setup, layout=replace(setup.layout, kv_dtype=_NARROWEST_KV))
+    timed = _timed(setup, system, BOUND, free=True)
     gpus = setup.layout.n_gpus
     if setup.kind == "batch":
         return dict(quantities(timed, system, scheduler("none"), _load_of(setup)))
