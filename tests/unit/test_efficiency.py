@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from tokenroof.catalog import chip_ids, load_chip, load_model
+from tokenroof.catalog import chip_ids, load_chip, load_model, load_system
 from tokenroof.catalog.efficiency import (
     ENGINES,
     FOLDER,
@@ -19,13 +19,15 @@ from tokenroof.catalog.facts import read_toml
 from tokenroof.catalog.launch import launch_settings
 from tokenroof.catalog.systems import compose_system
 from tokenroof.engine.lower import lower
+from tokenroof.engine.program import variables
 from tokenroof.engine.timing import bind
 from tokenroof.errors import InputError, UnknownName
 from tokenroof.provenance import Grade
-from tokenroof.types.efficiency import PEAK
+from tokenroof.types.efficiency import BOUND, PEAK
 from tokenroof.types.layout import Layout
 from tokenroof.types.program import Load
 from tokenroof.usecases.profile import claim_level, profile_for
+from tokenroof.xp import SCALAR
 
 FILES = sorted(path for path in FOLDER.glob("*.toml") if path.stem not in ("families", "serving"))
 MEASURED = ("a100", "h100", "h200", "b200", "b300", "gb200", "gb300", "l40s", "rtx-pro-6000")
@@ -152,3 +154,21 @@ def test_launch_settings_of_a_series_apply_rule_by_rule():
     assert (few.wait_passes, many.wait_passes) == (5.0, 15.0)
     assert few.kv_dtype == "fp8" and few.range_ratio == 0.8 and few.nominal == "longest"
     assert launch_settings("somebody's blog", concurrency=8, **common).token_budget is None
+
+
+def test_tokens_that_share_their_experts_touch_those_of_one_and_bound_every_routing():
+    """Mixtral: 2 of 8 experts. 64 alike tokens read what one reads; random ones read all eight."""
+    program = lower(load_model("mixtral-8x7b"), Layout())
+    load = Load(64.0, 64.0, 1000.0)
+    touched = [at for at, variable in enumerate(program.variables) if variable.kind == "touched"]
+    alike = variables(program, load, None, SCALAR, experts_alike=True)
+    chance = variables(program, load, None, SCALAR)
+    assert [alike[at] for at in touched] == pytest.approx([2.0])
+    assert [chance[at] for at in touched] == pytest.approx([8.0], rel=1e-6)
+    one = variables(program, Load(1.0, 1.0, 1000.0), None, SCALAR)
+    assert [one[at] for at in touched] == pytest.approx([2.0])
+    system = load_system("8xh100")
+    for batch in (0.5, 1.0, 3.0, 200.0):
+        part = Load(batch, batch, 1000.0)
+        bound, peak = (bind(program, system, profile).step(decode=part).step_s for profile in (BOUND, PEAK))
+        assert bound <= peak
