@@ -43,7 +43,5 @@ def shared_data() -> Path:
     folder = (Path(named).expanduser() if named else ROOT.parent / "shared") / "data"
     if not folder.is_dir():
         where = "$TOKENROOF_SHARED/data" if named else "../shared/data"
-        pytest.skip(
-            f"reference data not found: no folder {where} (set TOKENROOF_SHARED to the folder above data)"
-        )
+        pytest.skip(f"reference data not found: no folder {where} (set TOKENROOF_SHARED to the folder above data)")
     return folder

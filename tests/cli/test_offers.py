@@ -32,9 +32,7 @@ def test_one_sheet_shows_its_sources() -> None:
 
 
 def test_bill() -> None:
-    card = json.loads(
-        run("claude-opus-5", "--isl", "10K", "--prefix", "8K", "--osl", "1000", "--json").stdout
-    )
+    card = json.loads(run("claude-opus-5", "--isl", "10K", "--prefix", "8K", "--osl", "1000", "--json").stdout)
     assert card["bill"]["total"] == pytest.approx(2_000 * 5e-6 + 8_000 * 0.5e-6 + 1_000 * 25e-6)
 
 

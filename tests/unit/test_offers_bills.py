@@ -66,9 +66,7 @@ def test_items_add_up() -> None:
     paid = bill(load_offer("anthropic/claude-opus-5"), usage)
     parts = (paid.fresh_input, paid.cached_input, paid.cache_writes, paid.output, paid.storage)
     assert paid.total == sum(parts)
-    assert paid.cache_writes == pytest.approx(5_000 * 6.25e-6), (
-        "without a time to live, the shortest is billed"
-    )
+    assert paid.cache_writes == pytest.approx(5_000 * 6.25e-6), "without a time to live, the shortest is billed"
 
 
 def test_free_cache_writes_cost_plain_input() -> None:

@@ -117,25 +117,19 @@ def test_tokens(text: Any, tokens: int) -> None:
     assert parse_tokens(text) == tokens
 
 
-@pytest.mark.parametrize(
-    "text", ["", "K", "-1", 0, 1.5, True, None, "1e9", "9" * 30, "1.0001K", [], "200 000"]
-)
+@pytest.mark.parametrize("text", ["", "K", "-1", 0, 1.5, True, None, "1e9", "9" * 30, "1.0001K", [], "200 000"])
 def test_bad_tokens(text: Any) -> None:
     with pytest.raises(InputError):
         parse_tokens(text)
 
 
-@pytest.mark.parametrize(
-    ("text", "seconds"), [("5m", 300.0), ("1h", 3600.0), ("30 min", 1800.0), ("1d", 86400.0)]
-)
+@pytest.mark.parametrize(("text", "seconds"), [("5m", 300.0), ("1h", 3600.0), ("30 min", 1800.0), ("1d", 86400.0)])
 def test_time_to_live(text: str, seconds: float) -> None:
     assert parse_ttl(text) == seconds
 
 
 @given(st.binary(max_size=300))
-def test_any_bytes_end_in_an_offer_or_one_error(
-    tmp_path_factory: pytest.TempPathFactory, data: bytes
-) -> None:
+def test_any_bytes_end_in_an_offer_or_one_error(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
     path = tmp_path_factory.getbasetemp() / "fuzz.toml"
     path.write_bytes(data)
     try:

@@ -61,9 +61,7 @@ def test_figures_named_in_the_price_study() -> None:
     assert [(w.ttl_s, w.per_mtok) for w in terra] == [(1800.0, 1.25), (43200.0, 2.5)]
     v3 = base_line(load_offer("deepseek/deepseek-v3"))
     assert (v3.input_per_mtok, v3.cached_per_mtok, v3.output_per_mtok) == (0.27, 0.07, 1.10)
-    assert base_line(load_offer("zhipu/glm-4.6")).output_per_mtok == 14.0, (
-        "short answers are the special case"
-    )
+    assert base_line(load_offer("zhipu/glm-4.6")).output_per_mtok == 14.0, "short answers are the special case"
 
 
 def test_a_sheet_is_found_by_model_name_where_only_one_seller_has_it() -> None:
@@ -115,9 +113,7 @@ def test_snapshot_agrees_with_the_collected_tables(shared_data: Path) -> None:
     missing = []
     for row in rows:
         moved_on = row["model"] in ("deepseek-chat", "deepseek-reasoner") or row["window"] == "peak"
-        name = {"V3": "deepseek-v3", "R1": "deepseek-r1", "V3.2": "deepseek-v3.2"}.get(
-            row["model"], row["model"]
-        )
+        name = {"V3": "deepseek-v3", "R1": "deepseek-r1", "V3.2": "deepseek-v3.2"}.get(row["model"], row["model"])
         name = f"deepseek-{name}" if name.startswith("V4") else name
         key = (name.lower(), row["currency"], float(row["input"]), float(row["output"]))
         if not moved_on and key not in ours:

@@ -8,9 +8,7 @@ from tokenroof.errors import InputError
 __all__ = ["check_choice", "check_number", "check_positive"]
 
 
-def check_number(
-    field: str, value: float, *, low: float = -math.inf, high: float = math.inf, fix: str = ""
-) -> float:
+def check_number(field: str, value: float, *, low: float = -math.inf, high: float = math.inf, fix: str = "") -> float:
     """`value` if it is a finite number in [low, high]; InputError otherwise."""
     number = float(value)
     if not math.isfinite(number):

@@ -22,8 +22,8 @@ _TPOT_S = 0.05
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServingRequest:
     """`layout` gives degrees by name; empty, the cheapest layout is looked for. `tpot_s` is the longest time per
-    output token, `concurrency` the sequences in flight on the whole system. `efficiency` auto is the profile of chip and engine,
-    peak the speed of light. With `apart` prompts and answers each run in the layout that suits them.
+    output token, `concurrency` the sequences in flight on the whole system. `efficiency` auto is the profile of chip
+    and engine, peak the speed of light. With `apart` prompts and answers each run in the layout that suits them.
     """
 
     model: str
