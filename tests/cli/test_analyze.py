@@ -192,3 +192,19 @@ def test_bad_input_exits_2_with_one_reason(arguments: tuple[str, ...], needle: s
     assert done.returncode == 2, done.stdout
     assert needle in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_wrong_copy_is_called_one_on_the_page_too(tmp_path: Path) -> None:
+    """Mixtral 8x7B with one KV head, as in microsoft/apex_plus: KV eight times too small. `import` alone said so."""
+    config = {
+        "model_type": "mixtral", "hidden_size": 4096, "intermediate_size": 14336, "num_hidden_layers": 32,
+        "num_attention_heads": 32, "num_key_value_heads": 1, "num_local_experts": 8, "num_experts_per_tok": 2,
+        "vocab_size": 32000, "max_position_embeddings": 32768, "tie_word_embeddings": False, "torch_dtype": "bfloat16",
+    }  # fmt: skip
+    file = tmp_path / "copy.json"
+    file.write_text(json.dumps(config), encoding="utf-8")
+    done = run("analyze", str(file), "--system", "8xh100")
+    assert done.returncode == 0, done.stderr
+    assert "warning: key/value heads 1, but the catalogue's mixtral-8x7b has 8" in done.stderr
+    answer = json.loads(run("analyze", str(file), "--system", "8xh100", "--json").stdout)
+    assert "key/value heads" in answer["warnings"][0]

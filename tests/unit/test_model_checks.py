@@ -11,7 +11,7 @@ from tokenroof.catalog.importer import model_from_config
 from tokenroof.catalog.model_checks import catalogue_twin, contradictions, shape_facts
 from tokenroof.catalog.models import load_model, load_models
 from tokenroof.errors import DataMissing
-from tokenroof.types.model import Gqa, Model
+from tokenroof.types.model import Gqa, Mla, Model
 
 LLAMA_2_13B = {
     "model_type": "llama", "hidden_size": 5120, "intermediate_size": 13824, "num_hidden_layers": 40,
@@ -79,6 +79,19 @@ def test_wrong_copies_are_caught(
 ) -> None:
     found = contradictions(copy(config, changes, name))
     assert any(expected in warning and "catalogue" in warning for warning in found), (repository, found)
+
+
+def test_layers_of_another_kind_are_counted() -> None:
+    """Kimi-Linear's class defaults give 6 layers of full attention, the checkpoint has 7 (catalogue.md 1.3)."""
+    true = load_model("kimi-linear-48b-a3b")
+    full = next(n for n, group in enumerate(true.layers) if isinstance(group.mixer, Mla))
+    kda = next(n for n, group in enumerate(true.layers) if not isinstance(group.mixer, Mla) and group.count > 5)
+    counts = {full: -1, kda: 1}
+    layers = tuple(replace(group, count=group.count + counts.get(n, 0)) for n, group in enumerate(true.layers))
+    order = list(true.order)
+    order[order.index(full)] = kda
+    found = contradictions(replace(true, layers=layers, order=tuple(order)))
+    assert any("layers without a growing cache 21" in warning and "has 20" in warning for warning in found)
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,7 @@ def _head_dims(model: Model) -> str:
 
 _FACTS: dict[str, Callable[[Model], str]] = {
     "layers": lambda m: str(m.n_layers),
+    "layers without a growing cache": lambda m: str(sum(g.count for g in m.layers if g.mixer not in _attention(m))),
     "hidden size": lambda m: str(m.hidden),
     "vocabulary": lambda m: str(m.vocab),
     "attention heads": lambda m: _values([a.n_heads for a in _attention(m)]),

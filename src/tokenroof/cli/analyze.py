@@ -102,7 +102,7 @@ def _print(answer: "AnalyzeResponse") -> None:
     heading(f"{answer.model_name} on {answer.system_name}{announced}")
     click.echo(
         f"  {answer.total_params / 1e9:,.1f} B parameters, {answer.active_params / 1e9:,.1f} B active; "
-        f"{answer.gpus} GPUs; batch {answer.batch:,.0f}, context {answer.context:,.0f}"
+        f"{answer.gpus} GPU{'' if answer.gpus == 1 else 's'}; batch {answer.batch:,.0f}, context {answer.context:,.0f}"
     )
     engine = (_memory, _speed) if answer.operators is None else (_operators,)
     for section in (*engine, _balance, _cost, _modes):
@@ -110,6 +110,8 @@ def _print(answer: "AnalyzeResponse") -> None:
         section(answer)
     click.echo()
     _claim(answer)
+    for text in answer.warnings:
+        note(f"warning: {text}")
     for choice in answer.choices:
         note(f"took {choice.name} = {choice.value}: {choice.why}")
 

@@ -279,6 +279,7 @@ def _closed_form(
         train=_train(deployment, here),
         choices=(),
         left_out=LEFT_OUT,
+        warnings=deployment.model.warnings,
         deployment=deployment,
     )
 

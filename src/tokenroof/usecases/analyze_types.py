@@ -113,6 +113,7 @@ class AnalyzeResponse:
     train: Train
     choices: tuple[Choice, ...]
     left_out: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
     claim_level: str = "bound"
     operators: OperatorReport | None = None
     operator_fixes: tuple[str, ...] = ()
