@@ -98,7 +98,7 @@ def nearest(name: str, known: Any, n: int = 3) -> tuple[str, ...]:
     import difflib
 
     by_key = {str(k).lower(): str(k) for k in known}
-    close = difflib.get_close_matches(name.lower(), by_key, n=n, cutoff=0.3)
+    close = difflib.get_close_matches(name.lower(), by_key, n=n, cutoff=0.01) if name.strip() else []
     return tuple(by_key[k] for k in close)
 
 

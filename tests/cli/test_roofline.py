@@ -52,3 +52,9 @@ def test_bad_input_is_one_line_and_exit_2(arguments: list[str], needle: str) -> 
     assert "Traceback" not in done.stderr
     assert done.stderr.startswith("error: ")
     assert done.stdout == ""
+
+
+def test_rates_below_one_a_second_are_refused_not_printed_as_unlimited() -> None:
+    done = run("--params", "671e9", "--bandwidth", "3e12", "--flops", "1e-300")
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: flops_per_s = 1e-300")

@@ -55,3 +55,9 @@ def test_no_color_means_no_escape_codes_even_on_a_terminal() -> None:
         shown = os.read(leader, 4000)
         os.close(leader)
         assert shown and b"\x1b[" not in shown
+
+
+def test_no_verb_is_an_invitation_not_an_error() -> None:
+    done = subprocess.run(TOKENROOF, check=False, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert done.stderr.startswith("Usage:")

@@ -131,6 +131,18 @@ def test_without_a_network(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(str(caught.value)) < 400
 
 
+def test_a_lost_connection_is_said_in_plain_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    class LocalEntryNotFoundError(Exception):
+        pass
+
+    def download(repo: str, name: str) -> str:
+        raise LocalEntryNotFoundError("An error happened while trying to locate the file on the Hub")
+
+    hub(monkeypatch, download)
+    with pytest.raises(InputError, match="no network, or the hub does not answer"):
+        fetch_config("some/model")
+
+
 def test_a_config_from_the_hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     folder = tmp_path / "0123456789abcdef"
     folder.mkdir()

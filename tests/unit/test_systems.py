@@ -140,6 +140,8 @@ def test_rent_comes_along() -> None:
         ("8xmi30x", "8xmi300x"),
         ("v5-16", "v5e-16"),
         ("dgx-h10", "dgx-h100"),
+        ("12xmi30x", "12xmi300x"),
+        ("nosuch", "helios"),
     ],
 )
 def test_unknown_names_suggest_three(name: str, near: str) -> None:

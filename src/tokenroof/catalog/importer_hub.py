@@ -1,5 +1,6 @@
 """Fetching a config.json from the Hugging Face hub, only when the user asks for the network."""
 
+import logging
 from pathlib import Path
 
 from tokenroof.errors import InputError
@@ -19,10 +20,13 @@ def fetch_config(repo_id: str) -> tuple[Path, str]:
         from huggingface_hub.errors import EntryNotFoundError
     except ImportError:
         raise InputError("--online", repo_id, "used where huggingface_hub is installed", _FIX_EXTRA) from None
+    logging.getLogger("huggingface_hub").setLevel(logging.CRITICAL)  # its retries would fill the screen
     try:
         path = Path(hf_hub_download(repo_id, "config.json"))
     except Exception as error:  # the hub client raises a dozen kinds, its transport more
         reason = " ".join(str(error).split())[:160] or type(error).__name__
+        if type(error).__name__ == "LocalEntryNotFoundError":  # what the client makes of every lost connection
+            reason = "no network, or the hub does not answer"
         raise InputError("--online", repo_id, "a repository that can be reached", reason) from None
     try:
         hf_hub_download(repo_id, "hf_quant_config.json")

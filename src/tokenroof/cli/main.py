@@ -98,6 +98,9 @@ def main() -> None:
     except TokenroofError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(2)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        sys.exit(2)
     except click.ClickException as error:
         hint = getattr(error, "ctx", None)
         click.echo(f"error: {error.format_message()}", err=True)

@@ -127,6 +127,8 @@ def roofline(request: RooflineRequest) -> RooflineResponse:
     check_choice("mode", request.mode, MODES)
     for name in ("params", "active_params", "bytes_per_param", "flops_per_s", "bytes_per_s", "batch"):
         check_positive(name, getattr(request, name))
+    for name in ("flops_per_s", "bytes_per_s"):  # slower than one a second, times would leave the range of floats
+        check_number(name, getattr(request, name), low=1.0)
     for name in ("kv_bytes_per_token", "context"):
         check_number(name, getattr(request, name), low=0.0, high=1e30)
     check_number("active_params", request.active_params, high=request.params, fix="active cannot exceed total")
