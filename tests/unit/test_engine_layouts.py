@@ -46,7 +46,8 @@ def test_all_faults_at_once():
 
 def test_too_many_gpus_names_the_machine():
     fault = only_fault(V3, Layout(tp=8, dp=2, ep=16), cases.h100s(8))
-    assert fault == "tp * dp * cp * pp = 16: must be at most 8 chips of 8 x h100; lower a degree"
+    fix = "use tp = 4 with ep = 8 or dp = 1 with ep = 8"
+    assert fault == f"tp * dp * cp * pp = 16: must be at most 8 chips of 8 x h100; {fix}"
 
 
 def test_a_format_that_the_chip_lacks():

@@ -8,6 +8,7 @@ all   tp * dp * cp * pp <= chips of the system
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 from tokenroof.errors import InputError
@@ -115,9 +116,28 @@ def _pp_faults(model: Model, layout: Layout, uneven_layers: bool) -> Iterable[In
     layers = model.n_layers
     if uneven_layers:
         if layout.pp > layers:
-            yield InputError("pp", layout.pp, f"at most the {layers} layers")
+            yield InputError("pp", layout.pp, f"at most the {layers} layers", f"use {layers}")
     elif layers % layout.pp:
         yield InputError("pp", layout.pp, f"a divisor of the {layers} layers", _nearest(layout.pp, _divisors(layers)))
+
+
+def _smaller(model: Model, layout: Layout, most: int) -> Iterable[str]:
+    """Each degree that alone brings a layout down to `most` chips, ep following where it has to."""
+    for name in ("tp", "dp", "cp", "pp"):
+        for degree in range(most * getattr(layout, name) // layout.n_gpus, 0, -1):
+            fitting = replace(layout, **{name: degree})  # type: ignore[arg-type]
+            fitting = replace(fitting, ep=min(layout.ep, fitting.stage))
+            if not layout_faults(model, fitting, uneven_layers=True):
+                yield f"{name} = {degree}" + (f" with ep = {fitting.ep}" if fitting.ep != layout.ep else "")
+                break
+
+
+def _count_faults(model: Model, layout: Layout, system: System) -> Iterable[InputError]:
+    if layout.n_gpus > system.n_chips:
+        limit = f"at most {system.n_chips} chip{'' if system.n_chips == 1 else 's'} of {system.name}"
+        fixes = list(_smaller(model, layout, system.n_chips))
+        fix = f"use {' or '.join(fixes)}" if fixes else "lower several degrees"
+        yield InputError("tp * dp * cp * pp", layout.n_gpus, limit, fix)
 
 
 def _computes(chip: Chip, name: str) -> bool:
@@ -164,15 +184,10 @@ def layout_faults(
     for name in (layout.kv_dtype, layout.activation_dtype, layout.collective_dtype, layout.dispatch_dtype):
         if name is not None:
             dtype(name)
-    faults = [
-        *_tp_faults(model, layout), *_ep_faults(model, layout), *_pp_faults(model, layout, uneven_layers)
-    ]  # fmt: skip
-    if system is not None:
-        faults += _dtype_faults(model, layout, system.chip)
-        if layout.n_gpus > system.n_chips:
-            limit = f"at most {system.n_chips} chips of {system.name}"
-            faults.append(InputError("tp * dp * cp * pp", layout.n_gpus, limit, "lower a degree"))
-    return tuple(faults)
+    # the count first: a layout that is too large has other faults that would mislead
+    faults = [] if system is None else list(_count_faults(model, layout, system))
+    faults += [*_tp_faults(model, layout), *_ep_faults(model, layout), *_pp_faults(model, layout, uneven_layers)]
+    return (*faults, *(() if system is None else _dtype_faults(model, layout, system.chip)))
 
 
 def check_layout(model: Model, layout: Layout, system: System | None = None, *, uneven_layers: bool = False) -> None:
@@ -183,7 +198,8 @@ def check_layout(model: Model, layout: Layout, system: System | None = None, *, 
 
 def is_legal(model: Model, layout: Layout, system: System | None = None) -> bool:
     """Whether a layout has no fault."""
-    return not layout_faults(model, layout, system)
+    fits = system is None or layout.n_gpus <= system.n_chips
+    return fits and not layout_faults(model, layout, system)
 
 
 def stack(layouts: Sequence[Layout]) -> Layout:
