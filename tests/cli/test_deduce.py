@@ -22,7 +22,7 @@ def run(*arguments: str) -> Result:
 def test_text_holds_channels_and_joint_region() -> None:
     result = run("deepseek/deepseek-v3", *FAST)
     assert result.exit_code == 0, result.output
-    for words in ("price level", "total parameters", "prior 80 %", "nearest open models", "host_floor"):
+    for words in ("price level", "total parameters", "prior 80 %", "nearest open models", "host_floor", "correlation"):
         assert words in result.stdout
     assert "draws, effective" in result.stderr and "draws, effective" not in result.stdout
 
@@ -32,8 +32,22 @@ def test_json_is_one_object_without_draws() -> None:
     answer = json.loads(result.stdout)
     assert {"estimates", "deductions", "moved", "surprises", "neighbours", "health", "priors"} <= set(answer)
     assert "posterior" not in answer
+    assert [region["names"] for region in answer["regions"]] == [
+        ["active_params", "kv_bytes_per_token"], ["total_params", "markup"],
+    ]  # fmt: skip
     assert answer["offer"]["origin"]["source"]
     assert len(result.stdout) < 200_000
+
+
+def test_text_gives_formula_calibration_and_caveat_of_every_channel(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    deductions = json.loads(run("anthropic/claude-opus-4-7", "--json", *FAST).stdout)["deductions"]
+    text = run("anthropic/claude-opus-4-7", *FAST).stdout
+    assert max(map(len, text.splitlines())) <= 80
+    flat = " ".join(text.split())
+    for deduction in deductions:
+        for part in ("formula", "calibration", "caveat"):
+            assert f"{part} {deduction[part]}" in flat
 
 
 def test_flags_make_an_offer() -> None:

@@ -1,5 +1,6 @@
 """The pages on deduction show what the commands print, and their example files load."""
 
+import os
 import re
 import subprocess
 import sys
@@ -21,8 +22,9 @@ def test_the_lecture_page_is_what_the_verb_prints() -> None:
     shown = re.search(r"```console\n\$ tokenroof deduce --lecture\n(.*?)```", GUIDE, re.DOTALL)
     assert shown is not None
     done = subprocess.run(
-        [sys.executable, "-m", "tokenroof", "deduce", "--lecture"], capture_output=True, text=True, check=True
-    )
+        [sys.executable, "-m", "tokenroof", "deduce", "--lecture"],
+        capture_output=True, text=True, check=True, env={**os.environ, "COLUMNS": "140"},
+    )  # fmt: skip
     assert [line.rstrip() for line in done.stdout.rstrip().splitlines()] == shown[1].rstrip().splitlines()
 
 

@@ -2,6 +2,8 @@
 
 import csv
 import io
+import shutil
+import textwrap
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -13,6 +15,7 @@ from tokenroof.units import format_si
 if TYPE_CHECKING:
     from tokenroof.infer.deductions import Deduction
     from tokenroof.infer.validate import Validation
+    from tokenroof.infer.validate_deductions import Alone
     from tokenroof.usecases.deduce import Comparison, DeduceResponse
     from tokenroof.usecases.deduce_lecture import LectureRow
 
@@ -70,6 +73,24 @@ def _span(low: float | None, high: float | None, unit: str) -> str:
     return f"{_value(low, unit)} to {_value(high, unit)}"
 
 
+def _echo_wrapped(label: str, text: str) -> None:
+    """A labelled sentence, broken between words where the window ends."""
+    width = max(shutil.get_terminal_size((140, 24)).columns, 40)
+    lead = f"  {label:<12}"
+    lines = textwrap.wrap(text, max(width - len(lead), 20), break_long_words=False, break_on_hyphens=False)
+    click.echo(lead + ("\n" + " " * len(lead)).join(lines))
+
+
+def _show_grounds(deductions: "Iterable[Deduction]") -> None:
+    """How each channel was computed, how far it is to be trusted, and what would break it; repeats are left out."""
+    heading("\nwhat each rests on")
+    for d in {d.name: d for d in deductions}.values():
+        click.echo(d.name)
+        _echo_wrapped("formula", d.formula)
+        _echo_wrapped("calibration", d.calibration)
+        _echo_wrapped("caveat", d.caveat or "none")
+
+
 def _deduction_row(d: "Deduction") -> tuple[str, ...]:
     interval = "" if d.low == d.point == d.high else _span(d.low, d.high, d.unit)
     calibrated = ""
@@ -88,6 +109,7 @@ def show_response(r: "DeduceResponse") -> None:
         [_deduction_row(d) for d in r.deductions],
         right=(3,),
     )
+    _show_grounds(r.deductions)
     heading("\njointly")
     print_table(
         ("unknown", "median", "50 %", "80 %", "prior 80 %", "width left"),
@@ -109,12 +131,17 @@ def show_response(r: "DeduceResponse") -> None:
             f"{v} {after:.0%} ({before:.0%})"
             for v, before, after in zip(choice.values, choice.prior, choice.posterior, strict=True)
         )
-        click.echo(f"{choice.name:<13} {shares}")
+        _echo_wrapped(choice.name, shares)
     click.echo("              (prior in brackets)")
+    for region in r.regions:
+        one, other = (_NAMES[name] for name in region.names)
+        _echo_wrapped("region", f"{one} with {other}: correlation {region.correlation:+.2f}, the joint 80 % region is "
+                      f"{region.area_left:.0%} of the prior's (on logarithms)")  # fmt: skip
     inside = [n for n in r.neighbours if n.level <= 0.8]
     near = ", ".join(f"{n.model} ({n.level:.0%})" for n in r.neighbours[:6])
-    click.echo(f"\nnearest open models, by the level of the smallest region that holds them: {near}")
-    click.echo(f"in the 80 % region: {len(inside)} of {len(r.neighbours)} known models")
+    click.echo("\nnearest open models, by the level of the smallest region that holds them")
+    _echo_wrapped("nearest", near)
+    _echo_wrapped("80 % region", f"{len(inside)} of {len(r.neighbours)} known models")
     if r.moved:
         heading("\nwhich evidence moved what (median with it over median without it)")
         names = ("total_params", "active_params", "kv_bytes_per_token", "markup", "batch_over_balance")
@@ -137,7 +164,10 @@ def show_response(r: "DeduceResponse") -> None:
             note(f"assumed, not fitted: {c.channel} ({c.source})")
     for surprise in r.surprises:
         if surprise.unlikely:
-            note(f"unlikely together: {surprise.shown} where the rest predicts {surprise.predicted:.3g}")
+            times = surprise.observed / surprise.predicted
+            note(
+                f"unlikely together: {surprise.shown} is {times:.3g} times what the rest predicts, {surprise.z:+.1f} sd"
+            )
     for text in r.notes:
         note(f"note: {text}")
     h = r.health
@@ -172,16 +202,43 @@ def show_lecture(rows: "Iterable[LectureRow]") -> None:
     """Stated, recomputed, calibrated."""
     for row in rows:
         heading(f"{row.claim} ({row.section}; {row.offer})")
-        click.echo(f"  stated      {row.stated}")
-        click.echo(f"  recomputed  {row.recomputed}")
-        click.echo(f"  calibrated  {row.calibrated}")
+        _echo_wrapped("stated", row.stated)
+        _echo_wrapped("recomputed", row.recomputed)
+        _echo_wrapped("calibrated", row.calibrated)
         for caveat in dict.fromkeys(d.caveat for d in row.deductions):
-            click.echo(f"  caveat      {caveat}")
+            _echo_wrapped("caveat", caveat)
         click.echo()
 
 
+def _show_alone(rows: "Iterable[Alone]") -> None:
+    """Deductions as formulas: what they state, and what is left of it after the known errors."""
+    heading("deductions by themselves: the formula, and the formula with its known errors, fitted without the lab")
+    print_table(
+        ("deduction", "quantity", "says", "offers", "labs", "formula holds", "calibrated 80 %", "width",
+         "truth / formula", "scatter"),
+        [
+            (
+                a.deduction,
+                a.quantity,
+                a.direction,
+                str(a.n),
+                str(a.labs),
+                f"{a.formula_holds:.0%}",
+                "-" if a.calibrated_holds is None else f"{a.calibrated_holds:.0%}",
+                "-" if a.width is None else f"x{a.width:,.3g}",
+                f"{a.bias:.3g}",
+                f"x/÷{a.scatter:.2f}",
+            )
+            for a in rows
+        ],
+        right=range(3, 10),
+    )  # fmt: skip
+    click.echo()
+
+
 def show_validation(v: "Validation") -> None:
-    """Coverage and width by channel and jointly."""
+    """Coverage and width by deduction, by channel and jointly."""
+    _show_alone(v.alone)
     heading(f"{v.joint_n} offers of open weights whose model is known, each lab left out of the calibration in turn")
     print_table(
         (
@@ -214,7 +271,8 @@ def show_validation(v: "Validation") -> None:
     held = f"50 % holds {v.joint_coverage50:.0%}, 80 % holds {v.joint_coverage80:.0%}"
     click.echo(f"joint region of total, active and KV: {held}")
     outside = sorted(name for name, level in v.levels.items() if level > 0.8)
-    click.echo(f"outside the joint 80 % region: {', '.join(outside) or 'none'}")
+    click.echo("outside the joint 80 % region:")
+    _echo_wrapped("", ", ".join(outside) or "none")
     if v.missing:
         note(f"left out, the catalogue lacks the model: {', '.join(v.missing)}")
     if v.poor:

@@ -11,8 +11,9 @@ from typing import Any
 
 from tokenroof.catalog.chips import load_chip
 from tokenroof.catalog.rental import load_rental
+from tokenroof.infer.deductions.base import Machine
 
-__all__ = ["CONTRACT_SHARE", "MACHINE_WEIGHTS", "Machines", "machines"]
+__all__ = ["CONTRACT_SHARE", "MACHINE_WEIGHTS", "Machines", "machines", "reference_machine"]
 
 # chip -> prior weight; assumed, 2026-11-25
 MACHINE_WEIGHTS: Mapping[str, float] = {
@@ -31,6 +32,9 @@ _ASSUMED_RENT: Mapping[str, float] = {"h20": 1.9}
 # Labs pay contract prices well below on-demand lists: price study section 6 has 2 to 3.5 USD for the H100
 # against a list median of 3.9.
 CONTRACT_SHARE = 0.65
+
+_REFERENCE = "h100"
+_REFERENCE_USD_PER_H = 2.5  # a contract price; the lecture's is 2
 
 _RATE_ORDER = {2.0: ("bf16", "fp16"), 1.0: ("fp8", "int8", "bf16"), 0.5625: ("fp4", "fp8", "int8", "bf16")}
 
@@ -74,4 +78,15 @@ def machines() -> Machines:
         bytes_per_s=np.array([chip.bytes_per_s for chip in chips]),
         memory_bytes=np.array([chip.memory_bytes for chip in chips]),
         contract_usd_per_h=np.array(rents) * CONTRACT_SHARE,
+    )
+
+
+def reference_machine() -> Machine:
+    """The H100 at 16 bit: what the lecture's 300 and the price study's tests assume."""
+    chip = load_chip(_REFERENCE)
+    return Machine(
+        name=f"{chip.name}, 16 bit",
+        flops_per_s=chip.flops_per_s["bf16"],
+        bytes_per_s=chip.bytes_per_s,
+        usd_per_h=_REFERENCE_USD_PER_H,
     )

@@ -10,10 +10,11 @@ from tokenroof.infer.cases import Truth
 from tokenroof.infer.forward import predict_prices
 from tokenroof.infer.machines import machines
 from tokenroof.infer.priors import TIERS, unknowns
+from tokenroof.infer.regions import PAIRS, Region, joint_region
 from tokenroof.infer.sampler import Health, Sample, resample
 
 __all__ = [
-    "ARCHITECTURE", "Choice", "Estimate", "Moved", "Neighbour", "Posterior", "Surprise", "credible_levels",
+    "ARCHITECTURE", "UNREAD", "Choice", "Estimate", "Moved", "Neighbour", "Posterior", "Surprise", "credible_levels",
     "estimate", "physical", "read_posterior",
 ]  # fmt: skip
 
@@ -36,6 +37,8 @@ NUMBERS: Mapping[str, str] = {
     "context_in_use": "token",
 }
 ARCHITECTURE = ("total_params", "active_params", "kv_bytes_per_token")
+# no channel's cost depends on these, so their posterior is their prior; docs/deduction.md says why
+UNREAD = ("hit_share",)
 _SHARES = (0.10, 0.25, 0.50, 0.75, 0.90)
 _KEPT = 40_000
 
@@ -108,6 +111,7 @@ class Posterior:
     health: Health
     estimates: tuple[Estimate, ...]
     choices: tuple[Choice, ...]
+    regions: tuple[Region, ...]
     moved: tuple[Moved, ...]
     surprises: tuple[Surprise, ...]
     neighbours: tuple[Neighbour, ...]
@@ -262,6 +266,7 @@ def read_posterior(
         health=sample.health,
         estimates=tuple(estimate(name, draws[name], prior[name]) for name in names),
         choices=_choices(draws, prior),
+        regions=tuple(joint_region(pair, draws, prior) for pair in PAIRS),
         moved=_moved(sample, draws),
         surprises=_surprises(sample, lines),
         neighbours=tuple(sorted(near, key=lambda n: n.level)),

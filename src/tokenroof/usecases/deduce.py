@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from tokenroof.catalog.chips import load_chip
 from tokenroof.catalog.offer_paths import find_offer
 from tokenroof.catalog.offers import Rate, base_line, in_usd
 from tokenroof.errors import InputError
@@ -14,8 +13,10 @@ from tokenroof.infer.calibrations import CALIBRATIONS
 from tokenroof.infer.cases import known_truths
 from tokenroof.infer.deductions import Deduction, Machine, all_deductions
 from tokenroof.infer.evidence import Evidence, evidence_of, readings
+from tokenroof.infer.machines import reference_machine
 from tokenroof.infer.posterior import Choice, Estimate, Moved, Neighbour, Posterior, Surprise, read_posterior
 from tokenroof.infer.priors import PRIORS, Prior
+from tokenroof.infer.regions import Region
 from tokenroof.infer.sampler import Health, sample_posterior
 from tokenroof.types.offer import Offer
 
@@ -23,9 +24,6 @@ __all__ = [
     "Comparison", "DeduceRequest", "DeduceResponse", "OddsOf", "Skipped", "compare", "deduce", "find_offer",
     "reference_machine",
 ]  # fmt: skip
-
-_MACHINE = "h100"
-_MACHINE_USD_PER_H = 2.5  # a contract price; the lecture's is 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +62,7 @@ class DeduceResponse:
     deductions: tuple[Deduction, ...]
     estimates: tuple[Estimate, ...]
     choices: tuple[Choice, ...]
+    regions: tuple[Region, ...]
     moved: tuple[Moved, ...]
     surprises: tuple[Surprise, ...]
     neighbours: tuple[Neighbour, ...]
@@ -102,17 +101,6 @@ class Comparison:
     first: DeduceResponse
     second: DeduceResponse
     odds: tuple[OddsOf, ...]
-
-
-def reference_machine() -> Machine:
-    """The H100 at 16 bit: what the lecture's 300 and the price study's tests assume."""
-    chip = load_chip(_MACHINE)
-    return Machine(
-        name=f"{chip.name}, 16 bit",
-        flops_per_s=chip.flops_per_s["bf16"],
-        bytes_per_s=chip.bytes_per_s,
-        usd_per_h=_MACHINE_USD_PER_H,
-    )
 
 
 _WOULD_TELL = {
@@ -172,6 +160,7 @@ def deduce(request: DeduceRequest) -> DeduceResponse:
         deductions=all_deductions(evidence, active, machine, holds),
         estimates=posterior.estimates,
         choices=posterior.choices,
+        regions=posterior.regions,
         moved=posterior.moved,
         surprises=posterior.surprises,
         neighbours=posterior.neighbours,

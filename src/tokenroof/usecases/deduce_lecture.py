@@ -14,7 +14,7 @@ from tokenroof.infer.deductions import (
     tiers_by_lifetime,
 )
 from tokenroof.infer.evidence import evidence_of
-from tokenroof.usecases.deduce import reference_machine
+from tokenroof.infer.machines import reference_machine
 
 __all__ = ["LectureRow", "lecture_deductions"]
 

@@ -1,0 +1,57 @@
+"""Joint regions of two unknowns, beside the prior's: what an interval for each alone cannot say."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["PAIRS", "Region", "joint_region"]
+
+# what a joint posterior is asked most: the architecture, and size against mark-up
+PAIRS = (("active_params", "kv_bytes_per_token"), ("total_params", "markup"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Region:
+    """An ellipse in the natural logarithms of two unknowns.
+
+    It holds the pairs x with (ln x - ln centre)' C^-1 (ln x - ln centre) <= d, where C has standard deviations `log_sd`
+    and `correlation`, and d is `distance50` or `distance80`, taken from the draws, not from a normal density.
+    `area_left` is the area of the 80 % region over that of the prior, on logarithms.
+    """
+
+    names: tuple[str, str]
+    centre: tuple[float, float]
+    log_sd: tuple[float, float]
+    correlation: float
+    distance50: float
+    distance80: float
+    area_left: float
+
+
+def _ellipse(names: tuple[str, str], draws: Mapping[str, Any]) -> tuple[Any, Any, Any]:
+    import numpy as np
+
+    cloud = np.log(np.stack([draws[name] for name in names], axis=1))
+    centre, covariance = cloud.mean(axis=0), np.cov(cloud.T)
+    away = cloud - centre
+    squares = np.einsum("ij,jk,ik->i", away, np.linalg.inv(covariance), away)
+    return centre, covariance, np.quantile(squares, (0.5, 0.8))
+
+
+def joint_region(names: tuple[str, str], after: Mapping[str, Any], before: Mapping[str, Any]) -> Region:
+    """The region of two unknowns from equally weighted draws of the posterior and of the prior."""
+    import numpy as np
+
+    centre, covariance, (half, most) = _ellipse(names, after)
+    _, prior_covariance, (_, prior_most) = _ellipse(names, before)
+    sd = np.sqrt(np.diag(covariance))
+    area, prior_area = most * np.sqrt(np.linalg.det(covariance)), prior_most * np.sqrt(np.linalg.det(prior_covariance))
+    return Region(
+        names=names,
+        centre=(float(np.exp(centre[0])), float(np.exp(centre[1]))),
+        log_sd=(float(sd[0]), float(sd[1])),
+        correlation=float(covariance[0, 1] / (sd[0] * sd[1])),
+        distance50=float(half),
+        distance80=float(most),
+        area_left=float(area / prior_area),
+    )
