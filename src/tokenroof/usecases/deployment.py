@@ -99,7 +99,8 @@ def arithmetic_key(chip: Chip, weight_dtype: str) -> str:
         if key in chip.flops_per_s:
             return key
     has = ", ".join(sorted(chip.flops_per_s)) or "none"
-    raise DataMissing(f"chip {chip.id}", f"FLOP/s for {weight_dtype}", "not published", f"it has {has}")
+    fix = f"it has {has}" + (": give another weight dtype" if chip.flops_per_s else "")
+    raise DataMissing(f"chip {chip.id}", f"FLOP/s for {weight_dtype}", "not published", fix)
 
 
 def _main_class(model: Model, stored: WeightDtypes) -> str:
