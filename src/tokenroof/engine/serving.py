@@ -19,6 +19,7 @@ import math
 from dataclasses import dataclass, replace
 
 from tokenroof.engine.memory import memory_use
+from tokenroof.engine.pipeline import stalled_passes
 from tokenroof.engine.scheduling import Passes, Prompts, Scheduler
 from tokenroof.engine.timing import Timed
 from tokenroof.errors import InputError
@@ -120,13 +121,20 @@ def _settle(passes: Passes, running: Num, osl: Num) -> _Load:
     group: Num = least
     for _ in range(_ROUNDS):
         prompts = passes.prompts(group, running, decode_s)
-        each_s = prompts.extra_s / group
+        each_s = prompts.extra_s * _stalls(passes, prompts, group, running, osl) / group
         tpot_s = decode_s + xp.maximum(running - 1.0, 0.0) * each_s / osl
         gap_s = prompts.whole_s + passes.scheduler.wait_passes * decode_s
         arriving = running * gap_s / (osl * tpot_s + gap_s)
         group = xp.maximum(least, xp.minimum(running, arriving))
     share = xp.minimum(_FULLEST, xp.maximum(running - 1.0, 0.0) * each_s / (osl * tpot_s))
     return _Load(decode_s, group, prompts, each_s, tpot_s, share)
+
+
+def _stalls(passes: Passes, prompts: Prompts, group: Num, running: Num, osl: Num) -> Num:
+    """Stage times that others lose to a pass with prompts: one, or more where pipeline stages wait for it in turn."""
+    xp, pp = passes.xp, passes.timed.program.layout.pp
+    stages = xp.minimum(pp, xp.maximum(running, 1.0))
+    return stalled_passes(stages, running / (stages * osl) * prompts.passes / group, xp)
 
 
 def serve(
@@ -271,7 +279,7 @@ def serve_saturated(
     # Prompts fill whole budgets here, so their cost is that of full passes, shared by the prompts in them.
     group = xp.minimum(running, xp.maximum(1.0, scheduler.token_budget * timed.program.layout.dp / new))
     prompts = passes.prompts(group, running, decode_s)
-    each_s = prompts.extra_s / group
+    each_s = prompts.extra_s * _stalls(passes, prompts, group, running, osl) / group
     tpot_s = decode_s + running * each_s / osl
     rate = xp.where(fits, running / (osl * tpot_s), 0.0)
     return ServingEstimate(
@@ -321,11 +329,12 @@ def serve_open(
         held = xp.maximum(running, 0.3)
         decode_s = passes.decode_s(held)
         prompts = passes.prompts(1.0, held, decode_s)
-        share = xp.minimum(rate * prompts.extra_s, 0.97)
+        lost_s = prompts.extra_s * _stalls(passes, prompts, 1.0, held, osl)
+        share = xp.minimum(rate * lost_s, 0.97)
         tpot_s = decode_s / (1.0 - share)
         running = 0.5 * running + 0.5 * xp.minimum(limit, rate * osl * tpot_s)
     saturated = rate >= most.requests_per_s
-    wait_s = 0.5 * decode_s / timed.program.layout.pp + 0.5 * share * prompts.extra_s / (1.0 - share)
+    wait_s = 0.5 * decode_s / timed.program.layout.pp + 0.5 * share * lost_s / (1.0 - share)
     late_s = math.inf if requests is None else 0.5 * requests * xp.maximum(0.0, 1.0 / most.requests_per_s - 1.0 / rate)
     ttft_s = timed.profile.request_s + wait_s + prompts.whole_s + xp.where(saturated, late_s, 0.0)
     e2e_s = ttft_s + xp.maximum(osl - 1.0, 0.0) * tpot_s
