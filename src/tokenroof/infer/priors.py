@@ -109,7 +109,7 @@ PRIORS = (
     ),
     Prior(
         name="hit_share", unit="1", text=f"logit-normal around {_HIT_SHARE[0]:g}",
-        why="56 % of DeepSeek's input tokens were cache hits in February 2025",
+        why="56 % of DeepSeek's input were hits in February 2025; no channel reads it: see docs/deduction.md",
     ),
     Prior(
         name="duty_cycle", unit="1", text=f"logit-normal around {_DUTY[0]:g}",

@@ -12,9 +12,11 @@ from tokenroof.infer.calibration import LINKS, Calibration, leave_out
 from tokenroof.infer.cases import Case, open_cases
 from tokenroof.infer.evidence import Reading, readings
 from tokenroof.infer.forward import predict_prices
+from tokenroof.infer.machines import reference_machine
 from tokenroof.infer.posterior import ARCHITECTURE, credible_levels
 from tokenroof.infer.priors import N_DIMS, unknowns
 from tokenroof.infer.sampler import LEAST_ESS, effective_size, log_likelihood, resample
+from tokenroof.infer.validate_deductions import Alone, check_deductions
 
 __all__ = ["Coverage", "Outcome", "Validation", "validate"]
 
@@ -66,9 +68,13 @@ class Coverage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Validation:
-    """The table, the joint region's coverage, all outcomes, and offers left out for want of a known model."""
+    """The tables, the joint region's coverage, all outcomes, and offers left out for want of a known model.
+
+    `table` is of posteriors, from one channel or all; `alone` of the deductions as formulas.
+    """
 
     table: tuple[Coverage, ...]
+    alone: tuple[Alone, ...]
     joint_n: int
     joint_coverage50: float
     joint_coverage80: float
@@ -202,6 +208,7 @@ def validate(*, draws: int = 1 << 18, seed: int = 1) -> Validation:
     inside = np.array(list(levels.values()))
     return Validation(
         table=_table([*prior, *outcomes]),
+        alone=check_deductions(cases, reference_machine()),
         joint_n=len(inside),
         joint_coverage50=float((inside <= 0.5).mean()),
         joint_coverage80=float((inside <= 0.8).mean()),

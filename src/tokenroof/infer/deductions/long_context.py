@@ -4,14 +4,16 @@ import math
 from typing import Any
 
 from tokenroof.formulas.price_sheets import kv_bytes_per_token_at_crossing, least_knee_context
-from tokenroof.infer.deductions.base import ESTIMATE, UPPER, Deduction, Machine
+from tokenroof.infer.deductions.base import LOWER, UPPER, Deduction, Machine
 from tokenroof.infer.evidence import Evidence
 
-__all__ = ["THRESHOLD_BIAS", "kv_from_flat_price", "kv_from_step"]
+__all__ = ["FLAT_BIAS", "THRESHOLD_BIAS", "kv_from_flat_price", "kv_from_step"]
 
 # true over deduced KV bytes, H100 at 16 bit, on the ladders of the snapshot whose model is known: factor, log-sd, n.
 # The price study (test 1) has 28 and 1.29 on its 14. tests/infer recomputes ours.
 THRESHOLD_BIAS = (31.5, 1.14, 17)
+# the same on flat sheets, whose longest input stands in for the step
+FLAT_BIAS = (71.5, 1.07, 12)
 _80 = 1.2816  # standard normal, 90 %
 _CAVEAT = (
     "steps stand at round numbers that labs share whatever their cache (32K, 128K, 200K, 272K); the chip is not "
@@ -19,16 +21,21 @@ _CAVEAT = (
 )
 
 
-def _calibrated(point: float) -> tuple[float, float]:
-    factor, sd, _ = THRESHOLD_BIAS
+def _calibrated(point: float, bias: tuple[float, float, int]) -> tuple[float, float]:
+    factor, sd, _ = bias
     return point * factor * math.exp(-_80 * sd), point * factor * math.exp(_80 * sd)
 
 
-def kv_from_step(evidence: Evidence, active_params: float, machine: Machine) -> Deduction | None:
+def kv_from_step(
+    evidence: Evidence,
+    active_params: float,
+    machine: Machine,
+    bias: tuple[float, float, int] = THRESHOLD_BIAS,
+) -> Deduction | None:
     """KV bytes per token from where a price steps up with the length of the input.
 
     Formula: kv = 2 A W / (F C0); if the surcharge s still covers the longest input, kv >= 2 A W s / (F C_max)
-    Direction: the interval of the two readings; on known models the truth lies far above it.
+    Direction: lower bound, between the two readings: on known models the truth lies far above both.
     """
     if evidence.step_tokens is None:
         return None
@@ -43,27 +50,32 @@ def kv_from_step(evidence: Evidence, active_params: float, machine: Machine) -> 
     if evidence.max_tokens is not None:
         knee = least_knee_context(max_context=float(evidence.max_tokens), surcharge=surcharge)
         low = min(point, kv_bytes_per_token_at_crossing(active_params=active_params, **rates, crossing_context=knee))
-    calibrated = _calibrated(point)
+    calibrated = _calibrated(point, bias)
     return Deduction(
         name="long-context step",
         channel="long_context",
         quantity="KV bytes per token",
         unit="B/token",
-        direction=ESTIMATE,
+        direction=LOWER,
         low=low,
         point=point,
-        high=point,
+        high=point if low is not None else None,
         formula="2 A W / (F C0), and with C_max / surcharge in place of C0",
         inputs={"active_params": active_params, "C0": float(evidence.step_tokens), "surcharge": surcharge},
         calibrated_low=calibrated[0],
         calibrated_high=calibrated[1],
-        calibration=f"truth is {THRESHOLD_BIAS[0]:.0f}x the formula, x/÷{math.exp(THRESHOLD_BIAS[1]):.1f}, "
-        f"on {THRESHOLD_BIAS[2]} ladders of open models",
+        calibration=f"truth is {bias[0]:.0f}x the formula, x/÷{math.exp(bias[1]):.1f}, "
+        f"on {bias[2]} ladders of open models",
         caveat=_CAVEAT,
     )
 
 
-def kv_from_flat_price(evidence: Evidence, active_params: float, machine: Machine) -> Deduction | None:
+def kv_from_flat_price(
+    evidence: Evidence,
+    active_params: float,
+    machine: Machine,
+    bias: tuple[float, float, int] = FLAT_BIAS,
+) -> Deduction | None:
     """KV bytes per token from a price that does not step up to some length.
 
     Formula: kv <= 2 A W / (F C_flat)
@@ -88,7 +100,8 @@ def kv_from_flat_price(evidence: Evidence, active_params: float, machine: Machin
         high=point,
         formula="kv <= 2 A W / (F C_flat)",
         inputs={"active_params": active_params, "C_flat": float(evidence.flat_to_tokens)},
-        calibrated_high=_calibrated(point)[1],
-        calibration=f"the same {THRESHOLD_BIAS[0]:.0f}x as for steps; on flat sheets of open models 18x to 740x",
+        calibrated_high=_calibrated(point, bias)[1],
+        calibration=f"no bound at all on {bias[2]} flat sheets of open models: truth is {bias[0]:.0f}x the formula, "
+        f"x/÷{math.exp(bias[1]):.1f}",
         caveat=_CAVEAT,
     )

@@ -12,14 +12,14 @@ __all__ = ["INVERSE", "size_from_price"]
 INVERSE = (5.28, 0.98, 1.84, 33)
 
 
-def size_from_price(evidence: Evidence) -> Deduction:
+def size_from_price(evidence: Evidence, inverse: tuple[float, float, float, int] = INVERSE) -> Deduction:
     """Geometric mean of total and active parameters from the input price.
 
     Formula: sqrt(N A) = e^5.28 p^0.98 (billions; p in USD per million input tokens); the price study has 5.24
     and 0.90 on 35 models, of which the catalogue knows 33
     Direction: estimate for open weights at market price; upper bound for closed models, whose mark-up is not known.
     """
-    intercept, slope, factor, n = INVERSE
+    intercept, slope, factor, n = inverse
     price = evidence.input_usd_per_token * 1e6
     point = math.exp(intercept) * price**slope * 1e9
     closed = evidence.kind == "closed"

@@ -50,7 +50,8 @@ def tier_from_storage_price(evidence: Evidence) -> Deduction | None:
         high=by_tier["HBM"],
         formula="price per token-hour / rent per byte-hour",
         inputs={"usd_per_mtok_h": price * 1e6, **{f"kv_if_{name}": kv for name, kv in by_tier.items()}},
-        calibration="two vendors document their tier: OpenAI GPU memory, DeepSeek disk (which it does not charge for)",
+        calibration="the five sheets with a known cache are Volcengine's: 90x to 5,400x over this bound, so not HBM; "
+        "two vendors document their tier: OpenAI GPU memory, DeepSeek disk (which it does not charge for)",
         caveat="a margin on storage and a flat fee look alike: Volcengine asks the same for 5 KB and 90 KB caches",
         verdict=verdict,
     )
