@@ -18,7 +18,7 @@ class LinearMachine:
     per_token: float = 10e-6
     profile: object = PEAK
     program: object = field(default_factory=lambda: SimpleNamespace(layout=SimpleNamespace(dp=1, pp=1, n_gpus=1),
-                                                                    vectorised=False))  # fmt: skip
+                                                                    vectorised=False, layers=1))  # fmt: skip
 
     def cost(self, sequences, context_sum, tokens):
         return self.base + self.per_sequence * sequences + self.per_context * context_sum + self.per_token * tokens

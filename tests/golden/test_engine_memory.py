@@ -4,6 +4,7 @@ import engine_cases as cases
 import numpy as np
 import pytest
 
+from tokenroof.catalog import load_model
 from tokenroof.engine.layouts import stack
 from tokenroof.engine.lower import lower
 from tokenroof.engine.memory import RUNTIMES, activation_peak_bytes, memory_use, runtime
@@ -57,6 +58,16 @@ def test_sglang_reserves_a_fraction_and_keeps_activations_outside_it():
     found = memory_use(program, A100, context=8192, engine="sglang", fraction=0.88)
     taken = found.cache_pool_bytes + found.weights_bytes + runtime("sglang").outside_bytes
     assert taken == pytest.approx(0.88 * found.total_bytes)
+
+
+def test_sglang_leaves_room_for_activations_and_little_for_each_rank():
+    """server_args.py of 2026: 512 MiB + 1.5 MiB a token of chunk + 2 MiB a graph (512) + 1 GiB for eight ranks."""
+    program = lower(load_model("deepseek-v3"), Layout(tp=1, dp=64, ep=64))
+    found = memory_use(program, cases.h100s(64), context=4096, engine="sglang")
+    left = found.total_bytes - found.weights_bytes - found.cache_pool_bytes - 0.6 * GIB
+    mib = 512 + 1.5 * 8192 + 2 * 512 + 64 / 8 * 1024
+    assert left == pytest.approx((mib / 1024 + 4) * GIB)  # 4 GiB more with attention in groups
+    assert found.fits
 
 
 def test_weights_that_do_not_fit_are_an_answer():

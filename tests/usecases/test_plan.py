@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from tokenroof.catalog import load_model, load_system
 from tokenroof.errors import DataMissing, InputError, UnknownName
 from tokenroof.usecases.plan import PlanRequest, PlanResponse, plan
 from tokenroof.usecases.plan_flags import commands
@@ -271,19 +272,55 @@ def test_commands_say_the_layout(deepseek):
     assert set(texts) == {"vllm", "sglang", "trtllm"}
     winner = ask("deepseek-v3", "8xh200", tpot_s=0.05, mode="together", weight_dtypes=("own",), kv_dtypes=("bf16",),
                  layout={"tp": 2, "dp": 4, "ep": 8, "pp": 1}, chunks=(8192,)).winner  # fmt: skip
-    from tokenroof.catalog import load_model
-
-    model, load = load_model("deepseek-v3"), deepseek.workload
-    vllm = commands(model, winner, load, "vllm")
+    model, system, load = load_model("deepseek-v3"), load_system("8xh200"), deepseek.workload
+    vllm = commands(model, system, winner, load, "vllm")
     for flag in ("--tensor-parallel-size 2", "--data-parallel-size 4", "--enable-expert-parallel",
                  "--max-num-batched-tokens 8192", "--max-model-len 4608"):  # fmt: skip
         assert flag in vllm
     assert "--kv-cache-dtype" not in vllm
-    sglang = commands(model, winner, load, "sglang", memory_fraction=0.8)
+    sglang = commands(model, system, winner, load, "sglang", memory_fraction=0.8)
     for flag in ("--tp-size 8", "--dp-size 4 ", "--enable-dp-attention", "--ep-size 8", "--chunked-prefill-size 32768",
                  "--mem-fraction-static 0.8"):  # fmt: skip
         assert flag in sglang
-    assert commands(model, winner, load, "trtllm").startswith("# TensorRT-LLM has no flags for")
+    assert commands(model, system, winner, load, "trtllm").startswith("# TensorRT-LLM has no flags for")
+
+
+def test_sglang_is_told_the_share_of_memory_that_the_plan_counts_with():
+    answer = ask("deepseek-v3", "8xh200", tpot_s=0.05, mode="together", engine="sglang")
+    card, pool = answer.winner.memory[0], 0.6 * 2**30  # what is outside the allocator
+    share = float(dict(answer.flags)["sglang"].split("--mem-fraction-static ")[1].split()[0])
+    seen = answer.machines[0].space.system.chip.usable_memory_bytes - 0.6 * 2**30
+    held = card.weights_bytes + card.kv_bytes + card.free_kv_bytes + pool
+    assert share == pytest.approx(held / seen, abs=0.002)
+
+
+def test_prefill_workers_admit_a_full_pass_for_every_stage():
+    answer = ask("deepseek-v3", "gb200-nvl72", ttft_s=1.0, tpot_s=0.05, mode="apart")
+    stages, fits = answer.winner.prefill_layout.pp, -(-answer.winner.chunk // 4096)
+    assert stages > 1
+    assert f"--max-num-seqs {stages * fits} " in dict(answer.flags)["vllm"].split("# decode")[0]
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({"layout": {"tp": 3}}, "tp can be 1, 2, 4, 8"),
+        ({"layout": {"cp": 2}}, "vllm has no flags"),
+        ({"layout": {"tp": 8}, "mode": "apart"}, "fit on 8 x H100 SXM together"),
+        ({"mode": "apart", "tpot_s": 0.005}, "TPOT is"),
+    ],
+)
+def test_an_empty_space_says_what_emptied_it(more, words):
+    unmet = ask("llama-3.1-70b", "8xh100", **{"tpot_s": 0.05, **more}).machines[0].unmet
+    assert words in unmet.reason and "GB of weights" not in unmet.reason
+
+
+def test_the_prompt_of_a_lone_request_pays_for_its_time():
+    winner = ask("llama-3.1-70b", "8xh100", tpot_s=0.05, isl=500_000, osl=512, mode="together").winner
+    assert winner.concurrency <= winner.units  # nobody else is there
+    share = winner.ttft_s / winner.e2e_s
+    usd = winner.usd_per_mtok_input * 500_000 / (winner.usd_per_mtok_all * 512)
+    assert usd == pytest.approx(share, rel=0.02)
 
 
 def test_a_narrower_checkpoint_is_called_what_it_is():

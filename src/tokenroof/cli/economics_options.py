@@ -132,10 +132,14 @@ def economics_options(function: F) -> F:
 
 
 def plot_option(function: F) -> F:
-    """`--plot FILE` and `--json`."""
+    """`--plot FILE`, `-o FILE` and `--json`."""
     function = click.option("--json", "as_json", is_flag=True, help="Print the response as JSON; no limit is null.")(
         function
     )
+    function = click.option(
+        "-o", "--output", "outputs", multiple=True, type=click.Path(path_type=Path, dir_okay=False),
+        help="Write to FILE.csv, .json, .svg, .png or .html. May be given several times.",
+    )(function)  # fmt: skip
     return click.option(
         "--plot", type=click.Path(path_type=Path, dir_okay=False), help="Draw to FILE.svg, .png or .html."
     )(function)
@@ -212,7 +216,7 @@ def refuse(answer: "Infeasible", as_json: bool) -> NoReturn:
 
 def line(label: str, value: str, remark: str = "") -> None:
     """One line of a page: label, value, remark."""
-    click.echo(f"  {label:<22}{value:<26}{remark}".rstrip())
+    click.echo(f"  {label:<22}{value:<25} {remark}".rstrip())
 
 
 def print_choices(choices: Any) -> None:

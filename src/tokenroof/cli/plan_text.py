@@ -26,6 +26,10 @@ def _usd(value: float | None) -> str:
     return "-" if value is None else f"${value:,.3f}" if value < 100 else f"${value:,.0f}"
 
 
+def _gpus(number: int) -> str:
+    return f"{number:,} GPU{'' if number == 1 else 's'}"
+
+
 def _range(one: "Candidate", seconds: float) -> str:
     if one.low == one.high:
         return ""
@@ -39,19 +43,19 @@ def _margin(one: "Candidate", name: str) -> str:
 def _winner(answer: "PlanResponse", machine: "MachinePlan", one: "Candidate") -> None:
     heading(f"Winner by {answer.objective}   {machine.system}")
     if one.prefill_layout is None:
-        what = f"{one.units} cop{'y' if one.units == 1 else 'ies'} of {one.label}"
-        line("layout", what, f"on {one.layout.n_gpus} GPUs each, prompts and answers together")
+        what = f"{one.units:,} cop{'y' if one.units == 1 else 'ies'} of {one.label}"
+        line("layout", what, f"on {_gpus(one.layout.n_gpus)} each, prompts and answers together")
     else:
         line("prefill", f"{one.prefill_workers} x {one.label.split(' : ')[0].split(' x ', 1)[1].strip('()')}",
-             f"on {one.prefill_layout.n_gpus} GPUs each")  # fmt: skip
+             f"on {_gpus(one.prefill_layout.n_gpus)} each")  # fmt: skip
         line("decode", f"{one.decode_workers} x {one.label.split(' : ')[1].split(' x ', 1)[1].strip('()')}",
-             f"on {one.layout.n_gpus} GPUs each")  # fmt: skip
+             f"on {_gpus(one.layout.n_gpus)} each")  # fmt: skip
     own = "the checkpoint's own" if one.own_weights else "needs a checkpoint in this format: check its quality"
     line("weights, KV", f"{one.weights}, {one.kv}", own)
     line("chunk", f"{one.chunk:,} tokens", f"of prompts in a pass{f'; {one.drafts} drafts' if one.drafts else ''}")
     idle = one.gpus_paid - one.gpus
-    rent = f"{one.gpus_paid} paid for" + (f", {idle} of them idle" if idle else "")
-    line("GPUs", f"{one.gpus}", f"{rent}; {one.systems} x {machine.system}" if one.systems > 1 else rent)
+    rent = f"{one.gpus_paid:,} paid for" + (f", {idle:,} of them idle" if idle else "")
+    line("GPUs", f"{one.gpus:,}", f"{rent}; {one.systems:,} x {machine.system}" if one.systems > 1 else rent)
     line(
         "at once",
         f"{one.concurrency:,.0f} requests",
@@ -68,7 +72,7 @@ def _winner(answer: "PlanResponse", machine: "MachinePlan", one: "Candidate") ->
              f"{_usd(one.usd_per_mtok_input)} per M input, by machine time; "
              f"{_usd(one.usd_per_mtok_all)} all on output")  # fmt: skip
         line("bill", f"{_usd(one.usd_per_month)} a month",
-             f"{one.gpus_paid} GPUs at ${machine.usd_per_gpu_h:,.2f} an hour, 730 hours")  # fmt: skip
+             f"{_gpus(one.gpus_paid)} at ${machine.usd_per_gpu_h:,.2f} an hour, 730 hours")  # fmt: skip
     if one.joules_per_output_token is not None:
         line("energy", f"{one.joules_per_output_token:,.3g} J per output token", "all-in power of busy GPUs")
     for bar in one.memory:

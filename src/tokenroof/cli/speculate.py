@@ -1,11 +1,13 @@
 """`tokenroof speculate`: speed-up of speculative decoding by batch and depth."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from tokenroof.cli.economics_options import line, plot_option, print_choices, refuse, serving_fields, serving_options
-from tokenroof.cli.render import echo_json, heading, note, print_table
+from tokenroof.cli.outputs import check_outputs, write_outputs
+from tokenroof.cli.render import echo_json, finite_json, heading, print_table
 
 if TYPE_CHECKING:
     from tokenroof.usecases.speculate import SpeculateResponse
@@ -53,12 +55,20 @@ def _print(answer: "SpeculateResponse") -> None:
     )
     click.echo()
     line(
-        "most", f"{answer.best_speedup:.2f}x", f"at a batch of {answer.best_batch:,.0f}, {answer.typical_depth} drafts"
+        "most",
+        f"{answer.best_speedup:.2f}x",
+        f"at a batch of {answer.best_batch:,.0f}, g={answer.typical_depth}",
     )
     heading(answer.sentence)
     click.echo(f"  claim level: {answer.claim_level} (times by profile {answer.profile})")
     click.echo(f"  left out: {', '.join(answer.left_out)}")
     print_choices(answer.choices)
+
+
+def _rows(answer: "SpeculateResponse") -> list[dict[str, Any]]:
+    """Every depth at every batch."""
+    plain = [finite_json(row) for row in answer.rows]
+    return [{"batch": row["batch"], "step_s": row["step_s"], **point} for row in plain for point in row["points"]]
 
 
 def _list() -> None:
@@ -101,6 +111,7 @@ def command(model: str | None, **options: Any) -> None:
     from tokenroof.usecases.operating import Infeasible
     from tokenroof.usecases.speculate import SpeculateRequest, speculate
 
+    paths = check_outputs(options["plot"], options["outputs"])
     fields = serving_fields(options)
     answer = speculate(
         SpeculateRequest(
@@ -116,11 +127,13 @@ def command(model: str | None, **options: Any) -> None:
     )
     if isinstance(answer, Infeasible):
         refuse(answer, options["as_json"])
-    if options["plot"] is not None:
+
+    def chart(path: Path) -> None:
         from tokenroof.usecases.speculate_charts import draw
 
-        draw(answer, options["plot"])
-        note(f"chart written to {options['plot']}")
+        draw(answer, path)
+
+    write_outputs(answer, paths, chart, _rows(answer))
     if options["as_json"]:
         echo_json(answer)
     else:

@@ -15,12 +15,22 @@ from typing import Any
 from tokenroof.engine.program import cache_bytes_per_sequence, form_value
 from tokenroof.engine.rows import LOGITS, ONE, STAGE_TOKENS, TOKENS
 from tokenroof.errors import InputError, UnknownName
+from tokenroof.types.layout import Layout
 from tokenroof.types.machine import Chip, System
 from tokenroof.types.program import Num, Program
 from tokenroof.units import parse_quantity
-from tokenroof.xp import NUMPY, SCALAR
+from tokenroof.xp import NUMPY, SCALAR, Namespace
 
-__all__ = ["RUNTIMES", "MemoryUse", "Runtime", "activation_peak_bytes", "memory_use", "runtime", "visible_bytes"]
+__all__ = [
+    "RUNTIMES",
+    "MemoryUse",
+    "Runtime",
+    "activation_peak_bytes",
+    "fraction_of",
+    "memory_use",
+    "runtime",
+    "visible_bytes",
+]
 
 _GIB = parse_quantity("1 GiB", "B")
 
@@ -62,7 +72,7 @@ RUNTIMES: dict[str, Runtime] = {
         Runtime(
             name="sglang", fraction=None, outside_bytes=0.25 * _GIB, outside_per_rank_bytes=0.35 * _GIB,
             max_batched_tokens=8192, max_sequences=256,
-            source="SGLang: mem_fraction_static leaves 12 GiB + 0.5 per rank, 32 GiB from 160 GiB up, 4 more with dp",
+            source="SGLang: mem_fraction_static leaves 13.5 GiB + 1/8 per rank, 32 GiB from 160 GiB up, 4 more with dp",
         ),
         Runtime(
             name="trtllm", fraction=0.9, outside_bytes=0.25 * _GIB, outside_per_rank_bytes=0.35 * _GIB,
@@ -155,13 +165,13 @@ def activation_peak_bytes(program: Program, *, tokens: Num, sequences: Num, samp
     return residual + xp.maximum(widest, logits)
 
 
-def _fraction(rules: Runtime, fraction: float | None, total: float, program: Program) -> Num:
-    chosen = rules.fraction if fraction is None else fraction
-    if chosen is not None:
-        return chosen
-    layout = program.layout
-    xp = NUMPY if program.vectorised else SCALAR
-    small = (12.0 + layout.tp * layout.dp * layout.pp / 2.0) * _GIB
+def fraction_of(rules: Runtime, total: float, layout: Layout, xp: Namespace = SCALAR) -> Num:
+    """Share of memory that a runtime takes where it is not told."""
+    if rules.fraction is not None:
+        return rules.fraction
+    # 0.5 GiB for backends, 12 for activations of 8,192 tokens, 1 for graphs, and 1 for every eight ranks. Releases of
+    # 2025 left half a GiB for each rank, which on 64 of them would be more than half of an H100.
+    small = (13.5 + layout.tp * layout.dp * layout.pp / 8.0) * _GIB
     left = (small if total < 160 * _GIB else 32.0 * _GIB) + xp.where(layout.dp > 1, 4.0 * _GIB, 0.0)
     return xp.maximum(0.0, 1.0 - left / total)
 
@@ -191,7 +201,7 @@ def memory_use(
         sampler_copies=rules.sampler_copies,
     )
     outside = rules.outside_bytes + xp.where(layout.n_gpus > 1, rules.outside_per_rank_bytes, 0.0)
-    share = _fraction(rules, fraction, total, program)
+    share = fraction_of(rules, total, layout, xp) if fraction is None else fraction
     if rules.name == "sglang":
         pool = share * total - weights - outside
     elif rules.name == "trtllm":

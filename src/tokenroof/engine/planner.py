@@ -218,11 +218,13 @@ def _served(part: Slice, numbers: Any) -> Points:
         return np.broadcast_to(value, shape)[fresh]
 
     gpus = np.array([space.layouts[at].n_gpus for at in part.positions])
+    # What is left of a request's stay when its decode passes are taken off: its own prompt, and those of the others.
+    prompts = np.clip(1.0 - space.osl / tokens * found.decode_step_s / found.e2e_s, 0.0, 1.0)
     return Points(
         form=flat(part.form), chunk=flat(part.chunk), depth=flat(part.depth), layout=flat(part.positions[None, :]),
         prefill=flat(-1), prefill_copies=flat(0), decode_copies=flat(1), gpus=flat(gpus[None, :]),
         concurrency=flat(numbers), rate=flat(found.requests_per_s), ttft_s=flat(found.ttft_s),
-        tpot_s=flat(found.tpot_s / tokens), e2e_s=flat(found.e2e_s), prefill_share=flat(found.prefill_share),
+        tpot_s=flat(found.tpot_s / tokens), e2e_s=flat(found.e2e_s), prefill_share=flat(prompts),
         decode_s=flat(found.decode_step_s), full=flat(numbers >= part.most[None, :]),
     )  # fmt: skip
 

@@ -80,21 +80,25 @@ def link_bytes_per_s(space: Space, gpus: Any) -> Any:
 
 
 def prefill_workers(space: Space, form: int) -> Workers:
-    """Every layout and chunk that holds the weights and one prompt."""
+    """Every layout and chunk that holds the weights and the prompts of a full pipeline.
+
+    The rate is that of passes that follow each other without a gap: with `pp` stages so many passes are in flight.
+    """
     import numpy as np
 
     timed = _bound(space, form, 0, list(range(len(space.layouts))))
     gpus = np.array([layout.n_gpus for layout in space.layouts])
-    groups = np.array([layout.dp for layout in space.layouts])
+    groups, stages = (np.array([getattr(layout, name) for layout in space.layouts]) for name in ("dp", "pp"))
     lots = []
     for chunk in space.chunks:
         use = memory_use(
             timed.program, space.system, context=space.isl, engine=space.engine, fraction=space.memory_fraction,
             max_batched_tokens=chunk,
         )  # fmt: skip
-        holds = np.broadcast_to(use.sequences >= 1.0, gpus.shape)
         passes = Passes(timed, _prompts_only(space.scheduler, float(chunk)), space.isl, space.new, space.isl, NUMPY)
         full = np.maximum(1.0, chunk * groups / space.new)
+        in_flight = full * np.ceil(stages / np.maximum(1.0, np.ceil(space.new / (chunk * groups))))
+        holds = np.broadcast_to(use.sequences >= np.floor(in_flight), gpus.shape)
         alone, filled = passes.prompts(1.0, 0.0, 0.0), passes.prompts(full, 0.0, 0.0)
         every = Workers(
             layout=np.arange(len(space.layouts)), gpus=gpus, rate=full / filled.extra_s,
@@ -194,6 +198,13 @@ def _once(workers: Workers) -> Workers:
     return workers.take(first)
 
 
+def _fitting(space: Space, fronts: Workers, backs: Workers) -> tuple[Workers, Workers]:
+    """Workers that leave room on the machine for the smallest of the other role."""
+    chips = space.system.n_chips
+    least_front, least_back = (min(side.gpus, default=chips) for side in (fronts, backs))
+    return fronts.take(fronts.gpus + least_back <= chips), backs.take(backs.gpus + least_front <= chips)
+
+
 def apart(space: Space) -> list[Points]:
     """Disaggregated units of at most the machine's GPUs, at decode workers' numbers of answers."""
     found = []
@@ -201,11 +212,11 @@ def apart(space: Space) -> list[Points]:
         fronts = prefill_workers(space, form)
         if not fronts.gpus.size:
             continue
-        fronts = _once(_by_speed(fronts, space.ttft_s, _PROMPT_LEVELS)[0])
         for depth in space.depths:
             backs, _ = decode_workers(space, form, depth)
-            if backs.gpus.size:
-                part = _pairs(space, form, depth, fronts, backs)
+            front, back = _fitting(space, fronts, backs)
+            if front.gpus.size and back.gpus.size:
+                part = _pairs(space, form, depth, _once(_by_speed(front, space.ttft_s, _PROMPT_LEVELS)[0]), back)
                 if part is not None:
                     found.append(part)
     return found

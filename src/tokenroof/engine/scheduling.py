@@ -85,13 +85,20 @@ class Passes:
     xp: Namespace
 
     def decode_s(self, sequences: Num) -> Num:
-        """A decode pass of one micro-batch (all sequences where there is one pipeline stage)."""
-        return self.timed.step(decode=self._decode(sequences)).step_s
+        """Time between two tokens of a sequence: a decode pass of its micro-batch through every pipeline stage.
+
+        With as many micro-batches as stages each waits for the fullest stage; with fewer sequences than stages a
+        micro-batch is one sequence and stages stand idle.
+        """
+        pass_s = self.timed.step(decode=self._decode(sequences)).step_s
+        full = sequences >= self.timed.program.layout.pp
+        return pass_s * self.xp.where(full, self.timed.program.layout.pp * self._fullest_stage(), 1.0)
 
     def prompts(self, group: Num, running: Num, decode_s: Num) -> Prompts:
         """Prefill of `group` prompts while `running` requests decode at `decode_s` a pass.
 
-        With pipeline stages passes follow each other at a stage's time, so others lose that share only.
+        With pipeline stages passes follow each other at the fullest stage's time, so others lose that share only;
+        the first pass still goes through every stage.
         """
         layout, xp = self.timed.program.layout, self.xp
         tokens = group * self.new
@@ -99,12 +106,17 @@ class Passes:
         passes = xp.ceil(tokens / budget)
         passes = xp.maximum(passes, 1.0)
         pass_s = self._pass_s(tokens / passes, running)
-        pace_s = pass_s / layout.pp
+        pace_s = pass_s * self._fullest_stage()
         lost = pace_s - decode_s / layout.pp if self.scheduler.mixed else pace_s
         return Prompts(passes * pace_s + (pass_s - pace_s), passes * xp.maximum(lost, 0.0), passes, pace_s)
 
+    def _fullest_stage(self) -> Num:
+        """Share of the layers on the fullest stage: 21 of 61 where three stages cannot have the same."""
+        layers, pp = self.timed.program.layers, self.timed.program.layout.pp
+        return self.xp.ceil(layers / pp) / layers
+
     def _decode(self, sequences: Num) -> Load:
-        share = sequences / self.timed.program.layout.pp
+        share = sequences / self.xp.minimum(self.timed.program.layout.pp, self.xp.maximum(sequences, 1.0))
         return Load(share, share, self.context)
 
     def _pass_s(self, tokens: Num, running: Num) -> Num:

@@ -36,6 +36,7 @@ LEFT_OUT = (
     "failures, restarts and spare GPUs",
     "what narrower formats do to the quality of answers",
     "prefill of the draft head",
+    "gaps in pipelines between passes of unequal length",
 )
 
 
@@ -112,10 +113,11 @@ def plan(request: PlanRequest) -> PlanResponse:
     machines.sort(key=lambda one: float("inf") if one.winner is None else one.winner.score)
     winner = machines[0].winner
     flags: tuple[tuple[str, str], ...] = ()
-    if winner is not None:
+    if winner is not None and machines[0].space is not None:
+        system = machines[0].space.system
         shares = {request.engine: request.memory_fraction}  # each engine takes its share of something else
         flags = tuple(
-            (engine, commands(model, winner, load, engine, memory_fraction=shares.get(engine)))
+            (engine, commands(model, system, winner, load, engine, memory_fraction=shares.get(engine)))
             for engine in ENGINE_NAMES
         )
     measured: tuple[MeasuredPoint, ...] = ()

@@ -8,8 +8,10 @@ trtllm   --tp_size is tp or dp, `enable_attention_dp` says which; what has no fl
 import json
 from collections.abc import Mapping
 
+from tokenroof.engine.memory import fraction_of, runtime, visible_bytes
 from tokenroof.engine.planner_space import inexpressible
 from tokenroof.types.layout import Layout
+from tokenroof.types.machine import System
 from tokenroof.types.model import Model, MoeFfn
 from tokenroof.usecases.plan_types import Candidate
 from tokenroof.usecases.serving import Workload
@@ -136,8 +138,8 @@ def _roles(plan: Candidate) -> Mapping[str, tuple[Layout, int]]:
 
 def _sequences(plan: Candidate, layout: Layout, role: str, load: Workload) -> int:
     """Requests of one dp group at once."""
-    if role == "prefill":
-        return max(1, -(-plan.chunk // max(int(load.fresh), 1)))
+    if role == "prefill":  # a full pass for every pipeline stage, or stages stand idle
+        return max(1, -(-plan.chunk // max(int(load.fresh), 1))) * layout.pp
     held = plan.unit_concurrency
     if role == "decode":
         held *= (1.0 - plan.ttft_s / plan.e2e_s) * plan.units / plan.decode_workers
@@ -145,9 +147,12 @@ def _sequences(plan: Candidate, layout: Layout, role: str, load: Workload) -> in
 
 
 def commands(
-    model: Model, plan: Candidate, load: Workload, engine: str, *, memory_fraction: float | None = None
+    model: Model, system: System, plan: Candidate, load: Workload, engine: str, *, memory_fraction: float | None = None
 ) -> str:
-    """Commands of every worker under one engine, or a comment on why its flags cannot say it."""
+    """Commands of every worker under one engine, or a comment on why its flags cannot say it.
+
+    SGLang is told the share that the plan counts with: its own rule has another value in every release.
+    """
     checkpoint, remark = _checkpoint(model, plan)
     lines = [remark] if remark else []
     for role, (layout, workers) in _roles(plan).items():
@@ -155,10 +160,14 @@ def commands(
         if reason:
             return f"# {ENGINE_NAMES[engine]} has no flags for {reason}"
         what = "" if role == "both" else f"{role}, "
+        gpus = f"{layout.n_gpus} GPU{'s' if layout.n_gpus > 1 else ''}"
         if workers > 1 or what:
-            lines.append(f"# {what}{workers} {'times' if workers > 1 else 'time'} on {layout.n_gpus} GPUs each")
+            lines.append(f"# {what}{workers} {'times' if workers > 1 else 'time'} on {gpus} each")
         sequences = _sequences(plan, layout, role, load)
         text = _WRITERS[engine](model, checkpoint, layout, plan, load, sequences, role)
-        share = "" if memory_fraction is None else f" \\\n    {_MEMORY[engine]} {memory_fraction:g}"
-        lines.append(text + share)
+        share = memory_fraction
+        if share is None and engine == "sglang":
+            rules = runtime(engine)
+            share = round(float(fraction_of(rules, visible_bytes(system.chip, rules), layout)), 3)
+        lines.append(text + ("" if share is None else f" \\\n    {_MEMORY[engine]} {share:g}"))
     return "\n".join(lines)

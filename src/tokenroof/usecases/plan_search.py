@@ -33,7 +33,7 @@ from tokenroof.usecases.plan_types import (
     Search,
     Unmet,
 )
-from tokenroof.usecases.plan_unmet import beyond, unmet_memory, unmet_of
+from tokenroof.usecases.plan_unmet import beyond, unmet_empty, unmet_of
 from tokenroof.usecases.profile import claim_level, profile_for
 from tokenroof.usecases.serving import Workload
 
@@ -91,7 +91,7 @@ def _depths(request: PlanRequest, model: Model) -> tuple[int, ...]:
     check_number("acceptance", request.acceptance, low=0.0, high=1.0)
     check_number("drafts", request.drafts, low=1, high=16)
     if not model.mtp_layers:
-        raise DataMissing(model.name, "a draft head", "no multi-token-prediction layer", "leave --acceptance out")
+        raise DataMissing(model.name, "draft head", "no multi-token-prediction layer", "leave --acceptance out")
     return (0, *range(1, request.drafts + 1))
 
 
@@ -261,7 +261,7 @@ def machine_plan(
     met = 0
     notes: list[str] = []
     if points is None or not (points.rate > 0).any():
-        unmet = unmet_memory(terms)
+        unmet = unmet_empty(terms, dict(request.layout), refused)
         points = None
     else:
         judged = judge(points)

@@ -1,14 +1,16 @@
 """Where nothing meets the limits: which limit binds, the best that can be had, and the cheapest change that helps."""
 
+from collections.abc import Mapping
 from typing import Any
 
-from tokenroof.engine.planner import Points
+from tokenroof.engine.layouts import legal_tp
+from tokenroof.engine.planner import Points, slice_of
 from tokenroof.formulas.architecture import weight_bytes
 from tokenroof.usecases.plan_pick import Terms, label_of
 from tokenroof.usecases.plan_score import Scored
 from tokenroof.usecases.plan_types import Unmet
 
-__all__ = ["beyond", "unmet_memory", "unmet_of"]
+__all__ = ["beyond", "unmet_empty", "unmet_of"]
 
 _SLACK = 1.0 + 1e-9
 
@@ -41,15 +43,36 @@ def _pinned(terms: Terms) -> str:
     return f"{terms.space.system.n_chips} x {terms.space.system.chip.name}"
 
 
-def unmet_memory(terms: Terms) -> Unmet:
+def unmet_empty(terms: Terms, held: Mapping[str, int], refused: Mapping[str, int]) -> Unmet:
+    """No deployment at all: no layout, or none that holds a request, or no room for workers of both roles."""
+    import numpy as np
+
+    space = terms.space
+    every = np.arange(len(space.layouts))
+    if space.layouts:
+        if all(slice_of(space, at, min(space.chunks), 0, every).most.max() < 1 for at in range(len(space.formats))):
+            return _unmet_memory(terms)
+        return Unmet(
+            binding="layout",
+            reason=f"no prefill worker and decode worker that hold a request fit on {_pinned(terms)} together",
+        )
+    with_held = " with " + ", ".join(f"{name} = {value}" for name, value in held.items()) if held else ""
+    if refused:
+        why = "; ".join(refused)
+        return Unmet(binding="layout", reason=f"{space.engine} has no flags for a layout{with_held}: {why}")
+    reason = f"no layout{with_held} divides {space.model.name} over {_pinned(terms)}"
+    if "tp" in held:
+        reason += f"; tp can be {', '.join(map(str, legal_tp(space.model, space.system.n_chips)))}"
+    return Unmet(binding="layout", reason=reason)
+
+
+def _unmet_memory(terms: Terms) -> Unmet:
     """No layout holds one request."""
     space = terms.space
     system = space.system
     form = min(space.formats, key=lambda one: weight_bytes(space.model, one.weights or space.model.weights))
     weights = weight_bytes(space.model, form.weights or space.model.weights)
     room = (system.chip.usable_memory_bytes or system.chip.memory_bytes) * system.n_chips
-    if not space.layouts:
-        return Unmet(binding="layout", reason=f"no layout divides {space.model.name} over {_pinned(terms)}")
     return Unmet(
         binding="memory",
         reason=f"no layout holds one request of {space.isl + space.osl:,.0f} tokens: {weights / 1e9:,.0f} GB of "

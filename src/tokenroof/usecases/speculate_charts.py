@@ -35,7 +35,13 @@ def _over_batch(axis: Any, answer: SpeculateResponse) -> None:
     bound = answer.compute_bound_from
     if bound is not None and batches[0] < bound < batches[-1]:
         axis.axvline(bound, color=COLOURS["muted"], lw=1.0, ls=":")
-        note_beside(axis, bound, f"{answer.typical_depth} drafts: compute-bound", "muted", rotation=90)
+        note_beside(
+            axis,
+            bound,
+            f"{answer.typical_depth} draft{'s' if answer.typical_depth > 1 else ''}: compute-bound",
+            "muted",
+            rotation=90,
+        )
     axis.set(
         title="Larger batches leave less arithmetic to spare", xlabel="batch (sequences of one pass)", ylabel="speed-up"
     )
@@ -54,7 +60,7 @@ def _over_depth(axis: Any, answer: SpeculateResponse) -> None:
             color=COLOURS[colour], lw=1.7, ms=4, label=f"batch {row.batch:,.0f}",
         )  # fmt: skip
     axis.plot(
-        answer.depths, answer.lengths, color=COLOURS["muted"], lw=1.4, ls="--", label="tokens a verification yields"
+        answer.depths, answer.lengths, "s--", color=COLOURS["muted"], lw=1.4, ms=4, label="tokens a verification yields"
     )
     axis.axhline(1.0, color=COLOURS["limit"], lw=1.2)
     axis.set(title="Deeper drafts: more tokens, dearer passes", xlabel="drafts in a verification", ylabel="speed-up")
