@@ -134,7 +134,7 @@ def test_a_point_of_the_array_search_equals_the_scalar_engine(where, data):
 def brute_apart(space: Space) -> float:
     """Every pair of layouts in every count that fits, at many loads."""
     best, form, chips = 0.0, space.formats[0], space.system.n_chips
-    loads = np.unique(np.rint(np.geomspace(1, 2000, 120)))
+    loads = np.unique(np.rint(np.geomspace(1, 2000, 400)))
     known = [(layout, timed_of(space, layout, form)) for layout in space.layouts]
     for front, front_timed in known:
         for back, back_timed in known:
@@ -181,7 +181,7 @@ def test_roles_apart_come_close_to_brute_force(where, lengths, tpot_s, ttft_s):
         found = float(value[met].max()) if met.any() else 0.0
         assert (points.gpus <= space.system.n_chips).all()
     brute = brute_apart(space)
-    assert found <= brute * 1.03  # loads of the brute force are a grid too
+    assert found <= brute * 1.02  # loads of the brute force are a grid too
     assert found >= 0.9 * brute
 
 
