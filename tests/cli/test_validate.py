@@ -101,3 +101,31 @@ def test_tables_of_another_kind_are_refused(tmp_path: Path, content: str) -> Non
 def test_an_absent_file_is_one_line() -> None:
     done = run("nowhere.csv")
     assert (done.returncode, len(done.stderr.strip().splitlines())) == (2, 1)
+
+
+def test_a_table_that_cannot_be_read_does_not_stop_the_others(tmp_path: Path) -> None:
+    good, bad = table(tmp_path / "good.csv", {}, {"value": "10"}), tmp_path / "bad.csv"
+    bad.write_text("a,b\n1,2\n")
+    done = run(str(bad), str(good), str(tmp_path / "nowhere.csv"))
+    assert done.returncode == 0, done.stderr
+    assert "2 of 4 rows scored" in done.stdout  # the two tables count as one fault each
+    lines = done.stderr.strip().splitlines()
+    assert len(lines) == 2 and lines[0].startswith("warning: bad.csv: columns") and "nowhere.csv" in lines[1]
+    assert run(str(bad), str(tmp_path / "nowhere.csv")).returncode == 2
+
+
+def test_predictions_are_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    bad = tmp_path / "bad.csv"
+    bad.write_text("a,b\n1,2\n")
+    done = run(str(bad), "-o", str(tmp_path / "out.csv"))
+    assert done.returncode == 2 and sorted(path.name for path in tmp_path.iterdir()) == ["bad.csv"]
+    done = run(str(table(tmp_path / "a.csv", {})), "-o", str(tmp_path / "no" / "out.csv"))
+    assert done.returncode == 2 and len(done.stderr.strip().splitlines()) == 1 and "Traceback" not in done.stderr
+
+
+def test_a_missing_length_is_named_before_a_missing_layout(tmp_path: Path) -> None:
+    gaps = {"mode": "offline", "metric": "output_tok_s", "unit": "tok/s", "num_gpus": "8", "tp": "", "dp": "",
+            "pp": "", "input_len": "", "batch_or_concurrency": "max-load"}  # fmt: skip
+    done = run(str(table(tmp_path / "a.csv", gaps, gaps | {"input_len": "1024"}, {})))
+    assert "1 skipped: input length is not stated" in done.stdout
+    assert "1 skipped: layout over several GPUs is not stated" in done.stdout

@@ -1,14 +1,15 @@
 """`tokenroof validate`: predictions beside measurements, scored."""
 
 import csv
-import io
+import random
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from tokenroof.cli.render import echo_json, heading, note, print_table, write_text
+from tokenroof.cli.render import echo_json, heading, note, print_table
+from tokenroof.errors import InputError
 
 if TYPE_CHECKING:
     from tokenroof.usecases.validate import Scored, ValidateResponse
@@ -17,6 +18,7 @@ __all__ = ["command"]
 
 _COLUMNS = ("file", "line", "row_id", "model", "hardware", "engine", "mode", "metric", "unit", "quality", "split")
 _SHOWN = 12
+_MOST_PLOTTED = 20_000
 
 
 def _print(answer: "ValidateResponse", all_rows: bool) -> None:
@@ -64,20 +66,61 @@ def _print(answer: "ValidateResponse", all_rows: bool) -> None:
 
 
 class _Rows:
-    """Collects scored rows as CSV text."""
+    """Writes scored rows to a neighbour of the file as they come, so that a million take no memory."""
 
-    def __init__(self) -> None:
-        self.text = io.StringIO()
-        self._writer = csv.writer(self.text, lineterminator="\n")
-        self._writer.writerow((*_COLUMNS, "measured", "predicted", "low_80", "high_80", "roof", "error", "beats_roof"))
+    def __init__(self, path: Path) -> None:
+        self._path, self._part = path, path.with_name(f".{path.name}.part")
+        try:
+            self._file = self._part.open("w", encoding="utf-8", newline="")
+        except OSError as error:
+            raise self._refused(error) from None
+        self._writer = csv.writer(self._file, lineterminator="\n")
+        self._row([*_COLUMNS, "measured", "predicted", "low_80", "high_80", "roof", "error", "beats_roof"])
+
+    def _refused(self, error: OSError) -> InputError:
+        return InputError("output file", str(self._path), "a writable path", error.strerror or "cannot be written")
+
+    def _row(self, cells: list[Any]) -> None:
+        try:
+            self._writer.writerow(cells)
+        except OSError as error:
+            raise self._refused(error) from None
 
     def add(self, row: "Scored") -> None:
+        """One scored row."""
         run = row.run
-        self._writer.writerow(
+        self._row(
             [getattr(run, name) for name in _COLUMNS]
             + [f"{run.value:.6g}", f"{row.predicted:.6g}", f"{row.low:.6g}", f"{row.high:.6g}", f"{row.roof:.6g}",
                f"{row.error:.4f}", int(row.breaks_roof)]
         )  # fmt: skip
+
+    def close(self, whole: bool) -> None:
+        """Put the file in place, or leave nothing where the run did not end."""
+        try:
+            self._file.close()
+            if whole:
+                self._part.replace(self._path)
+        except OSError as error:
+            raise self._refused(error) from None
+        finally:
+            self._part.unlink(missing_ok=True)
+
+
+class _Sample:
+    """At most so many rows for a plot, each as likely as any other to be among them."""
+
+    def __init__(self) -> None:
+        self.rows: list[Scored] = []
+        self._seen, self._random = 0, random.Random(0)
+
+    def add(self, row: "Scored") -> None:
+        """One scored row."""
+        self._seen += 1
+        if len(self.rows) < _MOST_PLOTTED:
+            self.rows.append(row)
+        elif (place := self._random.randrange(self._seen)) < _MOST_PLOTTED:
+            self.rows[place] = row
 
 
 @click.command("validate")
@@ -98,30 +141,34 @@ def command(tables: tuple[Path, ...], output: Path | None, plot: Path | None, al
     Example:
     tokenroof validate runs/*.csv -o predictions.csv --plot accuracy.svg
     """
-    from tokenroof.usecases.validate import Scored, validate
+    from tokenroof.usecases.validate import validate
 
-    rows = _Rows()
-    points: list[Scored] = []
+    rows = None if output is None else _Rows(output)
+    points = _Sample()
 
     def each(row: "Scored") -> None:
-        if output is not None:
+        if rows is not None:
             rows.add(row)
         if plot is not None:
-            points.append(row)
+            points.add(row)
 
-    if sys.stderr.isatty():
-        from rich.console import Console
-        from rich.progress import Progress
+    whole = False
+    try:
+        if sys.stderr.isatty():
+            from rich.console import Console
+            from rich.progress import Progress
 
-        with Progress(console=Console(stderr=True), transient=True) as progress:
-            task = progress.add_task("predicting", total=None)
-            answer = validate(tables, each=each, progress=lambda: progress.advance(task))
-    else:
-        answer = validate(tables, each=each)
-    if output is not None:
-        write_text(output, rows.text.getvalue())
+            with Progress(console=Console(stderr=True), transient=True) as progress:
+                task = progress.add_task("predicting", total=None)
+                answer = validate(tables, each=each, progress=lambda: progress.advance(task))
+        else:
+            answer = validate(tables, each=each)
+        whole = True
+    finally:
+        if rows is not None:
+            rows.close(whole)
     if plot is not None:
         from tokenroof.usecases.validate_charts import draw
 
-        draw(points, plot)
+        draw(points.rows, plot)
     echo_json(answer) if as_json else _print(answer, all_rows)

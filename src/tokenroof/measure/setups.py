@@ -251,10 +251,10 @@ def setup_of(run: Run) -> Setup | Skip:
     served = served_weights(model, run.weight_dtype)
     if isinstance(served, Skip):
         return served
+    lengths = _lengths(run, kind, launch)
     layout = _layout(run, served[0], _kv_dtype(run, engine[0], launch, run.weight_dtype), served[1])
     load = _load(run, kind)
-    lengths = _lengths(run, kind, launch)
-    for part in (layout, load, lengths):
+    for part in (lengths, layout, load):
         if isinstance(part, Skip):
             return part
     assert isinstance(layout, Layout) and isinstance(load, float) and isinstance(lengths, tuple)

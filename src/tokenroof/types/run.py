@@ -49,11 +49,11 @@ class Run:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """A row that could not be read, and why."""
+    """A row that could not be read, and why; line 0 is the table itself."""
 
     file: str
     line: int
     text: str
 
     def __str__(self) -> str:
-        return f"{self.file} row {self.line}: {self.text}"
+        return f"{self.file} row {self.line}: {self.text}" if self.line else f"{self.file}: {self.text}"

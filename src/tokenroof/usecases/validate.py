@@ -98,16 +98,31 @@ def _median(values: list[float]) -> float:
 
 
 def score_rows(paths: Iterable[str | Path]) -> Iterator[Scored | Skip | Fault]:
-    """Every row of every table, scored, skipped with the reason, or faulty."""
+    """Every row of every table, scored, skipped with the reason, or faulty.
+
+    A table that cannot be read is one fault among others; it is an error where nothing else was read.
+    """
+    read = 0
+    refused: InputError | None = None
     for path in paths:
-        for row in read_runs(path):
-            if isinstance(row, Fault):
-                yield row
-            elif row.quality == "C":
-                yield Skip("quality C: shown for information, never scored")
-            else:
-                found = forecast(row)
-                yield found if isinstance(found, Skip) else _scored(row, found)
+        try:
+            for row in read_runs(path):
+                read += 1
+                yield _judged(row)
+        except InputError as error:
+            refused = refused or error
+            yield Fault(file=Path(path).name, line=0, text=str(error))
+    if refused is not None and not read:
+        raise refused
+
+
+def _judged(row: Run | Fault) -> Scored | Skip | Fault:
+    if isinstance(row, Fault):
+        return row
+    if row.quality == "C":
+        return Skip("quality C: shown for information, never scored")
+    found = forecast(row)
+    return found if isinstance(found, Skip) else _scored(row, found)
 
 
 def _scored(run: Run, found: Forecast) -> Scored:
