@@ -1,5 +1,6 @@
 """`tokenroof break-even`: self-hosting against an API price."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,6 +15,7 @@ from tokenroof.cli.economics_options import (
     refuse,
 )
 from tokenroof.cli.offers import parse_rates
+from tokenroof.cli.outputs import check_outputs, write_outputs
 from tokenroof.cli.render import echo_json, heading, note, print_table
 
 if TYPE_CHECKING:
@@ -90,6 +92,7 @@ def command(model: str, **options: Any) -> None:
     from tokenroof.usecases.break_even import BreakEvenRequest, break_even
     from tokenroof.usecases.operating import Infeasible
 
+    paths = check_outputs(options["plot"], options["outputs"])
     rates = parse_rates(options["rates"])
     fields = economics_fields(options)
     answer = break_even(
@@ -107,11 +110,13 @@ def command(model: str, **options: Any) -> None:
     )
     if isinstance(answer, Infeasible):
         refuse(answer, options["as_json"])
-    if options["plot"] is not None:
+
+    def chart(path: Path) -> None:
         from tokenroof.usecases.break_even_charts import draw
 
-        draw(answer, options["plot"])
-        note(f"chart written to {options['plot']}")
+        draw(answer, path)
+
+    write_outputs(answer, paths, chart, answer.mixes)
     if options["as_json"]:
         echo_json(answer)
     else:

@@ -1,5 +1,6 @@
 """`tokenroof price`: what tokens cost by kind, tier, length and time in the cache."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,6 +16,7 @@ from tokenroof.cli.economics_options import (
     refuse,
 )
 from tokenroof.cli.offers import TokensType
+from tokenroof.cli.outputs import check_outputs, write_outputs
 from tokenroof.cli.render import echo_json, heading, note, print_table
 
 if TYPE_CHECKING:
@@ -212,6 +214,7 @@ def command(model: str, **options: Any) -> None:
     from tokenroof.usecases.operating import Infeasible
     from tokenroof.usecases.price import PriceRequest, parse_pair, price
 
+    paths = check_outputs(options["plot"], options["outputs"])
     fields = economics_fields(options)
     extra: dict[str, Any] = {}
     if options["speeds"]:
@@ -232,11 +235,13 @@ def command(model: str, **options: Any) -> None:
     )
     if isinstance(answer, Infeasible):
         refuse(answer, options["as_json"])
-    if options["plot"] is not None:
+
+    def chart(path: Path) -> None:
         from tokenroof.usecases.price_charts import draw
 
-        draw(answer, options["plot"])
-        note(f"chart written to {options['plot']}")
+        draw(answer, path)
+
+    write_outputs(answer, paths, chart, answer.frontier)
     if options["as_json"]:
         echo_json(answer)
     else:

@@ -123,6 +123,7 @@ def print_table(
     natural = [max(map(len, (name, *cells))) for name, cells in zip(columns, held, strict=True)]
     tight = sum(natural) + _GAP * (len(columns) - 1) > console.width
     least = [_least(name, held[i], i == 0 or i in right) for i, name in enumerate(columns)] if tight else natural
+    least[0] = max(least[0], len(columns[0]))  # its header is not wrapped
     for number, block in enumerate(_blocks(least, console.width)):
         if number:
             click.echo()

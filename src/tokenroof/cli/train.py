@@ -1,10 +1,12 @@
 """`tokenroof train`: training as part of a model's whole cost."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from tokenroof.cli.economics_options import NumbersType, line, plot_option, print_choices
+from tokenroof.cli.outputs import check_outputs, write_outputs
 from tokenroof.cli.render import QuantityType, echo_json, heading, note, print_table
 
 if TYPE_CHECKING:
@@ -154,7 +156,7 @@ def _pipeline(answer: "TrainResponse") -> None:
 @click.option("--layers", type=int, help="[default: the model's]")
 @click.option("--hidden", type=int, help="Width. [default: the model's]")
 @plot_option
-def command(model: str | None, plot: Any, as_json: bool, **options: Any) -> None:
+def command(model: str | None, plot: Path | None, outputs: tuple[Path, ...], as_json: bool, **options: Any) -> None:
     """How many tokens and parameters a model should have, if it is to be served too.
 
     \b
@@ -164,6 +166,7 @@ def command(model: str | None, plot: Any, as_json: bool, **options: Any) -> None
     """
     from tokenroof.usecases.train import TrainRequest, train
 
+    paths = check_outputs(plot, outputs)
     answer = train(
         TrainRequest(
             model=model,
@@ -191,11 +194,13 @@ def command(model: str | None, plot: Any, as_json: bool, **options: Any) -> None
             hidden=options["hidden"],
         )
     )
-    if plot is not None:
+
+    def chart(path: Path) -> None:
         from tokenroof.usecases.train_charts import draw
 
-        draw(answer, plot, stages=options["stages"], chunks=options["chunks"])
-        note(f"chart written to {plot}")
+        draw(answer, path, stages=options["stages"], chunks=options["chunks"])
+
+    write_outputs(answer, paths, chart, answer.bills or answer.bubbles)
     if as_json:
         echo_json(answer)
         return

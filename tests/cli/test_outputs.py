@@ -1,0 +1,45 @@
+"""`-o FILE` of the money verbs: the page's table as CSV, the response as JSON, the chart."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+from economics_process import assert_one_line, run_inside
+
+CASES = {
+    "price": (("llama-3.1-8b", "--system", "h100"), "frontier", "output_usd_per_mtok"),
+    "break-even": (
+        ("llama-3.3-70b", "--system", "8xh100", "--api", "market/llama-3.3-70b", "--tp", "8"), "mixes", "duty_cycle",
+    ),
+    "speculate": (("llama-3.1-8b", "--system", "h100", "--depth", "1", "--depth", "2"), "rows", "speedup"),
+    "train": (("llama-3.1-405b",), "bubbles", "idle"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("verb", CASES)
+def test_csv_holds_the_rows_of_the_json(verb: str, tmp_path: Path) -> None:
+    arguments, table, column = CASES[verb]
+    text, sheet, chart = (tmp_path / name for name in ("a.json", "a.csv", "a.svg"))
+    done = run_inside(
+        verb, *arguments, *(part for path in (text, sheet, chart) for part in ("-o", str(path))), "--json"
+    )
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(text.read_text(), parse_constant=lambda name: pytest.fail(f"{name} in JSON"))
+    assert answer == json.loads(done.stdout)
+    rows = answer[table]
+    if verb == "speculate":
+        rows = [point for row in rows for point in row["points"]]
+    with sheet.open(newline="") as lines:
+        found = list(csv.DictReader(lines))
+    assert [row[column] for row in found] == ["" if row[column] is None else str(row[column]) for row in rows]
+    assert found
+    assert chart.read_text().lstrip().startswith("<?xml")
+    assert not list(tmp_path.glob(".*"))
+
+
+@pytest.mark.parametrize("verb", CASES)
+def test_files_that_cannot_be_written_are_refused_before_anything_is_computed(verb: str, tmp_path: Path) -> None:
+    arguments, _, _ = CASES[verb]
+    assert_one_line(run_inside(verb, *arguments, "-o", str(tmp_path / "a.xls")), "output", ".csv, .json")
+    assert_one_line(run_inside(verb, *arguments, "-o", str(tmp_path / "no" / "a.csv")), "directory that exists")
