@@ -47,6 +47,17 @@ def test_every_chip_has_a_profile_with_shares_of_its_datasheet(chip, engine):
     assert claim_level(profile) == ("default efficiencies" if profile.notes else "calibrated") and profile.host_s > 0
 
 
+def test_dense_models_have_ranges_of_their_own_and_ranges_held_on_what_they_had_not_seen():
+    chip = load_chip("h100")
+    dense, experts = (load_profile(chip, "vllm", experts=one) for one in (False, True))
+    assert dense.operators == experts.operators and dense.host_s == experts.host_s
+    assert all(dense.spread[metric] < experts.spread[metric] for metric in ("tpot", "ttft", "throughput"))
+    assert profile_for(load_system("8xh100"), "vllm", model=load_model("llama-3.3-70b")) is dense
+    assert profile_for(load_system("8xh100"), "vllm", model=load_model("gpt-oss-120b")) is experts
+    covered = read_toml(FOLDER / "serving.toml")["coverage"]
+    assert len(covered) == 6 and all(0.70 <= share <= 0.90 for share in covered.values()), covered
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_every_file_says_where_its_numbers_come_from(path):
     table = read_toml(path)

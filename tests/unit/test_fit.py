@@ -3,6 +3,7 @@
 import math
 import random
 import tomllib
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from tokenroof.errors import InputError
 from tokenroof.measure.fit_ops import fit_collectives, fit_curves
 from tokenroof.measure.fit_runs import PRIORS, Case, fit_groups, group_cases, predict_groups
 from tokenroof.measure.fit_select import read_cases, why_not_fitted
-from tokenroof.measure.held_out import Residual, leave_out, ranges, summarise
+from tokenroof.measure.held_out import Residual, coverage, has_experts, leave_out, ranges, spreads, summarise
 from tokenroof.measure.ops_data import CollectiveRow, KernelRow, read_kernels
 from tokenroof.measure.profile_files import toml_text, write_toml
 from tokenroof.measure.robust import huber_loss, solve, weighted_quantile
@@ -129,7 +130,6 @@ def made_up_cases(host_s):
     point = np.log([host_s if name == "host.vllm" else one.value for name, one in PRIORS.items()])
     groups = group_cases(cases, kernels)
     logs = predict_groups(groups, point)[0]
-    from dataclasses import replace
 
     order = [case for group in groups for case in group.cases]
     return [replace(case, value=math.exp(log)) for case, log in zip(order, logs, strict=True)]
@@ -165,6 +165,38 @@ def test_ranges_hold_the_share_that_they_promise():
     assert ranges(found)["tpot"] == pytest.approx(0.40, abs=0.02)
     one_more = [*found, *(Residual(case, "y", 0.9) for _ in range(100))]
     assert ranges(one_more)["tpot"] == pytest.approx(0.9)
+
+
+def _residuals(case, model, left_out, size, n=400):
+    """Errors with a normal spread of `size`."""
+    numbers = random.Random(f"{left_out} {size}")
+    setup = replace(case.setup, model=load_model(model))
+    one = replace(case, model=model, chip="h100", family="hopper", setup=setup)
+    return [Residual(one, left_out, numbers.gauss(0.0, size)) for _ in range(n)]
+
+
+def test_models_with_experts_have_ranges_of_their_own():
+    case = made_up_cases(1e-3)[0]
+    assert has_experts(load_model("gpt-oss-120b")) and not has_experts(load_model("llama-3.1-8b"))
+    tested = _residuals(case, "llama-3.1-8b", "a", 0.1) + _residuals(case, "gpt-oss-120b", "b", 0.3)
+    found = spreads(tested)
+    assert found[False]["hopper"]["tpot"] == pytest.approx(1.28 * 0.1, rel=0.15)
+    assert found[True]["hopper"]["tpot"] == pytest.approx(1.28 * 0.3, rel=0.15)
+    assert found[True]["untested"]["tpot"] >= 0.45 and found[False]["hopper"]["ttft"] == 0.8  # nothing tested it
+
+
+def test_coverage_is_counted_with_ranges_that_have_not_seen_the_group():
+    """Three models alike are covered; a fourth, five times as far off, is not, though its own errors are known."""
+    case = made_up_cases(1e-3)[0]
+    alike = [one for m in ("llama-3.1-8b", "qwen3-32b", "llama-3.3-70b") for one in _residuals(case, m, m, 0.1)]
+    odd = _residuals(case, "mistral-7b-v0.1", "mistral-7b-v0.1", 0.5)
+    by_model = {"model": lambda one: one.model}
+    (together,) = [c for c in coverage({"model": alike}, by_model) if c.experts is None]
+    assert together.n == 1200 and 0.76 < together.share < 0.84
+    hidden = coverage({"model": [*alike, *odd]}, by_model)
+    missed = next(c for c in hidden if c.experts is None)
+    odd_hits = missed.share * 1600 - sum(abs(one.value) < 0.3 for one in alike)
+    assert odd_hits < 0.25 * 400  # a range that had seen it would hold more
 
 
 def test_toml_is_read_back_as_it_was_written(tmp_path):

@@ -182,15 +182,16 @@ def _kernels(name: str, folder: Path = FOLDER) -> Kernels:
 
 
 @functools.cache
-def _load(chip: str, file: str, family: str, note: str, generation: str) -> Efficiency:
+def _load(chip: str, file: str, family: str, note: str, generation: str, experts: bool) -> Efficiency:
     serving = _read("serving")
+    ranges = serving["spread" if experts else "spread_dense"]
     if generation not in serving["engines"]:
         raise DataMissing(f"engine {generation}", "host times", "serving.toml")
     curves, collectives = _kernels(file)
     factors = {**serving["in_engine"]["all"], **serving["in_engine"].get(family, {})}
     host = dict(serving["engines"][generation])
     host["host_s"] *= factors.get(f"host.{generation}", 1.0)
-    tested = serving["spread"].get(family, serving["spread"]["untested"])
+    tested = ranges.get(family, ranges["untested"])
     widen = _UNMEASURED_SPREAD if note else 1.0
     spread = {metric: float(width) * widen for metric, width in tested.items()}
     about = _read(file)
@@ -198,7 +199,7 @@ def _load(chip: str, file: str, family: str, note: str, generation: str) -> Effi
     notes = [note] if note else []
     if grade is Grade.ASSUMED:
         notes.append(f"curves of {file} are assumed, not fitted: {about['source']}")
-    if family not in serving["spread"]:
+    if family not in ranges:
         notes.append(f"no run on a {family} chip was used to test predictions: the range is a guess")
     return compose_profile(
         f"{chip}/{generation}",
@@ -219,7 +220,10 @@ def _load(chip: str, file: str, family: str, note: str, generation: str) -> Effi
     )
 
 
-def load_profile(chip: Chip, engine: str = "vllm", version: str = "") -> Efficiency:
-    """The profile fitted for this chip and engine, or its family's, said so and with a wider range."""
+def load_profile(chip: Chip, engine: str = "vllm", version: str = "", *, experts: bool = True) -> Efficiency:
+    """The profile fitted for this chip and engine, or its family's, said so and with a wider range.
+
+    `experts`: whether models with experts are timed, whose ranges are wider; nothing else depends on it.
+    """
     file, family, note = profile_source(chip)
-    return _load(chip.id, file, family, note, engine_generation(engine, version))
+    return _load(chip.id, file, family, note, engine_generation(engine, version), experts)

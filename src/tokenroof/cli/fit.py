@@ -53,5 +53,10 @@ def command(
                 [r.set, r.metric, f"{r.n:,}", f"{100 * r.median_error:.1f} %", f"{100 * r.bias:+.1f} %"] for r in table
             ]
             print_table(["set", "metric", "n", "median error", "bias"], rows, right=(2, 3, 4))
+    if answer.coverage:
+        heading("Share in the 80 % range, ranges from the other groups")
+        kinds = {None: "all", True: "with experts", False: "dense"}
+        rows = [[c.left, c.metric, kinds[c.experts], f"{c.n:,}", f"{100 * c.share:.0f} %"] for c in answer.coverage]
+        print_table(["left out", "metric", "models", "n", "share"], rows, right=(3, 4))
     for path in answer.written:
         note(f"written: {path}")

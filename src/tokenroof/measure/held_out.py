@@ -1,17 +1,28 @@
-"""How well a fit carries over: each model, then each chip, is left out of the fit and predicted by the rest."""
+"""How well a fit carries over: each model, then each chip, is left out of the fit and predicted by the rest.
+
+Ranges come from those errors, and are themselves tried on groups whose errors they were not taken from.
+"""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from tokenroof.measure.fit_runs import Case, fit_groups, group_cases, predict_groups
 from tokenroof.measure.robust import weighted_quantile
+from tokenroof.types.model import Model, MoeFfn
 
-__all__ = ["HeldOut", "Residual", "leave_out", "ranges", "summarise"]
+__all__ = [
+    "Coverage", "HeldOut", "Residual", "Spreads", "coverage", "has_experts", "leave_out", "ranges", "spreads",
+    "summarise",
+]  # fmt: skip
+
+Spreads = Mapping[bool, Mapping[str, Mapping[str, float]]]  # by whether the model has experts, family and metric
 
 _METRIC = {"tpot": "tpot", "ttft": "ttft", "ttft_p50": "ttft"}
 _FEWEST = 10
+_SHARED = ("ampere", "hopper", "blackwell")  # enough runs each: they share one range
+_UNTESTED = {"tpot": 0.45, "throughput": 0.50, "ttft": 0.80}  # assumed: families that no run tested
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +37,10 @@ class Residual:
     def metric(self) -> str:
         return _METRIC.get(self.case.quantity, "throughput")
 
+    @property
+    def experts(self) -> bool:
+        return has_experts(self.case.setup.model)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldOut:
@@ -36,6 +51,22 @@ class HeldOut:
     n: int
     median_error: float
     bias: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Coverage:
+    """Share of measurements in the 80 % range that errors of the other groups alone give; `left`: model or chip."""
+
+    left: str
+    metric: str
+    experts: bool | None
+    n: int
+    share: float
+
+
+def has_experts(model: Model) -> bool:
+    """Whether any layer routes tokens to experts."""
+    return any(isinstance(group.ffn, MoeFfn) for group in model.layers)
 
 
 def _without(cases: Sequence[Case], key: Callable[[Case], str], name: str) -> tuple[list[Case], list[Case]]:
@@ -101,3 +132,46 @@ def ranges(residuals: Sequence[Residual], share: float = 0.8) -> dict[str, float
         weights = [1.0 / math.sqrt(sizes[one.left_out, one.case.set]) for one in members]
         widths[metric] = weighted_quantile([abs(one.value) for one in members], weights, share)
     return widths
+
+
+def _families(family: str) -> tuple[str, ...]:
+    return _SHARED if family in _SHARED else (family,)
+
+
+def _spread(tested: Sequence[Residual], family: str) -> dict[str, float]:
+    """A family's own range, but never narrower than that of all; where nothing tested it, an assumed one."""
+    overall, own = ranges(tested), ranges([one for one in tested if one.case.family in _families(family)])
+    return {
+        metric: max(own.get(metric, assumed), overall.get(metric, 0.0)) for metric, assumed in _UNTESTED.items()
+    }  # fmt: skip
+
+
+def spreads(tested: Sequence[Residual]) -> dict[bool, dict[str, dict[str, float]]]:
+    """Ranges by family, apart for models with experts: how routing and grouped matmuls go is known half as well."""
+    families = sorted({*_SHARED, *(one.case.family for one in tested)})
+    found: dict[bool, dict[str, dict[str, float]]] = {}
+    for experts in (False, True):
+        alike = [one for one in tested if one.experts is experts]
+        by_family = {family: _spread(alike, family) for family in families}
+        widest = {metric: max([least, *(f[metric] for f in by_family.values())]) for metric, least in _UNTESTED.items()}
+        found[experts] = {**by_family, "untested": widest}
+    return found
+
+
+def coverage(left: Mapping[str, Sequence[Residual]], keys: Mapping[str, Callable[[Case], str]]) -> tuple[Coverage, ...]:
+    """Tries ranges on what they have not seen: those of a group are taken from the errors of all other groups."""
+    hits: dict[tuple[str, str, bool | None], list[bool]] = {}
+    for kind, residuals in left.items():
+        for name in sorted({one.left_out for one in residuals}):
+            rest = [one for part in left.values() for one in part if keys[kind](one.case) != name]
+            widths = spreads(rest)
+            for one in residuals:
+                if one.left_out == name:
+                    table = widths[one.experts]
+                    width = table.get(one.case.family, table["untested"])[one.metric]
+                    for experts in (one.experts, None):
+                        hits.setdefault((kind, one.metric, experts), []).append(abs(one.value) <= width)
+    return tuple(
+        Coverage(left=key[0], metric=key[1], experts=key[2], n=len(inside), share=sum(inside) / len(inside))
+        for key, inside in sorted(hits.items(), key=lambda item: (item[0][:2], str(item[0][2])))
+    )

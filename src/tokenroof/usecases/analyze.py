@@ -296,7 +296,7 @@ def _with_operators(
         choices[:] = [c for c in choices if c.name != "batch"]
         choices.append(Choice(name="batch", value=f"{most:,.0f}", why=why))
         return replace(answer, batch=most)
-    profile = profile_for(system, request.engine, request.efficiency)
+    profile = profile_for(system, request.engine, request.efficiency, model=model)
     tpot_s = float(report.step.step_s)
     cost = answer.cost
     return replace(

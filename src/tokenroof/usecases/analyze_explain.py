@@ -152,7 +152,8 @@ def _explain_step(answer: AnalyzeResponse, key: str) -> OperatorExplanation:
     assert report is not None
     assert deployment is not None
     profile = profile_for(
-        deployment.system, report.point.engine, "peak" if report.step.profile == "peak" else "auto"
+        deployment.system, report.point.engine, "peak" if report.step.profile == "peak" else "auto",
+        model=deployment.model,
     )  # fmt: skip
     step_s = float(report.step.step_s)
     grade = Grade.DERIVED if profile.id == "peak" else Grade.FITTED

@@ -57,7 +57,7 @@ def operator_report(
         layout=_layout(request),
         weight_dtype=request.weight_dtype,
         kv_dtype=request.kv_dtype,
-        profile=profile_for(system, request.engine, request.efficiency),
+        profile=profile_for(system, request.engine, request.efficiency, model=model),
     )
     if report.layout_why != "given":
         layout = report.layout

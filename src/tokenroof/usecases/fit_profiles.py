@@ -11,7 +11,7 @@ from tokenroof.errors import InputError
 from tokenroof.measure.fit_ops import FittedCurve, fit_collectives, fit_curves
 from tokenroof.measure.fit_runs import PRIORS, Case, fit_groups, group_cases, predict_groups, profile_tables
 from tokenroof.measure.fit_select import read_cases
-from tokenroof.measure.held_out import HeldOut, Residual, leave_out, ranges, summarise
+from tokenroof.measure.held_out import Coverage, HeldOut, Residual, coverage, leave_out, spreads, summarise
 from tokenroof.measure.ops_data import read_collectives, read_kernels
 from tokenroof.measure.profile_build import chip_tables
 from tokenroof.measure.profile_files import write_toml
@@ -21,7 +21,6 @@ __all__ = ["FitRequest", "FitResponse", "fit_profiles"]
 _KERNELS = "kernel timings of TensorRT-LLM, vLLM and SGLang in aiconfigurator (NVIDIA, Apache-2.0)"
 _RUNS = "joint fit of public serving, batch and offline runs; see docs/theory/serving.md"
 _SHARED = ("ampere", "hopper", "blackwell")
-_UNTESTED = {"tpot": 0.45, "throughput": 0.50, "ttft": 0.80}  # assumed: families that no run tested
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +36,10 @@ class FitRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FitResponse:
-    """What was fitted: curves by chip, constants with their priors, errors in sample and on what was left out."""
+    """What was fitted: curves by chip, constants with their priors, errors in sample and on what was left out.
+
+    `spread` holds half-widths of the 80 % range by kind of model, family and metric; `coverage` how often they hold.
+    """
 
     curves: Mapping[str, Mapping[str, FittedCurve]]
     constants: Mapping[str, float]
@@ -46,7 +48,8 @@ class FitResponse:
     in_sample: tuple[HeldOut, ...]
     without_model: tuple[HeldOut, ...]
     without_chip: tuple[HeldOut, ...]
-    spread: Mapping[str, Mapping[str, float]]
+    spread: Mapping[str, Mapping[str, Mapping[str, float]]]
+    coverage: tuple[Coverage, ...]
     written: tuple[str, ...]
 
 
@@ -69,18 +72,9 @@ def _fit_kernels(request: FitRequest, folder: Path, families: Mapping[str, str],
     return curves, written
 
 
-def _spreads(tested: list[Residual]) -> dict[str, dict[str, float]]:
-    """Ranges by family: NVIDIA's data centre families share one, each other family that was tested has its own."""
-    groups = {family: _SHARED if family in _SHARED else (family,) for family in {one.case.family for one in tested}}
-    found = {}
-    for family, together in sorted(groups.items()):
-        own = ranges([one for one in tested if one.case.family in together])
-        found[family] = {metric: max(own.get(metric, 0.0), ranges(tested)[metric]) for metric in _UNTESTED}
-    widest = {metric: max([_UNTESTED[metric], *(one[metric] for one in found.values())]) for metric in _UNTESTED}
-    return {**found, "untested": widest}
-
-
-def _serving_tables(request: FitRequest, values: Mapping[str, float], n: int, held: Any, spread: Any) -> dict[str, Any]:
+def _serving_tables(
+    request: FitRequest, values: Mapping[str, float], n: int, held: Any, spread: Any, covered: tuple[Coverage, ...]
+) -> dict[str, Any]:
     families = (*_SHARED, "cdna3", "cdna4")
     engines = [name.removeprefix("host.") for name in PRIORS if name.startswith("host.") and not name.endswith(".amd")]
     factors = {family: profile_tables(values, family, engines[0], in_place=False)[0] for family in families}
@@ -93,7 +87,9 @@ def _serving_tables(request: FitRequest, values: Mapping[str, float], n: int, he
         "held_out": held,
         "engines": {name: profile_tables(values, "hopper", name)[1] for name in engines},
         "in_engine": factors,
-        "spread": spread,
+        "spread": spread["experts"],
+        "spread_dense": spread["dense"],
+        "coverage": {f"{one.left}.{one.metric}": one.share for one in covered if one.experts is None},
     }
 
 
@@ -134,7 +130,7 @@ def fit_profiles(request: FitRequest, progress: Progress = None) -> FitResponse:
     if request.runs is None:
         return FitResponse(
             curves=curves, constants={}, priors={}, n=0, in_sample=(), without_model=(), without_chip=(), spread={},
-            written=tuple(written),
+            coverage=(), written=tuple(written),
         )  # fmt: skip
 
     def kernels(chip: str) -> Any:
@@ -148,12 +144,15 @@ def fit_profiles(request: FitRequest, progress: Progress = None) -> FitResponse:
         left["model"] = list(leave_out(cases, lambda case: case.model, kernels, point, progress))
         left["chip"] = list(leave_out(cases, _chip, kernels, point, progress))
     tested = left["model"] + left["chip"] or _residuals(cases, kernels, point)
-    spread = _spreads(tested)
+    widths = spreads(tested)
+    spread = {"experts": widths[True], "dense": widths[False]}
+    covered = coverage(left, {"model": lambda case: case.model, "chip": _chip})
     held = {one.metric: one.median_error for one in summarise(tested) if one.set == "all"}
     path = target / "serving.toml"
-    write_toml(path, _serving_tables(request, values, len(cases), held, spread))
+    write_toml(path, _serving_tables(request, values, len(cases), held, spread, covered))
     return FitResponse(
         curves=curves, constants=values, priors={name: one.value for name, one in PRIORS.items()}, n=len(cases),
         in_sample=summarise(_residuals(cases, kernels, point)), without_model=summarise(left["model"]),
-        without_chip=summarise(left["chip"]), spread=spread, written=(*written, str(path)),
+        without_chip=summarise(left["chip"]), spread=spread, coverage=covered,
+        written=(*written, str(path)),
     )  # fmt: skip

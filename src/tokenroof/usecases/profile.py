@@ -4,16 +4,23 @@ from tokenroof.catalog.efficiency import load_profile
 from tokenroof.types.checks import check_choice
 from tokenroof.types.efficiency import PEAK, Efficiency
 from tokenroof.types.machine import System
+from tokenroof.types.model import Model, MoeFfn
 
 __all__ = ["EFFICIENCIES", "claim_level", "profile_for"]
 
 EFFICIENCIES = ("auto", "peak")
 
 
-def profile_for(system: System, engine: str, efficiency: str = "auto", version: str = "") -> Efficiency:
-    """`peak` is the speed of light; `auto` the profile fitted for this chip, engine and version of the engine."""
+def profile_for(
+    system: System, engine: str, efficiency: str = "auto", version: str = "", *, model: Model | None = None
+) -> Efficiency:
+    """`peak` is the speed of light; `auto` the profile fitted for this chip, engine and version of the engine.
+
+    Ranges are those of dense models where `model` is one, else the wider ones of models with experts.
+    """
     check_choice("efficiency", efficiency, EFFICIENCIES)
-    return PEAK if efficiency == "peak" else load_profile(system.chip, engine, version)
+    experts = model is None or any(isinstance(group.ffn, MoeFfn) for group in model.layers)
+    return PEAK if efficiency == "peak" else load_profile(system.chip, engine, version, experts=experts)
 
 
 def claim_level(profile: Efficiency) -> str:

@@ -105,7 +105,7 @@ def _case(labels: Mapping[str, str], common: dict[str, Any], largest: tuple[floa
             formats = {name: None if labels[name] == OWN else labels[name] for name in ("weight_dtype", "kv_dtype")}
             notes = {"layout_used": "", "claim_level": claim_level(PEAK)}
             return Case(**common, notes=notes, deployment=deploy(model, system, **formats))
-        profile = profile_for(system, labels["engine"], labels["efficiency"])
+        profile = profile_for(system, labels["engine"], labels["efficiency"], model=model)
         batch, context = largest
         point = OperatingPoint(batch=batch, context=context, isl=context, osl=1.0, engine=labels["engine"])
         layout = _layout(labels, model, system, point, profile)
