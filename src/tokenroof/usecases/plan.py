@@ -36,7 +36,7 @@ LEFT_OUT = (
     "failures, restarts and spare GPUs",
     "what narrower formats do to the quality of answers",
     "prefill of the draft head",
-    "gaps in pipelines between passes of unequal length",
+    "gaps in pipelines between prompts of unequal length",
 )
 
 
