@@ -211,3 +211,13 @@ def test_a_wrong_copy_is_called_one_on_the_page_too(tmp_path: Path) -> None:
     assert "warning: key/value heads 1, but the catalogue's mixtral-8x7b has 8" in done.stderr
     answer = json.loads(run("analyze", str(file), "--system", "8xh100", "--json").stdout)
     assert "key/value heads" in answer["warnings"][0]
+
+
+def test_the_fix_for_experts_that_do_not_divide_can_be_followed() -> None:
+    """The lecture's 256 experts on 72 GPUs: refused as they are, 4 slots each with 32 copies."""
+    rack = ("analyze", "deepseek-v3", "--system", "gb200-nvl72", "--tp", "1", "--dp", "72", "--ep", "72")
+    done = run(*rack)
+    assert done.returncode == 2 and "redundant_experts = 32" in done.stderr
+    done = run(*rack, "--redundant-experts", "32")
+    assert done.returncode == 0, done.stderr
+    assert "4 expert slots of every layer on each of 72 expert groups" in done.stdout

@@ -92,3 +92,25 @@ def test_an_unmeasured_chip_says_so_and_has_a_wider_range():
 def test_bad_requests_are_refused_by_field(changes, field):
     with pytest.raises(InputError, match=field):
         predict(PredictRequest(**{"model": "llama-3.1-8b", "system": "8xh100", **changes}))
+
+
+def test_metrics_of_one_run_come_from_one_prediction_and_other_runs_from_their_own():
+    """Rows are predicted in any order with the same result: what was worked out last never stands in for another."""
+    first = [RUN, replace(RUN, metric="ttft_ms"), replace(RUN, concurrency=64.0), replace(RUN, weight_dtype="fp4")]
+    rows = [*first, replace(RUN, osl=2048.0), replace(RUN, engine="vLLM", engine_version="0.11.2"), RUN]
+    found = [forecast(row) for row in rows]
+    assert [forecast(row) for row in reversed(rows)] == found[::-1]
+    assert found[0] == found[-1]
+    assert len({one.value for one in found}) == len(rows) - 1
+
+
+def test_experts_that_do_not_divide_by_the_gpus_have_copies():
+    """256 experts on a rack of 72 GPUs: 32 copies make 4 slots a GPU; on 64 GPUs there are none."""
+    rack = replace(RUN, hw_key="gb200", hardware="GB200", num_gpus=72, tp=1, dp=72, ep=72, concurrency=4096.0)
+    copies = {}
+    for gpus in (64, 72):
+        setup = setup_of(replace(rack, num_gpus=gpus, dp=gpus, ep=gpus))
+        assert not isinstance(setup, Skip)
+        copies[gpus] = setup.layout.redundant_experts
+    assert copies == {64: 0, 72: 32}
+    assert isinstance(forecast(rack), Forecast)

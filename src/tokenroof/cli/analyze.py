@@ -196,6 +196,9 @@ def _not_fitting(answer: "AnalyzeResponse") -> str:
 @click.option("--dp", type=int, help="Attention data parallel degree.")
 @click.option("--cp", type=int, help="Context parallel degree.")
 @click.option(
+    "--redundant-experts", type=int, help="Copies of busy experts, per layer, so that --ep divides: 32 on 72 for 256."
+)
+@click.option(
     "--engine", type=click.Choice(["vllm", "sglang", "trtllm", "none"]), default="vllm", show_default=True,
     help="Whose memory rule and profile hold; none is the bound.",
 )  # fmt: skip
@@ -225,6 +228,7 @@ def command(
     ep: int | None,
     dp: int | None,
     cp: int | None,
+    redundant_experts: int | None,
     engine: str,
     efficiency: str,
     show_table: bool,
@@ -263,6 +267,7 @@ def command(
             ep=ep,
             dp=dp,
             cp=cp,
+            redundant_experts=redundant_experts,
             engine=engine,
             efficiency=efficiency,
             usd_per_gpu_h=price_per_gpu_hour,

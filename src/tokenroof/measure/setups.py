@@ -15,8 +15,8 @@ from tokenroof.catalog.systems import compose_system
 from tokenroof.engine.scheduling import Scheduler, scheduler
 from tokenroof.errors import TokenroofError
 from tokenroof.types.layout import Layout
-from tokenroof.types.machine import System
-from tokenroof.types.model import Gqa, Mla, Model, WeightDtypes
+from tokenroof.types.machine import Chip, System
+from tokenroof.types.model import Gqa, Mla, Model, MoeFfn, WeightDtypes
 from tokenroof.types.run import Run
 
 __all__ = ["METRICS", "Setup", "Skip", "served_weights", "setup_of"]
@@ -110,6 +110,14 @@ def _model(name: str) -> Model | None:
         return None
 
 
+@lru_cache(maxsize=1024)
+def _chip(name: str) -> Chip | None:
+    try:
+        return load_chip(name) if name else None
+    except TokenroofError:
+        return None
+
+
 def _find_model(run: Run) -> Model | Skip:
     found = _model(run.model) or _model(run.model_key)
     if found is not None:
@@ -169,15 +177,17 @@ def _layout(run: Run, model: Model, kv_dtype: str, weights: WeightDtypes | None)
     if not run.tp and not run.dp and gpus > 1 and run.mode in ("server", "offline", "server-interactive"):
         return Skip("layout over several GPUs is not stated")
     ep = run.ep or 1
-    experts = [group.ffn for group in model.layers if hasattr(group.ffn, "n_experts")]
+    experts = [group.ffn for group in model.layers if isinstance(group.ffn, MoeFfn)]
     if not experts or stage % ep:
         ep = 1
     elif dp > 1 and ep == 1 and tp == 1:
         ep = stage
+    # a run that was made had as many experts on every GPU: where they do not divide, copies filled the rest
+    copies = max((-ffn.n_experts % ep for ffn in experts), default=0)
     for group in model.layers:
         if isinstance(group.mixer, Gqa) and group.mixer.n_heads % tp:
             return Skip(f"tp {tp} does not divide {group.mixer.n_heads} heads")
-    return Layout(tp=tp, pp=pp, ep=ep, dp=dp, weights=weights, kv_dtype=kv_dtype)
+    return Layout(tp=tp, pp=pp, ep=ep, dp=dp, redundant_experts=copies, weights=weights, kv_dtype=kv_dtype)
 
 
 def _load(run: Run, kind: str) -> float | Skip:
@@ -238,9 +248,8 @@ def setup_of(run: Run) -> Setup | Skip:
         if isinstance(found, Skip):
             return found
     assert isinstance(engine, tuple) and isinstance(model, Model)
-    try:
-        chip = load_chip(run.hw_key or run.hardware)
-    except TokenroofError:
+    chip = _chip(run.hw_key) or _chip(run.hardware)
+    if chip is None:
         return Skip(f"hardware {run.hw_key or run.hardware} is not in the catalogue")
     launch = launch_settings(
         run.source, engine=engine[0], chip=chip.id, model=model.id, weights=run.weight_dtype, isl=run.isl, osl=run.osl,

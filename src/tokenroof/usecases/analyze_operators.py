@@ -35,7 +35,7 @@ def lengths(request: AnalyzeRequest, context: float, choices: list[Choice]) -> t
 
 def _layout(request: AnalyzeRequest) -> Layout | None:
     """The degrees that were given, the rest 1; None where none was."""
-    degrees = {name: getattr(request, name) for name in ("tp", "pp", "ep", "dp", "cp")}
+    degrees = {name: getattr(request, name) for name in ("tp", "pp", "ep", "dp", "cp", "redundant_experts")}
     given = {name: value for name, value in degrees.items() if value is not None}
     return Layout(**given) if given else None
 

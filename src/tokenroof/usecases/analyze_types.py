@@ -34,6 +34,7 @@ class AnalyzeRequest:
     ep: int | None = None
     dp: int | None = None
     cp: int | None = None
+    redundant_experts: int | None = None
     engine: str = "vllm"
     efficiency: str = "auto"
     usd_per_gpu_h: float | None = None
