@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import tokenroof
 from tokenroof.cli.main import VERBS
 from tokenroof.errors import InputError, UnknownName
 from tokenroof.schema import MOST_BYTES, REQUESTS, json_schema, parse_sweep_spec, read_sweep_spec
@@ -155,12 +156,12 @@ def test_impossible_combinations_are_set_aside_with_their_reason() -> None:
     assert [dict(case.labels)["layout"] for case in plan.cases] == ["tp=1"]
     reasons = {(skip.labels["layout"], skip.labels["mode"]): skip.reason for skip in plan.skipped}
     assert reasons["tp=1", "text"] == "mode text knows no layout: only auto goes with it"
-    assert reasons["tp=5", "operators"].startswith("tp = 5: must be a divisor of the 32 attention heads")
+    assert "tp = 5: must be a divisor of the 32 attention heads" in reasons["tp=5", "operators"]
     assert "at most 1 chips" in reasons["tp=16", "operators"]
 
 
 def test_nothing_that_can_be_evaluated_is_a_fault_of_the_spec() -> None:
-    with pytest.raises(SpecError, match="no combination can be evaluated: tp = 5"):
+    with pytest.raises(SpecError, match="no combination can be evaluated: .*tp = 5"):
         plan_sweep(parse(GOOD + "layout = 'tp=5'"))
 
 
@@ -274,3 +275,9 @@ def test_the_guide_names_every_field_and_its_spec_is_one(repo_root: Path) -> Non
     blocks = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
     assert len(blocks) == 1
     assert plan_sweep(parse(blocks[0])).cases
+
+
+def test_a_path_in_place_of_a_spec_is_answered_with_how_to_read_it(tmp_path):
+    with pytest.raises(InputError, match="read_sweep_spec"):
+        tokenroof.sweep("grid.toml", tmp_path / "out")
+    assert not (tmp_path / "out").exists()

@@ -95,8 +95,8 @@ def _pair(answer: "PriceResponse") -> None:
 def _discounts(answer: "PriceResponse") -> None:
     found = answer.discounts
     heading("Discounts that idle hours pay for")
-    line("batch", f"-{found.full_share:.0%}", "work in idle hours that pays for its own machine time")
-    line("batch, largest batch", f"-{found.batch:.0%}", "the same without a limit on TPOT")
+    line("batch", f"{-round(found.full_share, 2) or 0.0:.0%}", "work in idle hours that pays for its own machine time")
+    line("batch, largest batch", f"{-round(found.batch, 2) or 0.0:.0%}", "the same without a limit on TPOT")
     line(
         "marginal cost", f"{found.marginal_price_ratio:.1%} of price", "electricity of an hour that is paid for anyway"
     )
@@ -202,6 +202,7 @@ def _print(answer: "PriceResponse") -> None:
 @click.option("--step-at", type=TokensType(), help="Where to put a long-context step. [default: where it fits best]")
 @click.option("--offer", help="A price sheet to compare the step with: tokenroof offers.")
 @click.option("--hold", "holds", type=DurationType(), multiple=True, help="Time in the cache, 5min (repeatable).")
+@click.option("--explain", "key", help="Where a number comes from: tpot_s, usd_per_mtok_output, usd_per_mtok_input.")
 @plot_option
 def command(model: str, **options: Any) -> None:
     """What a token of MODEL costs on a system, and what a price sheet may make of it.
@@ -242,7 +243,13 @@ def command(model: str, **options: Any) -> None:
         draw(answer, path)
 
     write_outputs(answer, paths, chart, answer.frontier)
-    if options["as_json"]:
+    if options["key"] is not None:
+        from tokenroof.usecases.analyze_explain import text_of
+        from tokenroof.usecases.cost_explain import explain_price
+
+        found = explain_price(answer, options["key"])
+        echo_json(found.to_dict()) if options["as_json"] else click.echo(text_of(found))
+    elif options["as_json"]:
         echo_json(answer)
     else:
         _print(answer)

@@ -146,6 +146,8 @@ def sweep(
     Blocks that an earlier run of the same sweep left there are kept. Large grids are refused without `yes`.
     Raises InputError (SpecError with all faults of the spec); after any error the same call goes on where it stopped.
     """
+    if not isinstance(spec, SweepSpec):
+        raise InputError("spec", spec, "a SweepSpec", "tokenroof.read_sweep_spec reads one from a file")
     check_pyarrow()
     plan = plan_sweep(spec)
     folder = Path(directory)
