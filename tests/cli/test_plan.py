@@ -138,6 +138,7 @@ def test_several_machines_one_of_which_cannot():
         (("--measured", "absent.csv"), "csv"),
         (("--acceptance", "0.8"), "draft head"),
         (("--isl", "0"), "isl"),
+        (("--explain", "profit"), "tpot_s"),
     ],
 )
 def test_bad_input_is_one_line(tmp_path: Path, more: tuple[str, ...], words: str):
@@ -149,3 +150,11 @@ def test_bad_input_is_one_line(tmp_path: Path, more: tuple[str, ...], words: str
     assert words in done.stderr
     assert "Traceback" not in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_explain_shows_the_parts_of_a_number():
+    told = subprocess.run(
+        [sys.executable, "-m", "tokenroof", *SMALL, "--explain", "tpot_s"], check=True, capture_output=True, text=True,
+        timeout=120, env=os.environ | {"NO_COLOR": "1"},
+    ).stdout  # fmt: skip
+    assert told.startswith("tpot_s = ") and "attention (decode)" in told and "held-out" in told

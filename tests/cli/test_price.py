@@ -86,6 +86,8 @@ def test_no_room_exits_1_with_a_fix() -> None:
         (("--tp", "3"), "tp"),
         (("--offer", "nobody/nothing"), "nobody/nothing"),
         (("--capex-per-gpu", "1000"), "price"),
+        (("--pue", "1.5"), "without --capex-per-gpu"),
+        (("--explain", "profit"), "usd_per_mtok_output"),
         (("--step-at", "100M"), "step_at"),
         (("--plot", "chart.bmp"), "plot"),
         (("--plot", "/nowhere/chart.svg"), "plot"),

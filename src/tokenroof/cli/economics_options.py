@@ -173,6 +173,17 @@ def serving_fields(options: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+_OWNED = ("years", "cost_of_capital", "upkeep", "electricity", "pue", "power", "watts_per_gpu")
+
+
+def _refuse_unused() -> None:
+    """Options of owned machines change nothing without a purchase price."""
+    context = click.get_current_context()
+    for name in _OWNED:
+        if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
+            raise InputError(name, context.params[name], "left out without --capex-per-gpu: it is of owned machines")
+
+
 def economics_fields(options: dict[str, Any]) -> dict[str, Any]:
     """The options of `economics_options` as fields of EconomicsRequest."""
     from tokenroof.usecases.ownership import OwnershipInputs
@@ -182,7 +193,9 @@ def economics_fields(options: dict[str, Any]) -> dict[str, Any]:
         limit = "given once: --price-per-gpu-hour, --capex-per-gpu or --owner"
         raise InputError("price", "several", limit, "leave the others out")
     own = None
-    if capex is not None:
+    if capex is None:
+        _refuse_unused()
+    else:
         own = OwnershipInputs(
             capex_usd_per_gpu=capex,
             years=options["years"],

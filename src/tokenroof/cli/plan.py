@@ -110,8 +110,9 @@ def _check(path: Path) -> None:
     type=click.Path(path_type=Path, dir_okay=False),
     help="Write to FILE.csv, .json, .parquet, .svg, .png or .html. May be given several times.",
 )
+@click.option("--explain", "key", help="Where a number of the winner comes from: tpot_s, usd_per_mtok_all.")
 @click.option("--json", "as_json", is_flag=True, help="Print the response as JSON; no limit is null.")
-def command(outputs: tuple[Path, ...], as_json: bool, **options: Any) -> None:
+def command(outputs: tuple[Path, ...], key: str | None, as_json: bool, **options: Any) -> None:
     """The best deployment of MODEL under limits on latency: layout, formats, batch, chunk, roles of GPUs.
 
     \b
@@ -129,7 +130,14 @@ def command(outputs: tuple[Path, ...], as_json: bool, **options: Any) -> None:
     answer = plan(PlanRequest(**_fields(options)))
     for path in outputs:
         _write(answer, path)
-    echo_json(answer) if as_json else print_plan(answer)
+    if key is not None and answer.winner is not None:
+        from tokenroof.usecases.analyze_explain import text_of
+        from tokenroof.usecases.cost_explain import explain_plan
+
+        found = explain_plan(answer, key)
+        echo_json(found.to_dict()) if as_json else click.echo(text_of(found))
+    else:
+        echo_json(answer) if as_json else print_plan(answer)
     if answer.winner is None:
         unmet = answer.machines[0].unmet
         assert unmet is not None

@@ -189,7 +189,8 @@ def _bars(terms: Terms, points: Points, at: int, unit: _Unit, held: float) -> tu
     context = space.isl + (space.osl if space.scheduler.reserves_output else space.osl / 2.0)
     if unit.front_timed is None:
         return (_bar(space, unit.timed, "one GPU", held, context, chunk),)
-    waiting = max(chunk * unit.front_timed.program.layout.dp / space.new, 1.0)
+    front = unit.front_timed.program.layout
+    waiting = max(chunk * front.dp / space.new, 1.0) * front.pp  # a full pass for every stage
     each = held * (1.0 - float(points.ttft_s[at]) / float(points.e2e_s[at])) / float(points.decode_copies[at])
     return (
         _bar(space, unit.front_timed, "prefill", waiting, space.isl, chunk),

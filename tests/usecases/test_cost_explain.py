@@ -1,0 +1,65 @@
+"""What `--explain` says of price and plan is what their pages say, from parts that can be added up."""
+
+import pytest
+
+from tokenroof.errors import InputError, UnknownName
+from tokenroof.usecases.cost_explain import PLAN_KEYS, PRICE_KEYS, explain_plan, explain_price
+from tokenroof.usecases.explain_operators import OperatorExplanation
+from tokenroof.usecases.plan import PlanRequest, plan
+from tokenroof.usecases.price import PriceRequest, price
+
+PRICE = price(PriceRequest(model="llama-3.1-70b", system="8xh100", duty_cycle=0.5, apart=False))
+PLANS = {
+    name: plan(PlanRequest(model="llama-3.1-70b", systems=("8xh100",), tpot_s=0.05, **more))
+    for name, more in {
+        "together": {"mode": "together"},
+        "apart": {"mode": "apart"},
+        "pipeline": {"mode": "together", "layout": {"tp": 2, "pp": 3}},
+        "rate": {"mode": "together", "rate": 3.0},
+    }.items()
+}
+
+
+@pytest.mark.parametrize("key", PRICE_KEYS)
+def test_price_is_explained_to_the_figure_on_its_page(key):
+    economics = PRICE.economics
+    shown = {
+        "tpot_s": economics.point.tpot_s,
+        "usd_per_mtok_output": economics.prices.output_usd_per_mtok,
+        "usd_per_mtok_input": economics.prices.input_usd_per_mtok,
+    }
+    found = explain_price(PRICE, key)
+    head = found.head if isinstance(found, OperatorExplanation) else found
+    assert head.value == pytest.approx(shown[key], rel=1e-9)
+    if key != "tpot_s":
+        assert {leaf.name: leaf.elasticity for leaf in head.leaves}["duty_cycle"] == pytest.approx(-1.0)
+
+
+@pytest.mark.parametrize("key", PLAN_KEYS)
+@pytest.mark.parametrize("name", PLANS)
+def test_the_winner_is_explained_to_the_figure_on_its_page(name, key):
+    winner = PLANS[name].winner
+    found = explain_plan(PLANS[name], key)
+    head = found.head if isinstance(found, OperatorExplanation) else found
+    assert head.value == pytest.approx(getattr(winner, key), rel=1e-9)
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_the_operators_of_a_plan_make_its_decode_pass(name):
+    found = explain_plan(PLANS[name], "tpot_s")
+    assert sum(row.time_s for row in found.rows) == pytest.approx(found.step_s, rel=0.15)  # host time and overlap
+    waiting = next(leaf.value for leaf in found.head.leaves if leaf.name == "waiting_s")
+    assert waiting >= 0
+    if name == "apart":
+        assert waiting < 0.01 * found.head.value  # nobody's prompts are there
+
+
+def test_what_cannot_be_explained_is_one_error():
+    with pytest.raises(UnknownName, match="tpot_s"):
+        explain_plan(PLANS["together"], "tpot")
+    flops = price(PriceRequest(model="llama-3.1-70b", system="8xh100", allocation="flops"))
+    with pytest.raises(InputError, match="allocation"):
+        explain_price(flops, "usd_per_mtok_output")
+    nobody = plan(PlanRequest(model="llama-3.1-70b", systems=("8xh100",), ttft_s=1e-3))
+    with pytest.raises(InputError, match="winner"):
+        explain_plan(nobody, "tpot_s")
