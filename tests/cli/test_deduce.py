@@ -63,6 +63,47 @@ def test_flags_make_an_offer() -> None:
     }  # fmt: skip
 
 
+def test_flags_carry_what_a_file_carries() -> None:
+    """The same sheet as flags and as TOML gives the same evidence."""
+    flags = run(
+        "--input", "0.3", "--output", "1.2", "--model", "deepseek-v3", "--write", "5m:0.4", "--write", "1h:0.6",
+        "--step", "64K:2:1.5", "--inclusive", "--context", "128K", "--off-peak", "0.5", "--ttft", "0.6",
+        "--as-of", "2026-11-01", "--json", *FAST[:1], "262144",
+    )  # fmt: skip
+    assert flags.exit_code == 0, flags.output
+    with_flags = json.loads(flags.stdout)
+    assert with_flags["offer"]["inclusive"] is True and with_flags["offer"]["ttft_s"] == 0.6
+    assert with_flags["offer"]["origin"]["as_of"] == "2026-11-01"
+    evidence = with_flags["evidence"]
+    assert evidence["kind"] == "open" and evidence["floor_hosts"] == 11
+    assert evidence["storage_usd_per_token_h"] == pytest.approx(0.2e-6 / 55 * 60)
+    assert (evidence["step_tokens"], evidence["discount_x"]) == (64_000, 0.5)
+
+
+def test_prices_without_a_day_are_not_dated() -> None:
+    assert "sheet: not dated" in run("--input", "3", "--output", "15", *FAST).stdout
+
+
+@pytest.mark.parametrize(("page", "count"), [("--lecture", 5), ("--validate", 9)])
+def test_pages_without_an_offer_are_written_too(tmp_path: Path, page: str, count: int) -> None:
+    path = tmp_path / "page.json"
+    result = run(page, "-o", str(path))
+    assert result.exit_code == 0, result.output
+    assert len(json.loads(path.read_text(encoding="utf-8"), parse_constant=pytest.fail)) == count
+
+
+def test_a_row_that_moved_does_not_say_nothing() -> None:
+    """Opus 4.6's context in use is as wide as before and 1.6 times as long: something was said."""
+    rows = json.loads(run("anthropic/claude-opus-4-6", "--json", "--draws", "262144").stdout)["estimates"]
+    context = next(row for row in rows if row["name"] == "context_in_use")
+    assert context["width_left"] > 0.95 and context["shift"] > 0.1
+    text = run("anthropic/claude-opus-4-6", "--draws", "262144").stdout
+    (line,) = [line for line in text.splitlines() if line.startswith("context in use")]
+    assert "says nothing" not in line
+    (hits,) = [line for line in text.splitlines() if line.startswith("cache-hit share")]
+    assert "not read" in hits
+
+
 @pytest.mark.parametrize("ending", ["svg", "png", "html", "json", "csv"])
 def test_output_file_by_ending(tmp_path: Path, ending: str) -> None:
     path = tmp_path / f"answer.{ending}"
@@ -107,6 +148,20 @@ def test_compare() -> None:
         ["openai/gpt-5", "--leave-out", "gravity"],
         ["openai/gpt-5", "--speed", "80 GB"],
         ["openai/gpt-5", "--draws", "3"],
+        # flags that would be ignored
+        ["openai/gpt-5", "--cached", "4"],
+        ["openai/gpt-5", "--open"],
+        ["--validate", "--draws", "65536"],
+        ["--lecture", "--chart", "evidence"],
+        ["--lecture", "-o", "page.csv"],
+        ["--compare", "openai/gpt-5", "openai/gpt-4o", "--speed", "80"],
+        ["--compare", "openai/gpt-5", "openai/gpt-4o", "-o", "both.png"],
+        ["--input", "3", "--output", "15", "--inclusive"],
+        ["--input", "3", "--output", "15", "--write", "5m"],
+        ["--input", "3", "--output", "15", "--write", "1h:6", "--write", "5m:9"],
+        ["--input", "3", "--output", "15", "--model", "nope"],
+        ["--input", "3", "--output", "15", "--as-of", "yesterday"],
+        ["--input", "3", "--output", "15", "--ttft", "nan"],
     ],
 )
 def test_bad_input_is_one_error(arguments: list[str]) -> None:

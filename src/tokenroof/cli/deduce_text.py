@@ -101,11 +101,14 @@ def _deduction_row(d: "Deduction") -> tuple[str, ...]:
 
 def show_response(r: "DeduceResponse") -> None:
     """One offer: channels, joint estimates, known models near, influence, agreement, health."""
-    heading(f"{r.offer.id} ({r.offer.name}, {r.offer.lab}), sheet of {r.offer.origin.as_of}")
+    from tokenroof.infer.posterior import UNREAD
+    from tokenroof.usecases.deduce import sheet_date
+
+    heading(f"{r.offer.id} ({r.offer.name}, {r.offer.lab}), sheet: {sheet_date(r.offer)}")
     active = _value(r.assumed_active_params, "param")
     click.echo(f"by channel, each alone, on an {r.machine.name}, with {active} active parameters:")
     print_table(
-        ("deduction", "quantity", "direction", "formula", "interval", "80 % calibrated", "verdict"),
+        ("deduction", "quantity", "direction", "formula gives", "interval", "80 % calibrated", "verdict"),
         [_deduction_row(d) for d in r.deductions],
         right=(3,),
     )
@@ -120,7 +123,7 @@ def show_response(r: "DeduceResponse") -> None:
                 _span(e.low50, e.high50, e.unit),
                 _span(e.low80, e.high80, e.unit),
                 _span(e.prior_low80, e.prior_high80, e.unit),
-                "says nothing" if e.width_left > 0.95 else f"{e.width_left:.0%}",
+                "not read" if e.name in UNREAD else "says nothing" if e.silent else f"{e.width_left:.0%}",
             )
             for e in r.estimates
         ],

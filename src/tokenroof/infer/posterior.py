@@ -41,13 +41,15 @@ ARCHITECTURE = ("total_params", "active_params", "kv_bytes_per_token")
 UNREAD = ("hit_share",)
 _SHARES = (0.10, 0.25, 0.50, 0.75, 0.90)
 _KEPT = 40_000
+_SAME_WIDTH, _SAME_PLACE = 0.95, 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
     """One unknown: 80 % and 50 % intervals, the same for the prior, and how much of the prior's width is left.
 
-    `width_left` near 1 means that the data say nothing about it. Widths are measured on the logarithm.
+    `shift` is how far the median moved, in widths of the prior's 80 %. The data say nothing about it (`silent`) where
+    neither changed. Widths are measured on the logarithm.
     """
 
     name: str
@@ -61,6 +63,12 @@ class Estimate:
     prior_median: float
     prior_high80: float
     width_left: float
+    shift: float
+
+    @property
+    def silent(self) -> bool:
+        """Whether the prior came back: as wide as it was, and where it was."""
+        return self.width_left > _SAME_WIDTH and abs(self.shift) < _SAME_PLACE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,6 +158,7 @@ def estimate(name: str, posterior: Any, prior: Any) -> Estimate:
         prior_median=prior_median,
         prior_high80=prior_high,
         width_left=math.log(high80 / low80) / before if before > 0 else 1.0,
+        shift=math.log(median / prior_median) / before if before > 0 else 0.0,
     )
 
 

@@ -21,9 +21,11 @@ from tokenroof.infer.sampler import Health, sample_posterior
 from tokenroof.types.offer import Offer
 
 __all__ = [
-    "Comparison", "DeduceRequest", "DeduceResponse", "OddsOf", "Skipped", "compare", "deduce", "find_offer",
-    "reference_machine",
+    "UNDATED", "Comparison", "DeduceRequest", "DeduceResponse", "OddsOf", "Skipped", "compare", "deduce", "find_offer",
+    "reference_machine", "sheet_date",
 ]  # fmt: skip
+
+UNDATED = "1970-01-01"  # prices given as flags without a day: no clock is read, and none is made up
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +103,11 @@ class Comparison:
     first: DeduceResponse
     second: DeduceResponse
     odds: tuple[OddsOf, ...]
+
+
+def sheet_date(offer: Offer) -> str:
+    """The day of a sheet in words."""
+    return "not dated" if offer.origin.as_of == UNDATED else offer.origin.as_of
 
 
 _WOULD_TELL = {

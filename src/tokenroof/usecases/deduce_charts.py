@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tokenroof.infer.posterior import ARCHITECTURE, Neighbour
+from tokenroof.infer.posterior import ARCHITECTURE, UNREAD, Neighbour
 from tokenroof.usecases.charts import COLOURS, check_ending, new_figure, save_figure
-from tokenroof.usecases.deduce import DeduceResponse
+from tokenroof.usecases.deduce import DeduceResponse, sheet_date
 
 __all__ = ["draw_corner", "draw_evidence"]
 
@@ -34,7 +34,7 @@ _LABELS = {
     "decode_mbu": "decode MBU",
     "context_in_use": "context in use",
 }
-_SHOWN_MODELS = 4
+_MARKERS = ("o", "s", "^", "D")  # shapes, not numbers: models lie so close that numbers would cover each other
 _GRID = 60
 
 
@@ -73,7 +73,8 @@ def _mass_levels(grid: Any, shares: Sequence[float]) -> list[float]:
 
 def _log_ticks(axis: Any, which: str, low: float, high: float) -> None:
     """Ticks at 1, 2, 5 of each decade, as plain numbers; fewer where they would crowd."""
-    steps = (1, 2, 5) if high - low < 1.6 else (1, 3) if high - low < 3.0 else (1,)
+    wide = high - low
+    steps = (1, 1.5, 2, 3, 5, 7) if wide < 0.8 else (1, 2, 5) if wide < 1.6 else (1, 3) if wide < 3.0 else (1,)
     places, names = [], []
     for decade in range(math.floor(low), math.ceil(high) + 1):
         for step in steps:
@@ -122,7 +123,7 @@ def _marginal(axis: Any, name: str, response: DeduceResponse, limits: tuple[floa
     axis.set_yticks([])
     axis.grid(visible=False)
     low, median, high = (value * scale for value in (found.low80, found.median, found.high80))
-    axis.set_title(f"{_plain(median)}  [{_plain(low)}, {_plain(high)}]", fontsize=9)
+    axis.set_title(f"{_plain(median)}  ({_plain(low)} to {_plain(high)})", fontsize=9)
 
 
 def _pair(axis: Any, x: str, y: str, response: DeduceResponse, limits: dict[str, tuple[float, float]]) -> None:
@@ -138,15 +139,16 @@ def _pair(axis: Any, x: str, y: str, response: DeduceResponse, limits: dict[str,
         alpha=0.55,
     )  # fmt: skip
     if {x, y} <= set(ARCHITECTURE):
-        for number, near in enumerate(_distinct(response), 1):
+        limit_x, limit_y = limits[x], limits[y]
+        for number, near in reversed(list(enumerate(_distinct(response)))):
             px = math.log10(getattr(near.truth, x) * _AXES[x][1])
             py = math.log10(getattr(near.truth, y) * _AXES[y][1])
-            if number > _SHOWN_MODELS:
-                axis.plot(px, py, ".", ms=3, color=COLOURS["total"], alpha=0.5)
+            if not (limit_x[0] <= px <= limit_x[1] and limit_y[0] <= py <= limit_y[1]):
                 continue
-            axis.plot(px, py, "o", ms=4, color=COLOURS["limit"])
-            shift = ((5, 3), (5, -9), (-9, 3), (-9, -9))[number - 1]
-            axis.annotate(str(number), (px, py), xytext=shift, textcoords="offset points", fontsize=8)
+            if number < len(_MARKERS):
+                axis.plot(px, py, _MARKERS[number], ms=6, color=COLOURS["limit"], mec="white", mew=0.8)
+            else:
+                axis.plot(px, py, ".", ms=3, color=COLOURS["total"], alpha=0.5)
 
 
 def draw_corner(response: DeduceResponse, path: Path) -> None:
@@ -184,17 +186,20 @@ def draw_corner(response: DeduceResponse, path: Path) -> None:
                 axis.set_ylabel(_AXES[y][0], fontsize=9)
             elif column != row:
                 axis.set_yticklabels([])
-    near = [f"{n} {found.model}" for n, found in enumerate(_distinct(response)[:_SHOWN_MODELS], 1)]
+    figure.align_ylabels([axes[row][0] for row in range(1, len(names))])
     words = [
-        f"{response.offer.id}, {response.offer.origin.as_of}",
-        "blue: posterior, 50 % and 80 % regions",
-        "grey: prior",
-        "title of a panel: median [80 %]",
-        "",
-        "nearest open models, orange (others: black dots):",
-        *near,
+        f"{response.offer.id}, {sheet_date(response.offer)}",
+        "blue: posterior, 50 % and 80 % regions; grey: prior",
+        "title of a panel: median (80 %)",
     ]
     figure.text(0.58, 0.97, "\n".join(words), va="top", fontsize=9.5)
+    for marker, found in zip(_MARKERS, _distinct(response), strict=False):
+        axes[0][0].plot([], [], marker, ms=6, color=COLOURS["limit"], mec="white", label=found.model)
+    axes[0][0].plot([], [], ".", ms=4, color=COLOURS["total"], alpha=0.5, label="other open models")
+    figure.legend(
+        loc="upper left", bbox_to_anchor=(0.57, 0.915), frameon=False, fontsize=9.5, title="nearest open models",
+        alignment="left",
+    )  # fmt: skip
     save_figure(figure, path, title=f"What the prices of {response.offer.id} say", words=_words(response))
 
 
@@ -210,22 +215,34 @@ def _words(response: DeduceResponse) -> str:
 def _intervals(axis: Any, response: DeduceResponse) -> None:
     """Posterior and prior of each unknown, on a scale where the prior's 80 % is 1 wide."""
     found = [e for e in response.estimates if e.name in _LABELS]
+    ends = [-0.35, 1.35]
     for place, e in enumerate(reversed(found)):
         low, width = math.log(e.prior_low80), math.log(e.prior_high80 / e.prior_low80)
 
         def at(value: float, low: float = low, width: float = width) -> float:
             return (math.log(value) - low) / width
 
+        ends = [min(ends[0], at(e.low80) - 0.05), max(ends[1], at(e.high80) + 0.05)]
         axis.plot([0, 1], [place, place], color=COLOURS["muted"], lw=9, alpha=0.35, solid_capstyle="butt")
         axis.plot([at(e.low80), at(e.high80)], [place, place], color=COLOURS["third"], lw=9, solid_capstyle="butt")
         axis.plot([at(e.low50), at(e.high50)], [place, place], color=COLOURS["compute"], lw=9, solid_capstyle="butt")
         axis.plot(at(e.median), place, "|", color="white", ms=9, mew=1.5)
-        says = "says nothing" if e.width_left > 0.95 else f"{e.width_left:.0%} of the width left"
-        axis.annotate(says, (1.06, place), xycoords=("axes fraction", "data"), va="center", fontsize=8.5)
+        says = "says nothing" if e.silent else f"{e.width_left:.0%} of the width left"
+        if e.name in UNREAD:
+            says = "no channel reads it"
+        axis.annotate(says, (1.02, place), xycoords=("axes fraction", "data"), va="center", fontsize=8.5)
     axis.set_yticks(range(len(found)), [_LABELS[e.name] for e in reversed(found)])
-    axis.set_xlim(-0.35, 1.35)
+    axis.set_xlim(*ends)
     axis.set_xticks([0, 0.5, 1], ["prior 10 %", "", "prior 90 %"])
     axis.set_title("What the evidence narrows (blue 50 and 80 %, grey prior's 80 %)")
+
+
+def _factors(low: float, high: float) -> list[float]:
+    """Round factors between two powers of two, few enough to be read side by side."""
+    close = (1, 1.5, 2, 3, 5, 7) if high - low < 5.0 else (1, 2, 5) if high - low < 9.0 else (1,)
+    decades = range(math.floor(low * math.log10(2.0)) - 1, math.ceil(high * math.log10(2.0)) + 1)
+    found = (step * 10.0**decade for decade in decades for step in close)
+    return [factor for factor in found if low <= math.log2(factor) <= high]
 
 
 def _influence(axis: Any, response: DeduceResponse) -> None:
@@ -243,9 +260,7 @@ def _influence(axis: Any, response: DeduceResponse) -> None:
     axis.axvline(0, color=COLOURS["total"], lw=0.8)
     axis.set_yticks(range(len(moved)), [f"{m.channel}\n{m.shown}" for m in reversed(moved)], fontsize=8.5)
     low, high = min(axis.get_xlim()[0], -0.6), max(axis.get_xlim()[1], 0.6)
-    factors = [
-        f for f in (0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5, 10, 20, 50) if low <= math.log2(f) <= high
-    ]
+    factors = _factors(low, high)
     axis.set_xlim(low, high)
     axis.set_ylim(-0.6, len(moved) - 0.4)
     axis.set_xticks([math.log2(f) for f in factors], [f"{f:g}x" for f in factors])
@@ -261,7 +276,8 @@ def _check(axis: Any, response: DeduceResponse) -> None:
     for bound in (-2.5, 2.5):
         axis.axvline(bound, color=COLOURS["limit"], lw=0.9, ls="--")
     axis.axvline(0, color=COLOURS["total"], lw=0.8)
-    axis.set_xlim(-4, 4)
+    far = max([4.0, *(abs(s.z) * 1.1 for s in rows)])
+    axis.set_xlim(-far, far)
     axis.set_yticks(range(len(rows)), [s.channel for s in rows], fontsize=8.5)
     axis.set_title("Reading against prediction from the rest (standard deviations; dashed: unlikely)")
 
@@ -279,6 +295,6 @@ def draw_evidence(response: DeduceResponse, path: Path) -> None:
     else:
         for axis in (axes[1][0], axes[2][0]):
             axis.axis("off")
-            axis.text(0, 0.5, "no evidence used: the posterior is the prior")
+        axes[1][0].text(0, 0.5, "no evidence used: the posterior is the prior")
     figure.suptitle(f"{response.offer.id}: what each piece of evidence says", x=0.01, ha="left")
     save_figure(figure, path, title=f"Evidence of {response.offer.id}", words=_words(response))

@@ -1,0 +1,147 @@
+"""What the flags of `tokenroof deduce` say together: an offer of one's own, or one error for flags that do not fit."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import click
+from click.core import ParameterSource
+
+from tokenroof.cli.offers import TokensType
+from tokenroof.errors import InputError
+
+__all__ = ["check_together", "offer_from_flags", "sheet_options"]
+
+# parameters that describe a sheet: they make sense beside --input and --output only
+_SHEET = (
+    "price_in", "price_out", "cached", "writes", "step", "inclusive", "context", "storage", "fast", "batch_x",
+    "off_peak", "ttft", "currency", "open_weights", "model", "as_of",
+)  # fmt: skip
+_SAMPLING = ("tokens_per_s", "rates", "leave_out", "prior_only", "active", "draws", "seed", "chart")
+
+
+def sheet_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of a price sheet, in the order of the help."""
+    options = (
+        click.option("--input", "price_in", type=float, help="Own offer: price per million input tokens."),
+        click.option("--output", "price_out", type=float, help="Price per million output tokens."),
+        click.option("--cached", type=float, help="Price per million cached input tokens."),
+        click.option("--write", "writes", multiple=True, metavar="TTL:PRICE", help="Cache write, e.g. 1h:6."),
+        click.option("--step", multiple=True, metavar="TOKENS:IN_X:OUT_X", help="Long-context step, 200K:2:1.5."),
+        click.option("--inclusive", is_flag=True, help="A request at a boundary pays the upper price."),
+        click.option("--context", type=TokensType(), help="Longest input sold; without --step: flat up to there."),
+        click.option("--storage", type=float, help="Price of holding a million tokens for an hour."),
+        click.option("--fast", metavar="PRICE_X:SPEED_X", help="Fast mode, e.g. 6:2.5."),
+        click.option("--batch-x", type=float, help="Batch price over standard price."),
+        click.option("--off-peak", type=float, metavar="X", help="Price at quiet hours over standard price."),
+        click.option("--ttft", type=float, metavar="SECONDS", help="Measured time to first token; kept, not used."),
+        click.option("--currency", default="USD", show_default=True, help="Currency of the prices given."),
+        click.option("--open/--closed", "open_weights", default=False, help="Are the weights open?  [default: closed]"),
+        click.option("--model", metavar="ID", help="Open weights sold: brings in what other hosts ask for them."),
+        click.option("--as-of", metavar="DATE", help="Day of the prices.  [default: not dated]"),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def _given(name: str) -> bool:
+    source = click.get_current_context().get_parameter_source(name)
+    return source not in (None, ParameterSource.DEFAULT)
+
+
+def _flag(name: str) -> str:
+    """A parameter as it is typed."""
+    for parameter in click.get_current_context().command.params:
+        if parameter.name == name:
+            return max(parameter.opts, key=len)
+    return name
+
+
+def check_together(options: Mapping[str, Any], offer: str | None) -> None:
+    """Refuse flags that would be ignored: silence would read as if they had been used."""
+    own = options["price_in"] is not None or options["price_out"] is not None
+    whole = options["validating"] or options["lecture"]
+    wanted = [bool(offer), options["compare"] is not None, options["validating"], options["lecture"], own]
+    if sum(wanted) != 1:
+        raise InputError(
+            "offer", offer, "one of OFFER, --input with --output, --compare, --validate, --lecture",
+            "see tokenroof deduce --help",
+        )  # fmt: skip
+    barred: list[tuple[str, str, str]] = []
+    if not own:
+        fix = "an offer of the snapshot is taken as it is; write a changed one as a TOML file"
+        barred += [(name, "given with --input and --output", fix) for name in _SHEET]
+    if whole:
+        barred += [(name, "left out with --validate and --lecture", "") for name in _SAMPLING]
+    if options["compare"] is not None:
+        barred += [(name, "left out with --compare", "it is about one offer") for name in ("tokens_per_s", "chart")]
+    for name, limit, fix in barred:
+        if _given(name):
+            raise InputError(_flag(name), options[name], limit, fix)
+
+
+def _numbers(text: str, name: str, what: str, count: int) -> list[float]:
+    try:
+        values = [float(part) for part in text.split(":")]
+    except ValueError:
+        values = []
+    if len(values) != count or not all(0 < value < 1e6 for value in values):
+        raise InputError(name, text, what)
+    return values
+
+
+def _check_model(name: str) -> None:
+    from tokenroof.catalog.offers import market_models
+    from tokenroof.errors import UnknownName
+    from tokenroof.registry import nearest
+
+    known = market_models()
+    if name not in known:
+        raise UnknownName("model with prices of several hosts", name, tuple(nearest(name, known, 3)))
+
+
+def offer_from_flags(options: Mapping[str, Any]) -> Any:
+    """An offer from --input, --output and what else is given, through the same checks as a file."""
+    from tokenroof.catalog.offer_files import offers_from_table
+    from tokenroof.usecases.deduce import UNDATED
+
+    if options["model"] is not None:
+        _check_model(options["model"])
+    table: dict[str, Any] = {
+        "id": "own/flags",
+        "currency": options["currency"].upper(),
+        "as_of": options["as_of"] or UNDATED,
+        "source": "flags of the command line",
+        "grade": "assumed",
+        "open_weights": options["open_weights"] or options["model"] is not None,
+    }
+    for key, option in (
+        ("input", "price_in"), ("output", "price_out"), ("cached", "cached"), ("storage_per_hour", "storage"),
+        ("context", "context"), ("ttft", "ttft"), ("model", "model"),
+    ):  # fmt: skip
+        if options[option] is not None:
+            table[key] = options[option]
+    if options["step"]:
+        table["steps"] = []
+        table["inclusive"] = options["inclusive"]
+    elif options["inclusive"]:
+        raise InputError("--inclusive", True, "given with --step, whose boundary it is about")
+    for text in options["step"]:
+        above, _, multipliers = text.partition(":")
+        input_x, output_x = _numbers(multipliers, "step", "TOKENS:INPUT_X:OUTPUT_X, such as 200K:2:1.5", 2)
+        table["steps"].append({"above": above, "input_x": input_x, "output_x": output_x})
+    for text in options["writes"]:
+        ttl, _, price = text.partition(":")
+        (per_mtok,) = _numbers(price, "write", "TTL:PRICE, such as 5m:3.75", 1)
+        table.setdefault("writes", {})[ttl] = per_mtok
+    modes = []
+    if options["fast"]:
+        price, speed = _numbers(options["fast"], "fast", "PRICE_X:SPEED_X, such as 6:2.5", 2)
+        modes.append({"name": "fast", "x": price, "speed": speed})
+    if options["batch_x"] is not None:
+        modes.append({"name": "batch", "x": options["batch_x"]})
+    if modes:
+        table["modes"] = modes
+    if options["off_peak"] is not None:
+        table["windows"] = [{"name": "off-peak", "x": options["off_peak"]}]
+    return offers_from_table(table, "flags")[0]
