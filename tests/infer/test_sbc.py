@@ -4,18 +4,22 @@ If sampler, likelihood and prior belong together, the truth's rank in its own po
 """
 
 import math
+from collections.abc import Mapping
+from dataclasses import replace
+from statistics import NormalDist
 
 import numpy as np
 import pytest
 
-from tokenroof.infer.calibration import LINKS
+from tokenroof.infer import sampler
+from tokenroof.infer.calibration import LINKS, Calibration
 from tokenroof.infer.calibrations import CALIBRATIONS
 from tokenroof.infer.evidence import Reading
 from tokenroof.infer.forward import predict_prices
 from tokenroof.infer.priors import N_DIMS, unknowns
 from tokenroof.infer.sampler import PoorPosterior, resample, sample_posterior
 
-LABS, BINS = 96, 8
+LABS, BINS = 160, 8
 FEW, MANY = 1 << 16, 1 << 19
 # two kinds of sheet in turn: which channels a lab shows has nothing to do with what it is
 SHEETS = (
@@ -23,6 +27,7 @@ SHEETS = (
     ("input_price", "output_ratio", "long_context", "fast_mode", "output_speed"),
 )
 LIMIT = 24.3  # 99.9 % of chi-squared with 7 degrees of freedom
+SQUARES = (111.0, 222.0)  # 0.1 and 99.9 % of chi-squared with 160: sum of squares of that many standard normals
 pytestmark = pytest.mark.slow
 WINDOW = math.log(1e6)  # no synthetic sheet says anything beyond a million tokens
 NAMES = ("total_params", "active_params", "kv_bytes_per_token", "markup", "duty_cycle", "batch", "usd_per_chip_h")
@@ -49,13 +54,13 @@ def _synthetic(predicted: dict[str, np.ndarray], lab: int, rng: np.random.Genera
     return found
 
 
-@pytest.fixture(scope="module")
-def ranks() -> dict[str, np.ndarray]:
+def simulate(labs: int) -> dict[str, np.ndarray]:
+    """Rank of each unknown's truth in its posterior, for labs drawn from the prior."""
     rng = np.random.default_rng(20261125)
-    truth = unknowns(rng.standard_normal((LABS, N_DIMS)), "closed")
+    truth = unknowns(rng.standard_normal((labs, N_DIMS)), "closed")
     true_channels = predict_prices(truth)
-    found = {name: np.empty(LABS) for name in NAMES}
-    for lab in range(LABS):
+    found = {name: np.empty(labs) for name in NAMES}
+    for lab in range(labs):
         read = _synthetic(true_channels, lab, rng)
         try:
             sample = sample_posterior(read, CALIBRATIONS, "closed", draws=FEW, seed=lab)
@@ -69,19 +74,58 @@ def ranks() -> dict[str, np.ndarray]:
     return found
 
 
+@pytest.fixture(scope="module")
+def ranks() -> dict[str, np.ndarray]:
+    return simulate(LABS)
+
+
+def _chi_squared(ranks: np.ndarray) -> float:
+    counts = np.histogram(ranks, bins=BINS, range=(0, 1))[0]
+    return float(((counts - LABS / BINS) ** 2 / (LABS / BINS)).sum())
+
+
+def _scores(ranks: np.ndarray) -> np.ndarray:
+    """Uniform ranks as standard normals, where a posterior of the wrong width shows at once."""
+    return np.array([NormalDist().inv_cdf(min(max(rank, 1e-4), 1 - 1e-4)) for rank in ranks])
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_ranks_are_uniform(ranks: dict[str, np.ndarray], name: str) -> None:
-    counts = np.histogram(ranks[name], bins=BINS, range=(0, 1))[0]
-    expected = LABS / BINS
-    chi_squared = float(((counts - expected) ** 2 / expected).sum())
-    assert chi_squared < LIMIT, counts
+    """Three ways to be wrong: any shape (chi-squared), beside the truth (mean), too narrow or wide (squares)."""
+    assert _chi_squared(ranks[name]) < LIMIT
+    scores = _scores(ranks[name])
+    assert abs(scores.mean()) * math.sqrt(LABS) < 3.3
+    assert SQUARES[0] < (scores**2).sum() < SQUARES[1]
 
 
-def test_the_test_would_see_a_wrong_posterior(ranks: dict[str, np.ndarray]) -> None:
-    """Ranks of a posterior that is 1.7 times too narrow pile up at both ends."""
-    from statistics import NormalDist
+@pytest.mark.parametrize("factor", [1.35, 1 / 1.35])
+def test_the_test_would_see_a_posterior_of_the_wrong_width(ranks: dict[str, np.ndarray], factor: float) -> None:
+    """What the true ranks would be were every posterior 1.35 times too narrow, or too wide."""
+    seen = [not SQUARES[0] < (factor**2 * _scores(ranks[name]) ** 2).sum() < SQUARES[1] for name in NAMES]
+    assert sum(seen) > len(NAMES) / 2
 
-    z = np.array([NormalDist().inv_cdf(min(max(r, 1e-6), 1 - 1e-6)) for r in ranks["total_params"]])
-    narrow = np.array([NormalDist().cdf(1.7 * x) for x in z])
-    counts = np.histogram(narrow, bins=BINS, range=(0, 1))[0]
-    assert float(((counts - LABS / BINS) ** 2 / (LABS / BINS)).sum()) > LIMIT
+
+def test_the_test_would_see_a_posterior_beside_the_truth(ranks: dict[str, np.ndarray]) -> None:
+    """A shift by 0.4 of the posterior's standard deviation."""
+    shifts = [abs((_scores(ranks[name]) + 0.4).mean()) * math.sqrt(LABS) > 3.3 for name in NAMES]
+    assert sum(shifts) > len(NAMES) / 2
+
+
+@pytest.mark.parametrize("fault", ["error halved", "mark-up forgotten"])
+def test_a_wrong_likelihood_is_seen(monkeypatch: pytest.MonkeyPatch, fault: str) -> None:
+    """The whole machine with a fault in it, and without its own refusals: the ranks alone give it away."""
+    right = sampler.log_likelihood
+
+    def wrong(reading: Reading, line: Calibration, predicted: Mapping[str, np.ndarray]) -> np.ndarray:
+        if fault == "error halved":
+            return right(reading, replace(line, sd=line.sd / 2), predicted)
+        return right(reading, line, {**predicted, "markup": 0 * predicted["markup"]})
+
+    monkeypatch.setattr(sampler, "log_likelihood", wrong)
+    for limit, never in (("LEAST_ESS", 0.0), ("MOST_K", math.inf), ("MOST_R_HAT", math.inf)):
+        monkeypatch.setattr(sampler, limit, never)
+    found = simulate(labs=64)
+    # of 64 standard normals: 99.9 % of the sums of squares lie below 105, of the means within 3.3 / 8
+    squares = max((_scores(found[name]) ** 2).sum() for name in NAMES)
+    means = max(abs(_scores(found[name]).mean()) for name in NAMES)
+    assert squares > 105 or means > 3.3 / 8
