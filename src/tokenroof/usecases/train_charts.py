@@ -91,7 +91,7 @@ def _activations(axis: Any, answer: TrainResponse) -> None:
     axis.set_yticks(range(len(found.rows)), [row.policy for row in found.rows])
     axis.invert_yaxis()
     axis.set_xscale("log")
-    plain_logarithm(axis.xaxis, lambda value, _position=0: f"{value:,.3g}")
+    axis.xaxis.set_major_formatter(lambda value, _position=0: f"{value:,.6g}")
     largest, least = (pick(row.stage_bytes for row in found.rows) / 1e9 for pick in (max, min))
     axis.set_xlim(least / 3.0, largest * 30.0)
     axis.grid(axis="y", visible=False)
