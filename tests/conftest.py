@@ -8,6 +8,9 @@ from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).resolve().parent.parent
 
+# Parallel test workers get a COLUMNS of 80; commands run by tests are to print as into a pipe.
+os.environ.pop("COLUMNS", None)
+
 settings.register_profile("dev", max_examples=50, deadline=None)
 settings.register_profile(
     "ci",

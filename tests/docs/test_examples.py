@@ -29,7 +29,7 @@ FENCE = re.compile(r"(<!-- not run: [^\n]+ -->\n+)?^```(\w+)\n(.*?)^```$", re.DO
 # The transcripts of these pages are run, and compared word for word, by tests of their own.
 COMPARED = ("lecture.md", "README.md")
 # Added to a verb whose examples would take seconds each: the same path over fewer draws.
-QUICKER = {"deduce": ["--draws", "65536"]}
+QUICKER = {"deduce": ["--draws", "262144"]}
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 
