@@ -90,7 +90,7 @@ wheel: $(VENV)/.dev  ## build the wheel, install it elsewhere and run it from th
 
 bench: $(VENV)/.dev  ## measure speed (benchmarks/); never part of `make test`
 	@mkdir -p build/bench
-	@$(BIN)/pytest -q -o addopts= -o 'python_files=bench_*.py test_*.py' --import-mode=importlib --benchmark-only \
+	@$(BIN)/pytest -q -o addopts= -o pythonpath="tests benchmarks" -o 'python_files=bench_*.py test_*.py' --import-mode=importlib --benchmark-only \
 	  --benchmark-columns=min,median,stddev,ops,rounds --benchmark-json=build/bench/latest.json $(ARGS) benchmarks
 
 # ------------------------------------------------------------------ upkeep

@@ -2,12 +2,12 @@
 
 import pytest
 
-from tokenroof.catalog.offers import in_usd, load_offer
+from tokenroof.catalog.offers.index import in_usd, load_offer
 from tokenroof.infer.calibrations import CALIBRATIONS
 from tokenroof.infer.evidence import evidence_of, readings
 from tokenroof.infer.sampler import sample_posterior
 from tokenroof.infer.validate import validate
-from tokenroof.usecases.deduce import DeduceRequest, deduce
+from tokenroof.usecases.deduce.run import DeduceRequest, deduce
 
 # little evidence; an ordinary sheet; all channels but speed, far out
 OFFERS = ("openai/gpt-4", "deepseek/deepseek-v3", "anthropic/claude-opus-4-7")

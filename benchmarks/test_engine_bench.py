@@ -2,14 +2,14 @@
 
 import numpy as np
 import pytest
+from blocks import step_seconds
 
 from tokenroof.catalog import load_system
-from tokenroof.catalog.models import load_model
-from tokenroof.engine.grid import step_seconds
-from tokenroof.engine.layouts import stack
-from tokenroof.engine.lower import lower
-from tokenroof.engine.memory import memory_use
-from tokenroof.engine.timing import bind, step
+from tokenroof.catalog.models.index import load_model
+from tokenroof.operators.layouts import stack
+from tokenroof.operators.lower import lower
+from tokenroof.operators.memory import memory_use
+from tokenroof.operators.timing import bind, step
 from tokenroof.types.layout import Layout
 from tokenroof.types.program import Load
 

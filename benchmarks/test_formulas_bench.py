@@ -5,10 +5,10 @@ One point is the lecture's step time, four formulas. `points_per_s` is in the ex
 
 import numpy as np
 import pytest
+from blocks import in_blocks
 
-from tokenroof.engine.blocks import in_blocks
-from tokenroof.engine.explain import explain
 from tokenroof.formulas import roofline as f
+from tokenroof.operators.explain import explain
 from tokenroof.xp import SCALAR
 
 MACHINE = {

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tokenroof.catalog import models
-from tokenroof.catalog.importer import model_from_config
+from tokenroof.catalog.models.importer import model_from_config
 from tokenroof.formulas.architecture import active_params, total_params
 from tokenroof.formulas.architecture_cache import kv_bytes_per_sequence
 

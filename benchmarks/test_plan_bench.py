@@ -5,7 +5,7 @@ The whole space of DeepSeek-V3 on 72 GPUs, prompts and answers together and apar
 
 import pytest
 
-from tokenroof.usecases.plan import PlanRequest, plan
+from tokenroof.usecases.plan.run import PlanRequest, plan
 
 DEEPSEEK = {"model": "deepseek-v3", "systems": ("gb200-nvl72",), "ttft_s": 1.0, "tpot_s": 0.05}
 

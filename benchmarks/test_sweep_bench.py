@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from tokenroof.usecases.sweep import sweep
-from tokenroof.usecases.sweep_blocks import evaluate_block, prepare
-from tokenroof.usecases.sweep_plan import plan_sweep
-from tokenroof.usecases.sweep_run import block_bytes
-from tokenroof.usecases.sweep_spec import Range, SweepSpec
+from tokenroof.usecases.sweep.blocks import evaluate_block, prepare
+from tokenroof.usecases.sweep.plan import plan_sweep
+from tokenroof.usecases.sweep.run import sweep
+from tokenroof.usecases.sweep.spec import Range, SweepSpec
+from tokenroof.usecases.sweep.threads import block_bytes
 
 TEN_MILLION = SweepSpec(
     model=("deepseek-v3",), system=("8xh200",), layout=("tp=8,ep=8",), batch=Range(start=1, stop=3163, step=1),

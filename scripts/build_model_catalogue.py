@@ -14,8 +14,8 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from tokenroof.catalog.importer import load_config, model_from_config
-from tokenroof.catalog.models_io import dump_json, model_to_json
+from tokenroof.catalog.models.files import dump_json, model_to_json
+from tokenroof.catalog.models.importer import load_config, model_from_config
 from tokenroof.provenance import Fact, Grade
 from tokenroof.types.model import Model
 

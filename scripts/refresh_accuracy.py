@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 
 from tokenroof.errors import TokenroofError
-from tokenroof.usecases.validate import Scored, ValidateResponse, validate
-from tokenroof.usecases.validate_charts import draw
+from tokenroof.present.charts.validate import draw
+from tokenroof.usecases.measured.validate import Scored, ValidateResponse, validate
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "accuracy.md"

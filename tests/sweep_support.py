@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tokenroof.usecases.sweep_spec import Range, SweepSpec
+from tokenroof.usecases.sweep.spec import Range, SweepSpec
 
 SMALL = SweepSpec(
     model=("llama-3.1-8b",),

@@ -9,27 +9,27 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 _LAZY = {
-    "analyze": "tokenroof.usecases.analyze",
-    "AnalyzeRequest": "tokenroof.usecases.analyze",
-    "break_even": "tokenroof.usecases.break_even",
-    "BreakEvenRequest": "tokenroof.usecases.break_even",
-    "deduce": "tokenroof.usecases.deduce",
-    "DeduceRequest": "tokenroof.usecases.deduce",
+    "analyze": "tokenroof.usecases.analyze.run",
+    "AnalyzeRequest": "tokenroof.usecases.analyze.run",
+    "break_even": "tokenroof.usecases.money.break_even",
+    "BreakEvenRequest": "tokenroof.usecases.money.break_even",
+    "deduce": "tokenroof.usecases.deduce.run",
+    "DeduceRequest": "tokenroof.usecases.deduce.run",
     "load_model": "tokenroof.catalog",
     "load_system": "tokenroof.catalog",
-    "open_sweep": "tokenroof.usecases.sweep",
-    "plan": "tokenroof.usecases.plan",
-    "PlanRequest": "tokenroof.usecases.plan",
-    "price": "tokenroof.usecases.price",
-    "PriceRequest": "tokenroof.usecases.price",
+    "open_sweep": "tokenroof.usecases.sweep.run",
+    "plan": "tokenroof.usecases.plan.run",
+    "PlanRequest": "tokenroof.usecases.plan.run",
+    "price": "tokenroof.usecases.money.price",
+    "PriceRequest": "tokenroof.usecases.money.price",
     "read_sweep_spec": "tokenroof.schema",
-    "speculate": "tokenroof.usecases.speculate",
-    "SpeculateRequest": "tokenroof.usecases.speculate",
-    "sweep": "tokenroof.usecases.sweep",
-    "SweepSpec": "tokenroof.usecases.sweep_spec",
+    "speculate": "tokenroof.usecases.money.speculate",
+    "SpeculateRequest": "tokenroof.usecases.money.speculate",
+    "sweep": "tokenroof.usecases.sweep.run",
+    "SweepSpec": "tokenroof.usecases.sweep.spec",
     "TokenroofError": "tokenroof.errors",
-    "train": "tokenroof.usecases.train",
-    "TrainRequest": "tokenroof.usecases.train",
+    "train": "tokenroof.usecases.train.run",
+    "TrainRequest": "tokenroof.usecases.train.run",
 }
 
 __all__ = [
@@ -42,15 +42,15 @@ if TYPE_CHECKING:
     from tokenroof.catalog import load_model, load_system
     from tokenroof.errors import TokenroofError
     from tokenroof.schema import read_sweep_spec
-    from tokenroof.usecases.analyze import AnalyzeRequest, analyze
-    from tokenroof.usecases.break_even import BreakEvenRequest, break_even
-    from tokenroof.usecases.deduce import DeduceRequest, deduce
-    from tokenroof.usecases.plan import PlanRequest, plan
-    from tokenroof.usecases.price import PriceRequest, price
-    from tokenroof.usecases.speculate import SpeculateRequest, speculate
-    from tokenroof.usecases.sweep import open_sweep, sweep
-    from tokenroof.usecases.sweep_spec import SweepSpec
-    from tokenroof.usecases.train import TrainRequest, train
+    from tokenroof.usecases.analyze.run import AnalyzeRequest, analyze
+    from tokenroof.usecases.deduce.run import DeduceRequest, deduce
+    from tokenroof.usecases.money.break_even import BreakEvenRequest, break_even
+    from tokenroof.usecases.money.price import PriceRequest, price
+    from tokenroof.usecases.money.speculate import SpeculateRequest, speculate
+    from tokenroof.usecases.plan.run import PlanRequest, plan
+    from tokenroof.usecases.sweep.run import open_sweep, sweep
+    from tokenroof.usecases.sweep.spec import SweepSpec
+    from tokenroof.usecases.train.run import TrainRequest, train
 
 
 def __getattr__(name: str) -> Any:

@@ -29,7 +29,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 
 from tokenroof.errors import InputError, UnknownName
 from tokenroof.registry import nearest
-from tokenroof.usecases.sweep_spec import (
+from tokenroof.usecases.sweep.spec import (
     CATEGORICAL,
     NUMERIC,
     RENTAL,
@@ -49,18 +49,18 @@ MOST_BYTES = 1_000_000  # of a spec file
 
 # request -> where its data class lives; a sweep is asked for by its spec file
 REQUESTS: dict[str, tuple[str, str]] = {
-    "analyze": ("tokenroof.usecases.analyze", "AnalyzeRequest"),
-    "break-even": ("tokenroof.usecases.break_even", "BreakEvenRequest"),
-    "deduce": ("tokenroof.usecases.deduce", "DeduceRequest"),
-    "kv": ("tokenroof.usecases.kv", "KvRequest"),
+    "analyze": ("tokenroof.usecases.analyze.run", "AnalyzeRequest"),
+    "break-even": ("tokenroof.usecases.money.break_even", "BreakEvenRequest"),
+    "deduce": ("tokenroof.usecases.deduce.run", "DeduceRequest"),
+    "kv": ("tokenroof.usecases.listing.kv", "KvRequest"),
     "lecture": ("tokenroof.usecases.lecture", "LectureRequest"),
-    "offers": ("tokenroof.usecases.offers", "OffersRequest"),
-    "plan": ("tokenroof.usecases.plan_types", "PlanRequest"),
-    "price": ("tokenroof.usecases.price", "PriceRequest"),
-    "roofline": ("tokenroof.usecases.roofline", "RooflineRequest"),
-    "speculate": ("tokenroof.usecases.speculate", "SpeculateRequest"),
+    "offers": ("tokenroof.usecases.listing.offers", "OffersRequest"),
+    "plan": ("tokenroof.usecases.plan.answer", "PlanRequest"),
+    "price": ("tokenroof.usecases.money.price", "PriceRequest"),
+    "roofline": ("tokenroof.usecases.analyze.closed_form", "RooflineRequest"),
+    "speculate": ("tokenroof.usecases.money.speculate", "SpeculateRequest"),
     "sweep": ("tokenroof.schema", "SweepFile"),
-    "train": ("tokenroof.usecases.train", "TrainRequest"),
+    "train": ("tokenroof.usecases.train.run", "TrainRequest"),
 }
 
 _TAGS = ("one", "many", "range", "table", "word")

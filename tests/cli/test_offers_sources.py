@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from tokenroof.catalog.offer_paths import read_offers
+from tokenroof.catalog.offers.paths import read_offers
 from tokenroof.cli.main import cli
 from tokenroof.errors import TokenroofError
 

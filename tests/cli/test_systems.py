@@ -125,8 +125,8 @@ def test_plot(tmp_path: Path, ending: str) -> None:
 
 
 def test_plot_shows_what_the_table_says() -> None:
-    from tokenroof.usecases.machine_charts import charted, figure_of
-    from tokenroof.usecases.machines import list_chips
+    from tokenroof.present.charts.machines import charted, figure_of
+    from tokenroof.usecases.listing.machines import list_chips
 
     rows = list_chips(announced=True)
     shown = charted(rows)

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import tokenroof.formulas
-from tokenroof.engine.explain import gradients
+from tokenroof.operators.explain import gradients
 from tokenroof.registry import REGISTRY, Formula
 from tokenroof.units import Quantity, dims_text, parse_unit
 from tokenroof.xp import DIMS, NUMPY, TRACE, Dim, Traced

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tokenroof.catalog.offer_files import read_offer_file
+from tokenroof.catalog.offers.files import read_offer_file
 from tokenroof.infer.cases import open_cases
 from tokenroof.infer.evidence import evidence_of, readings
 from tokenroof.infer.validate import validate

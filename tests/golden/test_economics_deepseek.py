@@ -9,17 +9,17 @@ from typing import Any
 import pytest
 
 from tokenroof.catalog import load_model, load_system
-from tokenroof.catalog.bills import Usage, bill
-from tokenroof.catalog.offers import load_offer
-from tokenroof.engine.lower import lower
-from tokenroof.engine.memory import memory_use
-from tokenroof.engine.timing import bind
+from tokenroof.catalog.offers.bills import Usage, bill
+from tokenroof.catalog.offers.index import load_offer
 from tokenroof.formulas import pricing, serving_cost
+from tokenroof.operators.lower import lower
+from tokenroof.operators.memory import memory_use
+from tokenroof.operators.timing import bind
 from tokenroof.types.efficiency import PEAK
 from tokenroof.types.layout import Layout
 from tokenroof.types.machine import System
-from tokenroof.usecases.economics import Shares, margin_of, prices_of
-from tokenroof.usecases.serving import Serving, Workload
+from tokenroof.usecases.money.costs import Shares, margin_of, prices_of
+from tokenroof.usecases.money.serving import Serving, Workload
 
 DAY_S = 86400.0
 HIT, MISS, OUT = 342e9, 266e9, 168e9

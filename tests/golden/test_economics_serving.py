@@ -10,8 +10,8 @@ import pytest
 
 from tokenroof.catalog import load_model
 from tokenroof.formulas import architecture_cache, pricing, serving_cost, speculation
-from tokenroof.usecases.roofline import RooflineRequest, roofline
-from tokenroof.usecases.train import FITS, TrainRequest, train
+from tokenroof.usecases.analyze.closed_form import RooflineRequest, roofline
+from tokenroof.usecases.train.run import FITS, TrainRequest, train
 
 
 def about(value: float, relative: float = 1e-3) -> Any:

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from tokenroof.catalog import load_model, load_system
-from tokenroof.engine.lower import lower
-from tokenroof.engine.timing import bind
 from tokenroof.formulas import pricing, roofline
+from tokenroof.operators.lower import lower
+from tokenroof.operators.timing import bind
 from tokenroof.types.efficiency import PEAK
 from tokenroof.types.layout import Layout
-from tokenroof.usecases.economics import Shares, prices_of
-from tokenroof.usecases.serving import Serving, Workload
+from tokenroof.usecases.money.costs import Shares, prices_of
+from tokenroof.usecases.money.serving import Serving, Workload
 
 NODE_USD_S = 16.0 / 3600.0
 DECODE_TOK_S = 22_282.0  # a node at 256 sequences a GPU, 2,000 tokens each

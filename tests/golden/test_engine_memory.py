@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 
 from tokenroof.catalog import load_model
-from tokenroof.engine.layouts import stack
-from tokenroof.engine.lower import lower
-from tokenroof.engine.memory import RUNTIMES, activation_peak_bytes, memory_use, runtime
 from tokenroof.errors import InputError, UnknownName
+from tokenroof.operators.layouts import stack
+from tokenroof.operators.lower import lower
+from tokenroof.operators.memory import RUNTIMES, activation_peak_bytes, memory_use, runtime
 from tokenroof.types.layout import Layout
 
 GIB = cases.GIB

@@ -4,10 +4,10 @@ import engine_cases as cases
 import pytest
 
 from tokenroof.catalog import load_chip
-from tokenroof.engine.lower import lower
-from tokenroof.engine.networks import collective_time_s
-from tokenroof.engine.table import operator_table
-from tokenroof.engine.timing import arithmetic_rate, bind, step
+from tokenroof.operators.lower import lower
+from tokenroof.operators.networks import collective_time_s
+from tokenroof.operators.table import operator_table
+from tokenroof.operators.timing import arithmetic_rate, bind, step
 from tokenroof.types.efficiency import PEAK, CollectiveCurve, Efficiency
 from tokenroof.types.layout import Layout
 from tokenroof.types.program import Load

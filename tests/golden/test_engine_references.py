@@ -10,13 +10,13 @@ tolerance is that share and the comment says so.
 import engine_cases as cases
 import pytest
 
-from tokenroof.engine.lower import lower
-from tokenroof.engine.memory import memory_use
-from tokenroof.engine.networks import collective_time_s
-from tokenroof.engine.program import cache_bytes_per_sequence, totals
-from tokenroof.engine.table import operator_table
-from tokenroof.engine.timing import bind, step
 from tokenroof.formulas.architecture import active_params, total_params, uniform_dtypes
+from tokenroof.operators.lower import lower
+from tokenroof.operators.memory import memory_use
+from tokenroof.operators.networks import collective_time_s
+from tokenroof.operators.program import cache_bytes_per_sequence, totals
+from tokenroof.operators.table import operator_table
+from tokenroof.operators.timing import bind, step
 from tokenroof.types.efficiency import PEAK, CollectiveCurve, Efficiency, OperatorCurve
 from tokenroof.types.layout import Layout
 from tokenroof.types.model import LayerGroup, MoeFfn

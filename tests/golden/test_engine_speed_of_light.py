@@ -10,15 +10,15 @@ import statistics
 import pytest
 
 from tokenroof.catalog import load_chip
-from tokenroof.catalog.models import load_model
-from tokenroof.engine.layouts import is_legal
-from tokenroof.engine.lower import lower
-from tokenroof.engine.memory import memory_use
-from tokenroof.engine.timing import step
+from tokenroof.catalog.models.index import load_model
 from tokenroof.formulas.architecture import uniform_dtypes
+from tokenroof.operators.layouts import is_legal
+from tokenroof.operators.lower import lower
+from tokenroof.operators.memory import memory_use
+from tokenroof.operators.timing import step
 from tokenroof.types.layout import Layout
 from tokenroof.types.machine import System
-from tokenroof.usecases.validate import Scored, score_rows
+from tokenroof.usecases.measured.validate import Scored, score_rows
 
 CHIPS = {"h100-sxm": "h100", "h200-sxm": "h200", "b200": "b200"}
 MODELS = {

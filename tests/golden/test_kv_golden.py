@@ -6,7 +6,7 @@ checked without the code.
 
 import pytest
 
-from tokenroof.catalog.models import load_model
+from tokenroof.catalog.models.index import load_model
 from tokenroof.formulas.architecture_cache import (
     kv_bytes_per_sequence,
     kv_bytes_per_token,

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tokenroof.catalog.importer import load_config, model_from_config
-from tokenroof.catalog.model_checks import contradictions
+from tokenroof.catalog.models.checks import contradictions
+from tokenroof.catalog.models.importer import load_config, model_from_config
 from tokenroof.formulas.architecture import ActiveParams, active_params, params_by_part, total_params
 from tokenroof.formulas.architecture_cache import (
     kv_bytes_per_sequence,

@@ -6,17 +6,17 @@ import numpy as np
 import pytest
 
 from tokenroof.catalog import load_model, load_system
-from tokenroof.engine.planner import Space, slice_of
-from tokenroof.engine.planner_apart import prefill_workers, worker_counts
-from tokenroof.engine.planner_space import Format
-from tokenroof.engine.scheduling import Passes, scheduler
+from tokenroof.catalog.profile import profile_for
 from tokenroof.formulas.architecture import uniform_dtypes
+from tokenroof.planner.disaggregated import prefill_workers, worker_counts
+from tokenroof.planner.points import Space, slice_of
+from tokenroof.planner.space import Format
+from tokenroof.serving.scheduling import Passes, scheduler
 from tokenroof.types.efficiency import PEAK, Efficiency
 from tokenroof.types.layout import Layout
 from tokenroof.types.program import Load
-from tokenroof.usecases.plan import PlanRequest, plan
-from tokenroof.usecases.plan_score import usd_per_mtok
-from tokenroof.usecases.profile import profile_for
+from tokenroof.usecases.plan.run import PlanRequest, plan
+from tokenroof.usecases.plan.score import usd_per_mtok
 from tokenroof.xp import NUMPY
 
 HIDDEN = replace(PEAK, overlap=1.0)  # two batches at once hide one's traffic behind the other's work
@@ -126,7 +126,7 @@ def test_search_finds_no_worse_than_the_published_split():
               "tpot_s": 0.15, "ttft_s": 5.0, "objective": "throughput"}  # fmt: skip
     best = plan(PlanRequest(**common)).winner
     assert best is not None
-    from tokenroof.engine.planner_apart import Workers, pairs_served
+    from tokenroof.planner.disaggregated import Workers, pairs_served
 
     machine = load_system("96xh100")
     layouts = (

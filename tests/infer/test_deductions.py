@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from tokenroof.catalog.offers import in_usd, load_offer, market_offer
+from tokenroof.catalog.offers.index import in_usd, load_offer, market_offer
 from tokenroof.infer.deductions import (
     Machine,
     active_from_speed,

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tokenroof.catalog.offers import in_usd, list_offers, load_offer
+from tokenroof.catalog.offers.index import in_usd, list_offers, load_offer
 from tokenroof.errors import InputError
 from tokenroof.infer.calibration import LINKS
 from tokenroof.infer.evidence import SPEED_LIMIT, evidence_of, readings

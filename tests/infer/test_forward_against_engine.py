@@ -10,15 +10,15 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from tokenroof.catalog.models import load_model
+from tokenroof.catalog.models.index import load_model
+from tokenroof.catalog.profile import claim_level, profile_for
 from tokenroof.catalog.systems import load_system
 from tokenroof.infer.calibrations import CALIBRATIONS
 from tokenroof.infer.cases import truth_of
 from tokenroof.infer.forward import predict_prices
 from tokenroof.types.efficiency import PEAK
 from tokenroof.types.layout import Layout
-from tokenroof.usecases.profile import claim_level, profile_for
-from tokenroof.usecases.serving import serving_of
+from tokenroof.usecases.money.serving import serving_of
 
 CONTEXT = 4989.0  # mean context that DeepSeek published
 BATCHES = (32.0, 128.0)  # per read of the weights; memory holds 138 of DeepSeek-V3

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tokenroof.catalog.offers import in_usd, load_offer, market_models, spread_of
+from tokenroof.catalog.offers.index import in_usd, load_offer, market_models, spread_of
 from tokenroof.infer.calibration import ASSUMED, Calibration, calibrate, fit_line, fit_line_censored, leave_out
 from tokenroof.infer.calibrations import CALIBRATIONS
 from tokenroof.infer.cases import open_cases, truth_of

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tokenroof.catalog.models import load_models
+from tokenroof.catalog.models.index import load_models
 from tokenroof.formulas.architecture import (
     active_params,
     params_by_class,

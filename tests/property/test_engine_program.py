@@ -9,12 +9,6 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from tokenroof.engine.grid import step_seconds
-from tokenroof.engine.layouts import stack
-from tokenroof.engine.lower import lower
-from tokenroof.engine.program import cache_bytes_per_sequence, totals
-from tokenroof.engine.table import operator_table
-from tokenroof.engine.timing import bind
 from tokenroof.formulas import roofline
 from tokenroof.formulas.architecture import active_params, total_params, weight_bytes
 from tokenroof.formulas.architecture_cache import (
@@ -24,6 +18,11 @@ from tokenroof.formulas.architecture_cache import (
     state_bytes_per_sequence,
 )
 from tokenroof.formulas.architecture_flops import attention_flops_per_token, linear_flops_per_token
+from tokenroof.operators.layouts import stack
+from tokenroof.operators.lower import lower
+from tokenroof.operators.program import cache_bytes_per_sequence, totals
+from tokenroof.operators.table import operator_table
+from tokenroof.operators.timing import bind
 from tokenroof.types.dtype import dtype
 from tokenroof.types.efficiency import CollectiveCurve, Efficiency, OperatorCurve
 from tokenroof.types.layout import Layout
@@ -166,23 +165,13 @@ def test_many_layouts_at_once_give_what_each_gives_alone(model, pairs, which, pr
 def test_arrays_give_what_floats_give(model, layout, rows, columns, rule):
     timed = bind(lower(model, layout), cases.h100s(256), ROUGH)
     batch, context = np.geomspace(1, 999, rows)[:, None], np.geomspace(5, 99_999, columns)[None, :]
-    grid = step_seconds(timed, decode=Load(2 * batch, batch, context), rule=rule)
+    grid = timed.step(decode=Load(2 * batch, batch, context), rule=rule).step_s
     assert grid.shape == (rows, columns)
     for i in range(rows):
         for j in range(columns):
             size, length = float(batch[i, 0]), float(context[0, j])
             alone = timed.step(decode=Load(2 * size, size, length), rule=rule).step_s
             assert grid[i, j] == pytest.approx(alone, rel=EXACT)
-
-
-def test_blocks_change_nothing():
-    timed = bind(lower(cases.deepseek_v3(), Layout(tp=8)), cases.h100s())
-    batch, context = np.arange(1.0, 301.0)[:, None], np.linspace(1, 1e5, 700)[None, :]
-    load = Load(batch, batch, context)
-    assert np.array_equal(step_seconds(timed, decode=load), timed.step(decode=load).step_s)
-    chunk = Load(512.0, 1.0, 4096.0)
-    both = step_seconds(timed, decode=load, prefill=chunk)
-    assert np.array_equal(both, timed.step(decode=load, prefill=chunk).step_s)
 
 
 @given(cases.models(), cases.layouts(), cases.systems(), cases.loads(), st.floats(1.0, 3.0))

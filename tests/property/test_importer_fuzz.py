@@ -17,8 +17,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tokenroof.catalog.importer import model_from_config, parse_config
-from tokenroof.catalog.model_checks import contradictions
+from tokenroof.catalog.models.checks import contradictions
+from tokenroof.catalog.models.importer import model_from_config, parse_config
 from tokenroof.errors import TokenroofError
 from tokenroof.formulas.architecture import active_params, params_by_part, total_params, weight_bytes
 from tokenroof.formulas.architecture_cache import (

@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tokenroof.catalog import load_model, load_system
-from tokenroof.engine.lower import lower
-from tokenroof.engine.pipeline import stalled_passes
-from tokenroof.engine.scheduling import scheduler
-from tokenroof.engine.serving import serve
-from tokenroof.engine.timing import bind
+from tokenroof.operators.lower import lower
+from tokenroof.operators.timing import bind
+from tokenroof.serving.pipeline import stalled_passes
+from tokenroof.serving.scheduling import scheduler
+from tokenroof.serving.steady import serve
 from tokenroof.types.layout import Layout
 from tokenroof.xp import NUMPY, SCALAR
 

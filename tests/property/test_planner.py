@@ -8,20 +8,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tokenroof.catalog import load_model, load_system
-from tokenroof.engine.lower import lower
-from tokenroof.engine.planner import Points, Space, joined, refined, together, units_in
-from tokenroof.engine.planner_apart import apart, link_bytes_per_s, refined_apart, worker_counts
-from tokenroof.engine.planner_drafts import tokens_per_pass
-from tokenroof.engine.planner_pareto import frontier
-from tokenroof.engine.planner_space import Format, kv_formats, ladder, planned_layouts, weight_formats
-from tokenroof.engine.program import cache_bytes_per_sequence
-from tokenroof.engine.scheduling import Scheduler, scheduler
-from tokenroof.engine.serving import capacity, serve
-from tokenroof.engine.serving_batch import Pool, serve_apart
-from tokenroof.engine.timing import bind
+from tokenroof.catalog.profile import profile_for
+from tokenroof.operators.lower import lower
+from tokenroof.operators.program import cache_bytes_per_sequence
+from tokenroof.operators.timing import bind
+from tokenroof.planner.disaggregated import apart, link_bytes_per_s, refined_apart, worker_counts
+from tokenroof.planner.drafts import tokens_per_pass
+from tokenroof.planner.pareto import frontier
+from tokenroof.planner.points import Points, Space, joined, refined, together, units_in
+from tokenroof.planner.space import Format, kv_formats, ladder, planned_layouts, weight_formats
+from tokenroof.serving.batch import Pool, serve_apart
+from tokenroof.serving.scheduling import Scheduler, scheduler
+from tokenroof.serving.steady import capacity, serve
 from tokenroof.types.layout import Layout
-from tokenroof.usecases.plan import PlanRequest, plan
-from tokenroof.usecases.profile import profile_for
+from tokenroof.usecases.plan.run import PlanRequest, plan
 
 MODELS = {name: load_model(name) for name in ("llama-3.1-8b", "qwen3-30b-a3b")}
 

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from tokenroof.catalog import load_chip, load_model
 from tokenroof.catalog.efficiency import load_profile
 from tokenroof.catalog.systems import compose_system
-from tokenroof.engine.lower import lower
-from tokenroof.engine.scheduling import SCHEDULERS
-from tokenroof.engine.serving import serve, serve_saturated
-from tokenroof.engine.timing import bind
+from tokenroof.operators.lower import lower
+from tokenroof.operators.timing import bind
+from tokenroof.serving.scheduling import SCHEDULERS
+from tokenroof.serving.steady import serve, serve_saturated
 from tokenroof.types.efficiency import PEAK
 from tokenroof.types.layout import Layout
 from tokenroof.types.program import Load

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from tokenroof.errors import TokenroofError
 from tokenroof.schema import parse_sweep_spec, parse_toml, read_sweep_spec
-from tokenroof.usecases.sweep_blocks import blocks_of, chunk_shape
-from tokenroof.usecases.sweep_spec import CATEGORICAL, LIMITS, NUMERIC, Range, SweepSpec, axis_values, check_spec
+from tokenroof.usecases.sweep.blocks import blocks_of, chunk_shape
+from tokenroof.usecases.sweep.spec import CATEGORICAL, LIMITS, NUMERIC, Range, SweepSpec, axis_values, check_spec
 
 FIELDS = (*CATEGORICAL, *NUMERIC, "outputs", "block_points")
 WORDS = ("auto", "own", "peak", "operators", "lecture", "vllm", "fp8", "rental", "tp=8", "tp=2,ep=2", "h200", "")

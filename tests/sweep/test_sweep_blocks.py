@@ -10,13 +10,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from tokenroof.catalog import load_system
-from tokenroof.usecases.analyze import analyze
-from tokenroof.usecases.analyze_types import AnalyzeRequest
-from tokenroof.usecases.roofline import bound_of
-from tokenroof.usecases.sweep_blocks import BOUNDS, COLUMNS, Block, Case, evaluate_block, prepare
-from tokenroof.usecases.sweep_plan import Plan, plan_sweep
-from tokenroof.usecases.sweep_run import block_bytes
-from tokenroof.usecases.sweep_spec import LIMITS, SweepSpec
+from tokenroof.usecases.analyze.answer import AnalyzeRequest
+from tokenroof.usecases.analyze.closed_form import bound_of
+from tokenroof.usecases.analyze.run import analyze
+from tokenroof.usecases.sweep.blocks import BOUNDS, COLUMNS, Block, Case, evaluate_block, prepare
+from tokenroof.usecases.sweep.plan import Plan, plan_sweep
+from tokenroof.usecases.sweep.spec import LIMITS, SweepSpec
+from tokenroof.usecases.sweep.threads import block_bytes
 
 from sweep_support import small  # isort: skip
 
@@ -181,7 +181,7 @@ def test_a_worker_that_lives_on_does_not_answer_with_older_figures(monkeypatch: 
     first = plan_sweep(small())
     slower = replace(load_system("8xh200").chip, bytes_per_s=1e12)
     monkeypatch.setattr(
-        "tokenroof.usecases.sweep_cases.load_system", lambda name: replace(load_system(name), chip=slower)
+        "tokenroof.usecases.sweep.cases.load_system", lambda name: replace(load_system(name), chip=slower)
     )
     second = plan_sweep(small())
     assert first.spec_hash == second.spec_hash

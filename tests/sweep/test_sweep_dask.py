@@ -15,8 +15,8 @@ import pytest
 
 from tokenroof.errors import InputError, TokenroofError
 from tokenroof.usecases import sweep_dask
-from tokenroof.usecases.sweep import Progress, sweep
-from tokenroof.usecases.sweep_spec import Range, SweepSpec
+from tokenroof.usecases.sweep.run import Progress, sweep
+from tokenroof.usecases.sweep.spec import Range, SweepSpec
 
 from sweep_support import parquet_bytes, small  # isort: skip
 

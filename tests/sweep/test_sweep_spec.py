@@ -11,8 +11,8 @@ import tokenroof
 from tokenroof.cli.main import VERBS
 from tokenroof.errors import InputError, UnknownName
 from tokenroof.schema import MOST_BYTES, REQUESTS, json_schema, parse_sweep_spec, read_sweep_spec
-from tokenroof.usecases.sweep_plan import plan_sweep, points_asked
-from tokenroof.usecases.sweep_spec import Range, SpecError, SweepSpec, axis_values, layout_of
+from tokenroof.usecases.sweep.plan import plan_sweep, points_asked
+from tokenroof.usecases.sweep.spec import Range, SpecError, SweepSpec, axis_values, layout_of
 
 GOOD = 'model = "llama-3.1-8b"\nsystem = "h200"\nbatch = [1, 2]\ncontext = 4096\n'
 

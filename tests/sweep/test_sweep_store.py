@@ -12,11 +12,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from tokenroof.errors import InputError, UnknownName
-from tokenroof.usecases.sweep import open_sweep, sweep
-from tokenroof.usecases.sweep_blocks import COLUMNS, evaluate_block, prepare
-from tokenroof.usecases.sweep_plan import plan_sweep
-from tokenroof.usecases.sweep_run import block_bytes
-from tokenroof.usecases.sweep_store import MANIFEST, open_store
+from tokenroof.usecases.sweep.blocks import COLUMNS, evaluate_block, prepare
+from tokenroof.usecases.sweep.plan import plan_sweep
+from tokenroof.usecases.sweep.run import open_sweep, sweep
+from tokenroof.usecases.sweep.store import MANIFEST, open_store
+from tokenroof.usecases.sweep.threads import block_bytes
 
 from sweep_support import parquet_bytes, small  # isort: skip
 
@@ -243,7 +243,7 @@ def test_two_runs_do_not_write_to_one_directory(tmp_path: Path) -> None:
 
 
 def test_large_sweeps_are_refused_with_their_size_unless_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tokenroof.usecases.sweep.MOST_POINTS", 500)
+    monkeypatch.setattr("tokenroof.usecases.sweep.run.MOST_POINTS", 500)
     with pytest.raises(
         InputError, match=r"528 points, about [\d.]+ kB and 0\.\d s': must be at most 500 points and 4\.0 GB"
     ):
@@ -254,7 +254,7 @@ def test_large_sweeps_are_refused_with_their_size_unless_told(tmp_path: Path, mo
 
 def test_a_sweep_larger_than_the_free_disk_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     usage = type("Usage", (), {"free": 1000})
-    monkeypatch.setattr("tokenroof.usecases.sweep.shutil.disk_usage", lambda path: usage)
+    monkeypatch.setattr("tokenroof.usecases.sweep.run.shutil.disk_usage", lambda path: usage)
     with pytest.raises(InputError, match="smaller than the 1 kB that are free on the disk"):
         sweep(small(), tmp_path / "out")
     sweep(small(), tmp_path / "out", yes=True)

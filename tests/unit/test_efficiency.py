@@ -17,16 +17,16 @@ from tokenroof.catalog.efficiency import (
 )
 from tokenroof.catalog.facts import read_toml
 from tokenroof.catalog.launch import launch_settings
+from tokenroof.catalog.profile import claim_level, profile_for
 from tokenroof.catalog.systems import compose_system
-from tokenroof.engine.lower import lower
-from tokenroof.engine.program import variables
-from tokenroof.engine.timing import bind
 from tokenroof.errors import InputError, UnknownName
+from tokenroof.operators.lower import lower
+from tokenroof.operators.program import variables
+from tokenroof.operators.timing import bind
 from tokenroof.provenance import Grade
 from tokenroof.types.efficiency import BOUND, PEAK
 from tokenroof.types.layout import Layout
 from tokenroof.types.program import Load
-from tokenroof.usecases.profile import claim_level, profile_for
 from tokenroof.xp import SCALAR
 
 FILES = sorted(path for path in FOLDER.glob("*.toml") if path.stem not in ("families", "serving"))

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from tokenroof.engine.layouts import check_layout, is_legal, layout_faults, legal_tp, stack
-from tokenroof.engine.lower import lower
 from tokenroof.errors import InputError, UnknownName
 from tokenroof.formulas.architecture import uniform_dtypes
+from tokenroof.operators.layouts import check_layout, is_legal, layout_faults, legal_tp, stack
+from tokenroof.operators.lower import lower
 from tokenroof.types.layout import Layout
 
 V3, LLAMA = cases.deepseek_v3(), cases.llama_3_70b()

@@ -6,13 +6,13 @@ from dataclasses import replace
 import engine_cases as cases
 import pytest
 
-from tokenroof.engine.lower import lower, lower_draft_head
-from tokenroof.engine.networks import collective_lines, places_met
-from tokenroof.engine.program import totals
-from tokenroof.engine.table import operator_table
-from tokenroof.engine.timing import arithmetic_rate, bind, curve_of, step
 from tokenroof.errors import DataMissing, InputError
 from tokenroof.formulas.architecture import uniform_dtypes
+from tokenroof.operators.lower import lower, lower_draft_head
+from tokenroof.operators.networks import collective_lines, places_met
+from tokenroof.operators.program import totals
+from tokenroof.operators.table import operator_table
+from tokenroof.operators.timing import arithmetic_rate, bind, curve_of, step
 from tokenroof.types.efficiency import PEAK, CollectiveCurve, Efficiency, OperatorCurve
 from tokenroof.types.layout import Layout
 from tokenroof.types.model import Gqa, Indexer, LayerGroup, Mla, NoFfn, NoMixer

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tokenroof.engine.networks import collective_lines, collective_time_s
 from tokenroof.errors import DataMissing
+from tokenroof.operators.networks import collective_lines, collective_time_s
 from tokenroof.types.efficiency import ALGORITHMS, CollectiveCurve, Efficiency
 from tokenroof.xp import NUMPY
 

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tokenroof.engine.explain import Leaf, Node, explain, explain_traced, trace_leaves
-from tokenroof.engine.explain_text import explanation_text, quantity_text
 from tokenroof.errors import InputError
 from tokenroof.formulas import pricing
 from tokenroof.formulas import roofline as f
+from tokenroof.operators.explain import Leaf, Node, explain, explain_traced, trace_leaves
+from tokenroof.operators.explain_text import explanation_text, quantity_text
 from tokenroof.provenance import Fact, Grade, assumed
 from tokenroof.registry import REGISTRY
 from tokenroof.xp import SCALAR, TRACE, Namespace, Num

@@ -12,7 +12,6 @@ from scipy.optimize import least_squares
 from tokenroof.catalog import load_chip, load_model
 from tokenroof.catalog.efficiency import kernel_curves
 from tokenroof.catalog.systems import compose_system
-from tokenroof.engine.scheduling import scheduler
 from tokenroof.errors import InputError
 from tokenroof.measure.fit_ops import fit_collectives, fit_curves
 from tokenroof.measure.fit_runs import PRIORS, Case, fit_groups, group_cases, predict_groups
@@ -22,8 +21,9 @@ from tokenroof.measure.ops_data import CollectiveRow, KernelRow, read_kernels
 from tokenroof.measure.profile_files import toml_text, write_toml
 from tokenroof.measure.robust import huber_loss, solve, weighted_quantile
 from tokenroof.measure.setups import Setup
+from tokenroof.serving.scheduling import scheduler
 from tokenroof.types.layout import Layout
-from tokenroof.usecases.fit_profiles import FitRequest, fit_profiles
+from tokenroof.usecases.measured.refit import FitRequest, fit_profiles
 
 
 @pytest.mark.parametrize("seed", range(5))

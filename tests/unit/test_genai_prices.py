@@ -13,10 +13,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tokenroof.catalog.bills import Usage, bill
-from tokenroof.catalog.genai_offers import SELLERS, PackageSheets, release_day, sheets_of
-from tokenroof.catalog.genai_rows import Package, read_package
-from tokenroof.catalog.offers import list_offers
+from tokenroof.catalog.offers.bills import Usage, bill
+from tokenroof.catalog.offers.genai import SELLERS, PackageSheets, release_day, sheets_of
+from tokenroof.catalog.offers.genai_rows import Package, read_package
+from tokenroof.catalog.offers.index import list_offers
 from tokenroof.errors import InputError, TokenroofError
 from tokenroof.types.offer import Offer
 

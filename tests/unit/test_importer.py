@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tokenroof.catalog.dialects import DIALECTS
-from tokenroof.catalog.importer import load_config, model_from_config, model_from_path
+from tokenroof.catalog.models.importer import load_config, model_from_config, model_from_path
 from tokenroof.errors import DataMissing, InputError
 from tokenroof.formulas.architecture import active_params, params_by_part, total_params
 from tokenroof.formulas.architecture_cache import kv_bytes_per_sequence, kv_bytes_per_token

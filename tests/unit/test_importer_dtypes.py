@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from tokenroof.catalog.dialects import ConfigReader
-from tokenroof.catalog.importer import load_config, model_from_config, model_from_path
-from tokenroof.catalog.importer_patterns import PatternReader, Patterns
+from tokenroof.catalog.models.importer import load_config, model_from_config, model_from_path
+from tokenroof.catalog.models.importer_patterns import PatternReader, Patterns
 from tokenroof.errors import InputError
 from tokenroof.formulas.architecture import params_by_class, weight_bytes_by_class
 from tokenroof.types.dtype import DTYPES

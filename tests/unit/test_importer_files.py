@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tokenroof.catalog.importer import MAX_CONFIG_BYTES, load_config, parse_config
-from tokenroof.catalog.importer_hub import fetch_config
+from tokenroof.catalog.models.importer import MAX_CONFIG_BYTES, load_config, parse_config
+from tokenroof.catalog.models.importer_hub import fetch_config
 from tokenroof.errors import InputError, TokenroofError, UnknownName
-from tokenroof.usecases.models import import_model
+from tokenroof.usecases.listing.models import import_model
 
 
 def refused(path: Path) -> str:

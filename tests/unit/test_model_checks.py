@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from tokenroof.catalog.importer import model_from_config
-from tokenroof.catalog.model_checks import catalogue_twin, contradictions, shape_facts
-from tokenroof.catalog.models import load_model, load_models
+from tokenroof.catalog.models.checks import catalogue_twin, contradictions, shape_facts
+from tokenroof.catalog.models.importer import model_from_config
+from tokenroof.catalog.models.index import load_model, load_models
 from tokenroof.errors import DataMissing
 from tokenroof.types.model import Gqa, Mla, Model
 

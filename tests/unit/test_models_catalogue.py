@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tokenroof.catalog.models import DATA, find_id, known_names, load_model, load_models, model_ids
-from tokenroof.catalog.models_io import dump_json, model_from_json, model_to_json
+from tokenroof.catalog.models.files import dump_json, model_from_json, model_to_json
+from tokenroof.catalog.models.index import DATA, find_id, known_names, load_model, load_models, model_ids
 from tokenroof.errors import InputError, UnknownName
 from tokenroof.formulas.architecture import total_params
 from tokenroof.provenance import Grade
@@ -116,8 +116,9 @@ def test_a_saved_model_loads_from_its_path(tmp_path: Path) -> None:
 
 def test_loading_needs_no_heavy_package() -> None:
     code = (
-        "import sys; from tokenroof.catalog.models import load_model; load_model('deepseek-v3'); "
-        "print([m for m in ('numpy', 'pydantic', 'rich', 'click', 'tokenroof.catalog.importer') if m in sys.modules])"
+        "import sys; from tokenroof.catalog.models.index import load_model; load_model('deepseek-v3'); "
+        "print([m for m in ('numpy', 'pydantic', 'rich', 'click', 'tokenroof.catalog.models.importer') "
+        "if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tokenroof.catalog.offer_files import offers_from_table, read_offer_file
-from tokenroof.catalog.offer_paths import find_offer, pick_offer, read_offers
-from tokenroof.catalog.offer_text import offers_text
-from tokenroof.catalog.offers import list_offers, load_offer, market_offer
+from tokenroof.catalog.offers.files import offers_from_table, read_offer_file
+from tokenroof.catalog.offers.index import list_offers, load_offer, market_offer
+from tokenroof.catalog.offers.paths import find_offer, pick_offer, read_offers
+from tokenroof.catalog.offers.text import offers_text
 from tokenroof.errors import InputError, UnknownName
 from tokenroof.provenance import Grade
 from tokenroof.types.offer import CacheWrite, Mode, Offer, Origin, PriceLine, Window
@@ -28,7 +28,7 @@ def test_the_snapshot_comes_back() -> None:
 @pytest.mark.parametrize("history", [False, True])
 def test_the_package_comes_back(history: bool) -> None:
     pytest.importorskip("genai_prices", reason="the extra `prices` is not installed")
-    from tokenroof.usecases.offer_sources import open_source
+    from tokenroof.usecases.listing.offer_sources import open_source
 
     offers = open_source("genai-prices", history=history).offers
     assert len(offers) > 2_000

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tokenroof.catalog.bills import Usage, bill, line_for
-from tokenroof.catalog.offers import load_offer
+from tokenroof.catalog.offers.bills import Usage, bill, line_for
+from tokenroof.catalog.offers.index import load_offer
 from tokenroof.errors import DataMissing, InputError
 
 M = 1_000_000

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tokenroof.catalog.offer_files import offers_from_table, parse_tokens, parse_ttl, read_offer_file
+from tokenroof.catalog.offers.files import offers_from_table, parse_tokens, parse_ttl, read_offer_file
 from tokenroof.errors import InputError, TokenroofError
 from tokenroof.types.offer import Offer
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tokenroof.catalog.offers import (
+from tokenroof.catalog.offers.index import (
     base_line,
     flat_up_to,
     in_usd,

@@ -6,13 +6,13 @@ import pytest
 from tests.serving_oracle import LinearMachine
 
 from tokenroof.catalog import load_model, load_system
-from tokenroof.engine.lower import lower
-from tokenroof.engine.memory import memory_use
-from tokenroof.engine.planner import Space
-from tokenroof.engine.planner_apart import prefill_workers
-from tokenroof.engine.planner_space import Format
-from tokenroof.engine.scheduling import Passes, Scheduler, scheduler
-from tokenroof.engine.timing import bind
+from tokenroof.operators.lower import lower
+from tokenroof.operators.memory import memory_use
+from tokenroof.operators.timing import bind
+from tokenroof.planner.disaggregated import prefill_workers
+from tokenroof.planner.points import Space
+from tokenroof.planner.space import Format
+from tokenroof.serving.scheduling import Passes, Scheduler, scheduler
 from tokenroof.types.efficiency import PEAK
 from tokenroof.types.layout import Layout
 from tokenroof.xp import SCALAR

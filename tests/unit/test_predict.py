@@ -8,7 +8,7 @@ import pytest
 from tokenroof.errors import InputError
 from tokenroof.measure.setups import Skip, setup_of
 from tokenroof.types.run import Run
-from tokenroof.usecases.predict import Forecast, PredictRequest, forecast, predict
+from tokenroof.usecases.measured.predict import Forecast, PredictRequest, forecast, predict
 
 RUN = Run(
     row_id="x", line=2, file="x.csv", source="InferenceX via aiconfigurator", date="2026-03-25", model="DeepSeek-R1",

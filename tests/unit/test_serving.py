@@ -6,13 +6,13 @@ import pytest
 from tests.serving_oracle import LinearMachine, simulate
 
 from tokenroof.catalog import load_model, load_system
-from tokenroof.engine.lower import lower
-from tokenroof.engine.memory import memory_use
-from tokenroof.engine.scheduling import Scheduler, scheduler
-from tokenroof.engine.serving import capacity, serve, serve_open, serve_saturated
-from tokenroof.engine.serving_batch import Pool, serve_apart, static_batch
-from tokenroof.engine.timing import bind
 from tokenroof.errors import InputError, UnknownName
+from tokenroof.operators.lower import lower
+from tokenroof.operators.memory import memory_use
+from tokenroof.operators.timing import bind
+from tokenroof.serving.batch import Pool, serve_apart, static_batch
+from tokenroof.serving.scheduling import Scheduler, scheduler
+from tokenroof.serving.steady import capacity, serve, serve_open, serve_saturated
 from tokenroof.types.efficiency import PEAK
 from tokenroof.types.layout import Layout
 

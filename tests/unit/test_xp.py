@@ -7,8 +7,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from tokenroof.engine.explain import gradients
 from tokenroof.errors import UnitError
+from tokenroof.operators.explain import gradients
 from tokenroof.units import dims_text
 from tokenroof.xp import DIMS, NUMPY, SCALAR, TRACE, Dim, Traced
 

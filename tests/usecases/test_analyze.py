@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tokenroof.errors import DataMissing, InputError, UnknownName
-from tokenroof.usecases.analyze import AnalyzeRequest, AnalyzeResponse, analyze
-from tokenroof.usecases.analyze_explain import EXPLAINABLE, explain_number
+from tokenroof.usecases.analyze.explain import EXPLAINABLE, explain_number
+from tokenroof.usecases.analyze.run import AnalyzeRequest, AnalyzeResponse, analyze
 
 
 def ask(model: str = "deepseek-v3", system: str = "gb200-nvl72", **more: object) -> AnalyzeResponse:

@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tokenroof.catalog.bills import Usage, bill
-from tokenroof.catalog.offers import load_offer
+from tokenroof.catalog.offers.bills import Usage, bill
+from tokenroof.catalog.offers.index import load_offer
 from tokenroof.errors import DataMissing, InputError, UnknownName
-from tokenroof.usecases.break_even import BreakEvenRequest, BreakEvenResponse, break_even
-from tokenroof.usecases.break_even_charts import draw
-from tokenroof.usecases.operating import Infeasible
-from tokenroof.usecases.ownership import OwnershipInputs
+from tokenroof.present.charts.break_even import draw
+from tokenroof.usecases.money.break_even import BreakEvenRequest, BreakEvenResponse, break_even
+from tokenroof.usecases.money.operating import Infeasible
+from tokenroof.usecases.money.ownership import OwnershipInputs
 
 API = "market/llama-3.3-70b"
 

@@ -3,10 +3,10 @@
 import pytest
 
 from tokenroof.errors import InputError, UnknownName
-from tokenroof.usecases.cost_explain import PLAN_KEYS, PRICE_KEYS, explain_plan, explain_price
-from tokenroof.usecases.explain_operators import OperatorExplanation
-from tokenroof.usecases.plan import PlanRequest, plan
-from tokenroof.usecases.price import PriceRequest, price
+from tokenroof.usecases.analyze.explain_rows import OperatorExplanation
+from tokenroof.usecases.money.explain import PLAN_KEYS, PRICE_KEYS, explain_plan, explain_price
+from tokenroof.usecases.money.price import PriceRequest, price
+from tokenroof.usecases.plan.run import PlanRequest, plan
 
 PRICE = price(PriceRequest(model="llama-3.1-70b", system="8xh100", duty_cycle=0.5, apart=False))
 PLANS = {

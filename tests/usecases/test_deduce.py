@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from tokenroof.catalog.offers import load_offer
+from tokenroof.catalog.offers.index import load_offer
 from tokenroof.errors import InputError, TokenroofError, UnknownName
 from tokenroof.infer.posterior import NUMBERS
-from tokenroof.usecases.deduce import DeduceRequest, DeduceResponse, compare, deduce, find_offer
-from tokenroof.usecases.deduce_charts import draw_corner, draw_evidence
-from tokenroof.usecases.deduce_lecture import lecture_deductions
+from tokenroof.present.charts.deduce import draw_corner, draw_evidence
+from tokenroof.usecases.deduce.lecture import lecture_deductions
+from tokenroof.usecases.deduce.run import DeduceRequest, DeduceResponse, compare, deduce, find_offer
 
 DRAWS = 1 << 17
 

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from tokenroof.catalog import load_system
 from tokenroof.errors import DataMissing, InputError, TokenroofError, UnknownName
-from tokenroof.usecases.economics import ALLOCATIONS, Economics, EconomicsRequest, economics
-from tokenroof.usecases.operating import Infeasible
-from tokenroof.usecases.ownership import OwnershipInputs, machine_cost
-from tokenroof.usecases.serving import Workload
-from tokenroof.usecases.traffic import traffic_from_loads, traffic_of
+from tokenroof.usecases.money.costs import ALLOCATIONS, Economics, EconomicsRequest, economics
+from tokenroof.usecases.money.operating import Infeasible
+from tokenroof.usecases.money.ownership import OwnershipInputs, machine_cost
+from tokenroof.usecases.money.serving import Workload
+from tokenroof.usecases.money.traffic import traffic_from_loads, traffic_of
 
 CASES = (("llama-3.1-8b", "h100"), ("gpt-oss-120b", "8xh100"), ("llama-3.1-70b", "8xh100"))
 

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tokenroof.catalog.offer_text import offers_text
-from tokenroof.catalog.offers import list_offers
+from tokenroof.catalog.offers.index import list_offers
+from tokenroof.catalog.offers.text import offers_text
 from tokenroof.errors import InputError
 from tokenroof.types.offer import Offer
-from tokenroof.usecases.offer_changes import compare_offers, stale_offers
-from tokenroof.usecases.offer_sources import files_of, open_source, snapshot_day
-from tokenroof.usecases.offers import OffersRequest
+from tokenroof.usecases.listing.offer_changes import compare_offers, stale_offers
+from tokenroof.usecases.listing.offer_sources import files_of, open_source, snapshot_day
+from tokenroof.usecases.listing.offers import OffersRequest
 
 
 def written(tmp_path: Path, change: Callable[[Offer], Offer | None], seller: str = "anthropic") -> str:

@@ -8,10 +8,10 @@ import pytest
 
 from tokenroof.catalog import load_model, load_system
 from tokenroof.errors import DataMissing, InputError, UnknownName
-from tokenroof.usecases.plan import PlanRequest, PlanResponse, plan
-from tokenroof.usecases.plan_flags import commands
-from tokenroof.usecases.plan_search import system_with
-from tokenroof.usecases.plan_slo import PRESETS, slo_of
+from tokenroof.usecases.plan.launch import commands
+from tokenroof.usecases.plan.run import PlanRequest, PlanResponse, plan
+from tokenroof.usecases.plan.search import system_with
+from tokenroof.usecases.plan.slo import PRESETS, slo_of
 
 
 def ask(model: str = "llama-3.1-8b", *systems: str, **more: object) -> PlanResponse:
@@ -74,7 +74,7 @@ def test_nothing_that_was_searched_beats_the_frontier(deepseek):
     assert (np.diff(speed) > 0).all()
     assert (np.diff(yields) < 0).all()
     allowed = (points.rate > 0) & (points.ttft_s <= 1.0)
-    from tokenroof.engine.planner import units_in
+    from tokenroof.planner.points import units_in
 
     each = units_in(machine.space, points.gpus) * points.rate * 512 / 72
     for x, y in zip(1.0 / points.tpot_s[allowed], each[allowed], strict=True):

@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 
 from tokenroof.catalog import load_model, load_system
 from tokenroof.errors import InputError, UnknownName
-from tokenroof.usecases.cache_prices import keep_usd_per_mtok
-from tokenroof.usecases.economics import Scene, scene_of
-from tokenroof.usecases.operating import Infeasible
-from tokenroof.usecases.price import PriceRequest, PriceResponse, parse_pair, price
-from tokenroof.usecases.price_charts import draw
-from tokenroof.usecases.price_tiers import decode_usd_per_mtok
-from tokenroof.usecases.serving import holders
+from tokenroof.present.charts.price import draw
+from tokenroof.usecases.money.cache import keep_usd_per_mtok
+from tokenroof.usecases.money.costs import Scene, scene_of
+from tokenroof.usecases.money.operating import Infeasible
+from tokenroof.usecases.money.price import PriceRequest, PriceResponse, parse_pair, price
+from tokenroof.usecases.money.serving import holders
+from tokenroof.usecases.money.tiers import decode_usd_per_mtok
 
 CASES = (
     ("llama-3.1-8b", "h100"),

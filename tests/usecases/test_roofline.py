@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tokenroof.errors import InputError
-from tokenroof.usecases.roofline import RooflineRequest, roofline
+from tokenroof.usecases.analyze.closed_form import RooflineRequest, roofline
 
 V3 = {"params": 671e9, "active_params": 37e9, "bytes_per_param": 1.0}
 B200 = {"flops_per_s": 64 * 2 * 2.25e15, "bytes_per_s": 64 * 8e12}

@@ -14,10 +14,10 @@ from tokenroof.catalog import load_model
 from tokenroof.catalog.acceptance import acceptance_curves, curves_of, load_acceptance
 from tokenroof.errors import DataMissing, InputError, UnknownName
 from tokenroof.formulas import architecture, speculation
-from tokenroof.usecases.operating import Infeasible
-from tokenroof.usecases.speculate import SpeculateRequest, SpeculateResponse, speculate
-from tokenroof.usecases.speculate_charts import draw
-from tokenroof.usecases.speculate_drafts import draft_head
+from tokenroof.present.charts.speculate import draw
+from tokenroof.usecases.money.drafts import draft_head
+from tokenroof.usecases.money.operating import Infeasible
+from tokenroof.usecases.money.speculate import SpeculateRequest, SpeculateResponse, speculate
 
 
 def request(model: str = "llama-3.1-70b", system: str = "8xh100", **fields: Any) -> SpeculateRequest:

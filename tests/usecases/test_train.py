@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tokenroof.errors import DataMissing, InputError, UnknownName
-from tokenroof.usecases.train import FITS, TrainRequest, TrainResponse, tokens_at_loss, train
-from tokenroof.usecases.train_charts import draw
+from tokenroof.present.charts.train import draw
+from tokenroof.usecases.train.run import FITS, TrainRequest, TrainResponse, tokens_at_loss, train
 
 
 @lru_cache(maxsize=64)

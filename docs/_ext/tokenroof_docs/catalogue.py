@@ -1,8 +1,8 @@
 """What the catalogue holds: models, chips with every figure, systems, memory tiers."""
 
 from tokenroof.catalog import chip_ids, load_model, model_ids, system_names
-from tokenroof.usecases.machines import Figure, list_chips, list_systems, list_tiers, show_chip
-from tokenroof.usecases.models import list_models
+from tokenroof.usecases.listing.machines import Figure, list_chips, list_systems, list_tiers, show_chip
+from tokenroof.usecases.listing.models import list_models
 from tokenroof_docs.markdown import Pages, cell, code, page, quantity, table
 
 __all__ = ["pages"]

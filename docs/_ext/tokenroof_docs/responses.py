@@ -13,7 +13,10 @@ from tokenroof_docs.markdown import Pages, cell, code, table
 __all__ = ["RESPONSES", "classes", "keys_of", "meanings", "pages"]
 
 # response -> the module that defines it
-RESPONSES = {"AnalyzeResponse": "tokenroof.usecases.analyze_types", "RooflineResponse": "tokenroof.usecases.roofline"}
+RESPONSES = {
+    "AnalyzeResponse": "tokenroof.usecases.analyze.answer",
+    "RooflineResponse": "tokenroof.usecases.analyze.closed_form",
+}
 
 # A key's last words give its unit.
 _UNITS = (

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tokenroof.catalog.chips import chip_ids, load_chip
-    from tokenroof.catalog.models import load_model, load_models, model_ids
+    from tokenroof.catalog.models.index import load_model, load_models, model_ids
     from tokenroof.catalog.rental import load_rental
     from tokenroof.catalog.systems import load_system, load_system_file, system_names
     from tokenroof.catalog.tiers import hbm_tier, load_tier, load_tiers
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 _PUBLIC = {
     "chip_ids": "chips",
     "load_chip": "chips",
-    "load_model": "models",
-    "load_models": "models",
-    "model_ids": "models",
+    "load_model": "models.index",
+    "load_models": "models.index",
+    "model_ids": "models.index",
     "load_rental": "rental",
     "load_system": "systems",
     "load_system_file": "systems",

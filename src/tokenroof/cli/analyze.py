@@ -10,7 +10,7 @@ from tokenroof.cli.render import QuantityType, echo_json, format_count, heading,
 from tokenroof.units import format_bytes, format_si
 
 if TYPE_CHECKING:
-    from tokenroof.usecases.analyze_types import AnalyzeResponse
+    from tokenroof.usecases.analyze.answer import AnalyzeResponse
 
 __all__ = ["command"]
 
@@ -248,7 +248,7 @@ def command(
     tokenroof analyze ./config.json --system 8xh200 --batch 64 --context 32768 --plot page.svg
     tokenroof analyze gpt-oss-120b --system h100 --explain step_s
     """
-    from tokenroof.usecases.analyze import AnalyzeRequest, analyze
+    from tokenroof.usecases.analyze.run import AnalyzeRequest, analyze
 
     answer = analyze(
         AnalyzeRequest(
@@ -276,13 +276,13 @@ def command(
     )
     if plot is not None:
         if answer.operators is not None:
-            from tokenroof.usecases.analyze_operator_charts import draw_operators as draw
+            from tokenroof.present.charts.analyze import draw_operators as draw
         else:
-            from tokenroof.usecases.analyze_charts import draw
+            from tokenroof.present.charts.closed_form import draw
         draw(answer, plot)
         note(f"chart written to {plot}")
     if key is not None:
-        from tokenroof.usecases.analyze_explain import explain_number, text_of
+        from tokenroof.usecases.analyze.explain import explain_number, text_of
 
         explanation = explain_number(answer, key)
         echo_json(explanation.to_dict()) if as_json else click.echo(text_of(explanation))

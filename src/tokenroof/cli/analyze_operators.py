@@ -9,8 +9,8 @@ from tokenroof.units import format_bytes, format_si
 
 if TYPE_CHECKING:
     from tokenroof.types.program import OperatorTime
-    from tokenroof.usecases.analyze_types import AnalyzeResponse
-    from tokenroof.usecases.operate import OperatorReport
+    from tokenroof.usecases.analyze.answer import AnalyzeResponse
+    from tokenroof.usecases.analyze.point import OperatorReport
 
 __all__ = ["print_memory", "print_operators", "print_rack", "print_step"]
 

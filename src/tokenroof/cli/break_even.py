@@ -19,7 +19,7 @@ from tokenroof.cli.outputs import check_outputs, write_outputs
 from tokenroof.cli.render import echo_json, heading, note, print_table
 
 if TYPE_CHECKING:
-    from tokenroof.usecases.break_even import BreakEvenResponse
+    from tokenroof.usecases.money.break_even import BreakEvenResponse
 
 __all__ = ["command"]
 
@@ -89,8 +89,8 @@ def command(model: str, **options: Any) -> None:
     tokenroof break-even llama-3.3-70b --system 8xh100 --api market/llama-3.3-70b --traffic diurnal --plot be.svg
     tokenroof break-even gpt-oss-120b --system h100 --api groq/gpt-oss-120b --measured-tok-s 2500 --isl 1K --osl 1K
     """
-    from tokenroof.usecases.break_even import BreakEvenRequest, break_even
-    from tokenroof.usecases.operating import Infeasible
+    from tokenroof.usecases.money.break_even import BreakEvenRequest, break_even
+    from tokenroof.usecases.money.operating import Infeasible
 
     paths = check_outputs(options["plot"], options["outputs"])
     rates = parse_rates(options["rates"])
@@ -112,7 +112,7 @@ def command(model: str, **options: Any) -> None:
         refuse(answer, options["as_json"])
 
     def chart(path: Path) -> None:
-        from tokenroof.usecases.break_even_charts import draw
+        from tokenroof.present.charts.break_even import draw
 
         draw(answer, path)
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from tokenroof.types.machine import RentalPrice
-    from tokenroof.usecases.machines import ChipView, Figure
+    from tokenroof.usecases.listing.machines import ChipView, Figure
 
 __all__ = ["command", "figure_value", "show_chip_view", "show_figures"]
 
@@ -91,7 +91,7 @@ def command(name: str, as_json: bool) -> None:
     tokenroof chip h100
     tokenroof chip mi355x --json
     """
-    from tokenroof.usecases.machines import show_chip
+    from tokenroof.usecases.listing.machines import show_chip
 
     view = show_chip(name)
     if as_json:

@@ -9,7 +9,7 @@ from tokenroof.cli.render import echo_json, note, print_table
 
 if TYPE_CHECKING:
     from tokenroof.types.machine import RentalPrice
-    from tokenroof.usecases.machines import ChipRow
+    from tokenroof.usecases.listing.machines import ChipRow
 
 __all__ = ["command", "rate", "rent"]
 
@@ -65,11 +65,11 @@ def command(announced: bool, vendor: str, sort: str, plot: Path | None, as_json:
     tokenroof chips --vendor amd --announced
     tokenroof chips --announced --plot generations.svg
     """
-    from tokenroof.usecases.machines import list_chips
+    from tokenroof.usecases.listing.machines import list_chips
 
     rows = list_chips(announced=announced, vendor=vendor, sort=sort)
     if plot is not None:
-        from tokenroof.usecases.machine_charts import draw
+        from tokenroof.present.charts.machines import draw
 
         draw(rows, plot)
         note(f"wrote {plot}")

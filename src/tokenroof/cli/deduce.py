@@ -31,7 +31,7 @@ def _save(answer: Any, path: Path, chart: str) -> None:
 
         write_text(path, estimates_csv(answer))
     elif ending in (".svg", ".png", ".html"):
-        from tokenroof.usecases.deduce_charts import draw_corner, draw_evidence
+        from tokenroof.present.charts.deduce import draw_corner, draw_evidence
 
         (draw_corner if chart == "corner" else draw_evidence)(answer, path)
     else:
@@ -53,7 +53,7 @@ def _whole(lecture: bool, out: Path | None, as_json: bool) -> int:
     answer: Any
     show: Callable[[Any], None]
     if lecture:
-        from tokenroof.usecases.deduce_lecture import lecture_deductions
+        from tokenroof.usecases.deduce.lecture import lecture_deductions
 
         answer, show = lecture_deductions(), deduce_text.show_lecture
     else:
@@ -108,7 +108,7 @@ def command(offer: str | None, as_json: bool, out: Path | None, **options: Any) 
         _check_file(out, ".json" if not offer and options["price_in"] is None else _ENDINGS)
     if options["validating"] or options["lecture"]:
         return _whole(options["lecture"], out, as_json)
-    from tokenroof.usecases.deduce import DeduceRequest, compare, deduce
+    from tokenroof.usecases.deduce.run import DeduceRequest, compare, deduce
 
     shared = {
         "rates": parse_rates(options["rates"]),

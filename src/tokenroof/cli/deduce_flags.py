@@ -91,7 +91,7 @@ def _numbers(text: str, name: str, what: str, count: int) -> list[float]:
 
 
 def _check_model(name: str) -> None:
-    from tokenroof.catalog.offers import market_models
+    from tokenroof.catalog.offers.index import market_models
     from tokenroof.errors import UnknownName
     from tokenroof.registry import nearest
 
@@ -102,8 +102,8 @@ def _check_model(name: str) -> None:
 
 def offer_from_flags(options: Mapping[str, Any]) -> Any:
     """An offer from --input, --output and what else is given, through the same checks as a file."""
-    from tokenroof.catalog.offer_files import offers_from_table
-    from tokenroof.usecases.deduce import UNDATED
+    from tokenroof.catalog.offers.files import offers_from_table
+    from tokenroof.usecases.deduce.run import UNDATED
 
     if options["model"] is not None:
         _check_model(options["model"])

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from tokenroof.infer.deductions import Deduction
     from tokenroof.infer.validate import Validation
     from tokenroof.infer.validate_deductions import Alone
-    from tokenroof.usecases.deduce import Comparison, DeduceResponse
-    from tokenroof.usecases.deduce_lecture import LectureRow
+    from tokenroof.usecases.deduce.lecture import LectureRow
+    from tokenroof.usecases.deduce.run import Comparison, DeduceResponse
 
 __all__ = ["estimates_csv", "show_comparison", "show_lecture", "show_response", "show_validation"]
 
@@ -102,7 +102,7 @@ def _deduction_row(d: "Deduction") -> tuple[str, ...]:
 def show_response(r: "DeduceResponse") -> None:
     """One offer: channels, joint estimates, known models near, influence, agreement, health."""
     from tokenroof.infer.posterior import UNREAD
-    from tokenroof.usecases.deduce import sheet_date
+    from tokenroof.usecases.deduce.run import sheet_date
 
     heading(f"{r.offer.id} ({r.offer.name}, {r.offer.lab}), sheet: {sheet_date(r.offer)}")
     active = _value(r.assumed_active_params, "param")

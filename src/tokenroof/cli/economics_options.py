@@ -13,8 +13,8 @@ from tokenroof.errors import InputError, TokenroofError
 from tokenroof.units import parse_quantity
 
 if TYPE_CHECKING:
-    from tokenroof.usecases.economics import Economics
-    from tokenroof.usecases.operating import Infeasible
+    from tokenroof.usecases.money.costs import Economics
+    from tokenroof.usecases.money.operating import Infeasible
 
 __all__ = [
     "DurationType", "NumbersType", "economics_fields", "economics_options", "line", "plot_option", "print_choices",
@@ -186,7 +186,7 @@ def _refuse_unused() -> None:
 
 def economics_fields(options: dict[str, Any]) -> dict[str, Any]:
     """The options of `economics_options` as fields of EconomicsRequest."""
-    from tokenroof.usecases.ownership import OwnershipInputs
+    from tokenroof.usecases.money.ownership import OwnershipInputs
 
     capex, rent, owner = options["capex_per_gpu"], options["price_per_gpu_hour"], options["owner"]
     if sum(value is not None for value in (capex, rent, owner)) > 1:
@@ -246,7 +246,7 @@ def _range(answer: "Economics", usd: float) -> str:
 
 def print_economics(answer: "Economics") -> None:
     """The operating point and what its tokens cost."""
-    from tokenroof.usecases.price_tiers import layout_label
+    from tokenroof.usecases.money.tiers import layout_label
 
     point, machine, prices = answer.point, answer.machine, answer.prices
     heading(f"{answer.model_name} on {answer.system_name}{'   (announced)' if answer.announced else ''}")

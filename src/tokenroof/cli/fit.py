@@ -27,7 +27,7 @@ def command(
     from datetime import date
 
     from tokenroof.errors import InputError
-    from tokenroof.usecases.fit_profiles import FitRequest, fit_profiles
+    from tokenroof.usecases.measured.refit import FitRequest, fit_profiles
 
     try:
         date.fromisoformat(as_of)

@@ -21,8 +21,8 @@ def command(source: str, online: bool, save: Path | None, as_json: bool) -> None
     tokenroof import ./config.json --save my-model.json
     tokenroof import Qwen/Qwen3-8B --online
     """
-    from tokenroof.catalog.models_io import dump_json, model_to_json
-    from tokenroof.usecases.models import import_model, view_model
+    from tokenroof.catalog.models.files import dump_json, model_to_json
+    from tokenroof.usecases.listing.models import import_model, view_model
 
     model = import_model(source, online=online)
     view = view_model(model)

@@ -35,11 +35,11 @@ def command(models: tuple[str, ...], context: str, kv_dtype: str, plot: Path | N
     tokenroof kv deepseek-v3 llama-3.1-405b --context 8192,131072
     tokenroof kv qwen3-next-80b-a3b gpt-oss-120b --plot kv.svg
     """
-    from tokenroof.usecases.kv import KvRequest, compare_kv
+    from tokenroof.usecases.listing.kv import KvRequest, compare_kv
 
     answer = compare_kv(KvRequest(models=models, contexts=_contexts(context), kv_dtype=kv_dtype))
     if plot is not None:
-        from tokenroof.usecases.kv_charts import draw_kv
+        from tokenroof.present.charts.kv import draw_kv
 
         draw_kv(models, kv_dtype, plot)
         note(f"written: {plot}")

@@ -9,8 +9,8 @@ from tokenroof.cli.render import echo_json, heading, note, print_table
 from tokenroof.units import format_bytes, format_si
 
 if TYPE_CHECKING:
-    from tokenroof.usecases.kv import ModelKv
-    from tokenroof.usecases.models import ModelView
+    from tokenroof.usecases.listing.kv import ModelKv
+    from tokenroof.usecases.listing.models import ModelView
 
 __all__ = ["command", "print_formula", "print_model"]
 
@@ -134,7 +134,7 @@ def command(model: str, kv_dtype: str, as_json: bool) -> None:
     tokenroof model deepseek-v3
     tokenroof model ./config.json --kv-dtype fp8
     """
-    from tokenroof.usecases.models import show_model
+    from tokenroof.usecases.listing.models import show_model
 
     view = show_model(model, kv_dtype=kv_dtype)
     if as_json:

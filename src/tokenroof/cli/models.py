@@ -9,7 +9,7 @@ from tokenroof.cli.render import echo_json, note, print_table
 from tokenroof.units import format_si
 
 if TYPE_CHECKING:
-    from tokenroof.usecases.models import ModelRow
+    from tokenroof.usecases.listing.models import ModelRow
 
 __all__ = ["billions", "command", "context_text"]
 
@@ -59,7 +59,7 @@ def command(filters: str, sort: str, show_tags: bool, plot: Path | None, as_json
     tokenroof models --filter qwen3,!fp8,!nvfp4 --sort kv
     tokenroof models --filter deepseek --plot kv-per-token.svg
     """
-    from tokenroof.usecases.models import list_models
+    from tokenroof.usecases.listing.models import list_models
 
     words = tuple(word.strip() for word in filters.split(",") if word.strip())
     rows = list_models(filters=words, sort=sort)
@@ -74,7 +74,7 @@ def command(filters: str, sort: str, show_tags: bool, plot: Path | None, as_json
             print_table(("tag", "models"), ([tag, str(n)] for tag, n in sorted(counts.items())), right=(1,))
         return
     if plot is not None:
-        from tokenroof.usecases.kv_charts import draw_kv_per_token
+        from tokenroof.present.charts.kv import draw_kv_per_token
 
         draw_kv_per_token(rows, plot)
         note(f"written: {plot}")

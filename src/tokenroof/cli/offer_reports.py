@@ -75,7 +75,7 @@ def _simple(title: str, rows: Sequence[Any]) -> None:
 
 def show_diff(request: Any, as_json: bool) -> None:
     """The snapshot against a source: figures that changed, sheets that are new, sheets that are gone."""
-    from tokenroof.usecases.offer_changes import compare_offers
+    from tokenroof.usecases.listing.offer_changes import compare_offers
 
     diff = compare_offers(request)
     if as_json:
@@ -108,7 +108,7 @@ def show_diff(request: Any, as_json: bool) -> None:
 
 def show_stale(request: Any, days: int, as_json: bool) -> None:
     """Sheets older than `days`, oldest first."""
-    from tokenroof.usecases.offer_changes import stale_offers
+    from tokenroof.usecases.listing.offer_changes import stale_offers
 
     answer = stale_offers(request, days)
     if as_json:
@@ -127,9 +127,9 @@ def show_stale(request: Any, days: int, as_json: bool) -> None:
 
 def write_offers(request: Any, offer: str | None, out: Path) -> None:
     """The sheets of the request as TOML that `--from`, deduce and break-even read back."""
-    from tokenroof.catalog.offer_paths import find_offer, pick_offer
-    from tokenroof.usecases.offer_sources import SNAPSHOT, files_of, open_source
-    from tokenroof.usecases.offers import matching
+    from tokenroof.catalog.offers.paths import find_offer, pick_offer
+    from tokenroof.usecases.listing.offer_sources import SNAPSHOT, files_of, open_source
+    from tokenroof.usecases.listing.offers import matching
 
     source = open_source(request.source, today=request.today, as_of=request.as_of, history=request.history)
     chosen = matching(request, source.offers)

@@ -19,7 +19,7 @@ class TokensType(click.ParamType[int]):
     name = "tokens"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        from tokenroof.catalog.offer_files import parse_tokens
+        from tokenroof.catalog.offers.files import parse_tokens
 
         if value in (0, "0"):
             return 0
@@ -48,7 +48,7 @@ def _price(value: float | None) -> str:
 
 
 def _list(request: Any, as_json: bool) -> None:
-    from tokenroof.usecases.offers import find_offers
+    from tokenroof.usecases.listing.offers import find_offers
 
     response = find_offers(request)
     if as_json:
@@ -201,7 +201,7 @@ def command(offer: str | None, as_json: bool, **options: Any) -> None:
     tokenroof offers --from genai-prices --filter anthropic/ -o prices/
     tokenroof offers --stale 90 --today 2027-03-01
     """
-    from tokenroof.usecases.offers import OffersRequest
+    from tokenroof.usecases.listing.offers import OffersRequest
 
     today = date.today().isoformat() if options["today"] == "now" else options["today"]
     request = OffersRequest(
@@ -244,9 +244,9 @@ def _refuse_mixed(offer: str | None, options: dict[str, Any]) -> None:
 
 
 def _one(offer: str, request: Any, options: dict[str, Any], as_json: bool) -> None:
-    from tokenroof.catalog.bills import Usage
-    from tokenroof.catalog.offer_files import parse_ttl
-    from tokenroof.usecases.offers import show_offer
+    from tokenroof.catalog.offers.bills import Usage
+    from tokenroof.catalog.offers.files import parse_ttl
+    from tokenroof.usecases.listing.offers import show_offer
 
     usage = None
     if options["isl"] is not None:

@@ -25,11 +25,11 @@ _DEGREES = ("tp", "pp", "ep", "dp", "cp")
 def _write(answer: Any, path: Path) -> None:
     ending = path.suffix.lower()
     if ending in _CHARTS:
-        from tokenroof.usecases.plan_charts import draw_plan
+        from tokenroof.present.charts.plan import draw_plan
 
         draw_plan(answer, path)
     elif ending == ".csv":
-        from tokenroof.usecases.plan_export import to_csv
+        from tokenroof.usecases.plan.table import to_csv
 
         write_text(path, to_csv(answer))
     elif ending == ".json":
@@ -38,7 +38,7 @@ def _write(answer: Any, path: Path) -> None:
         text = json.dumps(finite_json(answer), indent=2, allow_nan=False, ensure_ascii=False)
         write_text(path, text + "\n")
     else:
-        from tokenroof.usecases.plan_export import write_parquet
+        from tokenroof.usecases.plan.table import write_parquet
 
         write_parquet(answer, path)
     note(f"written to {path}")
@@ -123,7 +123,7 @@ def command(outputs: tuple[Path, ...], key: str | None, as_json: bool, **options
     Exit code 1 where nothing meets the limits, with the limit that binds and the nearest change.
     """  # fmt: skip
     from tokenroof.cli.plan_text import print_plan
-    from tokenroof.usecases.plan import PlanRequest, plan
+    from tokenroof.usecases.plan.run import PlanRequest, plan
 
     for path in outputs:
         _check(path)
@@ -131,8 +131,8 @@ def command(outputs: tuple[Path, ...], key: str | None, as_json: bool, **options
     for path in outputs:
         _write(answer, path)
     if key is not None and answer.winner is not None:
-        from tokenroof.usecases.analyze_explain import text_of
-        from tokenroof.usecases.cost_explain import explain_plan
+        from tokenroof.usecases.analyze.explain import text_of
+        from tokenroof.usecases.money.explain import explain_plan
 
         found = explain_plan(answer, key)
         echo_json(found.to_dict()) if as_json else click.echo(text_of(found))

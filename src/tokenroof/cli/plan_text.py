@@ -9,7 +9,7 @@ from tokenroof.cli.render import heading, note, print_table
 from tokenroof.units import format_bytes
 
 if TYPE_CHECKING:
-    from tokenroof.usecases.plan_types import Candidate, MachinePlan, PlanResponse
+    from tokenroof.usecases.plan.answer import Candidate, MachinePlan, PlanResponse
 
 __all__ = ["print_plan"]
 

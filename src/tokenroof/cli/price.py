@@ -20,7 +20,7 @@ from tokenroof.cli.outputs import check_outputs, write_outputs
 from tokenroof.cli.render import echo_json, heading, note, print_table
 
 if TYPE_CHECKING:
-    from tokenroof.usecases.price import PriceResponse
+    from tokenroof.usecases.money.price import PriceResponse
 
 __all__ = ["command"]
 
@@ -212,8 +212,8 @@ def command(model: str, **options: Any) -> None:
     tokenroof price deepseek-v3 --system gb200-nvl72 --pair 6x,2.5x --traffic diurnal --plot price.svg
     tokenroof price llama-3.1-70b --system 8xh100 --capex-per-gpu 35000 --cost-of-capital 0.1 --sell 0.4,0.9
     """
-    from tokenroof.usecases.operating import Infeasible
-    from tokenroof.usecases.price import PriceRequest, parse_pair, price
+    from tokenroof.usecases.money.operating import Infeasible
+    from tokenroof.usecases.money.price import PriceRequest, parse_pair, price
 
     paths = check_outputs(options["plot"], options["outputs"])
     fields = economics_fields(options)
@@ -238,14 +238,14 @@ def command(model: str, **options: Any) -> None:
         refuse(answer, options["as_json"])
 
     def chart(path: Path) -> None:
-        from tokenroof.usecases.price_charts import draw
+        from tokenroof.present.charts.price import draw
 
         draw(answer, path)
 
     write_outputs(answer, paths, chart, answer.frontier)
     if options["key"] is not None:
-        from tokenroof.usecases.analyze_explain import text_of
-        from tokenroof.usecases.cost_explain import explain_price
+        from tokenroof.usecases.analyze.explain import text_of
+        from tokenroof.usecases.money.explain import explain_price
 
         found = explain_price(answer, options["key"])
         echo_json(found.to_dict()) if options["as_json"] else click.echo(text_of(found))

@@ -45,7 +45,7 @@ def command(
     tokenroof roofline --params 671e9 --active 37e9 --flops 2.88e17 --bandwidth 512TB/s \\
         --kv-bytes-per-token 70272 --context 4096 --batch 2400 --price-per-hour 128
     """
-    from tokenroof.usecases.roofline import RooflineRequest, roofline
+    from tokenroof.usecases.analyze.closed_form import RooflineRequest, roofline
 
     response = roofline(
         RooflineRequest(

@@ -10,7 +10,7 @@ from tokenroof.cli.outputs import check_outputs, write_outputs
 from tokenroof.cli.render import echo_json, finite_json, heading, print_table
 
 if TYPE_CHECKING:
-    from tokenroof.usecases.speculate import SpeculateResponse
+    from tokenroof.usecases.money.speculate import SpeculateResponse
 
 __all__ = ["command"]
 
@@ -108,8 +108,8 @@ def command(model: str | None, **options: Any) -> None:
         return
     if model is None or options["system"] is None:
         raise click.UsageError("MODEL and --system are needed, or --list")
-    from tokenroof.usecases.operating import Infeasible
-    from tokenroof.usecases.speculate import SpeculateRequest, speculate
+    from tokenroof.usecases.money.operating import Infeasible
+    from tokenroof.usecases.money.speculate import SpeculateRequest, speculate
 
     paths = check_outputs(options["plot"], options["outputs"])
     fields = serving_fields(options)
@@ -129,7 +129,7 @@ def command(model: str | None, **options: Any) -> None:
         refuse(answer, options["as_json"])
 
     def chart(path: Path) -> None:
-        from tokenroof.usecases.speculate_charts import draw
+        from tokenroof.present.charts.speculate import draw
 
         draw(answer, path)
 

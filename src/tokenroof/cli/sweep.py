@@ -14,8 +14,8 @@ from tokenroof.errors import InputError
 from tokenroof.units import format_bytes
 
 if TYPE_CHECKING:
-    from tokenroof.usecases.sweep import Estimate, Progress, SweepResponse
-    from tokenroof.usecases.sweep_spec import SweepSpec
+    from tokenroof.usecases.sweep.run import Estimate, Progress, SweepResponse
+    from tokenroof.usecases.sweep.spec import SweepSpec
 
 __all__ = ["command"]
 
@@ -87,7 +87,7 @@ def _notes(answer: "SweepResponse") -> None:
 
 
 def _run(spec: "SweepSpec", output: Path, scheduler: str | None, threads: int | None, yes: bool) -> "SweepResponse":
-    from tokenroof.usecases.sweep import sweep
+    from tokenroof.usecases.sweep.run import sweep
 
     with _progress_bar() as show:
         last = _Last(show)
@@ -129,7 +129,7 @@ def command(
     tokenroof sweep examples/sweep.toml -o sweep-out --scheduler tcp://10.0.0.5:8786
     """
     from tokenroof.schema import read_sweep_spec
-    from tokenroof.usecases.sweep import estimate_sweep
+    from tokenroof.usecases.sweep.run import estimate_sweep
 
     asked = read_sweep_spec(spec)
     if estimate:

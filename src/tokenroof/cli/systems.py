@@ -9,7 +9,7 @@ from tokenroof.cli.render import echo_json, heading, note, print_table
 from tokenroof.units import format_bytes, format_si
 
 if TYPE_CHECKING:
-    from tokenroof.usecases.machines import SystemRow, SystemView
+    from tokenroof.usecases.listing.machines import SystemRow, SystemView
 
 __all__ = ["command"]
 
@@ -81,7 +81,7 @@ def command(name: str | None, announced: bool, single: bool, sort: str, as_json:
     tokenroof systems 2xgb200-nvl72
     tokenroof systems my-cluster.toml --json
     """
-    from tokenroof.usecases.machines import list_systems, show_system
+    from tokenroof.usecases.listing.machines import list_systems, show_system
 
     if name is not None:
         view = show_system(name)

@@ -28,7 +28,7 @@ def command(chip: str, sources: bool, as_json: bool) -> None:
     tokenroof tiers --sources
     """
     from tokenroof.cli.chip import show_figures
-    from tokenroof.usecases.machines import list_tiers
+    from tokenroof.usecases.listing.machines import list_tiers
 
     rows = list_tiers(chip=chip)
     if as_json:

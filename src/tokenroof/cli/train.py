@@ -10,7 +10,7 @@ from tokenroof.cli.outputs import check_outputs, write_outputs
 from tokenroof.cli.render import QuantityType, echo_json, heading, note, print_table
 
 if TYPE_CHECKING:
-    from tokenroof.usecases.train import TrainResponse
+    from tokenroof.usecases.train.run import TrainResponse
 
 __all__ = ["command"]
 
@@ -164,7 +164,7 @@ def command(model: str | None, plot: Path | None, outputs: tuple[Path, ...], as_
     tokenroof train deepseek-v3 --tokens 14.8e12 --system 2048xh800 --mfu 0.33 --price-per-gpu-hour 2
     tokenroof train llama-3.1-405b --stages 16 --micro-batches 64 --plot train.svg
     """
-    from tokenroof.usecases.train import TrainRequest, train
+    from tokenroof.usecases.train.run import TrainRequest, train
 
     paths = check_outputs(plot, outputs)
     answer = train(
@@ -196,7 +196,7 @@ def command(model: str | None, plot: Path | None, outputs: tuple[Path, ...], as_
     )
 
     def chart(path: Path) -> None:
-        from tokenroof.usecases.train_charts import draw
+        from tokenroof.present.charts.train import draw
 
         draw(answer, path, stages=options["stages"], chunks=options["chunks"])
 

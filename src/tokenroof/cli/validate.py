@@ -12,7 +12,7 @@ from tokenroof.cli.render import echo_json, heading, note, print_table
 from tokenroof.errors import InputError
 
 if TYPE_CHECKING:
-    from tokenroof.usecases.validate import Scored, ValidateResponse
+    from tokenroof.usecases.measured.validate import Scored, ValidateResponse
 
 __all__ = ["command"]
 
@@ -141,7 +141,7 @@ def command(tables: tuple[Path, ...], output: Path | None, plot: Path | None, al
     Example:
     tokenroof validate runs/*.csv -o predictions.csv --plot accuracy.svg
     """
-    from tokenroof.usecases.validate import validate
+    from tokenroof.usecases.measured.validate import validate
 
     rows = None if output is None else _Rows(output)
     points = _Sample()
@@ -168,7 +168,7 @@ def command(tables: tuple[Path, ...], output: Path | None, plot: Path | None, al
         if rows is not None:
             rows.close(whole)
     if plot is not None:
-        from tokenroof.usecases.validate_charts import draw
+        from tokenroof.present.charts.validate import draw
 
         draw(points.rows, plot)
     echo_json(answer) if as_json else _print(answer, all_rows)

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from functools import lru_cache
 
-from tokenroof.catalog.models import load_model, model_ids
-from tokenroof.catalog.offers import in_usd, list_offers, market_models, market_offer, spread_of
+from tokenroof.catalog.models.index import load_model, model_ids
+from tokenroof.catalog.offers.index import in_usd, list_offers, market_models, market_offer, spread_of
 from tokenroof.errors import UnknownName
 from tokenroof.formulas.architecture import active_params, total_params
 from tokenroof.formulas.architecture_cache import kv_growth_bytes_per_token, kv_read_bytes_per_step

@@ -7,7 +7,7 @@ contradict each other are refused by name.
 import math
 from dataclasses import dataclass
 
-from tokenroof.catalog.offers import base_line, flat_up_to, spread_of, steps
+from tokenroof.catalog.offers.index import base_line, flat_up_to, spread_of, steps
 from tokenroof.errors import InputError
 from tokenroof.types.offer import Mode, Offer
 

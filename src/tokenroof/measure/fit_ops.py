@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from tokenroof.catalog import load_chip
-from tokenroof.engine.timing import arithmetic_rate
 from tokenroof.measure.ops_data import CollectiveRow, KernelRow
 from tokenroof.measure.robust import solve
+from tokenroof.operators.timing import arithmetic_rate
 from tokenroof.units import parse_quantity
 
 __all__ = ["SHARPNESS", "FittedCurve", "fit_collectives", "fit_curves"]

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tokenroof.catalog.efficiency import compose_profile
-from tokenroof.engine.lower import lower
-from tokenroof.engine.timing import bind
 from tokenroof.measure.forecasts import Load, quantities
 from tokenroof.measure.robust import solve
 from tokenroof.measure.setups import Setup
+from tokenroof.operators.lower import lower
+from tokenroof.operators.timing import bind
 from tokenroof.types.efficiency import CollectiveCurve, OperatorCurve
 from tokenroof.types.program import Program
 

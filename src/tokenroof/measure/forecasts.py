@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
-from tokenroof.engine.scheduling import Scheduler
-from tokenroof.engine.serving import ServingEstimate, serve, serve_open, serve_saturated
-from tokenroof.engine.serving_batch import static_batch
-from tokenroof.engine.timing import Timed
+from tokenroof.operators.timing import Timed
+from tokenroof.serving.batch import static_batch
+from tokenroof.serving.scheduling import Scheduler
+from tokenroof.serving.steady import ServingEstimate, serve, serve_open, serve_saturated
 from tokenroof.types.machine import System
 from tokenroof.types.program import Num
 

@@ -12,8 +12,8 @@ from tokenroof.catalog import load_chip, load_model
 from tokenroof.catalog.efficiency import engine_generation
 from tokenroof.catalog.launch import Launch, launch_settings
 from tokenroof.catalog.systems import compose_system
-from tokenroof.engine.scheduling import Scheduler, scheduler
 from tokenroof.errors import TokenroofError
+from tokenroof.serving.scheduling import Scheduler, scheduler
 from tokenroof.types.layout import Layout
 from tokenroof.types.machine import Chip, System
 from tokenroof.types.model import Gqa, Mla, Model, MoeFfn, WeightDtypes

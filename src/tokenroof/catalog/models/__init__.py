@@ -1,0 +1,1 @@
+"""Models: the index, files of the catalogue, readers of published configurations."""

@@ -1,0 +1,121 @@
+"""Cross-checks of an imported model against the catalogue: public copies of configs are often wrong.
+
+A copy is compared with the entry that its name points to; without such a name, with the entry that it equals
+in all shape facts but one or two. Total parameters cannot show a wrong head count where experts hold nearly
+all weights, so every fact is compared on its own.
+"""
+
+import re
+from collections.abc import Callable
+
+from tokenroof.catalog.models.index import find_id, load_model, model_ids
+from tokenroof.formulas.architecture import total_params
+from tokenroof.types.model import CompressedAttention, DenseFfn, Gqa, Mla, Model, MoeFfn
+
+__all__ = ["catalogue_twin", "contradictions", "shape_facts"]
+
+_MOST_DIFFERENCES = 2
+
+
+def _attention(model: Model) -> list[Gqa | Mla | CompressedAttention]:
+    return [g.mixer for g in model.layers if isinstance(g.mixer, Gqa | Mla | CompressedAttention)]
+
+
+def _experts(model: Model) -> list[MoeFfn]:
+    return [g.ffn for g in model.layers if isinstance(g.ffn, MoeFfn)]
+
+
+def _values(items: list[int]) -> str:
+    return "/".join(str(v) for v in sorted(set(items))) or "none"
+
+
+def _kv_heads(model: Model) -> str:
+    return _values([m.n_kv_heads for m in _attention(model) if isinstance(m, Gqa)])
+
+
+def _head_dims(model: Model) -> str:
+    return _values([m.v_head_dim if isinstance(m, Mla) else m.head_dim for m in _attention(model)])
+
+
+_FACTS: dict[str, Callable[[Model], str]] = {
+    "layers": lambda m: str(m.n_layers),
+    "layers without a growing cache": lambda m: str(sum(g.count for g in m.layers if g.mixer not in _attention(m))),
+    "hidden size": lambda m: str(m.hidden),
+    "vocabulary": lambda m: str(m.vocab),
+    "attention heads": lambda m: _values([a.n_heads for a in _attention(m)]),
+    "key/value heads": _kv_heads,
+    "head width": _head_dims,
+    "MLA latent": lambda m: _values([a.kv_lora_rank for a in _attention(m) if isinstance(a, Mla)]),
+    "experts": lambda m: _values([e.n_experts for e in _experts(m)]),
+    "routes per token": lambda m: _values([e.top_k for e in _experts(m)]),
+    "expert width": lambda m: _values([e.intermediate for e in _experts(m)]),
+    "dense width": lambda m: _values([g.ffn.intermediate for g in m.layers if isinstance(g.ffn, DenseFfn)]),
+}
+
+
+def shape_facts(model: Model) -> dict[str, str]:
+    """The facts by which two copies of one model are compared, as text."""
+    return {name: read(model) for name, read in _FACTS.items()}
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.rpartition("/")[2].lower())
+
+
+def _by_name(model: Model) -> Model | None:
+    """The entry whose id or alias the model's name is, punctuation aside."""
+    from tokenroof.catalog.models.index import known_names
+
+    found = find_id(model.name) or find_id(model.name.rpartition("/")[2])
+    if found is None:
+        wanted = _plain(model.name)
+        found = next((find_id(name) for name in known_names() if wanted and _plain(name) == wanted), None)
+    return None if found is None else load_model(found)
+
+
+def _by_shape(model: Model) -> Model | None:
+    """The entry that differs in one or two facts, hidden size aside; None where several tie or all agree."""
+    own = shape_facts(model)
+    best: tuple[int, Model] | None = None
+    for model_id in model_ids():
+        other = load_model(model_id)
+        if other.hidden != model.hidden:
+            continue
+        facts = shape_facts(other)
+        differences = sum(own[name] != facts[name] for name in own)
+        if best is None or differences < best[0]:
+            best = (differences, other)
+    return best[1] if best is not None and best[0] <= _MOST_DIFFERENCES else None
+
+
+def catalogue_twin(model: Model) -> Model | None:
+    """The catalogue entry that a model is a copy of, by name or else by shape."""
+    return _by_name(model) or _by_shape(model)
+
+
+def contradictions(model: Model) -> tuple[str, ...]:
+    """One warning per fact in which the model contradicts the catalogue's entry of the same model."""
+    named = _by_name(model)
+    twin = named or _by_shape(model)
+    if twin is None:
+        return ()
+    own, known = shape_facts(model), shape_facts(twin)
+    why = "" if named else " (most dimensions agree)"
+    found = [
+        f"{name} {own[name]}, but the catalogue's {twin.id} has {known[name]}{why}: one of the two is a wrong copy"
+        for name in own
+        if own[name] != known[name]
+    ]
+    if named and model.model_type != twin.model_type:
+        found.append(f"model_type {model.model_type!r}, but the catalogue's {twin.id} is {twin.model_type!r}")
+    if named and not found:
+        ours, theirs = total_params(model), total_params(twin)
+        if abs(ours / theirs - 1) > 0.002:
+            found.append(
+                f"{ours / 1e9:,.2f} billion parameters, but the catalogue's {twin.id} has {theirs / 1e9:,.2f}: "
+                "a key seems to be missing"
+            )
+    shorter = model.context_config is not None and twin.context_config is not None
+    if named and shorter and (model.context_config or 0) < (twin.context_config or 0):
+        found.append(f"context {model.context_config:,}, but the catalogue's {twin.id} has {twin.context_config:,}")
+    return tuple(found)

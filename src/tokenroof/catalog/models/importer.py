@@ -1,0 +1,207 @@
+"""config.json -> Model: read the file safely, find its dialect, and say whatever had to be assumed."""
+
+import json
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from tokenroof.catalog.dialects import DIALECTS, ConfigReader, read_architecture
+from tokenroof.catalog.dialects.parts import fold
+from tokenroof.catalog.dialects.vision import vision_params
+from tokenroof.catalog.models.importer_dtypes import read_dtypes, read_kv_dtype
+from tokenroof.errors import InputError, TokenroofError
+from tokenroof.types.model import Model
+
+__all__ = [
+    "MAX_CONFIG_BYTES", "load_config", "model_from_config", "model_from_path", "name_from_path", "parse_config",
+    "with_hf_quant_config",
+]  # fmt: skip
+
+MAX_CONFIG_BYTES = 16_000_000
+_MAX_DEPTH = 40
+_NESTED = ("text_config", "llm_config", "language_config", "thinker_config")
+
+
+def load_config(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Read a config.json, or the one inside a folder given by its path with a trailing /config.json.
+
+    The size is looked at before anything is read; a directory, a device or a file over the cap is refused.
+    """
+    file = Path(path)
+    shown = str(path)
+    try:
+        status = file.stat()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "not a usable path"
+        raise InputError("config path", shown, "a readable config.json", reason) from None
+    if file.is_dir():
+        raise InputError("config path", shown, "a file, not a directory", f"try {file / 'config.json'}")
+    if not file.is_file():
+        raise InputError("config path", shown, "a regular file")
+    if status.st_size > MAX_CONFIG_BYTES:
+        size = f"{status.st_size / 1e6:,.1f} MB"
+        raise InputError("config size", size, f"at most {MAX_CONFIG_BYTES / 1e6:.0f} MB", "is this a weights file?")
+    try:
+        with file.open("rb") as stream:
+            raw = stream.read(MAX_CONFIG_BYTES + 1)
+    except OSError as error:
+        raise InputError("config path", shown, "a readable file", error.strerror or "") from None
+    return parse_config(raw, label=shown)
+
+
+def _depth(value: object, limit: int) -> bool:
+    """Whether nesting stays within `limit`."""
+    level: list[object] = [value]
+    for _ in range(limit):
+        level = [
+            child
+            for item in level
+            if isinstance(item, dict | list)
+            for child in (item.values() if isinstance(item, dict) else item)
+            if isinstance(child, dict | list)
+        ]
+        if not level:
+            return True
+    return False
+
+
+def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of the file. A key that stands there twice is refused: readers differ on which one holds."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise InputError("config key", twice, "given once", "it stands twice in one object")
+    return found
+
+
+def parse_config(raw: bytes | str, *, label: str = "config") -> dict[str, Any]:
+    """Parse the text of a config.json. Bare Infinity and NaN are accepted where no dimension is."""
+    if len(raw) > MAX_CONFIG_BYTES:
+        raise InputError("config size", f"{len(raw) / 1e6:,.1f} MB", f"at most {MAX_CONFIG_BYTES / 1e6:.0f} MB")
+    try:
+        text = raw.decode("utf-8-sig") if isinstance(raw, bytes) else raw
+        config = json.loads(text, object_pairs_hook=_each_key_once)
+    except TokenroofError:
+        raise
+    except UnicodeDecodeError:
+        raise InputError("config", label, "UTF-8 text", "is this a weights file?") from None
+    except json.JSONDecodeError as error:
+        fix = f"line {error.lineno}, column {error.colno}: {error.msg}; is the file cut off?"
+        raise InputError("config", label, "valid JSON", fix) from None
+    except RecursionError:
+        raise InputError("config", label, f"JSON nested at most {_MAX_DEPTH} deep") from None
+    except ValueError:
+        raise InputError("config", label, "JSON with numbers of a sane length") from None
+    if not isinstance(config, dict):
+        raise InputError("config", label, "a JSON object", f"it holds a {type(config).__name__}")
+    if not _depth(config, _MAX_DEPTH):
+        raise InputError("config", label, f"JSON nested at most {_MAX_DEPTH} deep")
+    return config
+
+
+def _text_part(root: ConfigReader) -> ConfigReader:
+    """The reader of the language model: a nested text config where the file has one.
+
+    Its own model_type decides: Kimi K2.5 says kimi_k2 there in one copy and deepseek_v3 in another.
+    """
+    for key in _NESTED:
+        part = root.child(key)
+        if part is not None:
+            inner = part.child("text_config") if key == "thinker_config" else part
+            found = inner or part
+            found.model_type = (found.text("model_type") or root.model_type)[:80]
+            return found
+    return root
+
+
+def _model_type(config: Mapping[str, Any]) -> str:
+    value = config.get("model_type")
+    if value is None:
+        return "(none)"
+    if not isinstance(value, str) or not value.strip():
+        raise InputError("model_type", value, "a name")
+    return value.strip()[:80]
+
+
+def _kebab(name: str) -> str:
+    text = re.sub(r"[^a-z0-9.]+", "-", name.rpartition("/")[2].lower())
+    return text.strip("-.") or "model"
+
+
+def model_from_config(config: Mapping[str, Any], *, id: str | None = None, name: str | None = None,
+                      source: str = "", as_of: str = "") -> Model:  # fmt: skip
+    """Read a parsed config into a Model.
+
+    `id` names the result (kebab-case of `name` where missing). The Model's `warnings` say what the file left
+    out and what was taken instead. Raises InputError or DataMissing, and nothing else, on a bad config.
+    """
+    if not isinstance(config, Mapping):
+        raise InputError("config", type(config).__name__, "a JSON object")
+    try:
+        return _model_from_config(config, id, name, source, as_of)
+    except TokenroofError:
+        raise
+    except (RecursionError, OverflowError, MemoryError) as error:
+        raise InputError("config", name or id or "config", "of a sane size", type(error).__name__) from None
+
+
+def _model_from_config(config: Mapping[str, Any], id: str | None, name: str | None, source: str, as_of: str) -> Model:
+    root = ConfigReader(config, model_type=_model_type(config))
+    shown = (name or root.text("_name_or_path") or id or root.model_type)[:200]
+    r = _text_part(root)
+    if r.model_type not in DIALECTS:
+        r.warn(f"model_type {r.model_type!r} is not known: read by key names as a decoder of the common kind")
+    architecture = read_architecture(r)
+    groups, order = fold(architecture.layers)
+    weights = read_dtypes(root, r, architecture, name=shown)
+    plain = weights.other if weights.other in ("bf16", "fp16") else "bf16"
+    model = Model(
+        id=id or _kebab(shown),
+        name=shown,
+        model_type=root.model_type,
+        hidden=architecture.hidden,
+        vocab=architecture.vocab,
+        layers=groups,
+        order=order,
+        tied_embeddings=architecture.tied,
+        final_norm_params=architecture.final_norm_params,
+        other_params=architecture.other_params,
+        mtp_layers=architecture.mtp_layers,
+        mtp_params=architecture.mtp_params,
+        vision_params=vision_params(root, architecture.hidden),
+        context_config=architecture.context,
+        weights=weights,
+        kv_dtype=read_kv_dtype(root, r, plain),
+        source=source,
+        as_of=as_of,
+    )
+    # warnings last: reading the formats adds some
+    return replace(model, warnings=tuple(root.warnings))
+
+
+def with_hf_quant_config(config: dict[str, Any], path: Path) -> dict[str, Any]:
+    """The config with the quantisation that ModelOpt exports keep in hf_quant_config.json beside it."""
+    beside = path.with_name("hf_quant_config.json")
+    if path.name != "config.json" or config.get("quantization_config") is not None or not beside.is_file():
+        return config
+    quantization = load_config(beside).get("quantization")
+    if not isinstance(quantization, dict):
+        return config
+    return {**config, "quantization_config": {"quant_method": "modelopt", **quantization}}
+
+
+def name_from_path(path: Path) -> str | None:
+    """A name for a config on disk: its folder's where the file is config.json, else the file's own."""
+    stem = path.absolute().parent.name if path.name == "config.json" else path.stem.replace("__", "/")
+    return stem or None
+
+
+def model_from_path(path: str | os.PathLike[str], *, id: str | None = None) -> Model:
+    """Read a config.json from disk into a Model."""
+    file = Path(path)
+    config = with_hf_quant_config(load_config(file), file)
+    return model_from_config(config, id=id, name=name_from_path(file), source=f"file {file.name}")

@@ -1,0 +1,1 @@
+"""Offers: public prices of tokens, dated, and what a bill comes to."""

@@ -1,0 +1,74 @@
+"""An Explanation as plain text lines: no colours, no terminal, the same for command line, log and test."""
+
+import math
+from dataclasses import replace
+
+from tokenroof.operators.explain import Explanation, Leaf, Node
+from tokenroof.units import format_si
+
+__all__ = ["explanation_text", "quantity_text"]
+
+_PREFIXED = ("s", "B", "FLOP", "MAC", "token", "param", "J", "W")
+
+
+def quantity_text(value: float, unit: str) -> str:
+    """A value in base units the way people read it: 1.2e-3, 's' -> '1.2 ms'; money per million tokens."""
+    if not math.isfinite(value):
+        return "unlimited" if value > 0 else "-unlimited"
+    if unit in ("USD/token", "USD/token/s"):
+        return f"{value * 1e6:,.4g} {unit.replace('token', 'Mtoken')}"
+    if unit == "1":
+        return f"{value:,.4g}"
+    unit = unit.replace("J/s", "W")
+    first = unit.partition("/")[0].partition("*")[0]
+    long_time = unit == "s" and abs(value) >= 1000
+    counted = first in ("token", "param") and abs(value) < 1e6
+    if first in _PREFIXED and not long_time and not counted:
+        return format_si(value, unit, 4)
+    return f"{value:,.0f} {unit}" if 1000 <= abs(value) < 1e7 else f"{value:,.4g} {unit}"
+
+
+def _lines(name: str, node: Node | Leaf, depth: int, told: set[int]) -> list[str]:
+    pad = "  " * depth
+    head = f"{pad}{name} = {quantity_text(node.value, node.unit)}"
+    if isinstance(node, Leaf):
+        return [f"{head}  [{node.grade.value}]" if node.name == name else f"{head}  [input {node.name}]"]
+    if not node.formula:
+        lines = [f"{head}  = {node.equation}"]
+    else:
+        lines = [head if node.formula == name else f"{head}  by {node.formula}"]
+        if id(node) in told:
+            return lines
+        told.add(id(node))
+        lines += [f"{pad}    {node.equation}", f"{pad}    {node.reference}"]
+    for key, value in node.arguments:
+        lines += _lines(key, value, depth + 1, told)
+    return lines
+
+
+def _leaf_line(leaf: Leaf, width: int) -> str:
+    moves = f"{leaf.elasticity:+.2f}" if leaf.elasticity else "0"
+    origin = f"{leaf.source}, {leaf.as_of}" if leaf.as_of else leaf.source
+    note = f" ({leaf.note})" if leaf.note else ""
+    value = quantity_text(leaf.value, leaf.unit)
+    return f"  {leaf.name:<{width}}  {value:<20}  {moves:>6}  {leaf.grade.value:<8}  {origin}{note}"
+
+
+def explanation_text(explanation: Explanation) -> str:
+    """The derivation tree, the inputs with source and elasticity, and what moves the result most."""
+    root = explanation.root
+    if isinstance(root, Node) and not root.formula:  # plain arithmetic does not know what its result is called
+        root = replace(root, unit=explanation.unit)
+    lines = _lines(explanation.name, root, 0, set())
+    if explanation.leaves:
+        width = max(len(leaf.name) for leaf in explanation.leaves)
+        heading = f"  {'input':<{width}}  {'value':<20}  {'% per %':>6}  {'grade':<8}  source"
+        lines += ["", heading]
+        lines += [_leaf_line(leaf, width) for leaf in explanation.leaves]
+    lines += ["", f"worst grade: {explanation.worst_grade.value}"]
+    if explanation.movers:
+        most = ", ".join(f"{leaf.name} ({leaf.elasticity:+.2f} % per %)" for leaf in explanation.movers)
+        lines.append(f"moves it most: {most}")
+    if explanation.left_out:
+        lines.append(f"left out: {'; '.join(explanation.left_out)}")
+    return "\n".join(lines)

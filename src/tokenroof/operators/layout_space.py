@@ -1,0 +1,80 @@
+"""Which layouts there are: every legal combination of degrees on a number of GPUs, smallest communication first."""
+
+from collections.abc import Iterator
+
+from tokenroof.operators.layouts import is_legal, legal_tp
+from tokenroof.types.layout import Layout
+from tokenroof.types.machine import System
+from tokenroof.types.model import Model, MoeFfn, WeightDtypes
+
+__all__ = ["expert_degrees", "layouts_on", "legal_sizes", "stage_layouts"]
+
+
+def _divisors(number: int) -> list[int]:
+    return [d for d in range(1, number + 1) if number % d == 0]
+
+
+def expert_degrees(model: Model, stage: int) -> tuple[tuple[int, int], ...]:
+    """(ep, redundant experts) that split the experts of every layer evenly over a stage.
+
+    Where the experts do not divide by the stage, spare copies of busy experts fill it up: 256 experts on 72 GPUs
+    take 32 copies, 4 experts a GPU.
+    """
+    sizes = {group.ffn.n_experts for group in model.layers if isinstance(group.ffn, MoeFfn)}
+    if not sizes:
+        return ((1, 0),)
+    found = [(ep, 0) for ep in _divisors(stage) if all(size % ep == 0 for size in sizes)]
+    if all(ep != stage for ep, _ in found) and len(sizes) == 1:
+        (size,) = sizes
+        if size >= stage:
+            found.append((stage, -size % stage))
+    return tuple(found)
+
+
+def stage_layouts(
+    model: Model,
+    stage: int,
+    system: System,
+    *,
+    pp: int = 1,
+    cps: tuple[int, ...] = (1,),
+    weights: WeightDtypes | None = None,
+    kv_dtype: str | None = None,
+    arithmetic: str | None = None,
+) -> Iterator[Layout]:
+    """Every legal layout whose stage has `stage` GPUs: tp x dp x cp, and each way to spread the experts."""
+    domain = min(system.domain_size, system.n_chips)
+    experts = expert_degrees(model, stage)
+    for tp in legal_tp(model, min(stage, domain)):
+        for cp in cps:
+            if stage % (tp * cp):
+                continue
+            for ep, copies in experts:
+                layout = Layout(
+                    tp=tp, dp=stage // (tp * cp), cp=cp, pp=pp, ep=ep, redundant_experts=copies, weights=weights,
+                    kv_dtype=kv_dtype, arithmetic=arithmetic,
+                )  # fmt: skip
+                if is_legal(model, layout, system) or (pp > 1 and _only_uneven(model, layout, system)):
+                    yield layout
+
+
+def _only_uneven(model: Model, layout: Layout, system: System) -> bool:
+    from tokenroof.operators.layouts import layout_faults
+
+    return not layout_faults(model, layout, system, uneven_layers=True)
+
+
+def legal_sizes(limit: int) -> tuple[int, ...]:
+    """Stage sizes worth trying: powers of two, and three times them as in 72-GPU racks, and the limit itself."""
+    sizes = {limit}
+    for base in (1, 3, 9):
+        size = base
+        while size <= limit:
+            sizes.add(size)
+            size *= 2
+    return tuple(sorted(sizes))
+
+
+def layouts_on(model: Model, system: System, n_gpus: int, **formats: object) -> tuple[Layout, ...]:
+    """Every single-stage layout on exactly `n_gpus` GPUs of one scale-up domain."""
+    return tuple(stage_layouts(model, n_gpus, system, **formats))  # type: ignore[arg-type]

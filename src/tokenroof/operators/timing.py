@@ -1,0 +1,357 @@
+"""Times a Program on a System: counts over rates, combined under a named rule.
+
+`bind` divides every coefficient by its rate once; `Timed.step` then costs a few multiplications per operator,
+for floats (one point in microseconds) and for arrays (sweeps, product grids by broadcasting) in the same lines.
+
+    lecture    max(compute, weights + KV reads)          one big maximum: everything overlaps
+    text       max(compute, weights, KV reads)
+    book       KV reads + max(compute, weights)
+    operators  sum over rows of max(compute, memory) + communication that nothing hides + overhead; never below
+               the communication itself
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tokenroof.errors import DataMissing, InputError
+from tokenroof.operators.networks import Line, collective_lines
+from tokenroof.operators.program import form_value, namespace_of, variables
+from tokenroof.operators.rows import DECODE, ONE, PREFILL, STAGE_TOKENS
+from tokenroof.types.efficiency import PEAK, Efficiency, OperatorCurve
+from tokenroof.types.machine import Chip, System
+from tokenroof.types.program import Form, Load, Num, Operator, Program, StepTimes
+from tokenroof.xp import NUMPY, SCALAR, Namespace
+
+__all__ = ["RULES", "Timed", "arithmetic_rate", "bind", "curve_of", "padded_flops", "step"]
+
+RULES = ("lecture", "text", "book", "operators")
+_PRESENT = {"all": ONE, "decode": DECODE, "prefill": PREFILL}
+_CONTEXT_KINDS = ("attention_", "mla_", "indexer_", "recurrence_")
+
+
+def arithmetic_rate(chip: Chip, key: str) -> tuple[str, float]:
+    """The rate that a format runs at on a chip: its own, or that of the format its weights are expanded to.
+
+    A chip without fp8, fp4 or int8 arithmetic still serves such weights: kernels expand them to 16 bits.
+    """
+    for name in (key, "bf16", "fp16"):
+        if name in chip.flops_per_s:
+            return name, chip.flops_per_s[name]
+    raise DataMissing(f"chip {chip.id}", f"{key} or bf16 arithmetic rate", "flops_per_s")
+
+
+def curve_of(profile: Efficiency, kind: str, format: str, rate: str) -> OperatorCurve:
+    """The most special curve that the profile has for a kind of operator, its format and its arithmetic rate."""
+    for key in (f"{kind}.{format}", f"{kind}.{rate}", kind, ""):
+        if key in profile.operators:
+            return profile.operators[key]
+    raise DataMissing(f"efficiency profile {profile.id}", f"curve for {kind}", "operators")
+
+
+def _scaled(form: Form, factor: Num) -> Form:
+    return tuple((position, coefficient * factor) for position, coefficient in form)
+
+
+def _merged(*forms: Form) -> Form:
+    sums: dict[int, Num] = {}
+    for form in forms:
+        for position, coefficient in form:
+            sums[position] = sums[position] + coefficient if position in sums else coefficient
+    return tuple(sorted(sums.items()))
+
+
+@dataclass(frozen=True, slots=True)
+class _Link:
+    """All runs of a collective: bytes of one run, lines of its algorithms, runs, time that ranks wait before each."""
+
+    size: Form
+    lines: tuple[Line, ...]
+    count: Num
+    wait_s: Num
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Rows that the same tokens drive: (compute, memory) seconds of each as linear forms, and sums over rows.
+
+    `rows` take the larger of the two, `smooth` a norm between larger and sum, `added` is the sum of those that add.
+    """
+
+    rows: tuple[tuple[Form, Form], ...]
+    smooth: tuple[tuple[Form, Form, float], ...]
+    added: Form
+    fixed_s: Num
+    kernels: Num
+    compute: Form
+    weights: Form
+    kv: Form
+    activations: Form
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Timed:
+    """A Program with every coefficient in seconds, on one System under one Efficiency."""
+
+    program: Program
+    profile: Efficiency
+    parts: Mapping[str, _Part]
+    links: tuple[_Link, ...]
+
+    def step(self, *, decode: Load | None = None, prefill: Load | None = None, rule: str = "operators") -> StepTimes:
+        """One pass: decode, prefill, or both at once (a chunk that rides on decode)."""
+        if rule not in RULES:
+            raise InputError("rule", rule, f"one of {', '.join(RULES)}")
+        if decode is None and prefill is None:
+            raise InputError("load", None, "a decode part, a prefill part or both")
+        xp = namespace_of(self.program, decode, prefill)
+        values = variables(self.program, decode, prefill, xp, self.profile.expert_skew, self.profile.experts_alike)
+        parts = [self.parts["all"]]
+        parts += [self.parts["decode"]] if decode is not None else []
+        parts += [self.parts["prefill"]] if prefill is not None else []
+        compute = _sum([p.compute for p in parts], values)
+        weights = _sum([p.weights for p in parts], values)
+        kv = _sum([p.kv for p in parts], values)
+        communication: Num = 0.0
+        overhead: Num = 0.0
+        if rule == "operators":
+            communication = _communication_s(self.links, values, xp)
+            overhead = self._overhead_s(decode, prefill, values)
+            roofs = _roofs_s(parts, values, xp)
+            # what is hidden still takes its time: work can hide no more traffic than it lasts
+            total = xp.maximum(roofs + (1.0 - self.profile.overlap) * communication, communication) + overhead
+            if prefill is not None and _given(self.profile.launch_s):
+                total = xp.maximum(total, self._launching_s(parts))
+        elif rule == "lecture":
+            total = xp.maximum(compute, weights + kv)
+        elif rule == "text":
+            total = xp.maximum(compute, xp.maximum(weights, kv))
+        else:
+            total = kv + xp.maximum(compute, weights)
+        return StepTimes(
+            rule=rule, profile=self.profile.id, step_s=total, compute_s=compute, weights_s=weights, kv_s=kv,
+            activations_s=_sum([p.activations for p in parts], values), communication_s=communication,
+            overhead_s=overhead,
+        )  # fmt: skip
+
+    def _launching_s(self, parts: list[_Part]) -> Num:
+        """Time in which the host can start every kernel of an eager pass: less is not possible."""
+        kernels = sum((part.kernels for part in parts), sum((link.count for link in self.links), 0.0))
+        return self.profile.host_s + self.profile.launch_s * kernels
+
+    def _overhead_s(self, decode: Load | None, prefill: Load | None, values: list[Num]) -> Num:
+        """Host time of the pass and what every kernel costs whatever it does."""
+        profile = self.profile
+        total: Num = profile.host_s + profile.host_per_layer_s * self.program.layers + self.parts["all"].fixed_s
+        for part, position, load in (("decode", DECODE, decode), ("prefill", PREFILL, prefill)):
+            if load is not None:
+                total = total + self.parts[part].fixed_s * values[position]
+                # every dp group has a scheduler of its own, and they work at the same time
+                total = total + profile.host_per_sequence_s * load.sequences / self.program.layout.dp
+        return total + profile.host_per_token_s * values[STAGE_TOKENS]
+
+
+def _sum(forms: list[Form], values: list[Num]) -> Num:
+    total: Num = 0.0
+    for form in forms:
+        for position, coefficient in form:
+            total = total + coefficient * values[position]
+    return total
+
+
+def _roofs_s(parts: list[_Part], values: list[Num], xp: Namespace) -> Num:
+    """Sum over operators of the larger of compute and memory time. The hot loop of every sweep."""
+    maximum = xp.maximum
+    total: Num = 0.0
+    for part in parts:
+        for compute_form, memory_form in part.rows:
+            compute: Num = 0.0
+            for position, coefficient in compute_form:
+                compute = compute + coefficient * values[position]
+            memory: Num = 0.0
+            for position, coefficient in memory_form:
+                memory = memory + coefficient * values[position]
+            total = total + maximum(compute, memory)
+        for position, coefficient in part.added:
+            total = total + coefficient * values[position]
+        for compute_form, memory_form, sharpness in part.smooth:
+            compute, memory = form_value(compute_form, values), form_value(memory_form, values)
+            larger = maximum(compute, memory)
+            share = xp.ratio(xp.minimum(compute, memory), larger, 0.0)
+            total = total + larger * (1.0 + share**sharpness) ** (1.0 / sharpness)
+    return total
+
+
+def _link_s(link: _Link, values: list[Num], xp: Namespace) -> Num:
+    """One run by the quickest algorithm."""
+    size = form_value(link.size, values)
+    best: Num = None
+    for line in link.lines:
+        time = line.latency_s + size * line.s_per_byte
+        if line.max_bytes < math.inf:
+            time = xp.where(size <= line.max_bytes, time, math.inf)
+        best = time if best is None else xp.minimum(best, time)
+    return best
+
+
+def _communication_s(links: tuple[_Link, ...], values: list[Num], xp: Namespace) -> Num:
+    total: Num = 0.0
+    for link in links:
+        total = total + link.count * (link.wait_s + _link_s(link, values, xp))
+    return total
+
+
+def bind(
+    program: Program,
+    system: System,
+    profile: Efficiency = PEAK,
+    *,
+    free_networks: bool = False,
+    attention_flops: bool = True,
+) -> Timed:
+    """Divide a Program by a System's rates. The two switches turn off what the closed form leaves out."""
+    parts = {}
+    for part, present in _PRESENT.items():
+        rows = [row for row in program.operators if row.part == part and row.comm is None]
+        timed = [_row(row, present, program, system, profile, attention_flops) for row in rows]
+        parts[part] = _Part(
+            rows=tuple((row.compute, row.memory) for row in timed if row.sharpness == math.inf),
+            smooth=tuple((row.compute, row.memory, row.sharpness) for row in timed if 1.0 < row.sharpness < math.inf),
+            added=_merged(*(form for row in timed if row.sharpness <= 1.0 for form in (row.compute, row.memory))),
+            fixed_s=sum((row.fixed_s for row in timed), 0.0),
+            kernels=sum((row.count for row in rows), 0.0),
+            compute=_merged(*(row.arithmetic for row in timed)),
+            weights=_merged(*(row.weights for row in timed)),
+            kv=_merged(*(row.kv for row in timed)),
+            activations=_merged(*(row.activations for row in timed)),
+        )
+    links = [] if free_networks else [_link(row, program, system, profile) for row in program.operators if row.comm]
+    return Timed(program, profile, parts, tuple(links))
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """One operator, all its runs, in seconds."""
+
+    compute: Form
+    memory: Form
+    arithmetic: Form
+    weights: Form
+    kv: Form
+    activations: Form
+    fixed_s: Num
+    sharpness: float
+
+
+def _row(
+    row: Operator, present: int, program: Program, system: System, profile: Efficiency, attention_flops: bool
+) -> _Row:
+    rate, flops_per_s = arithmetic_rate(system.chip, row.rate)
+    curve = curve_of(profile, row.kind, row.format, rate)
+    busiest: Num = 1.0
+    if row.kind == "grouped_gemm" and profile.expert_imbalance != 1.0:
+        xp = NUMPY if program.vectorised else SCALAR
+        busiest = xp.where(program.layout.ep > 1, profile.expert_imbalance, 1.0)
+    per_flop = row.count * busiest / (curve.flops_share * flops_per_s)
+    per_byte = row.count / (curve.bytes_share * system.chip.bytes_per_s)
+    counted = attention_flops or not row.kind.startswith(_CONTEXT_KINDS)
+    arithmetic = _scaled(padded_flops(row, program, curve), per_flop) if counted else ()
+    weights, kv = _scaled(row.weights, per_byte), _scaled(row.kv_read, per_byte)
+    activations = _scaled(row.activations, per_byte * busiest)
+    return _Row(
+        compute=_merged(arithmetic, _floor(curve.compute_floor_s, row.count, present)),
+        memory=_merged(
+            weights, kv, _scaled(row.kv_write, per_byte), activations, _floor(curve.memory_floor_s, row.count, present)
+        ),
+        arithmetic=arithmetic,
+        weights=weights,
+        kv=kv,
+        activations=activations,
+        fixed_s=row.count * curve.fixed_s,
+        sharpness=curve.sharpness,
+    )  # fmt: skip
+
+
+def _given(number: Num) -> bool:
+    """Whether a coefficient is there: above zero, or one of an array of trials."""
+    return hasattr(number, "shape") or number > 0
+
+
+def padded_flops(row: Operator, program: Program, curve: OperatorCurve) -> Form:
+    """FLOP of a grouped matmul with the rows by which its kernels pad each group that has work."""
+    if row.kind != "grouped_gemm" or row.shape is None or not _given(curve.padding_rows):
+        return row.flops
+    padding = 2.0 * row.shape.n * row.shape.k * curve.padding_rows
+    touched = tuple((at, padding) for at, _ in row.weights if program.variables[at].kind == "touched")
+    return _merged(row.flops, touched)
+
+
+def _floor(seconds: float, count: Num, present: int) -> Form:
+    return ((present, count * seconds),) if seconds else ()
+
+
+def _link(row: Operator, program: Program, system: System, profile: Efficiency) -> _Link:
+    comm = row.comm
+    assert comm is not None
+    xp = NUMPY if program.vectorised else SCALAR
+    lines = collective_lines(comm.kind, comm.group, comm.stride, system, profile, xp, comm.routes)
+    plain = not any(hasattr(line.latency_s, "shape") or hasattr(line.s_per_byte, "shape") for line in lines)
+    runs = xp.where(comm.group > 1, row.count, 0.0) if program.vectorised else row.count
+    return _Link(comm.bytes, _useful(lines) if plain else lines, runs, profile.skew_s_per_width * program.hidden)
+
+
+def _useful(lines: tuple[Line, ...]) -> tuple[Line, ...]:
+    """Without lines that another one beats at every size."""
+    kept: list[Line] = []
+    for line in sorted(lines, key=lambda one: (one.latency_s, one.s_per_byte, -one.max_bytes)):
+        if not any(k.s_per_byte <= line.s_per_byte and k.max_bytes >= line.max_bytes for k in kept):
+            kept.append(line)
+    return tuple(kept)
+
+
+_BOUND: dict[tuple[int, int, int, bool, bool], tuple[Program, System, Efficiency, Timed]] = {}
+_MOST_BOUND = 64
+
+
+def step(
+    program: Program,
+    system: System,
+    *,
+    sequences: Num,
+    context: Num,
+    new_tokens: Num = None,
+    phase: str = "decode",
+    prefill: Load | None = None,
+    profile: Efficiency = PEAK,
+    rule: str = "operators",
+    free_networks: bool = False,
+    attention_flops: bool = True,
+) -> StepTimes:
+    """Time of one pass of `sequences` sequences over all dp groups, each `context` long at the end of it.
+
+    `new_tokens` is the pass's total: by default one per sequence in decode (more verifies drafts), the whole
+    context in prefill. `prefill` is a chunk that rides on a decode pass.
+    """
+    if phase not in ("decode", "prefill"):
+        raise InputError("phase", phase, "decode or prefill")
+    if new_tokens is None:
+        new_tokens = sequences if phase == "decode" else sequences * context
+    load = Load(new_tokens, sequences, context)
+    timed = _bound(program, system, profile, free_networks, attention_flops)
+    if phase == "prefill":
+        return timed.step(prefill=load, rule=rule)
+    return timed.step(decode=load, prefill=prefill, rule=rule)
+
+
+def _bound(program: Program, system: System, profile: Efficiency, free_networks: bool, attention_flops: bool) -> Timed:
+    """`bind`, remembered for the very same objects."""
+    key = (id(program), id(system), id(profile), free_networks, attention_flops)
+    found = _BOUND.get(key)
+    if found is not None and found[0] is program and found[1] is system and found[2] is profile:
+        return found[3]
+    timed = bind(program, system, profile, free_networks=free_networks, attention_flops=attention_flops)
+    if not program.vectorised:
+        if len(_BOUND) >= _MOST_BOUND:
+            _BOUND.clear()
+        _BOUND[key] = (program, system, profile, timed)
+    return timed

@@ -1,0 +1,1 @@
+"""The search over layouts, formats, chunks, depths and splits, as arrays."""

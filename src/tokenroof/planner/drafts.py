@@ -1,0 +1,83 @@
+"""Decode with drafts as a Timed of its own: each pass verifies, and the draft head runs once per draft.
+
+The serving formulas then see passes that take longer and answers that take fewer of them.
+"""
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from tokenroof.formulas import speculation
+from tokenroof.operators.lower import lower_draft_head
+from tokenroof.operators.timing import Timed, bind
+from tokenroof.types.efficiency import Efficiency
+from tokenroof.types.layout import Layout
+from tokenroof.types.machine import System
+from tokenroof.types.model import Model
+from tokenroof.types.program import Load, StepTimes
+
+__all__ = ["Drafting", "drafting", "tokens_per_pass"]
+
+_TABLES = ("embedding", "unembedding")  # shared with the model
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Drafting(Timed):
+    """`later` is added to the context of a decode pass: what the serving formulas miss when answers look shorter."""
+
+    head: Timed
+    drafts: float
+    later: float
+    known: list[tuple[str, Any, Any, Any]] = field(default_factory=list)
+
+    def step(self, *, decode: Load | None = None, prefill: Load | None = None, rule: str = "operators") -> StepTimes:
+        if decode is None:
+            return Timed.step(self, prefill=prefill, rule=rule)
+        context: Any = decode.context + self.later
+        verified = Load(decode.tokens * (1.0 + self.drafts), decode.sequences, context)
+        times = Timed.step(self, decode=verified, prefill=prefill, rule=rule)
+        draft_s = self._draft_s(decode, context, rule)
+        return replace(times, step_s=times.step_s + self.drafts * draft_s)
+
+    def _draft_s(self, decode: Load, context: Any, rule: str) -> Any:
+        """The head's pass; the last one is kept, since the serving formulas ask for the same decode part many times."""
+        for kept_rule, sequences, kept_context, seconds in self.known:
+            if kept_rule == rule and _same(sequences, decode.sequences) and _same(kept_context, context):
+                return seconds
+        seconds = self.head.step(decode=Load(decode.tokens, decode.sequences, context), rule=rule).step_s
+        self.known[:] = [(rule, decode.sequences, context, seconds), *self.known[:1]]
+        return seconds
+
+
+def _same(one: Any, other: Any) -> bool:
+    import numpy as np
+
+    return one is other or bool(np.array_equal(one, other))
+
+
+def tokens_per_pass(acceptance: float, drafts: int) -> float:
+    """Mean tokens that a pass yields."""
+    return (
+        1.0 if not drafts else float(speculation.tokens_per_verification(acceptance=acceptance, drafts=float(drafts)))
+    )
+
+
+def drafting(
+    timed: Timed,
+    model: Model,
+    layout: Layout,
+    system: System,
+    profile: Efficiency,
+    *,
+    drafts: int,
+    tokens: float,
+    osl: float,
+) -> Drafting:
+    """`timed` with the model's own draft head, its weights and its cache."""
+    head = bind(lower_draft_head(model, layout), system, profile)
+    own = {f"draft {name}": size for name, size in head.program.stored_bytes.items() if name not in _TABLES}
+    program = replace(
+        timed.program,
+        stored_bytes={**timed.program.stored_bytes, **own},
+        cache=(*timed.program.cache, *head.program.cache),
+    )
+    return Drafting(program, profile, timed.parts, timed.links, head, float(drafts), (osl - osl / tokens) / 2.0)

@@ -1,0 +1,164 @@
+"""What a planner may choose from: layouts on a number of GPUs, number formats, chunk sizes, numbers of requests.
+
+stage     every size up to the scale-up domain; with experts also 1, 2, 3, 4, 6, 8, 9 ... whole domains
+pp        1, 2, 3, 4, 6, 8 stages
+tp, dp, cp, ep      every legal split of a stage (engine.layout_space); dp of a dense model is more copies of it
+engine    layouts that its flags can express
+"""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, cast
+
+from tokenroof.formulas.architecture import params_by_class
+from tokenroof.operators.layout_space import legal_sizes, stage_layouts
+from tokenroof.types.dtype import dtype
+from tokenroof.types.layout import Layout
+from tokenroof.types.machine import Chip, System
+from tokenroof.types.model import Model, MoeFfn, WeightDtypes
+
+__all__ = [
+    "CHUNKS", "Format", "has_experts", "inexpressible", "kv_formats", "ladder", "planned_layouts", "stacked",
+    "weight_formats",
+]  # fmt: skip
+
+CHUNKS = (2048, 8192, 16384)
+_STAGES = (1, 2, 3, 4, 6, 8)
+_SPLITS = (1, 2, 4, 8)
+_DEGREES = ("tp", "pp", "ep", "dp", "cp", "redundant_experts")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Format:
+    """Number formats of weights and cache. `weights` None and `kv` None: the checkpoint's and the engine's own.
+
+    `own` says that weights are used as the checkpoint has them, `arithmetic` what they are expanded to where the chip
+    has no arithmetic of their own.
+    """
+
+    name: str
+    kv_name: str
+    own: bool
+    weights: WeightDtypes | None = None
+    kv: str | None = None
+    arithmetic: str | None = None
+
+
+def has_experts(model: Model) -> bool:
+    """Whether any layer has routed experts."""
+    return any(isinstance(group.ffn, MoeFfn) for group in model.layers)
+
+
+def _main_format(model: Model) -> str:
+    sizes = params_by_class(model)
+    return str(getattr(model.weights, max(sizes, key=lambda name: sizes[name])))
+
+
+def _narrowed(stored: WeightDtypes, name: str) -> WeightDtypes:
+    """Weights as quantised checkpoints keep them: four bits for experts and dense networks, eight for all matmuls."""
+    classes = ["dense", "experts", "shared_experts"]
+    if dtype(name).bytes_per_element >= 1.0:
+        classes += ["attention", "recurrent"]
+    kept = {part: shares for part, shares in stored.mixed.items() if part not in classes}
+    return replace(stored, **dict.fromkeys(classes, name), mixed=kept)
+
+
+def weight_formats(model: Model, chip: Chip) -> tuple[tuple[str, WeightDtypes | None], ...]:
+    """The checkpoint's own format, then narrower ones that the chip multiplies natively."""
+    own = _main_format(model)
+    found: list[tuple[str, WeightDtypes | None]] = [(own, None)]
+    four_bits = "nvfp4" if chip.vendor.lower() == "nvidia" else "mxfp4"
+    for name in ("fp8", four_bits):
+        narrower = dtype(name).bytes_per_element < 0.9 * dtype(own).bytes_per_element
+        if narrower and dtype(name).rate_key in chip.flops_per_s:
+            found.append((name, _narrowed(model.weights, name)))
+    return tuple(found)
+
+
+def kv_formats(model: Model, chip: Chip) -> tuple[tuple[str, str | None], ...]:
+    """The engine's own format of the cache, and fp8 where the chip computes in it."""
+    found: list[tuple[str, str | None]] = [(model.kv_dtype, None)]
+    if "fp8" in chip.flops_per_s and dtype(model.kv_dtype).bytes_per_element > 1.0:
+        found.append(("fp8", "fp8"))
+    return tuple(found)
+
+
+def inexpressible(layout: Layout, engine: str) -> str:
+    """Why an engine's flags cannot say this layout; empty where they can."""
+    if engine == "none":
+        return ""
+    if layout.cp > 1:
+        return "context parallelism on GPUs of its own"
+    if engine == "vllm" and layout.ep not in (1, layout.stage):
+        return "ep other than 1 or tp * dp"
+    if engine == "trtllm" and layout.tp > 1 and layout.dp > 1:
+        return "tp and dp of attention at once"
+    return ""
+
+
+def _sizes(model: Model, system: System) -> list[int]:
+    domain = min(system.domain_size, system.n_chips)
+    sizes = set(range(1, domain + 1))
+    if has_experts(model):
+        sizes |= {domain * count for count in legal_sizes(system.n_chips // domain) if count > 1}
+    return sorted(sizes)
+
+
+def planned_layouts(
+    model: Model,
+    system: System,
+    engine: str = "none",
+    *,
+    arithmetic: str | None = None,
+    fixed: dict[str, int] | None = None,
+) -> tuple[tuple[Layout, ...], dict[str, int]]:
+    """Every layout to be tried on at most the system's chips, and how many the engine cannot express, by reason.
+
+    `fixed` holds degrees to their given values.
+    """
+    domain = min(system.domain_size, system.n_chips)
+    experts = has_experts(model)
+    found: list[Layout] = []
+    refused: Counter[str] = Counter()
+    pinned = fixed or {}
+    stages = sorted({*_STAGES, *([pinned["pp"]] if "pp" in pinned else [])})
+    splits = tuple(sorted({*_SPLITS, *([pinned["cp"]] if "cp" in pinned else [])}))
+    for pp in stages:
+        for size in _sizes(model, system):
+            if size * pp > system.n_chips or (pp > 1 and size > domain):
+                continue
+            for layout in stage_layouts(model, size, system, pp=pp, cps=splits, arithmetic=arithmetic):
+                if any(getattr(layout, name) != value for name, value in pinned.items()):
+                    continue
+                if layout.dp > 1 and not experts and "dp" not in pinned:
+                    continue
+                reason = inexpressible(layout, engine)
+                if reason:
+                    refused[reason] += 1
+                else:
+                    found.append(layout)
+    return tuple(found), dict(refused)
+
+
+def stacked(layouts: Sequence[Layout], form: Format) -> Layout:
+    """One Layout for many: degrees and copies of experts are arrays, formats those of `form`."""
+    import numpy as np
+
+    make = cast(Callable[..., Layout], Layout)
+    degrees: dict[str, Any] = {
+        name: np.array(
+            [getattr(layout, name) for layout in layouts], dtype=float if name == "redundant_experts" else int
+        )
+        for name in _DEGREES
+    }
+    return make(**degrees, weights=form.weights, kv_dtype=form.kv, arithmetic=form.arithmetic)
+
+
+def ladder(most: Any, rungs: int) -> Any:
+    """Whole numbers from 1 to `most` at equal ratios: one row per rung, one column per element of `most`."""
+    import numpy as np
+
+    top = np.maximum(np.floor(most), 1.0)
+    steps = np.linspace(0.0, 1.0, rungs)[:, None] if rungs > 1 else np.ones((1, 1))
+    return np.rint(top[None, :] ** steps)

@@ -1,0 +1,1 @@
+"""How answers look, whichever door they leave by."""

@@ -1,0 +1,1 @@
+"""One drawing a module; matplotlib loads when one is drawn."""

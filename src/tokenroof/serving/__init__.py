@@ -1,0 +1,1 @@
+"""What requests see when prompts and answers share a machine: schedulers, steady states, batches."""

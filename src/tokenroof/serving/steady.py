@@ -1,0 +1,359 @@
+"""Steady state of a serving engine: what requests see when prompts and answers share the machine.
+
+    closed loop    a fixed number of requests is kept in the system; each that ends is replaced at once
+    open loop      requests arrive at random at a given rate
+    saturation     more requests wait than fit: the offline benchmark
+
+With n requests running, a decode pass takes t(n) and each prompt takes d from everybody else, so that
+
+    TPOT = t(n) + (n - 1) * d / osl                         each of the others brings one prompt per answer
+    n    = min(concurrency, what the cache holds)
+    TTFT = request + prefill of the prompts that arrive together + wait for the pass in progress, or, in the first
+           wave when all prompts come at once, half of all prefills; + the queue for memory, where there is one
+
+docs/theory/serving.md derives this and measures it against an event-by-event simulation. Lengths are means; all
+arguments may be arrays.
+"""
+
+import math
+from dataclasses import dataclass, replace
+
+from tokenroof.errors import InputError
+from tokenroof.operators.memory import memory_use
+from tokenroof.operators.timing import Timed
+from tokenroof.serving.pipeline import stalled_passes
+from tokenroof.serving.scheduling import Passes, Prompts, Scheduler
+from tokenroof.types.machine import System
+from tokenroof.types.program import Num
+from tokenroof.xp import NUMPY, SCALAR, Namespace
+
+__all__ = ["ServingEstimate", "capacity", "serve", "serve_open", "serve_saturated"]
+
+_ROUNDS = 6  # of the fixed point between group size and answer time; it contracts by the share of prefill
+_FULLEST = 0.98  # share of prefill beyond which the waiting formula is not believed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServingEstimate:
+    """Means over requests. `in_flight` run at once, `waiting` for memory; `prefill_share` of time goes to prompts.
+
+    Throughputs are of the whole deployment. `kv_limited`: the cache, not the load, sets `in_flight`. `saturated`:
+    requests arrive faster than they leave. `settled_ttft_s` leaves the first wave out: the median of a run is near it.
+    """
+
+    ttft_s: Num
+    tpot_s: Num
+    e2e_s: Num
+    requests_per_s: Num
+    output_tokens_per_s: Num
+    total_tokens_per_s: Num
+    in_flight: Num
+    prefill_share: Num
+    decode_step_s: Num
+    kv_limited: Num
+    saturated: Num = False
+    settled_ttft_s: Num = math.inf
+    low: float = 1.0
+    high: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Load:
+    """The settled state: running requests, times of a decode pass and of a group of prompts, per-token time."""
+
+    decode_s: Num
+    group: Num
+    prompts: Prompts
+    each_s: Num
+    tpot_s: Num
+    share: Num
+
+
+def _namespace(timed: Timed, *numbers: Num) -> Namespace:
+    arrays = timed.program.vectorised or any(hasattr(number, "shape") for number in numbers)
+    return NUMPY if arrays else SCALAR
+
+
+def capacity(
+    timed: Timed,
+    system: System,
+    scheduler: Scheduler,
+    *,
+    isl: Num,
+    osl: Num,
+    engine: str | None = None,
+    memory_fraction: float | None = None,
+) -> Num:
+    """Requests that run at once at most: by memory, under the engine's rule for admitting them."""
+    held = isl + osl if scheduler.reserves_output else isl + osl / 2.0
+    use = memory_use(
+        timed.program,
+        system,
+        context=held,
+        engine=engine or scheduler.name,
+        fraction=memory_fraction,
+        max_batched_tokens=int(_largest(scheduler.token_budget)),
+        max_sequences=int(min(scheduler.max_sequences, 256)),
+    )
+    xp = _namespace(timed, isl, osl)
+    return xp.minimum(use.sequences, scheduler.max_sequences * timed.program.layout.dp)
+
+
+def _largest(number: Num) -> float:
+    return float(number.max() if hasattr(number, "shape") else number)
+
+
+def _check(**lengths: Num) -> None:
+    for name, value in lengths.items():
+        low = 0.0 if name == "prefix" else 1e-9
+        smallest = value.min() if hasattr(value, "shape") else value
+        if not smallest >= low or (not hasattr(value, "shape") and math.isinf(value)):
+            raise InputError(name, float(smallest), "a finite number above 0" if low else "at least 0")
+
+
+def _settle(passes: Passes, running: Num, osl: Num) -> _Load:
+    """Fixed point: prompts that arrive during a pass are prefilled together, which shortens the passes per prompt."""
+    xp = passes.xp
+    decode_s = passes.decode_s(running)
+    least: Num = 1.0
+    if passes.scheduler.gather_passes:
+        least = xp.maximum(1.0, xp.minimum(running, passes.timed.program.layout.dp))
+    group: Num = least
+    for _ in range(_ROUNDS):
+        prompts = passes.prompts(group, running, decode_s)
+        each_s = prompts.extra_s * _stalls(passes, prompts, group, running, osl) / group
+        tpot_s = decode_s + xp.maximum(running - 1.0, 0.0) * each_s / osl
+        gap_s = prompts.whole_s + passes.scheduler.wait_passes * decode_s
+        arriving = running * gap_s / (osl * tpot_s + gap_s)
+        group = xp.maximum(least, xp.minimum(running, arriving))
+    share = xp.minimum(_FULLEST, xp.maximum(running - 1.0, 0.0) * each_s / (osl * tpot_s))
+    return _Load(decode_s, group, prompts, each_s, tpot_s, share)
+
+
+def _stalls(passes: Passes, prompts: Prompts, group: Num, running: Num, osl: Num) -> Num:
+    """Stage times that others lose to a pass with prompts: one, or more where pipeline stages wait for it in turn."""
+    xp, pp = passes.xp, passes.timed.program.layout.pp
+    stages = xp.minimum(pp, xp.maximum(running, 1.0))
+    return stalled_passes(stages, running / (stages * osl) * prompts.passes / group, xp)
+
+
+def serve(
+    timed: Timed,
+    system: System,
+    scheduler: Scheduler,
+    *,
+    concurrency: Num,
+    isl: Num,
+    osl: Num,
+    prefix: Num = 0.0,
+    requests: Num = None,
+    range_ratio: float = 1.0,
+    limit: Num = None,
+    memory_fraction: float | None = None,
+) -> ServingEstimate:
+    """Closed loop at a fixed concurrency. `isl` and `osl` are means, `prefix` the cached part of a prompt.
+
+    `requests`: how many the run has in all; they start together, and the first wave counts in the means. Without it
+    the run is endless. `range_ratio`: shortest over longest length; with 1 requests that start together end
+    together, and waves never dissolve where prompts go first. `limit` overrides what memory allows to run at once.
+    """
+    _check(concurrency=concurrency, isl=isl, osl=osl, prefix=prefix)
+    xp = _namespace(timed, concurrency, isl, osl, prefix)
+    if limit is None:
+        limit = capacity(timed, system, scheduler, isl=isl, osl=osl, memory_fraction=memory_fraction)
+    running = xp.minimum(concurrency, limit)
+    fits = running >= 1.0
+    running = xp.maximum(running, 1.0)
+    profile, layout = timed.profile, timed.program.layout
+    passes = Passes(timed, scheduler, isl, xp.maximum(isl - prefix, 1.0), isl + osl / 2.0, xp)
+    load = _settle(passes, running, osl)
+    first = _first_wave(passes, running, load)
+    pass_s = load.prompts.whole_s / load.group
+    wait_s = (1.0 - load.share) * load.decode_s / layout.pp / 2.0 + load.share * pass_s / 2.0
+    held_s = scheduler.wait_passes * load.tpot_s + _gathering_s(passes, load, running, osl)
+    steady_s = wait_s + load.prompts.whole_s + 0.3 * pass_s * load.share / (1.0 - load.share)
+    tpot_s = load.tpot_s
+    if range_ratio >= 0.999:
+        steady_s, tpot_s = _waves(passes, load, first, steady_s, wait_s, osl)
+    steady_s = steady_s + held_s
+    wave = 0.0 if requests is None else xp.minimum(1.0, concurrency / requests)
+    rounds = concurrency / running
+    life_s = xp.maximum(osl - 1.0, 0.0) * tpot_s + steady_s
+    settled_s = profile.request_s + steady_s + xp.maximum(rounds - 1.0, 0.0) * life_s
+    begin_s = profile.request_s + wave * (first.mean_s + profile.warmup_s) + (1.0 - wave) * steady_s
+    # The queue for memory: everybody who joins it waits for it to pass; the first wave finds it half as long.
+    begin_s = begin_s + xp.maximum(rounds - 1.0, 0.0) * life_s * (1.0 - 0.5 * wave)
+    kept = 1.0
+    if requests is not None and range_ratio < 0.999:
+        # The last wave drains and nobody takes its places; the more its lengths differ, the longer that lasts.
+        kept = 1.0 - 0.5 * wave * (1.0 - 1.0 / concurrency) * (1.0 - 0.6 * range_ratio)
+    found = _estimate(timed, xp, begin_s, tpot_s, concurrency, running, load, isl, osl, limit < concurrency, fits, kept)
+    return replace(found, settled_ttft_s=xp.where(fits, settled_s, math.inf))
+
+
+def _gathering_s(passes: Passes, load: _Load, running: Num, osl: Num) -> Num:
+    """Mean wait until every dp group has a prompt, or the scheduler's patience ends."""
+    others = passes.timed.program.layout.dp - 1.0
+    arrivals_s = osl * load.tpot_s / running
+    return 0.5 * passes.xp.minimum(passes.scheduler.gather_passes * load.decode_s, others * arrivals_s)
+
+
+@dataclass(frozen=True, slots=True)
+class _Wave:
+    """All running prompts prefilled from the same moment: mean wait for the first token, passes, time of one."""
+
+    mean_s: Num
+    passes: Num
+    pass_s: Num
+
+
+def _first_wave(passes: Passes, running: Num, load: _Load) -> _Wave:
+    prompts = passes.prompts(running, running / 2.0, load.decode_s)
+    lag = prompts.whole_s - prompts.passes * prompts.pass_s
+    return _Wave(prompts.pass_s * (prompts.passes + 1.0) / 2.0 + lag, prompts.passes, prompts.pass_s)
+
+
+def _waves(passes: Passes, load: _Load, first: _Wave, steady_s: Num, wait_s: Num, osl: Num) -> tuple[Num, Num]:
+    """Equal lengths: requests stay in step. Prompts that go first meet no decode; those that ride meet the wave."""
+    if passes.scheduler.mixed:
+        return passes.xp.minimum(first.mean_s, load.prompts.whole_s + wait_s), load.tpot_s
+    stalled = passes.xp.maximum(first.passes - 1.0, 0.0) / 2.0 * first.pass_s
+    return first.mean_s, load.decode_s + stalled / osl
+
+
+def _estimate(
+    timed: Timed,
+    xp: Namespace,
+    begin_s: Num,
+    tpot_s: Num,
+    concurrency: Num,
+    running: Num,
+    load: _Load,
+    isl: Num,
+    osl: Num,
+    limited: Num,
+    fits: Num,
+    kept: Num,
+) -> ServingEstimate:
+    """What clients see."""
+    e2e_s = begin_s + xp.maximum(osl - 1.0, 0.0) * tpot_s
+    rate = xp.where(fits, kept * concurrency / e2e_s, 0.0)
+    profile = timed.profile
+    return ServingEstimate(
+        ttft_s=xp.where(fits, begin_s, math.inf),
+        tpot_s=xp.where(fits, tpot_s, math.inf),
+        e2e_s=xp.where(fits, e2e_s, math.inf),
+        requests_per_s=rate,
+        output_tokens_per_s=rate * osl,
+        total_tokens_per_s=rate * (isl + osl),
+        in_flight=xp.where(fits, running, 0.0),
+        prefill_share=load.share,
+        decode_step_s=load.decode_s,
+        kv_limited=limited,
+        low=profile.low,
+        high=profile.high,
+    )
+
+
+def serve_saturated(
+    timed: Timed,
+    system: System,
+    scheduler: Scheduler,
+    *,
+    isl: Num,
+    osl: Num,
+    prefix: Num = 0.0,
+    limit: Num = None,
+    memory_fraction: float | None = None,
+) -> ServingEstimate:
+    """The offline benchmark: as many requests run as fit, token budgets are always full, TTFT has no meaning."""
+    _check(isl=isl, osl=osl, prefix=prefix)
+    xp = _namespace(timed, isl, osl, prefix)
+    if limit is None:
+        limit = capacity(timed, system, scheduler, isl=isl, osl=osl, memory_fraction=memory_fraction)
+    fits = limit >= 1.0
+    running = xp.maximum(limit, 1.0)
+    new = xp.maximum(isl - prefix, 1.0)
+    passes = Passes(timed, scheduler, isl, new, isl + osl / 2.0, xp)
+    decode_s = passes.decode_s(running)
+    # Prompts fill whole budgets here, so their cost is that of full passes, shared by the prompts in them.
+    group = xp.minimum(running, xp.maximum(1.0, scheduler.token_budget * timed.program.layout.dp / new))
+    prompts = passes.prompts(group, running, decode_s)
+    each_s = prompts.extra_s * _stalls(passes, prompts, group, running, osl) / group
+    tpot_s = decode_s + running * each_s / osl
+    rate = xp.where(fits, running / (osl * tpot_s), 0.0)
+    return ServingEstimate(
+        ttft_s=math.inf,
+        tpot_s=xp.where(fits, tpot_s, math.inf),
+        e2e_s=math.inf,
+        requests_per_s=rate,
+        output_tokens_per_s=rate * osl,
+        total_tokens_per_s=rate * (isl + osl),
+        in_flight=xp.where(fits, running, 0.0),
+        prefill_share=running * each_s / (osl * tpot_s),
+        decode_step_s=decode_s,
+        kv_limited=True,
+        saturated=True,
+        low=timed.profile.low,
+        high=timed.profile.high,
+    )
+
+
+def serve_open(
+    timed: Timed,
+    system: System,
+    scheduler: Scheduler,
+    *,
+    rate: Num,
+    isl: Num,
+    osl: Num,
+    prefix: Num = 0.0,
+    requests: Num = None,
+    limit: Num = None,
+    memory_fraction: float | None = None,
+) -> ServingEstimate:
+    """Poisson arrivals at `rate` requests/s. By Little's law rate * osl * TPOT requests run; the rest follows.
+
+    Beyond capacity the queue grows without end: TTFT is then infinite, or, in a run of `requests`, half of the time
+    by which the last one is late.
+    """
+    _check(rate=rate, isl=isl, osl=osl, prefix=prefix)
+    xp = _namespace(timed, rate, isl, osl, prefix)
+    if limit is None:
+        limit = capacity(timed, system, scheduler, isl=isl, osl=osl, memory_fraction=memory_fraction)
+    limit = xp.maximum(limit, 1.0)
+    passes = Passes(timed, scheduler, isl, xp.maximum(isl - prefix, 1.0), isl + osl / 2.0, xp)
+    most = serve_saturated(timed, system, scheduler, isl=isl, osl=osl, prefix=prefix, limit=limit)
+    running: Num = xp.minimum(limit, 1.0)
+    for _ in range(24):
+        held = xp.maximum(running, 0.3)
+        decode_s = passes.decode_s(held)
+        prompts = passes.prompts(1.0, held, decode_s)
+        lost_s = prompts.extra_s * _stalls(passes, prompts, 1.0, held, osl)
+        share = xp.minimum(rate * lost_s, 0.97)
+        tpot_s = decode_s / (1.0 - share)
+        running = 0.5 * running + 0.5 * xp.minimum(limit, rate * osl * tpot_s)
+    saturated = rate >= most.requests_per_s
+    wait_s = 0.5 * decode_s / timed.program.layout.pp + 0.5 * share * lost_s / (1.0 - share)
+    late_s = math.inf if requests is None else 0.5 * requests * xp.maximum(0.0, 1.0 / most.requests_per_s - 1.0 / rate)
+    ttft_s = timed.profile.request_s + wait_s + prompts.whole_s + xp.where(saturated, late_s, 0.0)
+    e2e_s = ttft_s + xp.maximum(osl - 1.0, 0.0) * tpot_s
+    served = xp.minimum(rate, most.requests_per_s)
+    if requests is not None:
+        served = requests / (requests / served + osl * tpot_s)
+    return ServingEstimate(
+        ttft_s=ttft_s,
+        settled_ttft_s=ttft_s,
+        tpot_s=tpot_s,
+        e2e_s=e2e_s,
+        requests_per_s=served,
+        output_tokens_per_s=served * osl,
+        total_tokens_per_s=served * (isl + osl),
+        in_flight=running,
+        prefill_share=share,
+        decode_step_s=decode_s,
+        kv_limited=running >= limit,
+        saturated=saturated,
+        low=timed.profile.low,
+        high=timed.profile.high,
+    )

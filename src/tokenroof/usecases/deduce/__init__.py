@@ -1,0 +1,1 @@
+"""From public prices back to what a model can be."""

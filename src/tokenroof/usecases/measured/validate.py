@@ -1,0 +1,201 @@
+"""How far off is it: predicts every measured run it can, and scores itself per set, metric and split.
+
+Rows stream through; what is kept per group is one float for the error and one for its sign, so that a million rows
+stay small. Quality C rows are counted and never scored.
+"""
+
+from array import array
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tokenroof.errors import InputError
+from tokenroof.measure.runs import read_runs
+from tokenroof.types.run import Fault, Run
+from tokenroof.usecases.measured.predict import Forecast, Skip, forecast
+
+__all__ = ["Group", "RoofBreach", "Scored", "ValidateResponse", "score_rows", "validate"]
+
+_MOST_FAULTS_KEPT = 1000
+_MOST_BREACHES_KEPT = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scored:
+    """One run beside its prediction, in the unit of the run. `roof` is the best value that physics allows."""
+
+    run: Run
+    predicted: float
+    low: float
+    high: float
+    roof: float
+    breaks_roof: bool
+
+    @property
+    def error(self) -> float:
+        """(predicted - measured) / measured."""
+        return self.predicted / self.run.value - 1.0
+
+    @property
+    def covered(self) -> bool:
+        """Whether the measurement lies in the 80 % range."""
+        return self.low <= self.run.value <= self.high
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """Scores of one metric of one set and split. Errors are relative to the measurement."""
+
+    set: str
+    metric: str
+    split: str
+    n: int
+    median_absolute_error: float
+    median_error: float
+    within_15: float
+    within_30: float
+    coverage_80: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoofBreach:
+    """A measurement better than the speed of light: check precision, GPU count, cached tokens, clocks."""
+
+    file: str
+    line: int
+    row_id: str
+    what: str
+    measured: float
+    roof: float
+    unit: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ValidateResponse:
+    """Scores by group, reasons for what was skipped, unreadable rows, and rows that beat the roof."""
+
+    groups: tuple[Group, ...]
+    rows: int
+    scored: int
+    skipped: tuple[tuple[str, int], ...]
+    faults: tuple[Fault, ...]
+    n_faults: int
+    breaches: tuple[RoofBreach, ...]
+    n_breaches: int
+
+
+@dataclass(slots=True)
+class _Tally:
+    errors: "array[float]" = field(default_factory=lambda: array("d"))
+    covered: int = 0
+
+
+def _median(values: list[float]) -> float:
+    ordered = sorted(values)
+    half = len(ordered) // 2
+    return ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2
+
+
+def score_rows(paths: Iterable[str | Path]) -> Iterator[Scored | Skip | Fault]:
+    """Every row of every table, scored, skipped with the reason, or faulty.
+
+    A table that cannot be read is one fault among others; it is an error where nothing else was read.
+    """
+    read = 0
+    refused: InputError | None = None
+    for path in paths:
+        try:
+            for row in read_runs(path):
+                read += 1
+                yield _judged(row)
+        except InputError as error:
+            refused = refused or error
+            yield Fault(file=Path(path).name, line=0, text=str(error))
+    if refused is not None and not read:
+        raise refused
+
+
+def _judged(row: Run | Fault) -> Scored | Skip | Fault:
+    if isinstance(row, Fault):
+        return row
+    if row.quality == "C":
+        return Skip("quality C: shown for information, never scored")
+    found = forecast(row)
+    return found if isinstance(found, Skip) else _scored(row, found)
+
+
+def _scored(run: Run, found: Forecast) -> Scored:
+    better = run.value < found.roof if found.lower_is_better else run.value > found.roof
+    return Scored(run=run, predicted=found.value, low=found.low, high=found.high, roof=found.roof, breaks_roof=better)
+
+
+def _breach(row: Scored) -> RoofBreach:
+    run = row.run
+    what = f"{run.model} on {run.num_gpus or '?'} x {run.hardware}, {run.mode} {run.metric}"
+    return RoofBreach(
+        file=run.file, line=run.line, row_id=run.row_id, what=what, measured=run.value, roof=row.roof, unit=run.unit
+    )
+
+
+def _group(key: tuple[str, str, str], tally: _Tally) -> Group:
+    errors, n = list(tally.errors), len(tally.errors)
+    absolute = [abs(error) for error in errors]
+    return Group(
+        set=key[0],
+        metric=key[1],
+        split=key[2],
+        n=n,
+        median_absolute_error=_median(absolute),
+        median_error=_median(errors),
+        within_15=sum(error <= 0.15 for error in absolute) / n,
+        within_30=sum(error <= 0.30 for error in absolute) / n,
+        coverage_80=tally.covered / n,
+    )
+
+
+def validate(
+    paths: Iterable[str | Path],
+    *,
+    each: Callable[[Scored], None] | None = None,
+    progress: Callable[[], None] | None = None,
+) -> ValidateResponse:
+    """Score tables of measured runs. `each` sees every scored row, `progress` is called once per row read."""
+    tallies: dict[tuple[str, str, str], _Tally] = {}
+    skipped: Counter[str] = Counter()
+    faults: list[Fault] = []
+    breaches: list[RoofBreach] = []
+    rows = scored = n_faults = n_breaches = 0
+    for row in score_rows(paths):
+        rows += 1
+        if progress is not None:
+            progress()
+        if isinstance(row, Fault):
+            n_faults += 1
+            if len(faults) < _MOST_FAULTS_KEPT:
+                faults.append(row)
+        elif isinstance(row, Skip):
+            skipped[row.reason] += 1
+        else:
+            scored += 1
+            tally = tallies.setdefault((row.run.file, row.run.metric, row.run.split), _Tally())
+            tally.errors.append(row.error)
+            tally.covered += row.covered
+            if row.breaks_roof:
+                n_breaches += 1
+                if len(breaches) < _MOST_BREACHES_KEPT:
+                    breaches.append(_breach(row))
+            if each is not None:
+                each(row)
+    if not rows:
+        raise InputError("csv", "no rows", "a table with at least one row")
+    return ValidateResponse(
+        groups=tuple(_group(key, tally) for key, tally in sorted(tallies.items())),
+        rows=rows,
+        scored=scored,
+        skipped=tuple(skipped.most_common()),
+        faults=tuple(faults),
+        n_faults=n_faults,
+        breaches=tuple(breaches),
+        n_breaches=n_breaches,
+    )

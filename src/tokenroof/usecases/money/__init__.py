@@ -1,0 +1,1 @@
+"""What tokens cost: prices, break-even, speculation."""

@@ -1,0 +1,250 @@
+"""Self-hosting against an API: from which load on a rented or owned system is cheaper than the seller's bill."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from tokenroof.catalog.offers.bills import Usage, bill
+from tokenroof.catalog.offers.index import in_usd
+from tokenroof.catalog.offers.paths import find_offer
+from tokenroof.errors import InputError
+from tokenroof.formulas import ownership, serving_cost
+from tokenroof.types.checks import check_positive
+from tokenroof.types.offer import Offer
+from tokenroof.usecases.money.costs import Economics, EconomicsRequest, Scene, economics_at, point_of, scene_of
+from tokenroof.usecases.money.operating import Infeasible, cheapest
+from tokenroof.usecases.money.serving import Workload
+
+__all__ = ["BreakEvenRequest", "BreakEvenResponse", "Demand", "MixPoint", "break_even"]
+
+_DAY_S = 86400.0
+_MONTH_S = 365.25 / 12.0 * _DAY_S
+_MIXES = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BreakEvenRequest(EconomicsRequest):
+    """`api` is an offer by id or as `FILE.toml#ID`, `mode` and `window` its way of being served. `measured_tok_s` is
+    output tokens per second of the whole busy system on this workload, in place of the model's own figure.
+    `requests_per_s` is a demand to decide for, a mean over the hours of the traffic.
+    """
+
+    api: str = ""
+    mode: str = "standard"
+    window: str = ""
+    measured_tok_s: float | None = None
+    requests_per_s: float | None = None
+    rates: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MixPoint:
+    """Another ratio of input to output with as many tokens in all. Duty cycle above 1: the API is always cheaper.
+
+    None where this system cannot serve the mix, or the API does not sell it.
+    """
+
+    input_per_output: float
+    isl: float
+    osl: float
+    duty_cycle: float | None
+    own_usd: float | None
+    api_usd: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Demand:
+    """A mean request rate: systems for its peak, and a month's bill either way."""
+
+    requests_per_s: float
+    systems: int
+    own_usd_per_month: float
+    api_usd_per_month: float
+    cheaper: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BreakEvenResponse:
+    """`duty_cycle` is the crossing: share of the hours that the system has to be busy; above 1 there is none.
+
+    `low` and `high` are the crossings at the lowest and highest rent. `requests_per_s` are of a system that is always
+    busy, `crossing_requests_per_s` the mean rate at the crossing, `at_traffic_usd` a request's cost at the given
+    traffic.
+    """
+
+    economics: Economics
+    api: str
+    api_name: str
+    api_as_of: str
+    api_source: str
+    same_model: bool | None
+    mode: str
+    request_api_usd: float
+    request_busy_usd: float
+    at_traffic_usd: float
+    requests_per_s: float
+    measured: bool
+    measured_over_modelled: float | None
+    duty_cycle: float
+    low: float
+    high: float
+    crossing_requests_per_s: float
+    crossing_tokens_per_day: float
+    cheaper_at_traffic: str
+    sentence: str
+    mixes: tuple[MixPoint, ...]
+    demand: Demand | None
+    notes: tuple[str, ...]
+
+
+def _request_usd(offer: Offer, load: Workload, mode: str, window: str) -> float:
+    usage = Usage(
+        input_tokens=round(load.isl), output_tokens=round(load.osl), cached_tokens=round(load.prefix), mode=mode,
+        window=window,
+    )  # fmt: skip
+    return bill(offer, usage).total
+
+
+def _crossing(scene: Scene, usd_per_gpu_h: float, rate: float, api_usd: float) -> float:
+    """Busy share at which both cost the same. An owner's busy hours draw extra power, which the API has to beat too."""
+    gpus, extra = scene.system.n_chips, scene.cost.busy_extra_usd_per_h
+    if extra > 0:
+        return float(
+            ownership.own_or_rent_duty_cycle(
+                fixed_usd_per_gpu_s=(usd_per_gpu_h - extra * scene.duty_cycle) / 3600.0,
+                busy_extra_usd_per_gpu_s=extra / 3600.0,
+                rent_usd_per_gpu_s=rate * api_usd / gpus,
+            )
+        )
+    return float(
+        serving_cost.break_even_duty_cycle(
+            usd_per_s=usd_per_gpu_h * gpus / 3600.0, requests_per_s=rate, usd_per_request=api_usd
+        )
+    )
+
+
+def _sold(offer: Offer, load: Workload, request: BreakEvenRequest) -> float | None:
+    """The API's bill; None where it does not sell requests of this length."""
+    if offer.context is not None and load.isl > offer.context:
+        return None
+    return _request_usd(offer, load, request.mode, request.window)
+
+
+def _mixes(request: BreakEvenRequest, scene: Scene, offer: Offer, scale: float) -> tuple[MixPoint, ...]:
+    """The same number of tokens a request, shared differently; the cached share of the input stays."""
+    load = scene.load
+    total, cached = load.isl + load.osl, load.prefix / load.isl
+    here = load.isl / load.osl
+    points = []
+    for ratio in sorted({*_MIXES, here}):
+        isl = max(1.0, round(total * ratio / (1.0 + ratio)))
+        osl = max(1.0, total - isl)
+        other = Workload(isl=isl, osl=osl, prefix=min(float(int(cached * isl)), isl - 1.0))
+        api_usd = _sold(offer, other, request)
+        point = cheapest(
+            scene.model, scene.system, scene.candidates, other, tpot_s=request.tpot_s, concurrency=request.concurrency,
+            apart=request.apart,
+        )  # fmt: skip
+        duty = own = None
+        if not isinstance(point, Infeasible) and api_usd is not None and api_usd > 0:
+            rate = scale / point.request_s
+            duty = _crossing(scene, scene.cost.usd_per_gpu_h, rate, api_usd)
+            own = scene.usd_per_s / rate
+        points.append(MixPoint(input_per_output=ratio, isl=isl, osl=osl, duty_cycle=duty, own_usd=own, api_usd=api_usd))
+    return tuple(points)
+
+
+def _demand(request: BreakEvenRequest, scene: Scene, rate: float, api_usd: float) -> Demand | None:
+    if request.requests_per_s is None:
+        return None
+    mean = check_positive("rate", request.requests_per_s, high=1e9)
+    systems = max(1, -int(-(mean / scene.duty_cycle / rate) // 1))
+    own, api = systems * scene.usd_per_s * _MONTH_S, mean * api_usd * _MONTH_S
+    return Demand(
+        requests_per_s=mean,
+        systems=systems,
+        own_usd_per_month=own,
+        api_usd_per_month=api,
+        cheaper="self-hosting" if own < api else "the API",
+    )
+
+
+def _count(tokens: float) -> str:
+    """A large count in words: 1.21 billion."""
+    for scale, word in ((1e12, "trillion"), (1e9, "billion"), (1e6, "million")):
+        if tokens >= scale:
+            return f"{tokens / scale:.3g} {word}"
+    return f"{tokens:,.0f}"
+
+
+def _sentence(scene: Scene, offer: Offer, duty: float, rate: float, api_usd: float, busy_usd: float) -> str:
+    where = f"{scene.model.name} on {scene.system.name} at ${scene.cost.usd_per_gpu_h:.2f} a GPU-hour"
+    if duty > 1.0:
+        return (
+            f"The API is always cheaper: even fully busy, {where} costs ${busy_usd:.3g} a request "
+            f"against ${api_usd:.3g} from {offer.id}."
+        )
+    tokens = (scene.load.isl + scene.load.osl) * rate * duty * _DAY_S
+    return (
+        f"{where} beats {offer.id} once it is busy {duty:.0%} of the time: from {rate * duty:.3g} requests/s, "
+        f"{_count(tokens)} tokens a day; below that the API is cheaper."
+    )
+
+
+def _notes(scene: Scene, offer: Offer) -> tuple[str, ...]:
+    notes = []
+    if offer.model is None:
+        notes.append("the API's weights are not public: quality is not compared")
+    elif offer.model != scene.model.id:
+        notes.append(f"the API sells {offer.model}, not {scene.model.id}: quality is not compared")
+    if scene.cost.kind == "rented":
+        notes.append("rent is paid for every hour; a machine that is given back at night has a duty cycle of its own")
+    return tuple(notes)
+
+
+def break_even(request: BreakEvenRequest) -> BreakEvenResponse | Infeasible:
+    """Compare one system that is paid for every hour with paying by the request."""
+    if not request.api:
+        raise InputError("api", request.api, "an offer", "see tokenroof offers")
+    offer, _ = in_usd(find_offer(request.api), request.rates)
+    scene = scene_of(request)
+    point = point_of(request, scene)
+    if isinstance(point, Infeasible):
+        return point
+    api_usd = _request_usd(offer, scene.load, request.mode, request.window)
+    if api_usd <= 0:
+        raise InputError("api", offer.id, "an offer that charges for this request")
+    modelled = economics_at(request, scene, point)
+    rate, measured = modelled.requests_per_s, request.measured_tok_s
+    if measured is not None:
+        rate = check_positive("measured_tok_s", measured, high=1e12) / scene.load.osl
+    scale = rate / modelled.requests_per_s
+    cost = scene.cost
+    duty = _crossing(scene, cost.usd_per_gpu_h, rate, api_usd)
+    busy_usd = scene.usd_per_s / rate
+    at_traffic = busy_usd / scene.duty_cycle
+    limits = replace(request, tpot_s=point.tpot_limit_s)
+    return BreakEvenResponse(
+        economics=modelled,
+        api=offer.id,
+        api_name=offer.name,
+        api_as_of=offer.origin.as_of,
+        api_source=offer.origin.source,
+        same_model=None if offer.model is None else offer.model == scene.model.id,
+        mode=request.mode,
+        request_api_usd=api_usd,
+        request_busy_usd=busy_usd,
+        at_traffic_usd=at_traffic,
+        requests_per_s=rate,
+        measured=measured is not None,
+        measured_over_modelled=scale if measured is not None else None,
+        duty_cycle=duty,
+        low=_crossing(scene, cost.low_usd_per_gpu_h, rate, api_usd),
+        high=_crossing(scene, cost.high_usd_per_gpu_h, rate, api_usd),
+        crossing_requests_per_s=duty * rate,
+        crossing_tokens_per_day=duty * rate * (scene.load.isl + scene.load.osl) * _DAY_S,
+        cheaper_at_traffic="self-hosting" if at_traffic < api_usd else "the API",
+        sentence=_sentence(scene, offer, duty, rate, api_usd, busy_usd),
+        mixes=_mixes(limits, scene, offer, scale),
+        demand=_demand(request, scene, rate, api_usd),
+        notes=_notes(scene, offer),
+    )

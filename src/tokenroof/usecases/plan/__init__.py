@@ -1,0 +1,1 @@
+"""The best deployment under limits."""

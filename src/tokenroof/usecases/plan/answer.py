@@ -1,0 +1,245 @@
+"""What `plan` is asked and what it answers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from tokenroof.planner.points import Points, Space
+from tokenroof.types.layout import Layout
+from tokenroof.usecases.analyze.domain import Choice
+from tokenroof.usecases.money.serving import Workload
+from tokenroof.usecases.plan.slo import Slo
+
+__all__ = [
+    "MODES", "OBJECTIVES", "Candidate", "Curve", "Demand", "FrontierPoint", "MachinePlan", "MeasuredPoint", "MemoryBar",
+    "PlanRequest", "PlanResponse", "Search", "Unmet",
+]  # fmt: skip
+
+OBJECTIVES = ("cost", "throughput", "latency", "energy")
+MODES = ("both", "together", "apart")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanRequest:
+    """What is served under which limits, on which machines. None means: choose, and say so.
+
+    At most one of `rate` (requests/s), `concurrency` (requests in flight) and `users` (people who read for `think_s`
+    between requests) is the load; without one the machine is filled, and with one only the GPUs that it needs are
+    paid for. `gpus` is how many there are. `weight_dtypes` empty: the checkpoint's own and narrower ones that the chip
+    multiplies natively. `layout` pins degrees. `acceptance` allows drafts, up to `drafts` of them.
+    """
+
+    model: str
+    systems: tuple[str, ...]
+    gpus: int | None = None
+    isl: float = 4096.0
+    osl: float = 512.0
+    prefix: float = 0.0
+    slo: str | None = None
+    ttft_s: float | None = None
+    tpot_s: float | None = None
+    rate: float | None = None
+    concurrency: float | None = None
+    users: float | None = None
+    think_s: float = 30.0
+    usd_per_gpu_h: float | None = None
+    objective: str = "cost"
+    engine: str = "vllm"
+    efficiency: str = "auto"
+    mode: str = "both"
+    weight_dtypes: tuple[str, ...] = ()
+    kv_dtypes: tuple[str, ...] = ()
+    layout: Mapping[str, int] = field(default_factory=dict)
+    chunks: tuple[int, ...] = ()
+    memory_fraction: float | None = None
+    acceptance: float | None = None
+    drafts: int = 4
+    runner_ups: int = 5
+    measured: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Demand:
+    """The load: one of the three, or none."""
+
+    rate: float | None = None
+    concurrency: float | None = None
+    users: float | None = None
+    think_s: float = 0.0
+
+    @property
+    def given(self) -> bool:
+        return not (self.rate is None and self.concurrency is None and self.users is None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryBar:
+    """Memory of the fullest GPU of a role."""
+
+    role: str
+    weights_bytes: float
+    kv_bytes: float
+    free_kv_bytes: float
+    activations_bytes: float
+    reserve_bytes: float
+    total_bytes: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """One deployment: `units` times a layout, or times `prefill_workers` and `decode_workers` of two layouts.
+
+    Latencies are means at the load; `low` and `high` times them bound 80 % of measured cases. `requests_per_s` is what
+    is served, `most_requests_per_s` what could be within the limits. Costs count all GPUs that are paid for;
+    `usd_per_mtok_all` puts the whole cost on output tokens, input and output share it by machine time.
+    `margins` are the distance to each limit over the limit. `gain` is how much worse it is than the winner.
+    """
+
+    system: str
+    mode: str
+    layout: Layout
+    prefill_layout: Layout | None
+    label: str
+    weights: str
+    own_weights: bool
+    kv: str
+    chunk: int
+    drafts: int
+    units: int
+    prefill_workers: int
+    decode_workers: int
+    gpus: int
+    gpus_paid: int
+    systems: int
+    concurrency: float
+    unit_concurrency: float
+    ttft_s: float
+    tpot_s: float
+    e2e_s: float
+    tokens_per_s_per_user: float
+    requests_per_s: float
+    most_requests_per_s: float
+    output_tokens_per_s_per_gpu: float
+    total_tokens_per_s_per_gpu: float
+    usd_per_mtok_all: float | None
+    usd_per_mtok_input: float | None
+    usd_per_mtok_output: float | None
+    usd_per_month: float | None
+    joules_per_output_token: float | None
+    margins: Mapping[str, float]
+    limit: str
+    low: float
+    high: float
+    score: float
+    worse_by: float = 0.0
+    why_not: str = ""
+    memory: tuple[MemoryBar, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrontierPoint:
+    """A point that no other beats in both speed for a user and tokens per GPU. `meets`: inside all limits."""
+
+    tokens_per_s_per_user: float
+    output_tokens_per_s_per_gpu: float
+    usd_per_mtok_all: float | None
+    ttft_s: float
+    tpot_s: float
+    label: str
+    mode: str
+    weights: str
+    kv: str
+    chunk: int
+    drafts: int
+    gpus: int
+    concurrency: float
+    meets: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Curve:
+    """The winner's layout at other numbers of requests of one unit."""
+
+    concurrency: tuple[float, ...]
+    usd_per_mtok_all: tuple[float | None, ...]
+    output_tokens_per_s_per_gpu: tuple[float, ...]
+    ttft_s: tuple[float, ...]
+    tpot_s: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unmet:
+    """Limits that nothing meets: which one binds, the best value of each that can be had, and changes that help."""
+
+    binding: str
+    reason: str
+    best_ttft_s: float | None = None
+    best_tpot_s: float | None = None
+    changes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeasuredPoint:
+    """A measured run on the chart, on `chip`."""
+
+    chip: str
+    tokens_per_s_per_user: float
+    output_tokens_per_s_per_gpu: float
+    label: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Search:
+    """What was searched: counts, and what fell out for which reason. `beyond` counts combinations no point of which
+    met the limits, by the limit; `engine_refused` layouts that the engine's flags cannot express.
+    """
+
+    layouts: int
+    combinations: int
+    points: int
+    points_met: int
+    rejected: tuple[tuple[str, int], ...]
+    engine_refused: tuple[tuple[str, int], ...]
+    formats: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MachinePlan:
+    """The plan on one machine: winner or what stands against it, runner-ups, frontier."""
+
+    system: str
+    system_name: str
+    announced: bool
+    gpus: int
+    usd_per_gpu_h: float | None
+    price_source: str
+    profile: str
+    claim_level: str
+    search: Search
+    winner: Candidate | None
+    runner_ups: tuple[Candidate, ...]
+    frontier: tuple[FrontierPoint, ...]
+    curve: Curve | None
+    unmet: Unmet | None
+    notes: tuple[str, ...] = ()
+    space: Space | None = field(default=None, repr=False, compare=False)
+    points: Points | None = field(default=None, repr=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanResponse:
+    """Plans by machine, best first; `winner` is that of the first. `flags` start it under each engine."""
+
+    model: str
+    model_name: str
+    workload: Workload
+    slo: Slo
+    demand: Demand
+    objective: str
+    engine: str
+    machines: tuple[MachinePlan, ...]
+    winner: Candidate | None
+    flags: tuple[tuple[str, str], ...]
+    measured: tuple[MeasuredPoint, ...]
+    choices: tuple[Choice, ...]
+    left_out: tuple[str, ...]

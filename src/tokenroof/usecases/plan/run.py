@@ -1,0 +1,134 @@
+"""The best deployment of a model under limits on latency: all layouts, formats, chunks, depths, splits and loads.
+
+The search is exhaustive on a ladder of loads, then finer where a limit begins to bind (engine.planner); deployments
+near the top are worked out at the load itself, and the best of those is the answer.
+"""
+
+from dataclasses import replace
+
+from tokenroof.catalog import load_model, load_system
+from tokenroof.errors import InputError, TokenroofError
+from tokenroof.operators.memory import RUNTIMES
+from tokenroof.types.checks import check_choice, check_number, check_positive
+from tokenroof.types.model import Model
+from tokenroof.usecases.analyze.domain import Choice
+from tokenroof.usecases.analyze.room import larger_systems
+from tokenroof.usecases.money.serving import Workload
+from tokenroof.usecases.plan.answer import (
+    MODES,
+    OBJECTIVES,
+    Candidate,
+    Demand,
+    MachinePlan,
+    MeasuredPoint,
+    PlanRequest,
+    PlanResponse,
+)
+from tokenroof.usecases.plan.launch import ENGINE_NAMES, commands
+from tokenroof.usecases.plan.search import machine_plan
+from tokenroof.usecases.plan.slo import Slo, slo_of
+
+__all__ = ["PlanRequest", "PlanResponse", "plan"]
+
+LEFT_OUT = (
+    "percentiles of latency: limits are held by means",
+    "uneven lengths of requests and hours of the day",
+    "failures, restarts and spare GPUs",
+    "what narrower formats do to the quality of answers",
+    "prefill of the draft head",
+    "gaps in pipelines between prompts of unequal length",
+)
+
+
+def _demand(request: PlanRequest) -> Demand:
+    loads = {"rate": request.rate, "concurrency": request.concurrency, "users": request.users}
+    given = {name: value for name, value in loads.items() if value is not None}
+    if len(given) > 1:
+        raise InputError("load", ", ".join(given), "one of rate, concurrency and users")
+    for name, value in given.items():
+        check_positive(name, value, high=1e9)
+    think = check_number("think", request.think_s, low=0.0, high=1e6)
+    return Demand(**given, think_s=think)
+
+
+def _cheapest_change(
+    request: PlanRequest, model: Model, machine: MachinePlan, slo: Slo, demand: Demand, load: Workload
+) -> str:
+    """Another machine on which the limits are met, the cheapest of those looked at."""
+    names = [system.id for system in larger_systems(load_system(request.systems[0]))[:6]]
+    names += ["8xh200", "8xb200", "8xb300", "gb200-nvl72", "gb300-nvl72"]
+    found: list[tuple[float, str, Candidate]] = []
+    bounded = machine.unmet is not None and machine.unmet.binding == "GPUs"
+    for name in dict.fromkeys(names):
+        if name == machine.system:
+            continue
+        try:
+            gpus = load_system(name).n_chips if bounded else None
+            smaller = replace(request, mode="together", runner_ups=1, gpus=gpus)
+            other = machine_plan(smaller, model, name, slo, demand, load, [])
+        except TokenroofError:
+            continue
+        if other.winner is not None:
+            usd = other.winner.usd_per_mtok_all
+            found.append((float("inf") if usd is None else usd, name, other.winner))
+    if not found:
+        return ""
+    usd, name, best = min(found, key=lambda one: one[:2])
+    cost = "" if usd == float("inf") else f", ${usd:,.2f} per M output tokens"
+    return f"--system {name} ({best.label}, {best.weights} weights{cost})"
+
+
+def _with_changes(machine: MachinePlan, more: str) -> MachinePlan:
+    unmet = machine.unmet
+    assert unmet is not None
+    return replace(machine, unmet=replace(unmet, changes=(*unmet.changes, more))) if more else machine
+
+
+def _checked(request: PlanRequest) -> None:
+    check_choice("objective", request.objective, OBJECTIVES)
+    check_choice("mode", request.mode, MODES)
+    check_choice("engine", request.engine, RUNTIMES)
+    if request.memory_fraction is not None:
+        check_number("memory_fraction", request.memory_fraction, low=0.05, high=1.0)
+    if not request.systems:
+        raise InputError("systems", (), "at least one system")
+    check_number("runner_ups", request.runner_ups, low=0, high=50)
+
+
+def plan(request: PlanRequest) -> PlanResponse:
+    """The best deployment on each machine, best machine first; `winner` None where no machine meets the limits."""
+    _checked(request)
+    choices: list[Choice] = []
+    model = load_model(request.model)
+    load = Workload(isl=request.isl, osl=request.osl, prefix=request.prefix)
+    slo, demand = slo_of(request.slo, request.ttft_s, request.tpot_s), _demand(request)
+    if slo.ttft_s is None and slo.tpot_s is None and request.objective != "latency" and not demand.given:
+        slo = replace(slo, tpot_s=0.05)
+        choices.append(Choice(name="TPOT", value="at most 50 ms", why="20 tok/s a user; set --ttft, --tpot or --slo"))
+    if slo.name:
+        choices.append(Choice(name="limits", value=slo.name, why=f"{slo.source}; here they are held by means"))
+    machines = [machine_plan(request, model, name, slo, demand, load, choices) for name in request.systems]
+    if all(one.winner is None for one in machines):
+        machines[0] = _with_changes(machines[0], _cheapest_change(request, model, machines[0], slo, demand, load))
+    machines.sort(key=lambda one: float("inf") if one.winner is None else one.winner.score)
+    winner = machines[0].winner
+    flags: tuple[tuple[str, str], ...] = ()
+    if winner is not None and machines[0].space is not None:
+        system = machines[0].space.system
+        shares = {request.engine: request.memory_fraction}  # each engine takes its share of something else
+        flags = tuple(
+            (engine, commands(model, system, winner, load, engine, memory_fraction=shares.get(engine)))
+            for engine in ENGINE_NAMES
+        )
+    measured: tuple[MeasuredPoint, ...] = ()
+    if request.measured is not None:
+        from tokenroof.usecases.plan.measured import measured_points
+
+        chips = frozenset(one.space.system.chip.id for one in machines if one.space is not None)
+        measured, remarks = measured_points(request.measured, model, chips, load.isl, load.osl)
+        choices.append(Choice(name="measured", value=remarks[0], why="; ".join(remarks[1:]) or "all rows used"))
+    return PlanResponse(
+        model=model.id, model_name=model.name, workload=load, slo=slo, demand=demand, objective=request.objective,
+        engine=request.engine, machines=tuple(machines), winner=winner, flags=flags, measured=measured,
+        choices=tuple(choices), left_out=LEFT_OUT,
+    )  # fmt: skip

@@ -1,0 +1,103 @@
+"""How good each point is: units for the load, GPUs that are paid for, cost, energy, and whether limits are met."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from tokenroof.errors import DataMissing
+from tokenroof.planner.points import Points, Space, units_in
+from tokenroof.types.machine import System
+from tokenroof.usecases.plan.answer import Demand
+from tokenroof.usecases.plan.slo import Slo
+
+__all__ = ["Scored", "need_per_s", "scored", "usd_per_mtok", "watts_per_gpu"]
+
+_HOUR_S = 3600.0
+_MTOK = 1e6
+_SLACK = 1.0 + 1e-9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scored:
+    """Arrays beside Points: units, GPUs paid for, requests/s served, whether the limits are met, score (less is better)
+    and requests/s per paid GPU when units are full.
+    """
+
+    units: Any
+    paid: Any
+    served: Any
+    met: Any
+    score: Any
+    per_gpu: Any
+
+
+def watts_per_gpu(system: System) -> float:
+    """Power of a busy GPU with its share of the server, as far as it is known."""
+    chip = system.chip
+    if chip.all_in_w is not None:
+        return chip.all_in_w
+    if system.power_w is not None:
+        return system.power_w / system.n_chips
+    if chip.tdp_w is not None:
+        return chip.tdp_w
+    raise DataMissing(chip.name, "power", "not published", "choose another objective")
+
+
+def usd_per_mtok(usd_per_gpu_h: float, gpus: Any, tokens_per_s: Any) -> Any:
+    """USD per million tokens of GPUs that make so many a second."""
+    return usd_per_gpu_h / _HOUR_S * gpus / tokens_per_s * _MTOK
+
+
+def need_per_s(demand: Demand, e2e_s: Any) -> Any:
+    """Requests per second that the load asks for when a request takes so long."""
+    if demand.rate is not None:
+        return demand.rate
+    if demand.concurrency is not None:
+        return demand.concurrency / e2e_s
+    assert demand.users is not None
+    return demand.users / (demand.think_s + e2e_s)
+
+
+def scored(
+    space: Space,
+    points: Points,
+    *,
+    demand: Demand,
+    slo: Slo,
+    objective: str,
+    usd_per_gpu_h: float | None,
+    gpus: int | None,
+) -> Scored:
+    """Score all points of a space. With a load `gpus` is how many may be used; without one all of the machine's are."""
+    import numpy as np
+
+    chips = space.system.n_chips
+    served_by_one = points.rate > 0
+    rate = np.where(served_by_one, points.rate, 1e-300)
+    if demand.given:
+        need = need_per_s(demand, points.e2e_s)
+        whole = demand.concurrency / points.concurrency if demand.concurrency is not None else need / rate
+        units = np.maximum(np.ceil(whole * (1 - 1e-9)), 1.0)
+        paid = units * points.gpus
+        served = np.broadcast_to(need, rate.shape)
+        room = paid <= (np.inf if gpus is None else gpus)
+        per_gpu = points.rate / points.gpus
+    else:
+        units = units_in(space, points.gpus).astype(float)
+        paid = np.full(rate.shape, float(chips))
+        served = units * points.rate
+        room = units >= 1
+        per_gpu = served / paid
+    met = served_by_one & room
+    for limit, value in ((slo.ttft_s, points.ttft_s), (slo.tpot_s, points.tpot_s)):
+        if limit is not None:
+            met = met & (value <= limit * _SLACK)
+    tokens = np.maximum(served * space.osl, 1e-300)
+    if objective == "latency":
+        score = points.e2e_s
+    elif objective == "energy":
+        score = watts_per_gpu(space.system) * paid / tokens
+    elif objective == "cost" and usd_per_gpu_h is not None:
+        score = usd_per_mtok(usd_per_gpu_h, paid, tokens)
+    else:
+        score = paid / tokens
+    return Scored(units=units, paid=paid, served=served, met=met, score=score, per_gpu=per_gpu)

@@ -1,0 +1,298 @@
+"""One machine searched: its space, its points, the deployments near the top, and the frontier."""
+
+from dataclasses import replace
+from typing import Any
+
+from tokenroof.catalog import load_system
+from tokenroof.catalog.chips import load_chip
+from tokenroof.catalog.profile import claim_level, profile_for
+from tokenroof.catalog.systems import compose_system
+from tokenroof.errors import DataMissing, InputError
+from tokenroof.formulas.architecture import uniform_dtypes
+from tokenroof.planner.disaggregated import apart, refined_apart
+from tokenroof.planner.pareto import frontier
+from tokenroof.planner.points import Points, Space, joined, refined, together
+from tokenroof.planner.space import CHUNKS, Format, kv_formats, planned_layouts, weight_formats
+from tokenroof.serving.scheduling import scheduler
+from tokenroof.types.checks import check_number
+from tokenroof.types.dtype import dtype
+from tokenroof.types.machine import System
+from tokenroof.types.model import Model
+from tokenroof.usecases.analyze.domain import Choice
+from tokenroof.usecases.analyze.point import arithmetic_for
+from tokenroof.usecases.money.ownership import machine_cost
+from tokenroof.usecases.money.serving import Workload
+from tokenroof.usecases.plan.answer import (
+    Candidate,
+    Curve,
+    Demand,
+    FrontierPoint,
+    MachinePlan,
+    PlanRequest,
+    Search,
+    Unmet,
+)
+from tokenroof.usecases.plan.pick import Terms, candidate_at, curve_at, distinct, label_of, why_not
+from tokenroof.usecases.plan.score import Scored, scored, usd_per_mtok
+from tokenroof.usecases.plan.slo import Slo
+from tokenroof.usecases.plan.unmet import beyond, unmet_empty, unmet_of
+
+__all__ = ["machine_plan", "system_with"]
+
+_REFINEMENTS = 2  # a rung of the ladder is a factor of up to 2.5, each pass divides it by 16
+_CLOSE = 14  # deployments that are worked out at the load
+
+
+def system_with(name: str, gpus: int | None) -> System:
+    """A system by name, with another number of the same chips where one is given."""
+    one = load_system(name)
+    if gpus is None or gpus == one.n_chips:
+        return one
+    if not 1 <= gpus <= 100_000:
+        raise InputError("gpus", gpus, "a whole number from 1 to 100000")
+    if one.id in (one.chip.id, f"{one.n_chips}x{one.chip.id}"):
+        return compose_system(load_chip(one.chip.id), gpus)
+    power = None if one.power_w is None else one.power_w / one.n_chips * gpus
+    return replace(
+        one, id=f"{one.id}, {gpus} GPUs", name=f"{gpus} GPUs of {one.name}", n_chips=gpus,
+        domain_size=min(one.domain_size, gpus), power_w=power,
+    )  # fmt: skip
+
+
+def _formats(request: PlanRequest, model: Model, system: System) -> tuple[Format, ...]:
+    natural = weight_formats(model, system.chip)
+    weights: list[tuple[str, Any]] = list(natural)
+    if request.weight_dtypes:
+        for name in request.weight_dtypes:
+            if name != "own":
+                dtype(name)
+        known = dict(natural)
+        own = natural[0][0]
+        names = [own if name == "own" else name for name in request.weight_dtypes]
+        weights = [(name, known[name] if name in known else uniform_dtypes(name)) for name in names]
+    kvs = list(kv_formats(model, system.chip))
+    if request.kv_dtypes:
+        for name in request.kv_dtypes:
+            dtype(name)
+        kvs = [(name, None if name == model.kv_dtype else name) for name in request.kv_dtypes]
+    return tuple(
+        Format(
+            name=name, kv_name=kv_name, own=stored is None, weights=stored, kv=kv,
+            arithmetic=arithmetic_for(system, None if stored is None else name, model),
+        )
+        for name, stored in weights
+        for kv_name, kv in kvs
+    )  # fmt: skip
+
+
+def _depths(request: PlanRequest, model: Model) -> tuple[int, ...]:
+    if request.acceptance is None:
+        return (0,)
+    check_number("acceptance", request.acceptance, low=0.0, high=1.0)
+    check_number("drafts", request.drafts, low=1, high=16)
+    if not model.mtp_layers:
+        raise DataMissing(model.name, "draft head", "no multi-token-prediction layer", "leave --acceptance out")
+    return (0, *range(1, request.drafts + 1))
+
+
+def _space(
+    request: PlanRequest, model: Model, system: System, slo: Slo, load: Workload
+) -> tuple[Space, dict[str, int]]:
+    formats = _formats(request, model, system)
+    unknown = sorted(set(request.layout) - {"tp", "pp", "ep", "dp", "cp"})
+    if unknown:
+        raise InputError("layout", unknown, "degrees among tp, pp, ep, dp, cp")
+    arithmetic = arithmetic_for(system, None, model)
+    layouts, refused = planned_layouts(model, system, request.engine, arithmetic=arithmetic, fixed=dict(request.layout))
+    for chunk in request.chunks:
+        check_number("chunk", chunk, low=16, high=1_000_000)
+    space = Space(
+        model=model, system=system, engine=request.engine, scheduler=scheduler(request.engine),
+        profile=profile_for(system, request.engine, request.efficiency), layouts=layouts, formats=formats,
+        chunks=request.chunks or CHUNKS, depths=_depths(request, model), acceptance=request.acceptance or 0.0,
+        isl=load.isl, osl=load.osl, prefix=load.prefix, ttft_s=slo.ttft_s, tpot_s=slo.tpot_s,
+        memory_fraction=request.memory_fraction,
+    )  # fmt: skip
+    return space, refused
+
+
+def _price(request: PlanRequest, system: System, choices: list[Choice]) -> tuple[float | None, str]:
+    own: list[Choice] = []
+    try:
+        cost = machine_cost(system, duty_cycle=1.0, choices=own, usd_per_gpu_h=request.usd_per_gpu_h)
+    except DataMissing:
+        choices.append(Choice(name=f"price of {system.id}", value="none", why="no offer recorded; scored by GPU time"))
+        return None, ""
+    choices.extend(replace(choice, name=f"price of {system.id}") for choice in own)
+    return cost.usd_per_gpu_h, cost.source
+
+
+def _points(space: Space, request: PlanRequest, rejected: dict[str, int], judge: Any) -> Points | None:
+    lots = [] if request.mode == "apart" else together(space, rejected)
+    for _ in range(_REFINEMENTS if lots else 0):
+        points = joined(lots)
+        judged = judge(points)
+        more = refined(space, points, judged.met, judged.per_gpu)
+        lots = [points, *more]
+        if not more:
+            break
+    if request.mode != "together":
+        split = apart(space)
+        if split:
+            points = joined(split)
+            judged = judge(points)
+            lots += [points, *refined_apart(space, points, judged.met, judged.per_gpu)]
+    return joined(lots) if lots else None
+
+
+def _best(
+    terms: Terms, points: Points, judged: Scored, wanted: int
+) -> tuple[Candidate | None, int, tuple[Candidate, ...]]:
+    """Winner, its point, and runner-ups: the nearest by score, and the best that differs in kind."""
+    import numpy as np
+
+    met = np.flatnonzero(judged.met)
+    order = met[np.lexsort((points.e2e_s[met], judged.score[met]))]
+    picked: dict[int, Candidate] = {}
+
+    def add(positions: Any, most: int) -> None:
+        for number, at in enumerate(distinct(points, positions)):
+            if number >= most:
+                return
+            if at not in picked:
+                found = candidate_at(terms, points, judged, at)
+                if found is not None:
+                    picked[at] = found
+
+    add(order, _CLOSE)
+    if not picked:
+        return None, -1, ()
+    ranked = sorted(picked.values(), key=lambda one: (one.score, one.gpus, one.e2e_s))
+    best = ranked[0]
+    first = next(at for at, one in picked.items() if one is best)
+    own = np.array([form.own for form in terms.space.formats])[points.form]
+    kinds = [
+        own != own[first],
+        points.form != points.form[first],
+        (points.prefill < 0) != (points.prefill[first] < 0),
+        (points.depth > 0) != (points.depth[first] > 0),
+    ]
+    before = set(picked)
+    for other in kinds:
+        add(order[other[order]], 1)
+    added = [one for at, one in picked.items() if at not in before]
+    rest = [one for one in ranked[1:] if one.label != best.label or one.weights != best.weights]
+    rest = rest[: max(wanted - len(added), 1)]
+    runners = sorted([*rest, *added], key=lambda one: one.score)
+    best = min([best, *runners], key=lambda one: (one.score, one.gpus, one.e2e_s))
+    others = [one for one in [ranked[0], *runners] if one is not best]
+    at = next(at for at, one in picked.items() if one is best)
+    return (
+        best,
+        at,
+        tuple(
+            replace(one, worse_by=one.score / best.score - 1.0, why_not=why_not(one, best, terms.objective))
+            for one in others[:wanted]
+        ),
+    )
+
+
+def _frontier(terms: Terms, points: Points, judged: Scored) -> tuple[FrontierPoint, ...]:
+    import numpy as np
+
+    space, slo, price = terms.space, terms.slo, terms.usd_per_gpu_h
+    allowed = points.rate > 0
+    if slo.ttft_s is not None and (allowed & (points.ttft_s <= slo.ttft_s)).any():
+        allowed = allowed & (points.ttft_s <= slo.ttft_s)
+    tokens = np.where(allowed, judged.per_gpu * space.osl, np.nan)
+    found = []
+    for at in frontier(1.0 / points.tpot_s, tokens):
+        front = int(points.prefill[at])
+        form = space.formats[int(points.form[at])]
+        found.append(
+            FrontierPoint(
+                tokens_per_s_per_user=float(1.0 / points.tpot_s[at]),
+                output_tokens_per_s_per_gpu=float(tokens[at]),
+                usd_per_mtok_all=None if price is None else float(usd_per_mtok(price, 1.0, tokens[at])),
+                ttft_s=float(points.ttft_s[at]),
+                tpot_s=float(points.tpot_s[at]),
+                label=label_of(
+                    space.layouts[int(points.layout[at])], None if front < 0 else space.layouts[front],
+                    int(points.prefill_copies[at]), int(points.decode_copies[at]),
+                ),
+                mode="together" if front < 0 else "apart",
+                weights=form.name,
+                kv=form.kv_name,
+                chunk=int(points.chunk[at]),
+                drafts=int(points.depth[at]),
+                gpus=int(points.gpus[at]),
+                concurrency=float(points.concurrency[at]),
+                meets=bool(judged.met[at]),
+            )
+        )  # fmt: skip
+    return tuple(found)
+
+
+def machine_plan(
+    request: PlanRequest, model: Model, name: str, slo: Slo, demand: Demand, load: Workload, choices: list[Choice]
+) -> MachinePlan:
+    """The plan on one machine; what was chosen for the user is added to `choices`."""
+    system = system_with(name, request.gpus)
+    one = load_system(name)
+    price, source = _price(request, system, choices)
+    space, refused = _space(request, model, system, slo, load)
+    terms = Terms(
+        space=space, demand=demand, slo=slo, objective=request.objective, usd_per_gpu_h=price, gpus=request.gpus,
+        chips_of_one=one.n_chips,
+    )  # fmt: skip
+    rejected: dict[str, int] = {}
+
+    def judge(points: Points) -> Scored:
+        return scored(
+            space, points, demand=demand, slo=slo, objective=request.objective, usd_per_gpu_h=price, gpus=request.gpus
+        )
+
+    points = _points(space, request, rejected, judge) if space.layouts else None
+    best: Candidate | None = None
+    runners: tuple[Candidate, ...] = ()
+    edge: tuple[FrontierPoint, ...] = ()
+    unmet: Unmet | None = None
+    curve: Curve | None = None
+    met = 0
+    notes: list[str] = []
+    if points is None or not (points.rate > 0).any():
+        unmet = unmet_empty(terms, dict(request.layout), refused)
+        points = None
+    else:
+        judged = judge(points)
+        met = int(judged.met.sum())
+        for reason, count in beyond(terms, points, judged).items():
+            rejected[f"beyond {reason}"] = count
+        rejected.pop("TPOT", None)
+        edge = _frontier(terms, points, judged)
+        best, at, runners = _best(terms, points, judged, request.runner_ups)
+        if best is None:
+            unmet = unmet_of(terms, points, judged)
+        else:
+            curve = curve_at(terms, points, judged, at, best)
+        if met and request.mode == "both" and not (judged.met & (points.prefill >= 0)).any():
+            notes.append("no split of prompts and answers over GPUs of their own meets the limits on these GPUs")
+    profile = space.profile
+    notes += profile.notes
+    return MachinePlan(
+        system=system.id,
+        system_name=system.name,
+        announced=system.chip.announced,
+        gpus=system.n_chips,
+        usd_per_gpu_h=price,
+        price_source=source,
+        profile=profile.id,
+        claim_level=claim_level(profile),
+        search=Search(
+            layouts=len(space.layouts), combinations=space.candidates, points=0 if points is None else len(points),
+            points_met=met, rejected=tuple(sorted(rejected.items(), key=lambda item: -item[1])),
+            engine_refused=tuple(refused.items()), formats=tuple(f"{f.name}/{f.kv_name}" for f in space.formats),
+        ),
+        winner=best, runner_ups=runners, frontier=edge, curve=curve, unmet=unmet, notes=tuple(notes), space=space,
+        points=points,
+    )  # fmt: skip

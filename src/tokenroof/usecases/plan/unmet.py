@@ -1,0 +1,165 @@
+"""Where nothing meets the limits: which limit binds, the best that can be had, and the cheapest change that helps."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from tokenroof.formulas.architecture import weight_bytes
+from tokenroof.operators.layouts import legal_tp
+from tokenroof.planner.points import Points, slice_of
+from tokenroof.usecases.plan.answer import Unmet
+from tokenroof.usecases.plan.pick import Terms, label_of
+from tokenroof.usecases.plan.score import Scored
+
+__all__ = ["beyond", "unmet_empty", "unmet_of"]
+
+_SLACK = 1.0 + 1e-9
+
+
+def beyond(terms: Terms, points: Points, scored: Scored) -> dict[str, int]:
+    """Combinations with no point inside the limits, by the limit that keeps them out."""
+    import numpy as np
+
+    slo = terms.slo
+    key = points.combination * 2 + (points.prefill >= 0)
+    _, which = np.unique(key, return_inverse=True)
+    which = which.ravel()
+
+    def some(mask: Any) -> Any:
+        return np.bincount(which, weights=mask.astype(float)) > 0
+
+    ttft = points.ttft_s <= (np.inf if slo.ttft_s is None else slo.ttft_s * _SLACK)
+    tpot = points.tpot_s <= (np.inf if slo.tpot_s is None else slo.tpot_s * _SLACK)
+    met, either_ttft, either_tpot, both = some(scored.met), some(ttft), some(tpot), some(ttft & tpot)
+    counts = {
+        "TTFT": int((~either_ttft & either_tpot).sum()),
+        "TPOT": int((either_ttft & ~either_tpot).sum()),
+        "TTFT and TPOT": int((~either_ttft & ~either_tpot).sum() + (either_ttft & either_tpot & ~both).sum()),
+        "GPUs": int((both & ~met).sum()),
+    }
+    return {name: count for name, count in counts.items() if count}
+
+
+def _pinned(terms: Terms) -> str:
+    return f"{terms.space.system.n_chips} x {terms.space.system.chip.name}"
+
+
+def unmet_empty(terms: Terms, held: Mapping[str, int], refused: Mapping[str, int]) -> Unmet:
+    """No deployment at all: no layout, or none that holds a request, or no room for workers of both roles."""
+    import numpy as np
+
+    space = terms.space
+    every = np.arange(len(space.layouts))
+    if space.layouts:
+        if all(slice_of(space, at, min(space.chunks), 0, every).most.max() < 1 for at in range(len(space.formats))):
+            return _unmet_memory(terms)
+        return Unmet(
+            binding="layout",
+            reason=f"no prefill worker and decode worker that hold a request fit on {_pinned(terms)} together",
+        )
+    with_held = " with " + ", ".join(f"{name} = {value}" for name, value in held.items()) if held else ""
+    if refused:
+        why = "; ".join(refused)
+        return Unmet(binding="layout", reason=f"{space.engine} has no flags for a layout{with_held}: {why}")
+    reason = f"no layout{with_held} divides {space.model.name} over {_pinned(terms)}"
+    if "tp" in held:
+        reason += f"; tp can be {', '.join(map(str, legal_tp(space.model, space.system.n_chips)))}"
+    return Unmet(binding="layout", reason=reason)
+
+
+def _unmet_memory(terms: Terms) -> Unmet:
+    """No layout holds one request."""
+    space = terms.space
+    system = space.system
+    form = min(space.formats, key=lambda one: weight_bytes(space.model, one.weights or space.model.weights))
+    weights = weight_bytes(space.model, form.weights or space.model.weights)
+    room = (system.chip.usable_memory_bytes or system.chip.memory_bytes) * system.n_chips
+    return Unmet(
+        binding="memory",
+        reason=f"no layout holds one request of {space.isl + space.osl:,.0f} tokens: {weights / 1e9:,.0f} GB of "
+        f"weights in {form.name}, {room / 1e9:,.0f} GB on {_pinned(terms)}, of which {space.engine} keeps a part",
+    )
+
+
+def _at(terms: Terms, points: Points, at: int) -> str:
+    space = terms.space
+    front = int(points.prefill[at])
+    label = label_of(
+        space.layouts[int(points.layout[at])], None if front < 0 else space.layouts[front],
+        int(points.prefill_copies[at]), int(points.decode_copies[at]),
+    )  # fmt: skip
+    form = space.formats[int(points.form[at])]
+    held = int(points.concurrency[at])
+    return f"{label}, {form.name} weights, {form.kv_name} KV, {held} request{'s' if held > 1 else ''} at once"
+
+
+def unmet_of(terms: Terms, points: Points, scored: Scored) -> Unmet:
+    """Why no point is inside the limits, and the limits that would be met."""
+    import numpy as np
+
+    slo, inf = terms.slo, np.inf
+    ttft_limit, tpot_limit = slo.ttft_s or inf, slo.tpot_s or inf
+    usable = points.rate > 0
+    ttft_ok, tpot_ok = usable & (points.ttft_s <= ttft_limit), usable & (points.tpot_s <= tpot_limit)
+    best_ttft, best_tpot = float(points.ttft_s[usable].min()), float(points.tpot_s[usable].min())
+    if (ttft_ok & tpot_ok).any():
+        return _too_few_gpus(terms, points, scored, ttft_ok & tpot_ok)
+
+    def least(values: Any, where: Any) -> int:
+        return int(np.flatnonzero(where)[np.argmin(values[where])])
+
+    by_ttft = least(points.ttft_s, tpot_ok) if tpot_ok.any() else None
+    by_tpot = least(points.tpot_s, ttft_ok) if ttft_ok.any() else None
+    changes = []
+    if by_ttft is not None:
+        changes.append((points.ttft_s[by_ttft] / ttft_limit, f"--ttft {_ms(points.ttft_s[by_ttft])}", by_ttft))
+    if by_tpot is not None:
+        changes.append((points.tpot_s[by_tpot] / tpot_limit, f"--tpot {_ms(points.tpot_s[by_tpot])}", by_tpot))
+    if not changes:
+        both = least(np.maximum(points.ttft_s / ttft_limit, points.tpot_s / tpot_limit), usable)
+        flags = f"--ttft {_ms(points.ttft_s[both])} --tpot {_ms(points.tpot_s[both])}"
+        changes.append((inf, flags, both))
+    changes.sort(key=lambda change: change[0])
+    if by_ttft is None and by_tpot is None:
+        binding, reason = (
+            "TTFT and TPOT",
+            (f"neither limit can be met: TTFT is {_ms(best_ttft)} and TPOT {_ms(best_tpot)} at best"),
+        )
+    elif by_ttft is None:
+        binding, reason = "TPOT", f"TPOT is {_ms(best_tpot)} at best, above {_ms(tpot_limit)}"
+    elif by_tpot is None:
+        binding, reason = "TTFT", f"TTFT is {_ms(best_ttft)} at best, above {_ms(ttft_limit)}"
+    else:
+        binding = changes[0][1].split()[0].removeprefix("--").upper()
+        reason = (
+            f"each limit can be met, not both: TTFT is {_ms(points.ttft_s[by_ttft])} at best where TPOT holds, "
+            f"TPOT {_ms(points.tpot_s[by_tpot])} where TTFT holds"
+        )
+    return Unmet(
+        binding=binding, reason=reason, best_ttft_s=best_ttft, best_tpot_s=best_tpot,
+        changes=tuple(f"{flags} ({_at(terms, points, at)})" for _, flags, at in changes),
+    )  # fmt: skip
+
+
+def _too_few_gpus(terms: Terms, points: Points, scored: Scored, inside: Any) -> Unmet:
+    import numpy as np
+
+    positions = np.flatnonzero(inside)
+    best = positions[np.argmin(scored.paid[positions])]
+    need, have = int(scored.paid[best]), terms.gpus or terms.space.system.n_chips
+    rate = float((points.rate / points.gpus)[positions].max() * have)
+    return Unmet(
+        binding="GPUs",
+        reason=f"the load needs {need} GPUs within the limits, and there are {have}, good for about "
+        f"{rate:,.3g} requests/s",
+        best_ttft_s=float(points.ttft_s[positions].min()),
+        best_tpot_s=float(points.tpot_s[positions].min()),
+        changes=(f"--gpus {need} ({_at(terms, points, int(best))})", f"--rate {rate * 0.999:.3g}"),
+    )
+
+
+def _ms(seconds: float) -> str:
+    """Rounded up, so that it is met when it is given back as a limit."""
+    value = float(seconds) * 1e3
+    digits = max(0, 3 - len(str(int(value)))) if value < 1000 else 0
+    step = 10.0**-digits
+    return f"{-(-value // step) * step:.{digits}f}ms"

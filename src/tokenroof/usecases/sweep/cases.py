@@ -1,0 +1,168 @@
+"""From a spec to its cases: names looked up, formats and layouts resolved, impossible combinations set aside."""
+
+import itertools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+from tokenroof.catalog import load_model, load_system
+from tokenroof.catalog.profile import claim_level, profile_for
+from tokenroof.errors import TokenroofError
+from tokenroof.formulas.architecture import uniform_dtypes
+from tokenroof.operators.layouts import layout_faults
+from tokenroof.types.efficiency import PEAK, Efficiency
+from tokenroof.types.layout import Layout
+from tokenroof.types.machine import System
+from tokenroof.types.model import Model
+from tokenroof.usecases.analyze.domain import deploy
+from tokenroof.usecases.analyze.point import OperatingPoint, arithmetic_for, choose_layout
+from tokenroof.usecases.sweep.blocks import Case
+from tokenroof.usecases.sweep.spec import (
+    AUTO,
+    CATEGORICAL,
+    LAYOUT_PARTS,
+    OWN,
+    RENTAL,
+    SpecError,
+    SweepSpec,
+    axis_values,
+    layout_of,
+    layout_text,
+)
+
+__all__ = ["Cases", "Skipped", "case_count", "resolve"]
+
+MOST_CASES = 20_000
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Skipped:
+    """A combination that cannot be evaluated, and why."""
+
+    labels: Mapping[str, str]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cases:
+    """All combinations of the categorical fields: those to evaluate, and those that cannot be."""
+
+    cases: tuple[Case, ...]
+    skipped: tuple[Skipped, ...]
+
+
+def case_count(spec: SweepSpec) -> int:
+    """Combinations of the categorical fields."""
+    count = 1
+    for name in CATEGORICAL:
+        count *= len(getattr(spec, name))
+    return count
+
+
+def _loaded(field: str, names: tuple[str, ...], load: Callable[[str], T], faults: list[str]) -> dict[str, T]:
+    found: dict[str, T] = {}
+    seen: dict[str, str] = {}
+    for index, name in enumerate(names):
+        try:
+            thing = load(name)
+        except TokenroofError as error:
+            faults.append(f"{field}[{index}]: {error}")
+            continue
+        identity = str(getattr(thing, "id", name))
+        if identity in seen:
+            faults.append(f"{field}[{index}]: {name} and {seen[identity]} are the same, {identity}")
+        seen[identity] = name
+        found[name] = thing
+    return found
+
+
+def _layout(
+    labels: Mapping[str, str], model: Model, system: System, point: OperatingPoint, profile: Efficiency
+) -> Layout:
+    """The layout named, or the one that analyze would take; with the formats in place. InputError for a bad one."""
+    weight_dtype, kv_dtype = (None if labels[name] == OWN else labels[name] for name in ("weight_dtype", "kv_dtype"))
+    formats: dict[str, Any] = {
+        "weights": None if weight_dtype is None else uniform_dtypes(weight_dtype),
+        "kv_dtype": kv_dtype,
+        "arithmetic": arithmetic_for(system, weight_dtype, model),
+    }
+    named = layout_of(labels["layout"])
+    if named is None:
+        return choose_layout(model, system, point, profile, formats)[0]
+    return replace(named, **formats)
+
+
+def _case(labels: Mapping[str, str], common: dict[str, Any], largest: tuple[float, float]) -> Case | Skipped:
+    """`largest` is the greatest batch and context of the grid."""
+    model, system = common["model"], common["system"]
+    common |= {"labels": labels, "mode": labels["mode"], "engine": labels["engine"]}
+    try:
+        if labels["mode"] != "operators":
+            if labels["layout"] != AUTO:
+                return Skipped(labels=labels, reason=f"mode {labels['mode']} knows no layout: only {AUTO} goes with it")
+            formats = {name: None if labels[name] == OWN else labels[name] for name in ("weight_dtype", "kv_dtype")}
+            notes = {"layout_used": "", "claim_level": claim_level(PEAK)}
+            return Case(**common, notes=notes, deployment=deploy(model, system, **formats))
+        profile = profile_for(system, labels["engine"], labels["efficiency"], model=model)
+        batch, context = largest
+        point = OperatingPoint(batch=batch, context=context, isl=context, osl=1.0, engine=labels["engine"])
+        layout = _layout(labels, model, system, point, profile)
+        faults = layout_faults(model, layout, system, uneven_layers=True)
+        if faults:
+            return Skipped(labels=labels, reason="; ".join(str(fault) for fault in faults))
+        notes = {"layout_used": layout_text(_parts(layout)), "claim_level": claim_level(profile)}
+        return Case(**common, notes=notes, layout=layout, profile=profile)
+    except TokenroofError as error:
+        return Skipped(labels=labels, reason=str(error))
+
+
+def _parts(layout: Layout) -> dict[str, Any]:
+    """What differs from one GPU; tp = 1 where nothing does."""
+    default = Layout()
+    parts = {n: getattr(layout, n) for n in LAYOUT_PARTS if getattr(layout, n) != getattr(default, n)}
+    return parts or {"tp": 1}
+
+
+def _largest(spec: SweepSpec) -> tuple[float, float]:
+    """Greatest batch, and greatest mean context in decode."""
+    top = {name: float(axis_values(spec, name).max()) for name in spec.numeric_axes()}
+    return top["batch"], top["context"] if "context" in top else top["isl"] + top["osl"] / 2.0
+
+
+def resolve(spec: SweepSpec, where: str = "sweep") -> Cases:
+    """Look every name up and build the cases. SpecError with all unknown names, or where nothing can be evaluated."""
+    if case_count(spec) > MOST_CASES:
+        raise SpecError(where, [f"{case_count(spec):,} combinations of names and formats; at most {MOST_CASES:,}"])
+    faults: list[str] = []
+    models = _loaded("model", spec.model, load_model, faults)
+    systems = _loaded("system", spec.system, load_system, faults)
+    rentals: dict[str, float | None] = dict.fromkeys(systems)
+    if spec.usd_per_gpu_h == RENTAL:
+        for name, system in systems.items():
+            if system.rental is None:
+                faults.append(f"usd_per_gpu_h: no rental price is recorded for {name}; give prices")
+            else:
+                rentals[name] = system.rental.median_usd_per_h
+    if faults:
+        raise SpecError(where, faults)
+    cases: list[Case] = []
+    skipped: list[Skipped] = []
+    largest = _largest(spec)
+    for combination in itertools.product(*(getattr(spec, name) for name in CATEGORICAL)):
+        named = dict(zip(CATEGORICAL, combination, strict=True))
+        model, system = models[named["model"]], systems[named["system"]]
+        labels = named | {"model": model.id, "system": system.id}
+        common = {
+            "index": len(cases), "model": model, "system": system, "rental_usd_per_h": rentals[named["system"]]
+        }  # fmt: skip
+        made = _case(labels, common, largest)
+        if isinstance(made, Case):
+            cases.append(made)
+        else:
+            skipped.append(made)
+    if not cases:
+        reasons = dict.fromkeys(skip.reason for skip in skipped)
+        raise SpecError(where, [f"no combination can be evaluated: {reason}" for reason in reasons])
+    return Cases(cases=tuple(cases), skipped=tuple(skipped))
