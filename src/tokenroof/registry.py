@@ -53,6 +53,12 @@ def _field(doc: str, name: str, where: str) -> str:
     return " ".join(match[1].split())
 
 
+def _family(module: str) -> str:
+    """Where a formula lives: 'moe', or 'lecture/moe' for what only the lecture's claims use."""
+    package, _, name = module.rpartition(".")
+    return f"lecture/{name}" if package.endswith(".formulas.lecture") else name
+
+
 def formula(*, increasing: tuple[str, ...] = (), decreasing: tuple[str, ...] = ()) -> Callable[[F], F]:
     """Register a pure formula: keyword-only quantities and a last argument `xp`.
 
@@ -79,7 +85,7 @@ def formula(*, increasing: tuple[str, ...] = (), decreasing: tuple[str, ...] = (
         REGISTRY[name] = Formula(
             name=name,
             function=wrapper,
-            family=function.__module__.rpartition(".")[2],
+            family=_family(function.__module__),
             summary=doc.partition("\n")[0],
             equation=_field(doc, "Formula", name),
             source=_field(doc, "Source", name),
@@ -104,7 +110,7 @@ def nearest(name: str, known: Any, n: int = 3) -> tuple[str, ...]:
 
 def get_formula(name: str) -> Formula:
     """Look a formula up by name; UnknownName with the nearest three where there is none."""
-    import tokenroof.formulas  # noqa: F401  registers every family
+    import tokenroof.formulas.lecture  # noqa: F401  registers every family
 
     if name not in REGISTRY:
         raise UnknownName("formula", name, nearest(name, REGISTRY))

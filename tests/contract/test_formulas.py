@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 import tokenroof.formulas
+import tokenroof.formulas.lecture
 from tokenroof.operators.explain import gradients
 from tokenroof.registry import REGISTRY, Formula
 from tokenroof.units import Quantity, dims_text, parse_unit
@@ -64,8 +65,11 @@ def test_documents_itself(formula: Formula) -> None:
     assert formula.summary[0].isupper()
     assert len(formula.equation) >= 3
     assert len(formula.source) >= 5
-    assert formula.family in dir(tokenroof.formulas), "formulas/__init__.py does not import the family"
-    assert formula.family in tokenroof.formulas.__all__
+    package = importlib.import_module(formula.function.__module__.rpartition(".")[0])
+    family = formula.family.rpartition("/")[2]
+    assert package in (tokenroof.formulas, tokenroof.formulas.lecture)
+    assert family in dir(package), "the package's __init__.py does not import the family"
+    assert family in package.__all__
 
 
 @every_formula
@@ -287,5 +291,6 @@ def test_is_finite_at_the_ends_of_its_ranges(formula: Formula) -> None:
 
 
 def test_every_family_is_covered() -> None:
-    assert {f.family for f in REGISTRY.values()} <= set(tokenroof.formulas.__all__)
+    lecture = {f"lecture/{name}" for name in tokenroof.formulas.lecture.__all__}
+    assert {f.family for f in REGISTRY.values()} <= set(tokenroof.formulas.__all__) | lecture
     assert len(REGISTRY) >= 150

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import tokenroof
-import tokenroof.formulas
+import tokenroof.formulas.lecture
 from tokenroof import catalog, errors
 from tokenroof.cli.main import VERBS
 from tokenroof.registry import REGISTRY, Formula

@@ -11,7 +11,7 @@ import pytest
 from tokenroof.catalog import load_model, load_system
 from tokenroof.catalog.offers.bills import Usage, bill
 from tokenroof.catalog.offers.index import load_offer
-from tokenroof.formulas import pricing, serving_cost
+from tokenroof.formulas import lecture, pricing, serving_cost
 from tokenroof.operators.lower import lower
 from tokenroof.operators.memory import memory_use
 from tokenroof.operators.timing import bind
@@ -63,8 +63,8 @@ def test_ds4_share_of_hits() -> None:
 
 def test_ds5_occupancy_closes_to_a_thousandth() -> None:
     """Nodes that the day's tokens keep busy at the printed rates, against the printed mean of 226.75."""
-    prefill = serving_cost.machines_in_use(tokens=HIT + MISS, tokens_per_s=PREFILL_TOK_S, window_s=DAY_S)
-    decode = serving_cost.machines_in_use(tokens=OUT, tokens_per_s=DECODE_TOK_S, window_s=DAY_S)
+    prefill = lecture.serving_cost.machines_in_use(tokens=HIT + MISS, tokens_per_s=PREFILL_TOK_S, window_s=DAY_S)
+    decode = lecture.serving_cost.machines_in_use(tokens=OUT, tokens_per_s=DECODE_TOK_S, window_s=DAY_S)
     assert prefill == about(95.5)
     assert decode == about(131.4)
     assert prefill + decode == about(NODES, 1e-3)

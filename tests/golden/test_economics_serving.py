@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tokenroof.catalog import load_model
-from tokenroof.formulas import architecture_cache, pricing, serving_cost, speculation
+from tokenroof.formulas import architecture_cache, lecture, pricing, serving_cost, speculation
 from tokenroof.usecases.analyze.closed_form import RooflineRequest, roofline
 from tokenroof.usecases.train.run import FITS, TrainRequest, train
 
@@ -63,7 +63,7 @@ def test_sa13_prefill_servers_for_each_generating_one() -> None:
     ratio = 0.9096 / (512 * 19e-3 / 32)
     assert ratio == about(2.99, 2e-3)
     rate = 1.0 / (512 * 19e-3 / 32)
-    assert serving_cost.busy_machines(service_s=0.9096, rate=rate) == about(2.99, 2e-3)
+    assert lecture.serving_cost.busy_machines(service_s=0.9096, rate=rate) == about(2.99, 2e-3)
 
 
 # ------------------------------------------------------------------ Epoch

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tokenroof.catalog import load_model, load_system
-from tokenroof.formulas import pricing, roofline
+from tokenroof.formulas import lecture, roofline
 from tokenroof.operators.lower import lower
 from tokenroof.operators.timing import bind
 from tokenroof.types.efficiency import PEAK
@@ -27,7 +27,7 @@ def about(value: float, relative: float = 1e-3) -> Any:
 
 
 def test_twenty_cents_is_of_the_decode_nodes_alone() -> None:
-    alone = pricing.cost_usd_per_token_at_throughput(usd_per_s=NODE_USD_S, tokens_per_s=DECODE_TOK_S) * 1e6
+    alone = lecture.pricing.cost_usd_per_token_at_throughput(usd_per_s=NODE_USD_S, tokens_per_s=DECODE_TOK_S) * 1e6
     assert alone == about(0.1995)
     assert alone * 12 / 9 == about(0.266)  # with the three prefill nodes
 

@@ -13,17 +13,13 @@ import pytest
 
 from tokenroof.formulas import (
     activations,
-    attention,
-    collectives,
-    kv_cache,
+    lecture,
     memory_tiers,
     moe,
     pipeline,
-    prefill,
     price_sheets,
     pricing,
     queueing,
-    speculation,
     training,
     training_optimum,
 )
@@ -37,7 +33,7 @@ def about(value: float, relative: float = 1e-3) -> Any:
 
 
 def flops(macs_per_s: float) -> float:
-    return float(f.flops_per_s_from_macs(macs_per_s=macs_per_s))
+    return float(lecture.roofline.flops_per_s_from_macs(macs_per_s=macs_per_s))
 
 
 # ------------------------------------------------------------------ T1 to T6: step time, milliseconds
@@ -77,8 +73,8 @@ def test_t4_sits_on_the_balance_of_compute_and_kv() -> None:
         active_params=1e11, bytes_per_s=64 * 8e12, flops_per_s=flops(64 * 2.4e15), kv_bytes_per_token=1666.67
     )
     assert knee == about(200_000)
-    assert f.mfu_beyond_knee(context=100_000.0, knee=knee) == 1.0
-    assert f.mfu_beyond_knee(context=2 * knee, knee=knee) == about(0.5)
+    assert lecture.roofline.mfu_beyond_knee(context=100_000.0, knee=knee) == 1.0
+    assert lecture.roofline.mfu_beyond_knee(context=2 * knee, knee=knee) == about(0.5)
     assert f.mfu(compute_s=6.5104, step_s=14.9740) == about(6.5104 / 14.9740)
 
 
@@ -91,9 +87,9 @@ def test_r1_balance_batch_at_300(params: float, active: float, expected: float) 
 
 
 def test_r1_routed_experts() -> None:
-    assert moe.balance_batch_routed(ridge=300.0, n_experts=256, top_k=8) == about(9600)
-    assert moe.balance_batch_routed(ridge=300.0, n_experts=256, top_k=32) == about(2400)  # the lecture's W1
-    assert moe.balance_batch_shared(ridge=300.0) == about(300)
+    assert lecture.moe.balance_batch_routed(ridge=300.0, n_experts=256, top_k=8) == about(9600)
+    assert lecture.moe.balance_batch_routed(ridge=300.0, n_experts=256, top_k=32) == about(2400)  # the lecture's W1
+    assert lecture.moe.balance_batch_shared(ridge=300.0) == about(300)
 
 
 def test_s1_the_article_inverts_the_ratio() -> None:
@@ -213,7 +209,7 @@ def test_host_split_of_a_quarter_a_quarter_and_a_half() -> None:
 def test_r11_served_tokens_and_overtraining() -> None:
     served = training.served_tokens(tokens_per_s=50e6, deployed_s=60 * 86400.0)
     assert served == about(2.592e14)
-    assert training.compute_optimal_tokens(active_params=1e11, tokens_per_param=20.0) == about(2e12)
+    assert lecture.training.compute_optimal_tokens(active_params=1e11, tokens_per_param=20.0) == about(2e12)
     factor = training.overtraining_factor(tokens=served, active_params=1e11, tokens_per_param=20.0)
     assert factor == about(129.6)
 
@@ -222,27 +218,31 @@ def test_r11_served_tokens_and_overtraining() -> None:
     ("ratio", "routes", "layers", "expected"), [(8, 8, 1, 2.0), (8, 2, 2, 1.0), (8, 3, 1, 0.75), (18, 8, 1, 0.889)]
 )
 def test_r12_fast_network_against_slow(ratio: float, routes: float, layers: float, expected: float) -> None:
-    assert collectives.scaleup_to_scaleout_time(bandwidth_ratio=ratio, routes=routes, layers_per_stage=layers) == about(
-        expected
-    )
+    assert lecture.collectives.scaleup_to_scaleout_time(
+        bandwidth_ratio=ratio, routes=routes, layers_per_stage=layers
+    ) == about(expected)
 
 
 @pytest.mark.parametrize(("stages", "weights_gb"), [(1, 15.625), (2, 7.8125), (4, 3.906), (8, 1.953)])
 def test_r13_memory_per_gpu(stages: int, weights_gb: float) -> None:
     """Closed form 8.4: weights shrink with the stages, the KV cache does not."""
-    weights = pipeline.weight_bytes_per_chip(params=1e12, bytes_per_param=1.0, expert_parallel=64, stages=stages)
+    weights = lecture.pipeline.weight_bytes_per_chip(
+        params=1e12, bytes_per_param=1.0, expert_parallel=64, stages=stages
+    )
     cache = {"context": 100e3, "kv_bytes_per_token": 2048.0, "expert_parallel": 64}
-    kv = pipeline.kv_bytes_per_chip_full_pipeline(local_batch=2400.0, **cache)
+    kv = lecture.pipeline.kv_bytes_per_chip_full_pipeline(local_batch=2400.0, **cache)
     assert (weights / 1e9, kv / 1e9) == (about(weights_gb), about(7.68))
-    in_flight = pipeline.global_batch(micro_batches=stages, local_batch=2400.0)
-    assert pipeline.kv_bytes_per_chip(batch=in_flight, stages=stages, **cache) == about(kv, 1e-12)
-    both = pipeline.memory_bytes_per_chip(params=1e12, bytes_per_param=1.0, local_batch=2400.0, stages=stages, **cache)
+    in_flight = lecture.pipeline.global_batch(micro_batches=stages, local_batch=2400.0)
+    assert lecture.pipeline.kv_bytes_per_chip(batch=in_flight, stages=stages, **cache) == about(kv, 1e-12)
+    both = lecture.pipeline.memory_bytes_per_chip(
+        params=1e12, bytes_per_param=1.0, local_batch=2400.0, stages=stages, **cache
+    )
     assert both == about(weights + kv, 1e-12)
 
 
 @pytest.mark.parametrize(("drain_s", "expected"), [(0.020, 4000), (0.0144, 2880)])
 def test_r14_hold_or_recompute(drain_s: float, expected: float) -> None:
-    assert memory_tiers.hold_or_recompute_s(knee=200e3, drain_s=drain_s) == about(expected)
+    assert lecture.memory_tiers.hold_or_recompute_s(knee=200e3, drain_s=drain_s) == about(expected)
 
 
 def test_r14_is_the_break_even_of_the_cost_formulas() -> None:
@@ -257,14 +257,14 @@ def test_r14_is_the_break_even_of_the_cost_formulas() -> None:
     direct = memory_tiers.recompute_break_even_s(
         recompute_usd_per_token=recompute, retrieve_usd_per_token=0.0, hold_usd_per_token_s=hold
     )
-    assert memory_tiers.hold_or_recompute_s(knee=knee, drain_s=drain) == about(direct, 1e-12)
+    assert lecture.memory_tiers.hold_or_recompute_s(knee=knee, drain_s=drain) == about(direct, 1e-12)
 
 
 def test_r15_train() -> None:
     assert queueing.train_worst_latency_s(period_s=0.020) == about(0.040)
     assert queueing.train_mean_wait_s(period_s=0.020) == about(0.010)
     assert queueing.train_worst_wait_s(period_s=0.020) == about(0.020)
-    assert queueing.train_mean_latency_s(period_s=0.020) == about(0.030)
+    assert lecture.queueing.train_mean_latency_s(period_s=0.020) == about(0.030)
 
 
 def test_r16_reversible_layers_undo_exactly_in_integers() -> None:
@@ -300,7 +300,7 @@ def test_w2_w3_w4_drain_and_throughput() -> None:
     assert f.drain_time_s(memory_bytes=288e9, bytes_per_s=20e12) == about(0.0144)
     system = f.decode_tokens_per_s(batch=2000.0, step_s=1 / 64)
     assert system == about(128_000)
-    assert queueing.systems_for_traffic(traffic_tokens_per_s=128e6, system_tokens_per_s=system) == about(1000)
+    assert lecture.queueing.systems_for_traffic(traffic_tokens_per_s=128e6, system_tokens_per_s=system) == about(1000)
     assert f.user_tokens_per_s(step_s=0.020) == about(50)
 
 
@@ -308,25 +308,27 @@ def test_w13_w14_sign_slip() -> None:
     """The lecture first multiplied by the relative MFU, 0.3, where its inverse belongs."""
 
     def cost(c: float, ineff: float) -> float:
-        return float(training.token_cost_to_pretraining(flops_per_param_token=c, inefficiency=ineff))
+        return float(lecture.training.token_cost_to_pretraining(flops_per_param_token=c, inefficiency=ineff))
 
     assert [cost(2, 0.3), cost(6, 0.3)] == [about(0.10), about(0.30)]
     assert cost(2, 3.0) == about(1.0)
 
 
 def test_w16_w17_kv_geometry_and_price_ratio() -> None:
-    kv = kv_cache.gqa_kv_bytes_per_token(n_layers=1, n_kv_heads=8, head_dim=128, v_head_dim=128, bytes_per_element=1.0)
+    kv = lecture.kv_cache.gqa_kv_bytes_per_token(
+        n_layers=1, n_kv_heads=8, head_dim=128, v_head_dim=128, bytes_per_element=1.0
+    )
     assert kv == 2048
-    assert prefill.memory_to_compute_ratio(memory_s=5.0, compute_s=1.0) == 5.0
-    assert prefill.decode_mfu_of_prefill(output_to_input=5.0) == about(0.2)
+    assert lecture.prefill.memory_to_compute_ratio(memory_s=5.0, compute_s=1.0) == 5.0
+    assert lecture.prefill.decode_mfu_of_prefill(output_to_input=5.0) == about(0.2)
 
 
 def test_2_2_whole_experts_on_a_rack() -> None:
     rack = {"n_experts": 256, "n_chips": 72}
-    assert moe.experts_per_chip(**rack) == 4
-    assert moe.expert_chips_used(**rack) == 64
-    assert moe.idle_chip_share(**rack) == about(8 / 72)
-    assert collectives.cross_domain_share(domains=2.0) == about(0.5)
+    assert lecture.moe.experts_per_chip(**rack) == 4
+    assert lecture.moe.expert_chips_used(**rack) == 64
+    assert lecture.moe.idle_chip_share(**rack) == about(8 / 72)
+    assert lecture.collectives.cross_domain_share(domains=2.0) == about(0.5)
 
 
 def test_s12_pipeline_idle_shares() -> None:
@@ -342,46 +344,50 @@ def test_s12_pipeline_idle_shares() -> None:
 
 def test_2_4_pipelined_token_time() -> None:
     """20 ms and four hops of 2 ms: 28 ms, which the lecture rounds to 30."""
-    assert pipeline.pipelined_token_time_s(step_s=0.020, stages=4, hop_s=0.002) == about(0.028)
+    assert lecture.pipeline.pipelined_token_time_s(step_s=0.020, stages=4, hop_s=0.002) == about(0.028)
 
 
 def test_7_5_rack_hop() -> None:
     """2,000 x 7,168 BF16 activations over 64 NICs of 50 GB/s take 9 us, not milliseconds."""
-    message = collectives.activation_message_bytes(tokens=2000.0, hidden=7168, bytes_per_element=2.0)
-    assert collectives.hop_time_s(message_bytes=message, bytes_per_s=64 * 50e9, latency_s=0.0) == about(9e-6, 0.01)
+    message = lecture.collectives.activation_message_bytes(tokens=2000.0, hidden=7168, bytes_per_element=2.0)
+    assert lecture.collectives.hop_time_s(message_bytes=message, bytes_per_s=64 * 50e9, latency_s=0.0) == about(
+        9e-6, 0.01
+    )
 
 
 def test_7_12_attention_equals_matmuls() -> None:
     """54K for Llama-3-70B, 98K for 405B, 4.4K for absorbed MLA in V3. Printed to two digits."""
     cases = {
-        "70B": (70.6e9, attention.gqa_attention_flops_per_context_token(
+        "70B": (70.6e9, lecture.attention.gqa_attention_flops_per_context_token(
             n_layers=80, n_heads=64, head_dim=128, v_head_dim=128), 54e3),
-        "405B": (405.9e9, attention.gqa_attention_flops_per_context_token(
+        "405B": (405.9e9, lecture.attention.gqa_attention_flops_per_context_token(
             n_layers=126, n_heads=128, head_dim=128, v_head_dim=128), 98e3),
-        "V3": (37e9, attention.mla_attention_flops_per_context_token(
+        "V3": (37e9, lecture.attention.mla_attention_flops_per_context_token(
             n_layers=61, n_heads=128, kv_lora_rank=512, qk_rope_dim=64), 4.4e3),
     }  # fmt: skip
     for params, per_token, expected in cases.values():
-        context = attention.attention_equals_matmul_context(active_params=params, flops_per_context_token=per_token)
+        context = lecture.attention.attention_equals_matmul_context(
+            active_params=params, flops_per_context_token=per_token
+        )
         assert context == about(expected, 0.015)
 
 
 def test_8_6_attention_intensity() -> None:
-    per_layer = attention.mla_attention_flops_per_context_token(
+    per_layer = lecture.attention.mla_attention_flops_per_context_token(
         n_layers=1, n_heads=128, kv_lora_rank=512, qk_rope_dim=64
     )
     assert per_layer == 278_528
-    assert attention.mla_attention_intensity(
+    assert lecture.attention.mla_attention_intensity(
         n_heads=128, kv_lora_rank=512, qk_rope_dim=64, bytes_per_element=2.0
     ) == about(241.8)
-    assert attention.gqa_attention_intensity(group=8, bytes_per_element=2.0) == 8
+    assert lecture.attention.gqa_attention_intensity(group=8, bytes_per_element=2.0) == 8
 
 
 @pytest.mark.parametrize(("tokens", "percent"), [(1, 3.125), (8, 22.43), (64, 86.9), (256, 99.97)])
 def test_8_7_experts_touched(tokens: float, percent: float) -> None:
     routing = {"n_experts": 256, "top_k": 8, "tokens": float(tokens)}
     assert moe.experts_touched_share(**routing) * 100 == about(percent)
-    assert moe.experts_touched(**routing) == about(2.56 * percent)
+    assert lecture.moe.experts_touched(**routing) == about(2.56 * percent)
 
 
 @pytest.mark.parametrize(
@@ -416,8 +422,8 @@ def test_8_9_hoffmann_rounded_fit_has_91_tokens_per_param() -> None:
 )
 def test_9_10_speculation(acceptance: float, cost: float, drafts: int, speedup: float) -> None:
     """Leviathan et al., arXiv 2211.17192."""
-    assert speculation.best_drafts(acceptance=acceptance, draft_cost=cost) == drafts
-    gain = speculation.speculation_speedup(acceptance=acceptance, drafts=drafts, draft_cost=cost)
+    assert lecture.speculation.best_drafts(acceptance=acceptance, draft_cost=cost) == drafts
+    gain = lecture.speculation.speculation_speedup(acceptance=acceptance, drafts=drafts, draft_cost=cost)
     assert gain == about(speedup)
 
 
@@ -425,7 +431,7 @@ def test_5_4_cache_write_premiums() -> None:
     """$5 base: $6.25 for five minutes is $0.25 a minute, $10 for an hour is $0.083, per million tokens."""
     per_minute = {
         seconds: 60e6
-        * price_sheets.implied_hold_usd_per_token_s(
+        * lecture.price_sheets.implied_hold_usd_per_token_s(
             write_usd_per_token=write / 1e6, base_usd_per_token=5e-6, hold_s=seconds
         )
         for write, seconds in ((6.25, 300.0), (10.0, 3600.0))
@@ -446,7 +452,7 @@ def test_5_1_knee_bound_from_a_surcharge() -> None:
 
 def test_v4_expert_exchange_of_v3() -> None:
     """DeepSeek, ISCA 2025: 32 tokens, 9 experts, d 7,000, FP8 out and BF16 back at 50 GB/s: 120.96 us."""
-    message = collectives.expert_exchange_bytes(
+    message = lecture.collectives.expert_exchange_bytes(
         tokens=32.0, routes=9, hidden=7000, dispatch_bytes_per_element=1.0, combine_bytes_per_element=2.0
     )
     assert message / 50e9 == pytest.approx(120.96e-6, rel=1e-9)
@@ -465,6 +471,6 @@ def test_ds2_ds3_deepseek_day_six() -> None:
 
 def test_sglang_decode_cost() -> None:
     """8 GPUs at $2/h and 22,282 token/s: $0.1995 per million output tokens."""
-    usd = pricing.cost_usd_per_token_at_throughput(usd_per_s=16 / 3600, tokens_per_s=22_282.0)
+    usd = lecture.pricing.cost_usd_per_token_at_throughput(usd_per_s=16 / 3600, tokens_per_s=22_282.0)
     assert usd * 1e6 == about(0.1995)
-    assert moe.tokens_per_expert(tokens=18_432.0, n_experts=256, top_k=8) == 576
+    assert lecture.moe.tokens_per_expert(tokens=18_432.0, n_experts=256, top_k=8) == 576

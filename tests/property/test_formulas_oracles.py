@@ -10,8 +10,8 @@ from scipy.optimize import minimize_scalar
 
 from tokenroof.formulas import (
     activations,
-    attention,
     collectives,
+    lecture,
     memory_tiers,
     pipeline,
     queueing,
@@ -59,13 +59,15 @@ def test_fixed_loss_optimum_against_a_numerical_search(loss, alpha, beta, a, b, 
 
 @given(st.floats(0.2, 2), st.floats(0.2, 2), st.floats(0.01, 100), st.floats(0.01, 100))
 def test_least_cost_point_and_its_cost_ratio(p, q, a, b) -> None:
-    x = training_optimum.least_cost_point(rising_scale=a, rising_exponent=p, falling_scale=b, falling_exponent=q)
+    x = lecture.training_optimum.least_cost_point(
+        rising_scale=a, rising_exponent=p, falling_scale=b, falling_exponent=q
+    )
 
     def cost(y: float) -> float:
         return a * y**p + b * y**-q
 
     assert cost(x) <= min(cost(x * 1.01), cost(x / 1.01))
-    ratio = training_optimum.rising_to_falling_cost_at_minimum(rising_exponent=p, falling_exponent=q)
+    ratio = lecture.training_optimum.rising_to_falling_cost_at_minimum(rising_exponent=p, falling_exponent=q)
     assert a * x**p / (b * x**-q) == pytest.approx(ratio, rel=1e-9)
 
 
@@ -143,17 +145,17 @@ N_ARRIVALS = 60_000
 def test_single_server_queues_against_simulation() -> None:
     rng = random.Random(1)
     md1 = simulated_wait(0.7, [1.0] * N_ARRIVALS, 1, rng)
-    assert queueing.md1_mean_wait_s(requests_per_s=0.7, service_s=1.0) == pytest.approx(md1, rel=0.05)
+    assert lecture.queueing.md1_mean_wait_s(requests_per_s=0.7, service_s=1.0) == pytest.approx(md1, rel=0.05)
     mm1 = simulated_wait(0.6, [rng.expovariate(1.0) for _ in range(N_ARRIVALS)], 1, rng)
-    assert queueing.mm1_mean_wait_s(requests_per_s=0.6, service_s=1.0) == pytest.approx(mm1, rel=0.08)
+    assert lecture.queueing.mm1_mean_wait_s(requests_per_s=0.6, service_s=1.0) == pytest.approx(mm1, rel=0.08)
 
 
 def test_many_servers_against_simulation_and_exact_form() -> None:
     rng = random.Random(2)
-    exact = queueing.mmc_mean_wait_s(servers=4, requests_per_s=3.2, service_s=1.0)
+    exact = lecture.queueing.mmc_mean_wait_s(servers=4, requests_per_s=3.2, service_s=1.0)
     seen = simulated_wait(3.2, [rng.expovariate(1.0) for _ in range(N_ARRIVALS)], 4, rng)
     assert exact == pytest.approx(seen, rel=0.08)
-    approximate = queueing.many_servers_mean_wait_s(
+    approximate = lecture.queueing.many_servers_mean_wait_s(
         requests_per_s=3.2, service_s=1.0, servers=4.0, arrival_cv=1.0, service_cv=1.0
     )
     assert approximate == pytest.approx(exact, rel=0.05)
@@ -161,28 +163,28 @@ def test_many_servers_against_simulation_and_exact_form() -> None:
 
 @given(st.floats(0.01, 0.99))
 def test_one_server_special_cases_agree(load: float) -> None:
-    mm1 = queueing.mm1_mean_wait_s(requests_per_s=load, service_s=1.0)
-    assert queueing.mmc_mean_wait_s(servers=1, requests_per_s=load, service_s=1.0) == pytest.approx(mm1)
-    assert queueing.erlang_c(servers=1, load=load) == pytest.approx(load)
-    assert queueing.md1_mean_wait_s(requests_per_s=load, service_s=1.0) == pytest.approx(mm1 / 2)
+    mm1 = lecture.queueing.mm1_mean_wait_s(requests_per_s=load, service_s=1.0)
+    assert lecture.queueing.mmc_mean_wait_s(servers=1, requests_per_s=load, service_s=1.0) == pytest.approx(mm1)
+    assert lecture.queueing.erlang_c(servers=1, load=load) == pytest.approx(load)
+    assert lecture.queueing.md1_mean_wait_s(requests_per_s=load, service_s=1.0) == pytest.approx(mm1 / 2)
     both = {"requests_per_s": load, "service_s": 1.0, "servers": 1.0, "arrival_cv": 1.0}
-    assert queueing.many_servers_mean_wait_s(service_cv=1.0, **both) == pytest.approx(mm1)
-    assert queueing.many_servers_mean_wait_s(service_cv=0.0, **both) == pytest.approx(mm1 / 2)
+    assert lecture.queueing.many_servers_mean_wait_s(service_cv=1.0, **both) == pytest.approx(mm1)
+    assert lecture.queueing.many_servers_mean_wait_s(service_cv=0.0, **both) == pytest.approx(mm1 / 2)
 
 
 def test_queues_are_unlimited_from_saturation_on() -> None:
     for rate in (1.0, 1.5):
-        assert queueing.md1_mean_wait_s(requests_per_s=rate, service_s=1.0) == math.inf
-        assert queueing.mm1_mean_wait_s(requests_per_s=rate, service_s=1.0) == math.inf
-        assert queueing.mmc_mean_wait_s(servers=1, requests_per_s=rate, service_s=1.0) == math.inf
-        assert queueing.erlang_c(servers=1, load=rate) == 1.0
+        assert lecture.queueing.md1_mean_wait_s(requests_per_s=rate, service_s=1.0) == math.inf
+        assert lecture.queueing.mm1_mean_wait_s(requests_per_s=rate, service_s=1.0) == math.inf
+        assert lecture.queueing.mmc_mean_wait_s(servers=1, requests_per_s=rate, service_s=1.0) == math.inf
+        assert lecture.queueing.erlang_c(servers=1, load=rate) == 1.0
 
 
 def test_erlang_c_against_its_textbook_sum() -> None:
     for servers, load in ((2, 1.5), (5, 3.0), (20, 18.0)):
         tail = load**servers / math.factorial(servers) * servers / (servers - load)
         idle = sum(load**n / math.factorial(n) for n in range(servers)) + tail
-        assert queueing.erlang_c(servers=servers, load=load) == pytest.approx(tail / idle, rel=1e-12)
+        assert lecture.queueing.erlang_c(servers=servers, load=load) == pytest.approx(tail / idle, rel=1e-12)
 
 
 def test_train_waits_against_random_arrivals() -> None:
@@ -194,11 +196,11 @@ def test_train_waits_against_random_arrivals() -> None:
 
 @given(st.floats(1, 1e4), st.floats(0.1, 100), st.floats(0, 1000))
 def test_littles_law_closes(batch: float, active: float, think: float) -> None:
-    users = queueing.users_to_fill_batch(batch=batch, active_s=active, think_s=think)
-    rate = queueing.arrivals_to_hold_batch(batch=batch, residence_s=active)
-    everywhere = queueing.sequences_in_system(arrivals_per_s=rate, residence_s=active + think)
+    users = lecture.queueing.users_to_fill_batch(batch=batch, active_s=active, think_s=think)
+    rate = lecture.queueing.arrivals_to_hold_batch(batch=batch, residence_s=active)
+    everywhere = lecture.queueing.sequences_in_system(arrivals_per_s=rate, residence_s=active + think)
     assert everywhere == pytest.approx(users)
-    assert queueing.batch_fill_time_s(batch=batch, arrivals_per_s=rate) == pytest.approx(active)
+    assert lecture.queueing.batch_fill_time_s(batch=batch, arrivals_per_s=rate) == pytest.approx(active)
 
 
 # ------------------------------------------------------------------ speculation, attention, collectives
@@ -210,20 +212,20 @@ def test_tokens_per_verification_against_the_sum(acceptance: float, drafts: int)
     expected = 1 + sum(acceptance**i for i in range(1, drafts + 1))
     got = speculation.tokens_per_verification(acceptance=acceptance, drafts=drafts)
     assert got == pytest.approx(expected, rel=1e-9)
-    assert speculation.accepted_drafts(acceptance=acceptance, drafts=drafts) == pytest.approx(expected - 1)
+    assert lecture.speculation.accepted_drafts(acceptance=acceptance, drafts=drafts) == pytest.approx(expected - 1)
 
 
 def test_speculation_at_certain_acceptance() -> None:
     assert speculation.tokens_per_verification(acceptance=1.0, drafts=7) == 8
-    assert speculation.best_drafts(acceptance=0.1, draft_cost=1.0) == 0
+    assert lecture.speculation.best_drafts(acceptance=0.1, draft_cost=1.0) == 0
 
 
 @given(st.floats(1e-5, 1), st.floats(1e-5, 1), st.floats(1e-5, 1), st.floats(0.05, 0.95), st.integers(1, 8))
 def test_speculation_does_not_help_when_compute_bound(compute, weights, kv, acceptance, drafts) -> None:
     step = max(compute, weights + kv)
-    verify = speculation.verification_time_s(compute_s=compute, weights_s=weights, kv_s=kv, drafts=drafts)
+    verify = lecture.speculation.verification_time_s(compute_s=compute, weights_s=weights, kv_s=kv, drafts=drafts)
     assert step <= verify <= (drafts + 1) * step
-    gain = speculation.roofline_speculation_speedup(
+    gain = lecture.speculation.roofline_speculation_speedup(
         step_s=step, verification_s=verify, draft_s=0.0, acceptance=acceptance, drafts=drafts
     )
     assert gain <= drafts + 1
@@ -234,7 +236,9 @@ def test_speculation_does_not_help_when_compute_bound(compute, weights, kv, acce
 @given(st.integers(0, 300), st.integers(1, 60))
 def test_causal_attention_counts_pairs(context: int, new: int) -> None:
     pairs = sum(context + i + 1 for i in range(new))
-    got = attention.causal_attention_flops(context=float(context), new_tokens=float(new), flops_per_context_token=1.0)
+    got = lecture.attention.causal_attention_flops(
+        context=float(context), new_tokens=float(new), flops_per_context_token=1.0
+    )
     assert got == pytest.approx(pairs)
 
 
@@ -247,15 +251,15 @@ def test_all_reduce_algorithms(ranks: int, message: float, hop: float) -> None:
     if ranks == 1:
         for algorithm in (
             collectives.tree_all_reduce_s,
-            collectives.halving_doubling_all_reduce_s,
+            lecture.collectives.halving_doubling_all_reduce_s,
             collectives.one_shot_all_reduce_s,
         ):
             assert ring == algorithm(**link) == 0
         return
     # Bandwidth optimality: nobody reduces with less than 2 (p - 1) / p n on a link, save the one-shot's single step.
     least = 2 * (ranks - 1) / ranks * message / 450e9
-    assert collectives.halving_doubling_all_reduce_s(**link) >= least
-    assert collectives.halving_doubling_all_reduce_s(**link) <= ring * (1 + 1e-12)
+    assert lecture.collectives.halving_doubling_all_reduce_s(**link) >= least
+    assert lecture.collectives.halving_doubling_all_reduce_s(**link) <= ring * (1 + 1e-12)
     assert collectives.tree_all_reduce_s(**link) >= least
 
 
@@ -268,15 +272,17 @@ def test_tree_rounds_are_exact_powers(ranks: int, rounds: int) -> None:
 @given(st.integers(1, 64), st.integers(1, 64), st.floats(1, 18))
 def test_all_to_all_over_one_domain_is_the_plain_one(ranks: int, domains: int, slower: float) -> None:
     common = {"bytes_per_rank": 1e6, "latency_s": 1e-6}
-    inside = collectives.all_to_all_s(ranks=ranks, bytes_per_s=900e9, **common)
+    inside = lecture.collectives.all_to_all_s(ranks=ranks, bytes_per_s=900e9, **common)
     networks = {"scaleup_bytes_per_s": 900e9, "scaleout_bytes_per_s": 900e9 / slower}
-    one = collectives.all_to_all_across_domains_s(ranks_per_domain=ranks, domains=1.0, **networks, **common)
+    one = lecture.collectives.all_to_all_across_domains_s(ranks_per_domain=ranks, domains=1.0, **networks, **common)
     assert one == pytest.approx(inside)
-    many = collectives.all_to_all_across_domains_s(ranks_per_domain=ranks, domains=float(domains), **networks, **common)
-    crossing = collectives.cross_domain_share(domains=float(domains)) * 1e6 / (900e9 / slower)
+    many = lecture.collectives.all_to_all_across_domains_s(
+        ranks_per_domain=ranks, domains=float(domains), **networks, **common
+    )
+    crossing = lecture.collectives.cross_domain_share(domains=float(domains)) * 1e6 / (900e9 / slower)
     assert many >= crossing
     assume(domains > 1)
-    assert many >= collectives.all_to_all_s(ranks=ranks * domains, bytes_per_s=900e9, **common) / 2
+    assert many >= lecture.collectives.all_to_all_s(ranks=ranks * domains, bytes_per_s=900e9, **common) / 2
 
 
 # ------------------------------------------------------------------ memory tiers
@@ -285,7 +291,7 @@ def test_all_to_all_over_one_domain_is_the_plain_one(ranks: int, domains: int, s
 @given(st.floats(1e-12, 1e-6), st.floats(1.01, 1e3), st.floats(0, 1e-6), st.floats(1e-9, 1e-6))
 def test_tier_break_even_is_where_the_costs_cross(slow_hold, dearer, fast_read, gap) -> None:
     fast_hold, slow_read = slow_hold * dearer, fast_read + gap
-    seconds = memory_tiers.tier_break_even_s(
+    seconds = lecture.memory_tiers.tier_break_even_s(
         fast_hold_usd_per_token_s=fast_hold,
         fast_retrieve_usd_per_token=fast_read,
         slow_hold_usd_per_token_s=slow_hold,
@@ -304,9 +310,9 @@ def test_tier_break_even_is_where_the_costs_cross(slow_hold, dearer, fast_read, 
 def test_tier_break_even_without_a_crossing() -> None:
     cheap = {"fast_hold_usd_per_token_s": 1e-9, "fast_retrieve_usd_per_token": 1e-9}
     dear = {"slow_hold_usd_per_token_s": 2e-9, "slow_retrieve_usd_per_token": 2e-9}
-    assert memory_tiers.tier_break_even_s(**cheap, **dear) == math.inf, "the fast tier always wins"
+    assert lecture.memory_tiers.tier_break_even_s(**cheap, **dear) == math.inf, "the fast tier always wins"
     better = {"slow_hold_usd_per_token_s": 0.5e-9, "slow_retrieve_usd_per_token": 0.5e-9}
-    assert memory_tiers.tier_break_even_s(**cheap, **better) == 0.0, "the slow tier always wins"
+    assert lecture.memory_tiers.tier_break_even_s(**cheap, **better) == 0.0, "the slow tier always wins"
 
 
 def test_drain_time_is_where_holding_costs_as_much_as_reading() -> None:
@@ -316,5 +322,5 @@ def test_drain_time_is_where_holding_costs_as_much_as_reading() -> None:
         hold = memory_tiers.hold_usd_per_token_s(kv_bytes_per_token=70_272.0, memory_bytes=61.44e12, usd_per_s=price)
         read = memory_tiers.retrieve_usd_per_token(kv_bytes_per_token=70_272.0, bytes_per_s=7.2e9, usd_per_s=price)
         assert hold * drain == pytest.approx(read)
-    assert memory_tiers.hold_to_retrieve_cost(hold_s=drain, drain_s=drain) == 1
+    assert lecture.memory_tiers.hold_to_retrieve_cost(hold_s=drain, drain_s=drain) == 1
     assert drain / 3600 == pytest.approx(2.4, rel=0.02)

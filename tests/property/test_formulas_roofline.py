@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from tokenroof.formulas import kv_cache, moe, pricing
+from tokenroof.formulas import lecture, pricing
 from tokenroof.formulas import roofline as f
 from tokenroof.xp import NUMPY
 
@@ -127,7 +127,7 @@ def test_no_batch_balances_beyond_the_knee(m: dict[str, float], factor: float) -
     assert f.balance_batch_at_context(balance=1.0, context=context, knee=knee(m)) >= 1e9
     p = pieces(m, 1e30, context)
     mfu = f.mfu(compute_s=p["compute_s"], step_s=f.step_time_lecture_s(**p))
-    assert mfu == pytest.approx(f.mfu_beyond_knee(context=context, knee=knee(m)), rel=1e-9)
+    assert mfu == pytest.approx(lecture.roofline.mfu_beyond_knee(context=context, knee=knee(m)), rel=1e-9)
 
 
 @given(machines(), batches, contexts)
@@ -194,7 +194,7 @@ def test_experts_touched_against_counting(n_experts: int, data: st.DataObject) -
     tokens = data.draw(st.integers(1, 4096))
 
     def at(t: float) -> float:
-        return float(moe.experts_touched(n_experts=n_experts, top_k=k, tokens=float(t)))
+        return float(lecture.moe.experts_touched(n_experts=n_experts, top_k=k, tokens=float(t)))
 
     assert at(1) == pytest.approx(k)
     assert k - 1e-9 <= at(tokens) <= min(n_experts, k * tokens) + 1e-9
@@ -203,14 +203,16 @@ def test_experts_touched_against_counting(n_experts: int, data: st.DataObject) -
 
 @given(between(1, 1e6), between(1, 1e6), between(1, 1e5), between(1, 1e4))
 def test_sparse_reads_lie_between_index_and_full(context, top_k, kv, index) -> None:
-    read = kv_cache.sparse_read_bytes(context=context, top_k=top_k, kv_bytes_per_token=kv, index_bytes_per_token=index)
+    read = lecture.kv_cache.sparse_read_bytes(
+        context=context, top_k=top_k, kv_bytes_per_token=kv, index_bytes_per_token=index
+    )
     assert context * index <= read <= context * (kv + index) * (1 + 1e-12)
-    assert context <= 1 or kv_cache.sqrt_tokens(context=context) <= context
+    assert context <= 1 or lecture.kv_cache.sqrt_tokens(context=context) <= context
 
 
 @given(between(1e9, 1e14), between(1e6, 1e14), between(1, 1e6), between(1, 1e6), between(1, 1e9))
 def test_what_fits_really_fits(memory, weights, context, kv, state) -> None:
-    n = kv_cache.sequences_that_fit(
+    n = lecture.kv_cache.sequences_that_fit(
         memory_bytes=memory,
         weight_bytes=weights,
         context=context,

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-import tokenroof.formulas  # noqa: F401  what the registry holds has to be there before a test adds to it
+import tokenroof.formulas.lecture  # noqa: F401  what the registry holds has to be there before a test adds to it
 from tokenroof.errors import UnknownName
 from tokenroof.registry import REGISTRY, formula, get_formula, nearest
 from tokenroof.types.quantities import Bytes, BytesPerS, Seconds

@@ -23,7 +23,7 @@ def reference_pages() -> Pages:
 def write(folder: Path) -> None:
     """Write the pages that changed and delete those that no longer exist."""
     pages = {folder / name: text for name, text in reference_pages().items()}
-    for old in [path for path in folder.glob("*/*.md") if path not in pages]:
+    for old in [path for path in folder.glob("*/**/*.md") if path not in pages]:
         old.unlink()
     for path, text in pages.items():
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -5,7 +5,7 @@ import re
 import sys
 from itertools import groupby
 
-import tokenroof.formulas  # noqa: F401  registers every family
+import tokenroof.formulas.lecture  # noqa: F401  registers every family
 from tokenroof.registry import REGISTRY, Formula
 from tokenroof_docs.markdown import Pages, cell, code, docstring_text, page, table
 from tokenroof_docs.typeset import latex
@@ -52,27 +52,30 @@ def _section(formula: Formula) -> str:
 
 
 def _family_page(family: str, formulas: list[Formula]) -> str:
-    module = sys.modules[f"tokenroof.formulas.{family}"]
+    name = f"tokenroof.formulas.{family.replace('/', '.')}"
+    module = sys.modules[name]
     doc = inspect.getdoc(module) or ""
     lead, _, rest = doc.partition("\n")
-    title = family.replace("_", " ").capitalize().replace("Kv", "KV").replace("Moe", "MoE")
+    title = family.rpartition("/")[2].replace("_", " ").capitalize().replace("Kv", "KV").replace("Moe", "MoE")
     return page(
         title,
-        f"`tokenroof.formulas.{family}`: {cell(lead)}",
+        f"`{name}`: {cell(lead)}",
         docstring_text(rest),
         *(_section(formula) for formula in formulas),
     )
 
 
 def pages() -> Pages:
-    """formulas/<family>.md and a table of all of them."""
+    """formulas/<family>.md, formulas/lecture/<family>.md and a table of all of them."""
     ordered = sorted(REGISTRY.values(), key=lambda f: f.family)
     families = {family: list(group) for family, group in groupby(ordered, key=lambda f: f.family)}
+    running = [formula for formula in ordered if not formula.family.startswith("lecture/")]
     listing = [[f"[{code(f.name)}]({f.family}.md#{f.name})", cell(f.summary), code(f.result.unit)] for f in ordered]
     out = {f"formulas/{family}.md": _family_page(family, found) for family, found in families.items()}
     out["formulas/all.md"] = page(
         "All formulas, by name",
-        f"{len(ordered)} formulas in {len(families)} families.",
+        f"{len(ordered)} formulas: {len(running)} that run, {len(ordered) - len(running)} that only the "
+        "lecture's claims, these pages and tests use.",
         table(["formula", "computes", "in"], sorted(listing)),
     )
     return out

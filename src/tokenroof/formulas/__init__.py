@@ -1,23 +1,20 @@
-"""Pure physics and money: one family of formulas per module, one number per formula."""
+"""Pure physics and money that runs: one family of formulas per module, one number per formula.
+
+Those that only the lecture's claims use are in formulas.lecture, in families of the same names.
+"""
 
 from tokenroof.formulas import (
     activations,
-    attention,
     collectives,
-    energy,
-    epoch,
-    kv_cache,
     memory_tiers,
     moe,
     ownership,
-    parameters,
     pipeline,
     prefill,
     price_sheets,
     pricing,
     queueing,
     roofline,
-    scaling_book,
     scaling_laws,
     serving_cost,
     speculation,
@@ -27,22 +24,16 @@ from tokenroof.formulas import (
 
 __all__ = [
     "activations",
-    "attention",
     "collectives",
-    "energy",
-    "epoch",
-    "kv_cache",
     "memory_tiers",
     "moe",
     "ownership",
-    "parameters",
     "pipeline",
     "prefill",
     "price_sheets",
     "pricing",
     "queueing",
     "roofline",
-    "scaling_book",
     "scaling_laws",
     "serving_cost",
     "speculation",

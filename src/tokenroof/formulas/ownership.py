@@ -7,21 +7,12 @@ load it is sized for. Rates are per second; hours, years and kWh are the edge's.
 from typing import Annotated, Any
 
 from tokenroof.registry import formula
-from tokenroof.types.quantities import (
-    AtLeastOne,
-    Fraction,
-    Number,
-    PerSecond,
-    UsdPerGpuS,
-    UsdPerJoule,
-    WattsPerGpu,
-)
+from tokenroof.types.quantities import AtLeastOne, Fraction, Number, PerSecond, UsdPerGpuS, UsdPerJoule, WattsPerGpu
 from tokenroof.units import Quantity
 from tokenroof.xp import SCALAR, Namespace
 
 _NO_LIMIT = float("inf")
 _YEAR = (365.25 * 86400.0, "s")
-
 UsdPerGpu = Annotated[Any, Quantity("USD/GPU", 100, 1e7)]
 YearlyRate = Annotated[Any, Quantity("1", 0.001, 0.5)]
 Lifetime = Annotated[Any, Quantity("s", 3e7, 1e9)]
@@ -69,16 +60,6 @@ def power_usd_per_gpu_s(
     """
     load = idle_share + (1.0 - idle_share) * duty_cycle
     return watts_per_gpu * pue * usd_per_joule * load
-
-
-@formula(increasing=("usd_per_gpu_s",), decreasing=("duty_cycle",))
-def busy_usd_per_gpu_s(*, usd_per_gpu_s: UsdPerGpuS, duty_cycle: Fraction, xp: Namespace = SCALAR) -> UsdPerGpuS:
-    """Price of a second that does work, when every second is paid for.
-
-    Formula: price / d
-    Source: definition of the duty cycle.
-    """
-    return usd_per_gpu_s / duty_cycle
 
 
 @formula(increasing=("fixed_usd_per_gpu_s", "busy_extra_usd_per_gpu_s"), decreasing=("rent_usd_per_gpu_s",))

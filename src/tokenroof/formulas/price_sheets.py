@@ -1,4 +1,4 @@
-"""Reading price sheets: blended prices, margins, and what steps and premiums say about cost."""
+"""Reading price sheets: blended prices, margins, and what a step in price says about the cache."""
 
 from tokenroof.registry import formula
 from tokenroof.types.quantities import (
@@ -9,12 +9,10 @@ from tokenroof.types.quantities import (
     Fraction,
     Number,
     Params,
-    Seconds,
     Tokens,
     TokensPerSequence,
     Usd,
     UsdPerToken,
-    UsdPerTokenS,
 )
 from tokenroof.xp import SCALAR, Namespace
 
@@ -126,19 +124,3 @@ def least_knee_context(
     Source: section 5.1: 667K for 1.5 times the price up to 1 M tokens.
     """
     return max_context / surcharge
-
-
-@formula(increasing=("write_usd_per_token",), decreasing=("base_usd_per_token", "hold_s"))
-def implied_hold_usd_per_token_s(
-    *,
-    write_usd_per_token: UsdPerToken,
-    base_usd_per_token: UsdPerToken,
-    hold_s: Seconds,
-    xp: Namespace = SCALAR,
-) -> UsdPerTokenS:
-    """Holding price that a cache-write premium implies, if the premium pays for nothing else.
-
-    Formula: max(0, p_write - p_base) / t_hold
-    Source: section 5.4: $0.25 per million tokens and minute for 5 minutes, $0.083 for an hour.
-    """
-    return xp.maximum(0.0, write_usd_per_token - base_usd_per_token) / hold_s

@@ -15,7 +15,6 @@ from tokenroof.types.quantities import (
     Params,
     Seconds,
     Sequences,
-    TokensPerS,
     TokensPerSequence,
     UsdPerGpuS,
     UsdPerS,
@@ -46,18 +45,6 @@ def cost_usd_per_token(*, usd_per_s: UsdPerS, step_s: Seconds, batch: Sequences,
     Source: lecture E5, vector R5; corrects slip S6, which drops the price.
     """
     return usd_per_s * step_s / (batch * xp.tag(*_NEW_TOKEN))
-
-
-@formula(increasing=("usd_per_s",), decreasing=("tokens_per_s",))
-def cost_usd_per_token_at_throughput(
-    *, usd_per_s: UsdPerS, tokens_per_s: TokensPerS, xp: Namespace = SCALAR
-) -> UsdPerToken:
-    """Cost of one token at a measured or computed throughput.
-
-    Formula: price / throughput
-    Source: lecture E5, E12; SGLang's $0.20 per million output tokens at 22,282 token/s a node.
-    """
-    return usd_per_s / tokens_per_s
 
 
 @formula(
@@ -116,9 +103,6 @@ def cost_ratio(*, usd_per_token: UsdPerToken, reference_usd_per_token: UsdPerTok
     Source: lecture W5, vector R4: equal to the balance batch where no KV is read.
     """
     return usd_per_token / reference_usd_per_token
-
-
-# ------------------------------------------------------------------ speed tiers
 
 
 @formula(increasing=("price_ratio", "speed_ratio"))

@@ -7,18 +7,7 @@ machines are sized for: idle hours are paid by the tokens of busy ones.
 from typing import Annotated, Any
 
 from tokenroof.registry import formula
-from tokenroof.types.quantities import (
-    Fraction,
-    Number,
-    RequestsPerS,
-    Seconds,
-    SecondsPerRequest,
-    Tokens,
-    TokensPerS,
-    Usd,
-    UsdPerS,
-    UsdPerToken,
-)
+from tokenroof.types.quantities import Fraction, Number, RequestsPerS, Seconds, Tokens, Usd, UsdPerS, UsdPerToken
 from tokenroof.units import Quantity
 from tokenroof.xp import SCALAR, Namespace
 
@@ -87,23 +76,3 @@ def peak_over_off_peak(*, duty_cycle: Fraction, off_peak_share: Fraction, xp: Na
     Source: peak-load pricing: capacity is charged to the hours that it is built for (Boiteux 1949).
     """
     return (1.0 / duty_cycle - off_peak_share) / (1.0 - off_peak_share)
-
-
-@formula(increasing=("tokens",), decreasing=("tokens_per_s", "window_s"))
-def machines_in_use(*, tokens: Tokens, tokens_per_s: TokensPerS, window_s: Seconds, xp: Namespace = SCALAR) -> Number:
-    """Machines that a token count keeps busy on average over a window, each at `tokens_per_s`.
-
-    Formula: n / (rate * window)
-    Source: DeepSeek's inference system overview, day 6 (DS5): 95.5 prefill and 131.4 decode nodes.
-    """
-    return tokens / (tokens_per_s * window_s)
-
-
-@formula(increasing=("service_s", "rate"))
-def busy_machines(*, service_s: SecondsPerRequest, rate: RequestsPerS, xp: Namespace = SCALAR) -> Number:
-    """Machines that a request rate keeps busy.
-
-    Formula: rate * t
-    Source: Little 1961.
-    """
-    return rate * service_s

@@ -31,16 +31,6 @@ def pretrain_flops(*, active_params: Params, tokens: Tokens, xp: Namespace = SCA
     return xp.tag(*_PRETRAIN) * active_params * tokens
 
 
-@formula(increasing=("active_params", "tokens", "extra_forwards"))
-def training_flops(*, active_params: Params, tokens: Tokens, extra_forwards: Number, xp: Namespace = SCALAR) -> Flops:
-    """Arithmetic of training when forward passes are repeated to save activation memory.
-
-    Formula: (6 + 2 * r) * A * D; r = 1 for full recomputation and for reversible layers
-    Source: lecture 2.7: 6ND becomes 8ND.
-    """
-    return (xp.tag(*_PRETRAIN) + extra_forwards * xp.tag(*_FORWARD)) * active_params * tokens
-
-
 @formula(increasing=("active_params", "tokens", "flops_per_param_token", "inefficiency"))
 def rl_flops(
     *,
@@ -66,18 +56,6 @@ def inference_flops(*, active_params: Params, tokens: Tokens, inefficiency: Numb
     Source: lecture E24.
     """
     return xp.tag(*_FORWARD) * active_params * tokens * inefficiency
-
-
-@formula(increasing=("flops_per_param_token", "inefficiency"))
-def token_cost_to_pretraining(
-    *, flops_per_param_token: FlopsPerParamToken, inefficiency: Number, xp: Namespace = SCALAR
-) -> Number:
-    """Cost of one token of a phase over one token of pre-training; 2 FLOP for serving, 2 to 6 for RL.
-
-    Formula: c * ineff / 6
-    Source: lecture E25; W13 and W14 first used 0.3 where ineff = 1 / 0.3 belongs (the sign slip).
-    """
-    return flops_per_param_token * inefficiency / xp.tag(*_PRETRAIN)
 
 
 @formula(increasing=("rl_share",), decreasing=("pretrain_share", "flops_per_param_token", "inefficiency"))
@@ -117,18 +95,6 @@ def served_tokens(*, tokens_per_s: TokensPerS, deployed_s: Seconds, xp: Namespac
     Source: lecture E27, W8, W9, vector R11.
     """
     return tokens_per_s * deployed_s
-
-
-@formula(increasing=("active_params", "tokens_per_param"))
-def compute_optimal_tokens(
-    *, active_params: Params, tokens_per_param: TokensPerParam, xp: Namespace = SCALAR
-) -> Tokens:
-    """Training tokens of a compute-optimal model.
-
-    Formula: D = 20 * A, with the 20 as an input
-    Source: lecture E26; Hoffmann et al. 2022 (arXiv 2203.15556).
-    """
-    return tokens_per_param * active_params
 
 
 @formula(increasing=("tokens",), decreasing=("active_params", "tokens_per_param"))

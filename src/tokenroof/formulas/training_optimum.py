@@ -1,4 +1,4 @@
-"""Where total cost is least: the lecture's equal-cost heuristic and the optimum that it stands for.
+"""Where total cost is least: sizes and tokens at a fixed loss.
 
 The loss is L = E + a / N^alpha + b / D^beta with N in parameters and D in tokens. At a fixed loss a smaller
 model needs more tokens; serving pulls towards the smaller one.
@@ -7,7 +7,7 @@ model needs more tokens; serving pulls towards the smaller one.
 from typing import Annotated, Any
 
 from tokenroof.registry import formula
-from tokenroof.types.quantities import Exponent, Fraction, Number, Params, Tokens
+from tokenroof.types.quantities import Fraction, Number, Params, Tokens
 from tokenroof.units import Quantity
 from tokenroof.xp import SCALAR, Namespace, Num
 
@@ -16,7 +16,6 @@ Loss = Annotated[Any, Quantity("1", 1.9, 3.5)]
 IrreducibleLoss = Annotated[Any, Quantity("1", 1.5, 1.85)]
 LossScale = Annotated[Any, Quantity("1", 100, 5000)]
 LossExponent = Annotated[Any, Quantity("1", 0.25, 0.5)]
-
 _ROUNDS = 24
 
 
@@ -101,33 +100,3 @@ def training_cost_share(
     Source: closed form 8.9: 17 to 23 % at 200 T served tokens, not a third.
     """
     return tokens / (tokens + inference_tokens * inefficiency / 3.0)
-
-
-@formula(increasing=("falling_exponent",), decreasing=("rising_exponent",))
-def rising_to_falling_cost_at_minimum(
-    *, rising_exponent: Exponent, falling_exponent: Exponent, xp: Namespace = SCALAR
-) -> Number:
-    """Rising cost over falling cost where a * x^p + b * x^-q is least: equal only if both exponents are.
-
-    Formula: a * x^p / (b * x^-q) = q / p
-    Source: lecture E21 takes 1; section 7.10 has the general form.
-    """
-    return falling_exponent / rising_exponent
-
-
-@formula(increasing=("falling_scale",), decreasing=("rising_scale",))
-def least_cost_point(
-    *,
-    rising_scale: Number,
-    rising_exponent: Exponent,
-    falling_scale: Number,
-    falling_exponent: Exponent,
-    xp: Namespace = SCALAR,
-) -> Number:
-    """Where a rising and a falling power cost least together.
-
-    Formula: x = (q * b / (p * a)) ^ (1 / (p + q))
-    Source: section 7.10; derivative of a * x^p + b * x^-q.
-    """
-    balance = falling_exponent * falling_scale / (rising_exponent * rising_scale)
-    return xp.power(balance, 1.0 / (rising_exponent + falling_exponent))
