@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tokenroof.errors import InputError, TokenroofError
-from tokenroof.usecases import sweep_dask
+from tokenroof.usecases.sweep import dask as sweep_dask
 from tokenroof.usecases.sweep.run import Progress, sweep
 from tokenroof.usecases.sweep.spec import Range, SweepSpec
 
