@@ -12,9 +12,9 @@ from tokenroof.catalog.offers.bills import Usage, bill
 from tokenroof.catalog.offers.index import load_offer
 from tokenroof.errors import DataMissing, InputError, UnknownName
 from tokenroof.present.charts.break_even import draw
+from tokenroof.scenario.machine_cost import OwnershipInputs
 from tokenroof.usecases.money.break_even import BreakEvenRequest, BreakEvenResponse, break_even
 from tokenroof.usecases.money.operating import Infeasible
-from tokenroof.usecases.money.ownership import OwnershipInputs
 
 API = "market/llama-3.3-70b"
 

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from tokenroof.catalog import load_system
 from tokenroof.errors import DataMissing, InputError, TokenroofError, UnknownName
+from tokenroof.scenario.machine_cost import OwnershipInputs, machine_cost
 from tokenroof.usecases.money.costs import ALLOCATIONS, Economics, EconomicsRequest, economics
 from tokenroof.usecases.money.operating import Infeasible
-from tokenroof.usecases.money.ownership import OwnershipInputs, machine_cost
 from tokenroof.usecases.money.serving import Workload
 from tokenroof.usecases.money.traffic import traffic_from_loads, traffic_of
 
@@ -218,7 +218,7 @@ OWN = OwnershipInputs(capex_usd_per_gpu=35_000.0, years=4, yearly_rate=0.1, upke
 
 
 def test_parts_of_a_bill_add_up() -> None:
-    cost = machine_cost(load_system("8xh100"), own=OWN, duty_cycle=0.6, choices=[])
+    cost = machine_cost(load_system("8xh100"), own=OWN, duty_cycle=0.6, defaults=[])
     assert sum(usd for _, usd in cost.parts) == pytest.approx(cost.usd_per_gpu_h, rel=1e-12)
     by = dict(cost.parts)
     hours = 365.25 * 24
@@ -232,12 +232,12 @@ def test_parts_of_a_bill_add_up() -> None:
 
 def test_own_or_rent_crosses_where_it_says() -> None:
     system = load_system("8xh100")
-    cost = machine_cost(system, own=OWN, duty_cycle=1.0, choices=[])
+    cost = machine_cost(system, own=OWN, duty_cycle=1.0, defaults=[])
     assert cost.own_from_duty is not None
     assert cost.rent_usd_per_h is not None
     for factor, cheaper in ((1.01, True), (0.99, False)):
         duty = cost.own_from_duty * factor
-        owned = machine_cost(system, own=OWN, duty_cycle=duty, choices=[]).usd_per_gpu_h
+        owned = machine_cost(system, own=OWN, duty_cycle=duty, defaults=[]).usd_per_gpu_h
         assert (owned < cost.rent_usd_per_h * duty) is cheaper
 
 
@@ -247,18 +247,18 @@ def test_own_or_rent_crosses_where_it_says() -> None:
 def test_owning_costs_more_with_every_dearer_input(field: str, more: float) -> None:
     system = load_system("8xh100")
     dearer = replace(OWN, **{field: min(getattr(OWN, field) * more, 0.99 if field == "upkeep" else 1e7)})
-    low = machine_cost(system, own=OWN, duty_cycle=0.5, choices=[]).usd_per_gpu_h
+    low = machine_cost(system, own=OWN, duty_cycle=0.5, defaults=[]).usd_per_gpu_h
     if field == "yearly_rate" and dearer.yearly_rate > 1.0:
         dearer = replace(dearer, yearly_rate=1.0)
-    assert machine_cost(system, own=dearer, duty_cycle=0.5, choices=[]).usd_per_gpu_h > low
+    assert machine_cost(system, own=dearer, duty_cycle=0.5, defaults=[]).usd_per_gpu_h > low
 
 
 def test_published_cost_of_ownership_is_taken_with_its_source() -> None:
-    cost = machine_cost(load_system("8xh100"), owner="hyperscaler", duty_cycle=1.0, choices=[])
+    cost = machine_cost(load_system("8xh100"), owner="hyperscaler", duty_cycle=1.0, defaults=[])
     assert cost.usd_per_gpu_h == pytest.approx(1.17)
     assert "InferenceX" in cost.source
     with pytest.raises(DataMissing, match="ownership"):
-        machine_cost(load_system("gaudi2"), owner="neocloud", duty_cycle=1.0, choices=[])
+        machine_cost(load_system("gaudi2"), owner="neocloud", duty_cycle=1.0, defaults=[])
 
 
 @pytest.mark.parametrize(
@@ -269,7 +269,7 @@ def test_published_cost_of_ownership_is_taken_with_its_source() -> None:
 )  # fmt: skip
 def test_ownership_refuses_what_it_cannot_use(change: dict[str, Any], field: str) -> None:
     with pytest.raises(InputError) as caught:
-        machine_cost(load_system("8xh100"), own=replace(OWN, **change), duty_cycle=0.5, choices=[])
+        machine_cost(load_system("8xh100"), own=replace(OWN, **change), duty_cycle=0.5, defaults=[])
     assert caught.value.field == field
 
 

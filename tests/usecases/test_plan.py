@@ -8,10 +8,10 @@ import pytest
 
 from tokenroof.catalog import load_model, load_system
 from tokenroof.errors import DataMissing, InputError, UnknownName
+from tokenroof.scenario.slo import PRESETS, slo_of
 from tokenroof.usecases.plan.launch import commands
 from tokenroof.usecases.plan.run import PlanRequest, PlanResponse, plan
 from tokenroof.usecases.plan.search import system_with
-from tokenroof.usecases.plan.slo import PRESETS, slo_of
 
 
 def ask(model: str = "llama-3.1-8b", *systems: str, **more: object) -> PlanResponse:

@@ -112,8 +112,8 @@ def _print(answer: "AnalyzeResponse") -> None:
     _claim(answer)
     for text in answer.warnings:
         note(f"warning: {text}")
-    for choice in answer.choices:
-        note(f"took {choice.name} = {choice.value}: {choice.why}")
+    for choice in answer.defaults:
+        note(f"took {choice.field} = {choice.value}: {choice.reason}")
 
 
 def _operators(answer: "AnalyzeResponse") -> None:

@@ -10,7 +10,7 @@ from tokenroof.cli.economics_options import (
     economics_options,
     line,
     plot_option,
-    print_choices,
+    print_defaults,
     print_economics,
     refuse,
 )
@@ -67,7 +67,7 @@ def _print(answer: "BreakEvenResponse") -> None:
     click.echo(f"  claim level: {answer.economics.claim_level} (times by profile {answer.economics.profile})")
     for text in answer.notes:
         note(f"note: {text}")
-    print_choices(answer.economics.choices)
+    print_defaults(answer.economics.defaults)
 
 
 @click.command("break-even", short_help="Self-hosting against an API price: from which load on does it pay?")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tokenroof.usecases.money.operating import Infeasible
 
 __all__ = [
-    "DurationType", "NumbersType", "economics_fields", "economics_options", "line", "plot_option", "print_choices",
+    "DurationType", "NumbersType", "economics_fields", "economics_options", "line", "plot_option", "print_defaults",
     "print_economics", "refuse", "serving_fields", "serving_options",
 ]  # fmt: skip
 
@@ -186,7 +186,7 @@ def _refuse_unused() -> None:
 
 def economics_fields(options: dict[str, Any]) -> dict[str, Any]:
     """The options of `economics_options` as fields of EconomicsRequest."""
-    from tokenroof.usecases.money.ownership import OwnershipInputs
+    from tokenroof.scenario.machine_cost import OwnershipInputs
 
     capex, rent, owner = options["capex_per_gpu"], options["price_per_gpu_hour"], options["owner"]
     if sum(value is not None for value in (capex, rent, owner)) > 1:
@@ -232,10 +232,10 @@ def line(label: str, value: str, remark: str = "") -> None:
     click.echo(f"  {label:<22}{value:<25} {remark}".rstrip())
 
 
-def print_choices(choices: Any) -> None:
+def print_defaults(defaults: Any) -> None:
     """What the user did not give, to stderr."""
-    for choice in choices:
-        note(f"took {choice.name} = {choice.value}: {choice.why}")
+    for choice in defaults:
+        note(f"took {choice.field} = {choice.value}: {choice.reason}")
 
 
 def _range(answer: "Economics", usd: float) -> str:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tokenroof.cli.economics_options import line, print_choices
+from tokenroof.cli.economics_options import line, print_defaults
 from tokenroof.cli.render import heading, note, print_table
 from tokenroof.units import format_bytes
 
@@ -174,5 +174,5 @@ def print_plan(answer: "PlanResponse") -> None:
     for machine in answer.machines:
         for text in machine.notes:
             note(f"note: {machine.system}: {text}")
-    print_choices(answer.choices)
+    print_defaults(answer.defaults)
     note(f"left out: {'; '.join(answer.left_out)}")

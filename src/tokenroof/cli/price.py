@@ -11,7 +11,7 @@ from tokenroof.cli.economics_options import (
     economics_options,
     line,
     plot_option,
-    print_choices,
+    print_defaults,
     print_economics,
     refuse,
 )
@@ -189,7 +189,7 @@ def _print(answer: "PriceResponse") -> None:
     note(
         "costs, not prices: margin is the seller's. Rents of memory tiers are mostly assumed: tokenroof tiers --sources"
     )
-    print_choices(answer.economics.choices)
+    print_defaults(answer.economics.defaults)
 
 
 @click.command("price", short_help="What tokens cost by kind, speed, length and time in the cache.")

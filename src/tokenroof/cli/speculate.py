@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tokenroof.cli.economics_options import line, plot_option, print_choices, refuse, serving_fields, serving_options
+from tokenroof.cli.economics_options import line, plot_option, print_defaults, refuse, serving_fields, serving_options
 from tokenroof.cli.outputs import check_outputs, write_outputs
 from tokenroof.cli.render import echo_json, finite_json, heading, print_table
 
@@ -62,7 +62,7 @@ def _print(answer: "SpeculateResponse") -> None:
     heading(answer.sentence)
     click.echo(f"  claim level: {answer.claim_level} (times by profile {answer.profile})")
     click.echo(f"  left out: {', '.join(answer.left_out)}")
-    print_choices(answer.choices)
+    print_defaults(answer.defaults)
 
 
 def _rows(answer: "SpeculateResponse") -> list[dict[str, Any]]:

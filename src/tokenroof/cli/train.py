@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tokenroof.cli.economics_options import NumbersType, line, plot_option, print_choices
+from tokenroof.cli.economics_options import NumbersType, line, plot_option, print_defaults
 from tokenroof.cli.outputs import check_outputs, write_outputs
 from tokenroof.cli.render import QuantityType, echo_json, heading, note, print_table
 
@@ -207,4 +207,4 @@ def command(model: str | None, plot: Path | None, outputs: tuple[Path, ...], as_
     _split(answer)
     _machines(answer)
     _pipeline(answer)
-    print_choices(answer.choices)
+    print_defaults(answer.defaults)

@@ -6,8 +6,10 @@ from tokenroof.operators.layouts import is_legal, legal_tp
 from tokenroof.types.layout import Layout
 from tokenroof.types.machine import System
 from tokenroof.types.model import Model, MoeFfn, WeightDtypes
+from tokenroof.types.program import Num
+from tokenroof.xp import SCALAR, Namespace
 
-__all__ = ["expert_degrees", "layouts_on", "legal_sizes", "stage_layouts"]
+__all__ = ["expert_degrees", "layouts_on", "legal_sizes", "stage_layouts", "units_on"]
 
 
 def _divisors(number: int) -> list[int]:
@@ -78,3 +80,11 @@ def legal_sizes(limit: int) -> tuple[int, ...]:
 def layouts_on(model: Model, system: System, n_gpus: int, **formats: object) -> tuple[Layout, ...]:
     """Every single-stage layout on exactly `n_gpus` GPUs of one scale-up domain."""
     return tuple(stage_layouts(model, n_gpus, system, **formats))  # type: ignore[arg-type]
+
+
+def units_on(system: System, gpus: Num, xp: Namespace = SCALAR) -> Num:
+    """Whole units of `gpus` GPUs that a system holds; one that fits in a scale-up domain does not straddle two."""
+    domain = min(system.domain_size, system.n_chips)
+    whole, rest = divmod(system.n_chips, domain)
+    inside = whole * (domain // xp.minimum(gpus, domain)) + rest // gpus
+    return xp.where(gpus <= domain, inside, system.n_chips // gpus)

@@ -12,7 +12,6 @@ from dataclasses import replace
 from typing import Any, cast
 
 from tokenroof.errors import InputError
-from tokenroof.formulas.architecture import params_by_class
 from tokenroof.types.dtype import dtype
 from tokenroof.types.layout import Layout
 from tokenroof.types.machine import Chip, System
@@ -152,16 +151,6 @@ def _dtype_faults(model: Model, layout: Layout, chip: Chip) -> Iterable[InputErr
         yield InputError("arithmetic", layout.arithmetic, f"a rate of {chip.name}: {have}")
     if not _computes(chip, layout.activation_dtype):
         yield InputError("activation_dtype", layout.activation_dtype, f"a format that {chip.name} computes in: {have}")
-    if layout.weights is None or layout.arithmetic is not None:
-        return
-    held = {name for name, count in params_by_class(model).items() if count}
-    for name in _MATMUL_CLASSES:
-        if name not in held:
-            continue
-        wanted = getattr(layout.weights, name)
-        if not _computes(chip, wanted):
-            fix = "choose one of them, or arithmetic = 'bf16' to store weights so and compute in 16 bits"
-            yield InputError(f"weights.{name}", wanted, f"a format that {chip.name} computes in: {have}", fix)
 
 
 def layout_faults(

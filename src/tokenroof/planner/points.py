@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
+from tokenroof.operators.layout_space import units_on
 from tokenroof.operators.lower import lower
 from tokenroof.operators.timing import Timed, bind
 from tokenroof.planner.drafts import drafting, tokens_per_pass
@@ -192,13 +193,8 @@ def decode_grid(part: Slice, rungs: int = _DENSE_RUNGS) -> tuple[Any, Any]:
 
 
 def units_in(space: Space, gpus: Any) -> Any:
-    """Whole units that the machine holds; a unit that fits in a scale-up domain does not straddle two."""
-    import numpy as np
-
-    domain = min(space.system.domain_size, space.system.n_chips)
-    whole, rest = divmod(space.system.n_chips, domain)
-    inside = whole * (domain // np.minimum(gpus, domain)) + rest // gpus
-    return np.where(gpus <= domain, inside, space.system.n_chips // gpus)
+    """Whole units that the machine holds."""
+    return units_on(space.system, gpus, NUMPY)
 
 
 def _served(part: Slice, numbers: Any) -> Points:

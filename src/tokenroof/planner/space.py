@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
-from tokenroof.formulas.architecture import params_by_class
+from tokenroof.formulas.architecture import params_by_class, weight_bytes
 from tokenroof.operators.layout_space import legal_sizes, stage_layouts
 from tokenroof.types.dtype import dtype
 from tokenroof.types.layout import Layout
@@ -25,6 +25,7 @@ __all__ = [
 
 CHUNKS = (2048, 8192, 16384)
 _STAGES = (1, 2, 3, 4, 6, 8)
+_DEEP = (2, 4, 8, 16)
 _SPLITS = (1, 2, 4, 8)
 _DEGREES = ("tp", "pp", "ep", "dp", "cp", "redundant_experts")
 
@@ -97,12 +98,28 @@ def inexpressible(layout: Layout, engine: str) -> str:
     return ""
 
 
-def _sizes(model: Model, system: System) -> list[int]:
+def _sizes(model: Model, system: System, width: str) -> list[int]:
     domain = min(system.domain_size, system.n_chips)
-    sizes = set(range(1, domain + 1))
+    if width == "usual":
+        sizes = {domain, *(1 << power for power in range(domain.bit_length()))}
+        counts = [1 << power for power in range(1, (system.n_chips // domain).bit_length())]
+    else:
+        sizes = set(range(1, domain + 1))
+        counts = [count for count in legal_sizes(system.n_chips // domain) if count > 1]
     if has_experts(model):
-        sizes |= {domain * count for count in legal_sizes(system.n_chips // domain) if count > 1}
-    return sorted(sizes)
+        sizes |= {domain * count for count in counts}
+    return sorted(size for size in sizes if size <= system.n_chips)
+
+
+def _depths(model: Model, system: System, width: str, pinned: dict[str, int]) -> list[int]:
+    """Pipeline stages to try. Usual: none, but where one domain cannot hold the weights."""
+    domain = min(system.domain_size, system.n_chips)
+    if width == "usual":
+        alone = float(weight_bytes(model)) < domain * system.chip.memory_bytes
+        stages = {1} if alone else {1, *(pp for pp in _DEEP if pp * domain <= system.n_chips)}
+    else:
+        stages = set(_STAGES)
+    return sorted(stages | ({pinned["pp"]} if "pp" in pinned else set()))
 
 
 def planned_layouts(
@@ -110,25 +127,26 @@ def planned_layouts(
     system: System,
     engine: str = "none",
     *,
-    arithmetic: str | None = None,
+    width: str = "all",
     fixed: dict[str, int] | None = None,
 ) -> tuple[tuple[Layout, ...], dict[str, int]]:
-    """Every layout to be tried on at most the system's chips, and how many the engine cannot express, by reason.
+    """The layouts to be tried on at most the system's chips, and how many the engine cannot express, by reason.
 
-    `fixed` holds degrees to their given values.
+    `width` all: every size and split. usual: powers of two and whole domains, no context parallelism. `fixed` holds
+    degrees to their given values.
     """
     domain = min(system.domain_size, system.n_chips)
     experts = has_experts(model)
     found: list[Layout] = []
     refused: Counter[str] = Counter()
     pinned = fixed or {}
-    stages = sorted({*_STAGES, *([pinned["pp"]] if "pp" in pinned else [])})
-    splits = tuple(sorted({*_SPLITS, *([pinned["cp"]] if "cp" in pinned else [])}))
-    for pp in stages:
-        for size in _sizes(model, system):
+    cps = _SPLITS if width == "all" else (1,)
+    splits = tuple(sorted({*cps, *([pinned["cp"]] if "cp" in pinned else [])}))
+    for pp in _depths(model, system, width, pinned):
+        for size in _sizes(model, system, width):
             if size * pp > system.n_chips or (pp > 1 and size > domain):
                 continue
-            for layout in stage_layouts(model, size, system, pp=pp, cps=splits, arithmetic=arithmetic):
+            for layout in stage_layouts(model, size, system, pp=pp, cps=splits):
                 if any(getattr(layout, name) != value for name, value in pinned.items()):
                     continue
                 if layout.dp > 1 and not experts and "dp" not in pinned:

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass, field
 
+from tokenroof.types.default import Default
 from tokenroof.usecases.analyze.closed_form import RooflineResponse
-from tokenroof.usecases.analyze.domain import Choice, Deployment
+from tokenroof.usecases.analyze.domain import Deployment
 from tokenroof.usecases.analyze.point import OperatorReport
 from tokenroof.usecases.analyze.room import Fit
 
@@ -112,7 +113,7 @@ class AnalyzeResponse:
     cost: CostReport | None
     fast_mode: FastMode
     train: Train
-    choices: tuple[Choice, ...]
+    defaults: tuple[Default, ...]
     left_out: tuple[str, ...]
     warnings: tuple[str, ...] = ()
     claim_level: str = "bound"

@@ -3,35 +3,19 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from tokenroof.errors import DataMissing, InputError
+from tokenroof.errors import InputError
 from tokenroof.formulas import architecture, architecture_cache, moe
+from tokenroof.operators.timing import arithmetic_rate
 from tokenroof.provenance import Fact, Grade, assumed
+from tokenroof.types.default import Default
 from tokenroof.types.dtype import DTYPES, dtype
-from tokenroof.types.machine import Chip, System
+from tokenroof.types.machine import System
 from tokenroof.types.model import Model, MoeFfn, WeightDtypes
 
-__all__ = ["Choice", "Deployment", "arithmetic_key", "deploy"]
+__all__ = ["Deployment", "deploy"]
 
 # A stage takes at most this share of a domain for weights, so that sequences have room beside them.
 _WEIGHT_SHARE = 0.9
-
-# Where a chip lacks the arithmetic of a storage format, weights are widened to the next format it has.
-_WIDER = {
-    "fp4": ("fp4", "fp8", "bf16", "fp16"),
-    "fp8": ("fp8", "bf16", "fp16"),
-    "int8": ("int8", "bf16", "fp16"),
-    "bf16": ("bf16", "fp16"),
-    "tf32": ("tf32", "fp32"),
-}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Choice:
-    """A value that the user did not give, and why tokenroof took it."""
-
-    name: str
-    value: str
-    why: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +42,7 @@ class Deployment:
     flops_per_s: float
     bytes_per_s: float
     capacity_bytes: float
-    choices: tuple[Choice, ...] = ()
+    defaults: tuple[Default, ...] = ()
     facts: Mapping[str, Fact] = field(default_factory=dict, repr=False, compare=False)
 
     @property
@@ -92,27 +76,16 @@ class Deployment:
         return kv + architecture_cache.state_bytes_per_sequence(self.model)
 
 
-def arithmetic_key(chip: Chip, weight_dtype: str) -> str:
-    """The rate at which a chip multiplies weights of this format: its own, or the next wider one it has."""
-    wanted = dtype(weight_dtype).rate_key
-    for key in _WIDER.get(wanted, (wanted,)):
-        if key in chip.flops_per_s:
-            return key
-    has = ", ".join(sorted(chip.flops_per_s)) or "none"
-    fix = f"it has {has}" + (": give another weight dtype" if chip.flops_per_s else "")
-    raise DataMissing(f"chip {chip.id}", f"FLOP/s for {weight_dtype}", "not published", fix)
-
-
 def _main_class(model: Model, stored: WeightDtypes) -> str:
     """The format that most of the weights are in."""
     sizes = architecture.params_by_class(model)
     return str(getattr(stored, max(sizes, key=lambda name: sizes[name])))
 
 
-def _stored(model: Model, weight_dtype: str | None, choices: list[Choice]) -> tuple[WeightDtypes, str]:
+def _stored(model: Model, weight_dtype: str | None, defaults: list[Default]) -> tuple[WeightDtypes, str]:
     if weight_dtype is None:
         label = _main_class(model, model.weights)
-        choices.append(Choice(name="weight dtype", value=label, why="the checkpoint's own format"))
+        defaults.append(Default(field="weight dtype", value=label, reason="the checkpoint's own format"))
         return model.weights, label
     if weight_dtype not in DTYPES:
         dtype(weight_dtype)
@@ -130,18 +103,22 @@ def _domain(system: System, stored_bytes: float, capacity: float) -> tuple[int, 
 
 def deploy(model: Model, system: System, *, weight_dtype: str | None = None, kv_dtype: str | None = None) -> Deployment:
     """Resolve formats, rates and capacity. DataMissing where the chip has no usable arithmetic rate."""
-    choices: list[Choice] = []
+    defaults: list[Default] = []
     chip = system.chip
     if chip.bytes_per_s <= 0:
         raise InputError("system", system.id, "a machine with a known memory bandwidth")
-    stored, label = _stored(model, weight_dtype, choices)
+    stored, label = _stored(model, weight_dtype, defaults)
     if kv_dtype is None:
         kv_dtype = model.kv_dtype
-        choices.append(Choice(name="KV dtype", value=kv_dtype, why="the serving engines' default for this checkpoint"))
+        defaults.append(
+            Default(field="KV dtype", value=kv_dtype, reason="the serving engines' default for this checkpoint")
+        )
     dtype(kv_dtype)
-    key = arithmetic_key(chip, label)
+    key, _ = arithmetic_rate(chip, dtype(label).rate_key)
     if key != dtype(label).rate_key:
-        choices.append(Choice(name="arithmetic", value=key, why=f"{chip.name} has no {dtype(label).rate_key} rate"))
+        defaults.append(
+            Default(field="arithmetic", value=key, reason=f"{chip.name} has no {dtype(label).rate_key} rate")
+        )
     per_chip = chip.usable_memory_bytes or chip.memory_bytes
     total_bytes = architecture.weight_bytes(model, stored)
     table = 0 if model.tied_embeddings else model.vocab * model.hidden
@@ -150,7 +127,7 @@ def deploy(model: Model, system: System, *, weight_dtype: str | None = None, kv_
     chips, domains, stages = _domain(system, total_bytes, per_chip)
     if domains > 1:
         text = f"{stages} pipeline stages" if stages > 1 else f"{domains} copies of the model"
-        choices.append(Choice(name="scale-up domains", value=str(domains), why=f"{chips} chips each: {text}"))
+        defaults.append(Default(field="scale-up domains", value=str(domains), reason=f"{chips} chips each: {text}"))
     active = architecture.active_params(model).without_input_embedding
     source = model.source or "config file given by the user"
     as_of = model.as_of or "2026-11-25"
@@ -183,6 +160,6 @@ def deploy(model: Model, system: System, *, weight_dtype: str | None = None, kv_
         flops_per_s=chip.flops_per_s[key] * chips,
         bytes_per_s=chip.bytes_per_s * chips,
         capacity_bytes=per_chip * chips,
-        choices=tuple(choices),
+        defaults=tuple(defaults),
         facts=facts,
     )

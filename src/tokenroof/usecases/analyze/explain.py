@@ -51,9 +51,9 @@ EXPLAINABLE = _CLOSED_FORM | _ALSO
 
 def _given(answer: AnalyzeResponse, name: str, value: float, unit: str) -> Fact:
     """A number that the user gave, or that tokenroof chose and said why."""
-    for choice in answer.choices:
-        if choice.name == name:
-            return assumed(value, unit, choice.why)
+    for choice in answer.defaults:
+        if choice.field == name:
+            return assumed(value, unit, choice.reason)
     return Fact(value=value, unit=unit, source="given by the user", as_of="2026-11-25", grade=Grade.ASSUMED)
 
 

@@ -7,12 +7,12 @@ from tokenroof.operators.lower import lower
 from tokenroof.operators.memory import RUNTIMES
 from tokenroof.operators.timing import step
 from tokenroof.types.checks import check_choice, check_number
+from tokenroof.types.default import Default
 from tokenroof.types.efficiency import Efficiency
 from tokenroof.types.layout import Layout
 from tokenroof.types.machine import System
 from tokenroof.types.model import Model
 from tokenroof.usecases.analyze.answer import AnalyzeRequest, FastMode
-from tokenroof.usecases.analyze.domain import Choice
 from tokenroof.usecases.analyze.point import OperatingPoint, OperatorReport, operate
 from tokenroof.usecases.analyze.room import larger_systems
 
@@ -21,15 +21,17 @@ __all__ = ["fast_mode", "lengths", "nearest_fixes", "operator_report", "step_s_a
 _DEFAULT_OSL = 512.0
 
 
-def lengths(request: AnalyzeRequest, context: float, choices: list[Choice]) -> tuple[float, float]:
+def lengths(request: AnalyzeRequest, context: float, defaults: list[Default]) -> tuple[float, float]:
     """isl and osl of a request: as given, or a prompt that leaves the mean context where it is."""
     if request.isl is None:
         osl = _DEFAULT_OSL if request.osl is None else request.osl
         isl = max(context - osl / 2.0, 1.0)
-        choices.append(Choice(name="isl, osl", value=f"{isl:,.0f}, {osl:,.0f}", why="their mean context is the above"))
+        defaults.append(
+            Default(field="isl, osl", value=f"{isl:,.0f}, {osl:,.0f}", reason="their mean context is the above")
+        )
         return isl, osl
     if request.osl is None:
-        choices.append(Choice(name="osl", value=f"{_DEFAULT_OSL:.0f}", why="set --osl"))
+        defaults.append(Default(field="osl", value=f"{_DEFAULT_OSL:.0f}", reason="set --osl"))
     return request.isl, _DEFAULT_OSL if request.osl is None else request.osl
 
 
@@ -41,11 +43,11 @@ def _layout(request: AnalyzeRequest) -> Layout | None:
 
 
 def operator_report(
-    request: AnalyzeRequest, model: Model, system: System, batch: float, context: float, choices: list[Choice]
+    request: AnalyzeRequest, model: Model, system: System, batch: float, context: float, defaults: list[Default]
 ) -> OperatorReport:
     """The operator engine at the asked batch and context, under the profile of the chip and engine."""
     check_choice("engine", request.engine, RUNTIMES)
-    isl, osl = lengths(request, context, choices)
+    isl, osl = lengths(request, context, defaults)
     for name, value, low in (("isl", isl, 1.0), ("osl", osl, 1.0), ("prefix", request.prefix, 0.0)):
         check_number(name, value, low=low, high=1e9)
     if request.prefix >= isl:
@@ -62,7 +64,7 @@ def operator_report(
     if report.layout_why != "given":
         layout = report.layout
         shape = ", ".join(f"{n} {getattr(layout, n)}" for n in ("tp", "pp", "ep", "dp", "cp") if getattr(layout, n) > 1)
-        choices.append(Choice(name="layout", value=shape or "one GPU", why=report.layout_why))
+        defaults.append(Default(field="layout", value=shape or "one GPU", reason=report.layout_why))
     return report
 
 

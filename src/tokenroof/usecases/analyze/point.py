@@ -11,14 +11,13 @@ from tokenroof.operators.lower import lower
 from tokenroof.operators.memory import MemoryUse, memory_use
 from tokenroof.operators.table import operator_table
 from tokenroof.operators.timing import step
-from tokenroof.types.dtype import dtype
 from tokenroof.types.efficiency import PEAK, Efficiency
 from tokenroof.types.layout import Layout
 from tokenroof.types.machine import System
 from tokenroof.types.model import Model, MoeFfn
 from tokenroof.types.program import Load, OperatorTime, Program, StepTimes
 
-__all__ = ["OperatingPoint", "OperatorReport", "arithmetic_for", "choose_layout", "operate"]
+__all__ = ["OperatingPoint", "OperatorReport", "choose_layout", "operate"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,18 +56,10 @@ class OperatorReport:
     profile_notes: tuple[str, ...] = ()
 
 
-def arithmetic_for(system: System, weight_dtype: str | None, model: Model) -> str | None:
-    """Rate key that weights are widened to where the chip lacks their own arithmetic; None where it has it."""
-    name, rates = weight_dtype or model.weights.experts, system.chip.flops_per_s
-    wide = "fp16" if "bf16" not in rates and "fp16" in rates else "bf16"
-    return None if dtype(name).rate_key in rates else wide
-
-
 def _formats(model: Model, system: System, weight_dtype: str | None, kv_dtype: str | None) -> dict[str, object]:
     return {
         "weights": None if weight_dtype is None else uniform_dtypes(weight_dtype),
         "kv_dtype": kv_dtype,
-        "arithmetic": arithmetic_for(system, weight_dtype, model),
     }
 
 

@@ -46,7 +46,7 @@ def _with(deployment: Deployment, system: System, weight_dtype: str | None = Non
 
 def _asked(deployment: Deployment) -> str | None:
     """The weight format the user asked for; None where the checkpoint's own was taken."""
-    own = any(choice.name == "weight dtype" for choice in deployment.choices)
+    own = any(choice.field == "weight dtype" for choice in deployment.defaults)
     return None if own else deployment.weight_dtype
 
 

@@ -8,10 +8,11 @@ from tokenroof.catalog.profile import profile_for
 from tokenroof.formulas import pricing, queueing
 from tokenroof.formulas import roofline as f
 from tokenroof.types.checks import check_choice, check_number
+from tokenroof.types.default import Default
 from tokenroof.types.efficiency import Efficiency
 from tokenroof.usecases.analyze.answer import AnalyzeRequest, AnalyzeResponse, CostReport, FastMode, Train
 from tokenroof.usecases.analyze.closed_form import MODES, RooflineResponse, bound_of, roofline_numbers
-from tokenroof.usecases.analyze.domain import Choice, Deployment, deploy
+from tokenroof.usecases.analyze.domain import Deployment, deploy
 from tokenroof.usecases.analyze.operators import fast_mode, nearest_fixes, operator_report, step_s_at, usd_per_token
 from tokenroof.usecases.analyze.point import OperatorReport
 from tokenroof.usecases.analyze.room import check_fit, largest_batch
@@ -99,40 +100,44 @@ def _response(numbers: dict[str, Any], mode: str) -> RooflineResponse:
     )
 
 
-def _context(request: AnalyzeRequest, deployment: Deployment, choices: list[Choice]) -> float:
+def _context(request: AnalyzeRequest, deployment: Deployment, defaults: list[Default]) -> float:
     limit = deployment.model.context_config or deployment.model.context_advertised
     if request.isl is not None and request.context is None:
         isl = check_number("isl", request.isl, low=1.0, high=1e9)
         osl = 512.0 if request.osl is None else check_number("osl", request.osl, low=1.0, high=1e9)
-        choices.append(Choice(name="context", value=f"{isl + osl / 2:,.0f}", why="isl + osl / 2, its mean in decode"))
+        defaults.append(
+            Default(field="context", value=f"{isl + osl / 2:,.0f}", reason="isl + osl / 2, its mean in decode")
+        )
         return isl + osl / 2
     if request.context is not None:
         return check_number("context", request.context, low=1.0, high=1e9, fix="tokens already in each sequence")
     context = min(DEFAULT_CONTEXT, float(limit)) if limit else DEFAULT_CONTEXT
-    choices.append(Choice(name="context", value=f"{context:.0f}", why="a chat of a few pages; set --context"))
+    defaults.append(Default(field="context", value=f"{context:.0f}", reason="a chat of a few pages"))
     return context
 
 
-def _batch(request: AnalyzeRequest, deployment: Deployment, context: float, choices: list[Choice]) -> float:
+def _batch(request: AnalyzeRequest, deployment: Deployment, context: float, defaults: list[Default]) -> float:
     if request.batch is not None:
         return check_number("batch", request.batch, low=1.0, high=1e9, fix="sequences decoded together")
     most = largest_batch(deployment, context)
     balance = numbers_at(deployment, 1.0, context, "lecture")["balance_batch"]
     batch = float(max(1, int(min(balance, most))))
     why = "the balance batch" if balance <= most else "the most that memory holds, short of the balance batch"
-    choices.append(Choice(name="batch", value=f"{batch:,.0f}", why=f"{why}; set --batch"))
+    defaults.append(Default(field="batch", value=f"{batch:,.0f}", reason=f"{why}"))
     return batch
 
 
-def _price(request: AnalyzeRequest, deployment: Deployment, choices: list[Choice]) -> tuple[float | None, str]:
+def _price(request: AnalyzeRequest, deployment: Deployment, defaults: list[Default]) -> tuple[float | None, str]:
     if request.usd_per_gpu_h is not None:
         return check_number("price_per_gpu_hour", request.usd_per_gpu_h, low=0.0, high=1e6), "given"
     rental = deployment.system.rental
     if rental is None:
-        choices.append(Choice(name="price", value="none", why="no rental price recorded; set --price-per-gpu-hour"))
+        defaults.append(Default(field="price", value="none", reason="no rental price recorded"))
         return None, ""
     spread = f"rentals ran from ${rental.low_usd_per_h:.2f} to ${rental.high_usd_per_h:.2f} on {rental.as_of}"
-    choices.append(Choice(name="price", value=f"${rental.median_usd_per_h:.2f} per GPU-hour", why=f"median; {spread}"))
+    defaults.append(
+        Default(field="price", value=f"${rental.median_usd_per_h:.2f} per GPU-hour", reason=f"median; {spread}")
+    )
     return rental.median_usd_per_h, f"{rental.source}, {rental.as_of}"
 
 
@@ -223,21 +228,21 @@ def analyze(request: AnalyzeRequest) -> AnalyzeResponse:
         weight_dtype=request.weight_dtype,
         kv_dtype=request.kv_dtype,
     )
-    choices = list(deployment.choices)
-    context = _context(request, deployment, choices)
-    batch = _batch(request, deployment, context, choices)
-    price, price_source = _price(request, deployment, choices)
+    defaults = list(deployment.defaults)
+    context = _context(request, deployment, defaults)
+    batch = _batch(request, deployment, context, defaults)
+    price, price_source = _price(request, deployment, defaults)
     answer = _closed_form(request, deployment, batch, context, price, price_source)
     if request.mode == "operators":
-        operated = _with_operators(request, answer, deployment, choices)
+        operated = _with_operators(request, answer, deployment, defaults)
         if operated.batch != batch:
             answer = _closed_form(request, deployment, operated.batch, context, price, price_source)
-            again: list[Choice] = []
+            again: list[Default] = []
             operated = _with_operators(replace(request, batch=operated.batch), answer, deployment, again)
             # the layout was looked for once more, at the batch that fits: say that one, not the first
-            choices = [c for c in choices if c.name != "layout"] + [c for c in again if c.name == "layout"]
+            defaults = [c for c in defaults if c.field != "layout"] + [c for c in again if c.field == "layout"]
         answer = operated
-    return replace(answer, choices=tuple(choices))
+    return replace(answer, defaults=tuple(defaults))
 
 
 def _closed_form(
@@ -277,7 +282,7 @@ def _closed_form(
         cost=None if price is None else _cost(deployment, request, here, context, price, source),
         fast_mode=_fast_mode(here, batch, request.fast_speedup),
         train=_train(deployment, here),
-        choices=(),
+        defaults=(),
         left_out=LEFT_OUT,
         warnings=deployment.model.warnings,
         deployment=deployment,
@@ -285,16 +290,16 @@ def _closed_form(
 
 
 def _with_operators(
-    request: AnalyzeRequest, answer: AnalyzeResponse, deployment: Deployment, choices: list[Choice]
+    request: AnalyzeRequest, answer: AnalyzeResponse, deployment: Deployment, defaults: list[Default]
 ) -> AnalyzeResponse:
     """Step, cost and fast mode by the operator engine; the closed-form sections stay as bounds beside them."""
     model, system, batch = deployment.model, deployment.system, answer.batch
-    report = operator_report(request, model, system, batch, answer.context, choices)
+    report = operator_report(request, model, system, batch, answer.context, defaults)
     most = float(report.memory.sequences // report.layout.pp)
     if request.batch is None and 1.0 <= most < batch:
         why = f"the most that engine {request.engine} holds, short of the balance batch; set --batch"
-        choices[:] = [c for c in choices if c.name != "batch"]
-        choices.append(Choice(name="batch", value=f"{most:,.0f}", why=why))
+        defaults[:] = [c for c in defaults if c.field != "batch"]
+        defaults.append(Default(field="batch", value=f"{most:,.0f}", reason=why))
         return replace(answer, batch=most)
     profile = profile_for(system, request.engine, request.efficiency, model=model)
     tpot_s = float(report.step.step_s)

@@ -11,12 +11,12 @@ from tokenroof.catalog import load_model, load_system
 from tokenroof.catalog.profile import claim_level
 from tokenroof.errors import InputError
 from tokenroof.formulas import price_sheets, serving_cost
+from tokenroof.scenario.machine_cost import MachineCost, OwnershipInputs, machine_cost
 from tokenroof.types.checks import check_choice, check_number
+from tokenroof.types.default import Default
 from tokenroof.types.machine import System
 from tokenroof.types.model import Model
-from tokenroof.usecases.analyze.domain import Choice
 from tokenroof.usecases.money.operating import Infeasible, Operating
-from tokenroof.usecases.money.ownership import MachineCost, OwnershipInputs, machine_cost
 from tokenroof.usecases.money.request import ServingRequest, candidates_for, operating_point, workload_of
 from tokenroof.usecases.money.serving import Serving, Workload
 from tokenroof.usecases.money.traffic import Traffic, traffic_of
@@ -99,7 +99,7 @@ class Scene:
     traffic: Traffic | None
     duty_cycle: float
     cost: MachineCost
-    choices: list[Choice]
+    defaults: list[Default]
 
     @property
     def usd_per_s(self) -> float:
@@ -140,10 +140,10 @@ class Economics:
     margin: Margin | None
     profile: str
     claim_level: str
-    choices: tuple[Choice, ...]
+    defaults: tuple[Default, ...]
 
 
-def _duty(request: EconomicsRequest, choices: list[Choice]) -> tuple[Traffic | None, float]:
+def _duty(request: EconomicsRequest, defaults: list[Default]) -> tuple[Traffic | None, float]:
     if request.duty_cycle is not None and request.traffic is not None:
         raise InputError("duty_cycle", request.duty_cycle, "left out when traffic is given")
     if request.traffic is not None:
@@ -151,29 +151,29 @@ def _duty(request: EconomicsRequest, choices: list[Choice]) -> tuple[Traffic | N
         return traffic, traffic.duty_cycle
     if request.duty_cycle is not None:
         return None, check_number("duty_cycle", request.duty_cycle, low=1e-4, high=1.0)
-    choices.append(Choice(name="duty cycle", value="100 %", why="busy all the time; set --duty-cycle or --traffic"))
+    defaults.append(Default(field="duty cycle", value="100 %", reason="busy all the time"))
     return None, 1.0
 
 
 def scene_of(request: EconomicsRequest) -> Scene:
     """Look up model, system and prices, and list the layouts. InputError for what cannot be used."""
-    choices: list[Choice] = []
+    defaults: list[Default] = []
     check_choice("allocation", request.allocation, ALLOCATIONS)
     model, system = load_model(request.model), load_system(request.system)
-    traffic, duty = _duty(request, choices)
+    traffic, duty = _duty(request, defaults)
     cost = machine_cost(
         system, usd_per_gpu_h=request.usd_per_gpu_h, own=request.own, owner=request.owner, duty_cycle=duty,
-        choices=choices,
+        defaults=defaults,
     )  # fmt: skip
     return Scene(
         model=model, system=system, load=workload_of(request), candidates=candidates_for(request, model, system),
-        traffic=traffic, duty_cycle=duty, cost=cost, choices=choices,
+        traffic=traffic, duty_cycle=duty, cost=cost, defaults=defaults,
     )  # fmt: skip
 
 
 def point_of(request: EconomicsRequest, scene: Scene) -> Operating | Infeasible:
     """The cheapest point that the request allows."""
-    return operating_point(request, scene.model, scene.system, scene.candidates, scene.choices)
+    return operating_point(request, scene.model, scene.system, scene.candidates, scene.defaults)
 
 
 def shares_of(point: Operating, load: Workload) -> Shares:
@@ -301,7 +301,7 @@ def economics_at(request: EconomicsRequest, scene: Scene, point: Operating) -> E
         margin=None if sell is None else margin_of(load, request_usd, sell),
         profile=profile.id,
         claim_level=claim_level(profile),
-        choices=tuple(scene.choices),
+        defaults=tuple(scene.defaults),
     )
 
 

@@ -9,11 +9,10 @@ from tokenroof.operators.layout_space import stage_layouts
 from tokenroof.operators.lower import lower
 from tokenroof.operators.timing import Timed, bind
 from tokenroof.types.checks import check_number
+from tokenroof.types.default import Default
 from tokenroof.types.layout import Layout
 from tokenroof.types.model import LayerGroup, Model, NoFfn, NoMixer
 from tokenroof.types.program import Load
-from tokenroof.usecases.analyze.domain import Choice
-from tokenroof.usecases.analyze.point import arithmetic_for
 from tokenroof.usecases.money.serving import Serving
 
 __all__ = ["Drafter", "draft_head", "drafter_of"]
@@ -59,11 +58,10 @@ def _of_program(name: str, timed: Timed) -> Drafter:
 def _of_model(draft: Model, serving: Serving, context: float) -> Drafter:
     """On the target's own GPUs, in the layout with the quickest pass."""
     system, stage = serving.system, serving.layout.stage
-    arithmetic = arithmetic_for(system, None, draft)
     found = [
         _of_program(draft.name, _timed(draft, layout, serving))
         for size in sorted({1, stage} | {1 << power for power in range(stage.bit_length())})
-        for layout in stage_layouts(draft, size, system, arithmetic=arithmetic)
+        for layout in stage_layouts(draft, size, system)
         if size <= stage
     ]
     if not found:
@@ -72,9 +70,9 @@ def _of_model(draft: Model, serving: Serving, context: float) -> Drafter:
 
 
 def drafter_of(
-    serving: Serving, *, draft: str | None, draft_cost: float | None, context: float, choices: list[Choice]
+    serving: Serving, *, draft: str | None, draft_cost: float | None, context: float, defaults: list[Default]
 ) -> Drafter:
-    """By a share of the target's pass, by name, or the target's own head; what was assumed is added to `choices`."""
+    """By a share of the target's pass, by name, or the target's own head; what was assumed is added to `defaults`."""
     model = serving.model
     if draft_cost is not None:
         if draft is not None:
@@ -91,7 +89,7 @@ def drafter_of(
         own = bool(model.mtp_layers) and draft != "head"
         if draft is None:
             why = "the checkpoint's own" if own else "none in the checkpoint; one more layer of its kind is assumed"
-            choices.append(Choice(name="draft", value="MTP head" if own else "one layer", why=why))
+            defaults.append(Default(field="draft", value="MTP head" if own else "one layer", reason=why))
         return _of_program("MTP head" if own else "draft head", _timed(draft_head(model), serving.layout, serving))
     if draft is None:
         raise AssertionError("unreachable")

@@ -6,10 +6,10 @@ from typing import Any
 
 from tokenroof.catalog.profile import profile_for
 from tokenroof.errors import InputError
+from tokenroof.types.default import Default
 from tokenroof.types.layout import Layout
 from tokenroof.types.machine import System
 from tokenroof.types.model import Model
-from tokenroof.usecases.analyze.domain import Choice
 from tokenroof.usecases.money.operating import Infeasible, Operating, cheapest
 from tokenroof.usecases.money.serving import Serving, Workload, serving_of, servings
 
@@ -60,18 +60,18 @@ def candidates_for(request: ServingRequest, model: Model, system: System) -> lis
 
 
 def operating_point(
-    request: ServingRequest, model: Model, system: System, candidates: list[Serving], choices: list[Choice]
+    request: ServingRequest, model: Model, system: System, candidates: list[Serving], defaults: list[Default]
 ) -> Operating | Infeasible:
-    """The cheapest point that the request allows; what it left open is added to `choices`."""
+    """The cheapest point that the request allows; what it left open is added to `defaults`."""
     tpot_s = request.tpot_s
     if tpot_s is None and request.concurrency is None:
         tpot_s = _TPOT_S
-        choices.append(Choice(name="TPOT", value="at most 50 ms", why="20 tok/s a user; set --tpot"))
+        defaults.append(Default(field="TPOT", value="at most 50 ms", reason="20 tok/s a user"))
     point = cheapest(
         model, system, candidates, workload_of(request), tpot_s=tpot_s, concurrency=request.concurrency,
         apart=request.apart,
     )  # fmt: skip
     if isinstance(point, Operating) and request.concurrency is None:
         why = "the most that memory holds" if point.limit == "memory" else "the most within TPOT"
-        choices.append(Choice(name="concurrency", value=f"{point.concurrency:,.0f} sequences", why=why))
+        defaults.append(Default(field="concurrency", value=f"{point.concurrency:,.0f} sequences", reason=why))
     return point

@@ -22,7 +22,6 @@ from tokenroof.types.layout import Layout
 from tokenroof.types.machine import System
 from tokenroof.types.model import Model, MoeFfn
 from tokenroof.types.program import Load, Program
-from tokenroof.usecases.analyze.point import arithmetic_for
 
 __all__ = ["Serving", "Workload", "holders", "largest_batch", "largest_batch_within", "serving_of", "servings"]
 
@@ -155,7 +154,6 @@ def serving_of(
         layout,
         weights=None if weight_dtype is None else uniform_dtypes(weight_dtype),
         kv_dtype=kv_dtype,
-        arithmetic=arithmetic_for(system, weight_dtype, model),
     )
     check_layout(model, whole, system, uneven_layers=True)
     program = lower(model, whole)
@@ -180,7 +178,6 @@ def servings(
             dtype(name)
     runtime(engine)
     weights = None if weight_dtype is None else uniform_dtypes(weight_dtype)
-    arithmetic = arithmetic_for(system, weight_dtype, model)
     least = float(weight_bytes(model, weights or model.weights))
     domain = min(system.domain_size, system.n_chips)
     alone = least < domain * system.chip.memory_bytes
@@ -189,9 +186,7 @@ def servings(
         for size in _sizes(model, system):
             if size * pp > system.n_chips or least >= size * pp * system.chip.memory_bytes:
                 continue
-            for layout in stage_layouts(
-                model, size, system, pp=pp, weights=weights, kv_dtype=kv_dtype, arithmetic=arithmetic
-            ):
+            for layout in stage_layouts(model, size, system, pp=pp, weights=weights, kv_dtype=kv_dtype):
                 program = lower(model, layout)
                 yield Serving(
                     model=model, system=system, layout=layout, engine=engine, profile=profile, program=program,

@@ -14,8 +14,8 @@ from tokenroof.catalog.profile import claim_level
 from tokenroof.errors import InputError
 from tokenroof.formulas import speculation
 from tokenroof.types.checks import check_number
+from tokenroof.types.default import Default
 from tokenroof.types.program import Load
-from tokenroof.usecases.analyze.domain import Choice
 from tokenroof.usecases.money.drafts import Drafter, drafter_of
 from tokenroof.usecases.money.operating import Infeasible
 from tokenroof.usecases.money.request import ServingRequest, candidates_for, operating_point, workload_of
@@ -130,7 +130,7 @@ class SpeculateResponse:
     sentence: str
     profile: str
     claim_level: str
-    choices: tuple[Choice, ...]
+    defaults: tuple[Default, ...]
     left_out: tuple[str, ...] = (
         "memory of the draft's weights and cache",
         "sampling and bookkeeping between draft and verification",
@@ -186,7 +186,7 @@ class _Model:
 
 
 def _acceptance(
-    request: SpeculateRequest, model_id: str, choices: list[Choice]
+    request: SpeculateRequest, model_id: str, defaults: list[Default]
 ) -> tuple[AcceptanceCurve | None, float]:
     if request.acceptance is not None and request.measured is not None:
         raise InputError("acceptance", request.acceptance, "left out when a measured curve is named")
@@ -196,11 +196,9 @@ def _acceptance(
         return None, check_number("acceptance", request.acceptance, low=0.0, high=1.0)
     found = curves_of(model_id)
     if found:
-        choices.append(Choice(name="acceptance", value=found[0].id, why=f"measured: {found[0].source}"))
+        defaults.append(Default(field="acceptance", value=found[0].id, reason=f"measured: {found[0].source}"))
         return found[0], 0.0
-    choices.append(
-        Choice(name="acceptance", value=f"{_ACCEPTANCE:g}", why="assumed as Epoch does; set --acceptance or --measured")
-    )
+    defaults.append(Default(field="acceptance", value=f"{_ACCEPTANCE:g}", reason="assumed as Epoch does"))
     return None, _ACCEPTANCE
 
 
@@ -289,17 +287,17 @@ def _sentence(stops: float | None, beyond: bool, bound_from: float | None, depth
 
 def speculate(request: SpeculateRequest) -> SpeculateResponse | Infeasible:
     """Speed-up of speculative decoding on the layout that the request names, or on the cheapest one."""
-    choices: list[Choice] = []
+    defaults: list[Default] = []
     model, system = load_model(request.model), load_system(request.system)
     load = workload_of(request)
-    curve, acceptance = _acceptance(request, model.id, choices)
+    curve, acceptance = _acceptance(request, model.id, defaults)
     depths = _depths(request, curve)
-    point = operating_point(request, model, system, candidates_for(request, model, system), choices)
+    point = operating_point(request, model, system, candidates_for(request, model, system), defaults)
     if isinstance(point, Infeasible):
         return point
     serving = point.serving
     drafter = drafter_of(
-        serving, draft=request.draft, draft_cost=request.draft_cost, context=load.context, choices=choices
+        serving, draft=request.draft, draft_cost=request.draft_cost, context=load.context, defaults=defaults
     )
     lengths = _lengths(curve, acceptance, depths[-1])
     timed = _Model(serving=serving, drafter=drafter, lengths=lengths, depths=depths, context=load.context)
@@ -345,7 +343,7 @@ def speculate(request: SpeculateRequest) -> SpeculateResponse | Infeasible:
         sentence=_sentence(stops, beyond, bound_from, typical, most),
         profile=serving.profile.id,
         claim_level=claim_level(serving.profile),
-        choices=tuple(choices),
+        defaults=tuple(defaults),
     )
 
 

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from tokenroof.planner.points import Points, Space
+from tokenroof.scenario.slo import Slo
+from tokenroof.types.default import Default
 from tokenroof.types.layout import Layout
-from tokenroof.usecases.analyze.domain import Choice
 from tokenroof.usecases.money.serving import Workload
-from tokenroof.usecases.plan.slo import Slo
 
 __all__ = [
     "MODES", "OBJECTIVES", "Candidate", "Curve", "Demand", "FrontierPoint", "MachinePlan", "MeasuredPoint", "MemoryBar",
@@ -241,5 +241,5 @@ class PlanResponse:
     winner: Candidate | None
     flags: tuple[tuple[str, str], ...]
     measured: tuple[MeasuredPoint, ...]
-    choices: tuple[Choice, ...]
+    defaults: tuple[Default, ...]
     left_out: tuple[str, ...]

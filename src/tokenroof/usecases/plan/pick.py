@@ -13,6 +13,7 @@ from tokenroof.planner.disaggregated import link_bytes_per_s
 from tokenroof.planner.drafts import drafting, tokens_per_pass
 from tokenroof.planner.points import Points, Space
 from tokenroof.planner.space import ladder
+from tokenroof.scenario.slo import Slo
 from tokenroof.serving.batch import Pool, serve_apart
 from tokenroof.serving.scheduling import Scheduler
 from tokenroof.serving.steady import ServingEstimate, capacity, serve, serve_open
@@ -20,7 +21,6 @@ from tokenroof.types.layout import Layout
 from tokenroof.usecases.money.tiers import layout_label
 from tokenroof.usecases.plan.answer import Candidate, Curve, Demand, MemoryBar
 from tokenroof.usecases.plan.score import Scored, need_per_s, usd_per_mtok, watts_per_gpu
-from tokenroof.usecases.plan.slo import Slo
 
 __all__ = ["Terms", "candidate_at", "curve_at", "distinct", "label_of", "why_not"]
 

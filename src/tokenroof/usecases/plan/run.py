@@ -9,9 +9,10 @@ from dataclasses import replace
 from tokenroof.catalog import load_model, load_system
 from tokenroof.errors import InputError, TokenroofError
 from tokenroof.operators.memory import RUNTIMES
+from tokenroof.scenario.slo import Slo, slo_of
 from tokenroof.types.checks import check_choice, check_number, check_positive
+from tokenroof.types.default import Default
 from tokenroof.types.model import Model
-from tokenroof.usecases.analyze.domain import Choice
 from tokenroof.usecases.analyze.room import larger_systems
 from tokenroof.usecases.money.serving import Workload
 from tokenroof.usecases.plan.answer import (
@@ -26,7 +27,6 @@ from tokenroof.usecases.plan.answer import (
 )
 from tokenroof.usecases.plan.launch import ENGINE_NAMES, commands
 from tokenroof.usecases.plan.search import machine_plan
-from tokenroof.usecases.plan.slo import Slo, slo_of
 
 __all__ = ["PlanRequest", "PlanResponse", "plan"]
 
@@ -98,16 +98,16 @@ def _checked(request: PlanRequest) -> None:
 def plan(request: PlanRequest) -> PlanResponse:
     """The best deployment on each machine, best machine first; `winner` None where no machine meets the limits."""
     _checked(request)
-    choices: list[Choice] = []
+    defaults: list[Default] = []
     model = load_model(request.model)
     load = Workload(isl=request.isl, osl=request.osl, prefix=request.prefix)
     slo, demand = slo_of(request.slo, request.ttft_s, request.tpot_s), _demand(request)
     if slo.ttft_s is None and slo.tpot_s is None and request.objective != "latency" and not demand.given:
         slo = replace(slo, tpot_s=0.05)
-        choices.append(Choice(name="TPOT", value="at most 50 ms", why="20 tok/s a user; set --ttft, --tpot or --slo"))
+        defaults.append(Default(field="TPOT", value="at most 50 ms", reason="20 tok/s a user"))
     if slo.name:
-        choices.append(Choice(name="limits", value=slo.name, why=f"{slo.source}; here they are held by means"))
-    machines = [machine_plan(request, model, name, slo, demand, load, choices) for name in request.systems]
+        defaults.append(Default(field="limits", value=slo.name, reason=f"{slo.source}; here they are held by means"))
+    machines = [machine_plan(request, model, name, slo, demand, load, defaults) for name in request.systems]
     if all(one.winner is None for one in machines):
         machines[0] = _with_changes(machines[0], _cheapest_change(request, model, machines[0], slo, demand, load))
     machines.sort(key=lambda one: float("inf") if one.winner is None else one.winner.score)
@@ -126,9 +126,9 @@ def plan(request: PlanRequest) -> PlanResponse:
 
         chips = frozenset(one.space.system.chip.id for one in machines if one.space is not None)
         measured, remarks = measured_points(request.measured, model, chips, load.isl, load.osl)
-        choices.append(Choice(name="measured", value=remarks[0], why="; ".join(remarks[1:]) or "all rows used"))
+        defaults.append(Default(field="measured", value=remarks[0], reason="; ".join(remarks[1:]) or "all rows used"))
     return PlanResponse(
         model=model.id, model_name=model.name, workload=load, slo=slo, demand=demand, objective=request.objective,
         engine=request.engine, machines=tuple(machines), winner=winner, flags=flags, measured=measured,
-        choices=tuple(choices), left_out=LEFT_OUT,
+        defaults=tuple(defaults), left_out=LEFT_OUT,
     )  # fmt: skip

@@ -5,9 +5,9 @@ from typing import Any
 
 from tokenroof.errors import DataMissing
 from tokenroof.planner.points import Points, Space, units_in
+from tokenroof.scenario.slo import Slo
 from tokenroof.types.machine import System
 from tokenroof.usecases.plan.answer import Demand
-from tokenroof.usecases.plan.slo import Slo
 
 __all__ = ["Scored", "need_per_s", "scored", "usd_per_mtok", "watts_per_gpu"]
 

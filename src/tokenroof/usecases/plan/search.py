@@ -13,14 +13,14 @@ from tokenroof.planner.disaggregated import apart, refined_apart
 from tokenroof.planner.pareto import frontier
 from tokenroof.planner.points import Points, Space, joined, refined, together
 from tokenroof.planner.space import CHUNKS, Format, kv_formats, planned_layouts, weight_formats
+from tokenroof.scenario.machine_cost import machine_cost
+from tokenroof.scenario.slo import Slo
 from tokenroof.serving.scheduling import scheduler
 from tokenroof.types.checks import check_number
+from tokenroof.types.default import Default
 from tokenroof.types.dtype import dtype
 from tokenroof.types.machine import System
 from tokenroof.types.model import Model
-from tokenroof.usecases.analyze.domain import Choice
-from tokenroof.usecases.analyze.point import arithmetic_for
-from tokenroof.usecases.money.ownership import machine_cost
 from tokenroof.usecases.money.serving import Workload
 from tokenroof.usecases.plan.answer import (
     Candidate,
@@ -34,7 +34,6 @@ from tokenroof.usecases.plan.answer import (
 )
 from tokenroof.usecases.plan.pick import Terms, candidate_at, curve_at, distinct, label_of, why_not
 from tokenroof.usecases.plan.score import Scored, scored, usd_per_mtok
-from tokenroof.usecases.plan.slo import Slo
 from tokenroof.usecases.plan.unmet import beyond, unmet_empty, unmet_of
 
 __all__ = ["machine_plan", "system_with"]
@@ -78,7 +77,6 @@ def _formats(request: PlanRequest, model: Model, system: System) -> tuple[Format
     return tuple(
         Format(
             name=name, kv_name=kv_name, own=stored is None, weights=stored, kv=kv,
-            arithmetic=arithmetic_for(system, None if stored is None else name, model),
         )
         for name, stored in weights
         for kv_name, kv in kvs
@@ -102,8 +100,7 @@ def _space(
     unknown = sorted(set(request.layout) - {"tp", "pp", "ep", "dp", "cp"})
     if unknown:
         raise InputError("layout", unknown, "degrees among tp, pp, ep, dp, cp")
-    arithmetic = arithmetic_for(system, None, model)
-    layouts, refused = planned_layouts(model, system, request.engine, arithmetic=arithmetic, fixed=dict(request.layout))
+    layouts, refused = planned_layouts(model, system, request.engine, fixed=dict(request.layout))
     for chunk in request.chunks:
         check_number("chunk", chunk, low=16, high=1_000_000)
     space = Space(
@@ -116,14 +113,16 @@ def _space(
     return space, refused
 
 
-def _price(request: PlanRequest, system: System, choices: list[Choice]) -> tuple[float | None, str]:
-    own: list[Choice] = []
+def _price(request: PlanRequest, system: System, defaults: list[Default]) -> tuple[float | None, str]:
+    own: list[Default] = []
     try:
-        cost = machine_cost(system, duty_cycle=1.0, choices=own, usd_per_gpu_h=request.usd_per_gpu_h)
+        cost = machine_cost(system, duty_cycle=1.0, defaults=own, usd_per_gpu_h=request.usd_per_gpu_h)
     except DataMissing:
-        choices.append(Choice(name=f"price of {system.id}", value="none", why="no offer recorded; scored by GPU time"))
+        defaults.append(
+            Default(field=f"price of {system.id}", value="none", reason="no offer recorded; scored by GPU time")
+        )
         return None, ""
-    choices.extend(replace(choice, name=f"price of {system.id}") for choice in own)
+    defaults.extend(replace(choice, field=f"price of {system.id}") for choice in own)
     return cost.usd_per_gpu_h, cost.source
 
 
@@ -234,12 +233,12 @@ def _frontier(terms: Terms, points: Points, judged: Scored) -> tuple[FrontierPoi
 
 
 def machine_plan(
-    request: PlanRequest, model: Model, name: str, slo: Slo, demand: Demand, load: Workload, choices: list[Choice]
+    request: PlanRequest, model: Model, name: str, slo: Slo, demand: Demand, load: Workload, defaults: list[Default]
 ) -> MachinePlan:
-    """The plan on one machine; what was chosen for the user is added to `choices`."""
+    """The plan on one machine; what was chosen for the user is added to `defaults`."""
     system = system_with(name, request.gpus)
     one = load_system(name)
-    price, source = _price(request, system, choices)
+    price, source = _price(request, system, defaults)
     space, refused = _space(request, model, system, slo, load)
     terms = Terms(
         space=space, demand=demand, slo=slo, objective=request.objective, usd_per_gpu_h=price, gpus=request.gpus,

@@ -15,7 +15,7 @@ from tokenroof.types.layout import Layout
 from tokenroof.types.machine import System
 from tokenroof.types.model import Model
 from tokenroof.usecases.analyze.domain import deploy
-from tokenroof.usecases.analyze.point import OperatingPoint, arithmetic_for, choose_layout
+from tokenroof.usecases.analyze.point import OperatingPoint, choose_layout
 from tokenroof.usecases.sweep.blocks import Case
 from tokenroof.usecases.sweep.spec import (
     AUTO,
@@ -86,7 +86,6 @@ def _layout(
     formats: dict[str, Any] = {
         "weights": None if weight_dtype is None else uniform_dtypes(weight_dtype),
         "kv_dtype": kv_dtype,
-        "arithmetic": arithmetic_for(system, weight_dtype, model),
     }
     named = layout_of(labels["layout"])
     if named is None:

@@ -10,8 +10,8 @@ from tokenroof.catalog import load_model, load_system
 from tokenroof.errors import DataMissing, InputError
 from tokenroof.formulas import architecture, scaling_laws, training, training_optimum
 from tokenroof.types.checks import check_choice, check_number, check_positive
+from tokenroof.types.default import Default
 from tokenroof.types.model import Model
-from tokenroof.usecases.analyze.domain import Choice
 from tokenroof.usecases.train.machine import Activations, Bubble, MachineBill, activations_of, bubbles_of, machine_bill
 
 __all__ = [
@@ -168,21 +168,19 @@ class TrainResponse:
     bills: tuple[MachineBill, ...]
     bubbles: tuple[Bubble, ...]
     activations: Activations | None
-    choices: tuple[Choice, ...]
+    defaults: tuple[Default, ...]
 
 
-def _params(request: TrainRequest, model: Model | None, choices: list[Choice]) -> float:
+def _params(request: TrainRequest, model: Model | None, defaults: list[Default]) -> float:
     if request.active_params is not None:
         return check_number("active", request.active_params, low=1e6, high=1e15)
     if model is not None:
         return float(architecture.active_params(model).without_input_embedding)
-    choices.append(
-        Choice(name="active parameters", value="100 B", why="the lecture's example; set --active or a model")
-    )
+    defaults.append(Default(field="active parameters", value="100 B", reason="the lecture's example"))
     return _ACTIVE
 
 
-def _inference_tokens(request: TrainRequest, choices: list[Choice]) -> float:
+def _inference_tokens(request: TrainRequest, defaults: list[Default]) -> float:
     if request.inference_tokens is not None:
         if request.tokens_per_s is not None:
             raise InputError("tokens_per_s", request.tokens_per_s, "left out when inference tokens are given")
@@ -190,7 +188,9 @@ def _inference_tokens(request: TrainRequest, choices: list[Choice]) -> float:
     rate = request.tokens_per_s
     if rate is None:
         rate = _RATE
-        choices.append(Choice(name="served", value="50 M tokens a second", why="the lecture's figure for one model"))
+        defaults.append(
+            Default(field="served", value="50 M tokens a second", reason="the lecture's figure for one model")
+        )
     check_positive("tokens_per_s", rate, high=1e15)
     days = check_number("days", request.days, low=0.01, high=36525.0)
     return float(training.served_tokens(tokens_per_s=rate, deployed_s=days * _DAY_S))
@@ -291,7 +291,7 @@ def _run(request: TrainRequest, params: float, fit: LossFit) -> Run | None:
 
 
 def _bills(
-    request: TrainRequest, equal: EqualSplit, optimum: Optimum, run: Run | None, choices: list[Choice]
+    request: TrainRequest, equal: EqualSplit, optimum: Optimum, run: Run | None, defaults: list[Default]
 ) -> tuple[MachineBill, ...]:
     if request.system is None:
         return ()
@@ -310,8 +310,8 @@ def _bills(
         if system.rental is None:
             raise DataMissing(system.name, "rental price", "offers per chip", "give --price-per-gpu-hour")
         price = system.rental.median_usd_per_h
-        choices.append(
-            Choice(name="price", value=f"${price:.2f} per GPU-hour", why=f"median of {system.rental.n} offers")
+        defaults.append(
+            Default(field="price", value=f"${price:.2f} per GPU-hour", reason=f"median of {system.rental.n} offers")
         )
     check_number("price_per_gpu_hour", price, low=0.0, high=1e6)
     return tuple(
@@ -322,15 +322,15 @@ def _bills(
 
 def train(request: TrainRequest) -> TrainResponse:
     """Tokens, parameters and cost over a model's life; pipeline bubbles and activation memory of its training."""
-    choices: list[Choice] = []
+    defaults: list[Default] = []
     check_choice("fit", request.fit, FITS)
     check_number("inefficiency", request.inefficiency, low=1.0, high=1e3)
     check_number("rl_flops", request.rl_flops_per_param_token, low=2.0, high=100.0)
     check_number("tokens_per_param", request.tokens_per_param, low=0.1, high=1e5)
     model = None if request.model is None else load_model(request.model)
     fit = FITS[request.fit]
-    params = _params(request, model, choices)
-    equal = _equal(request, params, _inference_tokens(request, choices), fit)
+    params = _params(request, model, defaults)
+    equal = _equal(request, params, _inference_tokens(request, defaults), fit)
     optimum, run = _optimum(request, equal, fit), _run(request, params, fit)
     layers = request.layers if request.layers is not None else None if model is None else model.n_layers
     hidden = request.hidden if request.hidden is not None else None if model is None else model.hidden
@@ -346,7 +346,7 @@ def train(request: TrainRequest) -> TrainResponse:
         equal=equal,
         optimum=optimum,
         run=run,
-        bills=_bills(request, equal, optimum, run, choices),
+        bills=_bills(request, equal, optimum, run, defaults),
         bubbles=bubbles_of(request.stages, request.micro_batches, request.chunks),
         activations=None
         if layers is None or hidden is None
@@ -354,5 +354,5 @@ def train(request: TrainRequest) -> TrainResponse:
             layers=layers, hidden=hidden, stages=request.stages, micro_batches=request.micro_batches,
             micro_batch_tokens=request.micro_batch_tokens, tensors_per_layer=request.tensors_per_layer,
         ),
-        choices=tuple(choices),
+        defaults=tuple(defaults),
     )  # fmt: skip

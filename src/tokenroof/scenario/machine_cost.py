@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from tokenroof.errors import DataMissing
 from tokenroof.formulas import ownership as f
 from tokenroof.types.checks import check_choice, check_number, check_positive
+from tokenroof.types.default import Default
 from tokenroof.types.machine import System
-from tokenroof.usecases.analyze.domain import Choice
 
 __all__ = ["OWNERS", "POWERS", "MachineCost", "OwnershipInputs", "machine_cost"]
 
@@ -60,7 +60,7 @@ class MachineCost:
         return self.usd_per_gpu_h * gpus / _HOUR_S
 
 
-def _watts(system: System, given: OwnershipInputs, choices: list[Choice]) -> float:
+def _watts(system: System, given: OwnershipInputs, defaults: list[Default]) -> float:
     if given.watts_per_gpu is not None:
         return check_positive("watts_per_gpu", given.watts_per_gpu, high=1e5)
     check_choice("power", given.power, POWERS)
@@ -73,12 +73,12 @@ def _watts(system: System, given: OwnershipInputs, choices: list[Choice]) -> flo
         return chip.all_in_w
     if system.power_w is not None:
         watts = system.power_w / system.n_chips
-        choices.append(Choice(name="power", value=f"{watts:,.0f} W a GPU", why="the rack's power over its GPUs"))
+        defaults.append(Default(field="power", value=f"{watts:,.0f} W a GPU", reason="the rack's power over its GPUs"))
         return watts
     raise DataMissing(chip.name, "all-in power", "not published", "give --watts-per-gpu, or --power tdp")
 
 
-def _owned(system: System, given: OwnershipInputs, duty: float, choices: list[Choice]) -> MachineCost:
+def _owned(system: System, given: OwnershipInputs, duty: float, defaults: list[Default]) -> MachineCost:
     capex = check_positive("capex_per_gpu", given.capex_usd_per_gpu, high=1e8)
     years = check_number("years", given.years, low=0.25, high=30.0)
     rate = check_number("cost_of_capital", given.yearly_rate, low=0.0, high=1.0)
@@ -86,7 +86,7 @@ def _owned(system: System, given: OwnershipInputs, duty: float, choices: list[Ch
     kwh = check_number("electricity", given.usd_per_kwh, low=0.0, high=10.0)
     pue = check_number("pue", given.pue, low=1.0, high=5.0)
     idle = check_number("idle_share", given.idle_share, low=0.0, high=1.0)
-    watts = _watts(system, given, choices)
+    watts = _watts(system, given, defaults)
     recovery = f.capital_recovery(yearly_rate=rate, lifetime_s=years * _YEAR_S)
     straight = capex / (years * _YEAR_S)
     capital = f.capital_usd_per_gpu_s(capex_usd_per_gpu=capex, recovery=recovery, upkeep=upkeep / _YEAR_S)
@@ -146,14 +146,14 @@ def machine_cost(
     system: System,
     *,
     duty_cycle: float,
-    choices: list[Choice],
+    defaults: list[Default],
     usd_per_gpu_h: float | None = None,
     own: OwnershipInputs | None = None,
     owner: str | None = None,
 ) -> MachineCost:
     """Owned, rented at the given price, or rented at the median of the catalogue's offers, in this order."""
     if own is not None:
-        return _owned(system, own, duty_cycle, choices)
+        return _owned(system, own, duty_cycle, defaults)
     if owner is not None:
         return _published(system, owner)
     if usd_per_gpu_h is not None:
@@ -168,11 +168,11 @@ def machine_cost(
             system.name, "rental price", "offers per chip", "give --price-per-gpu-hour or --capex-per-gpu"
         )
     low, high = rent.low_usd_per_h, rent.high_usd_per_h
-    choices.append(
-        Choice(
-            name="price",
+    defaults.append(
+        Default(
+            field="price_per_gpu_hour",
             value=f"${rent.median_usd_per_h:.2f} per GPU-hour",
-            why=f"median of {rent.n} offers, ${low:.2f} to ${high:.2f}, {rent.as_of}",
+            reason=f"median of {rent.n} offers, ${low:.2f} to ${high:.2f}, {rent.as_of}",
         )
     )
     return MachineCost(

@@ -1,0 +1,85 @@
+"""What a served token costs: the price of all GPUs over the requests that they serve, shared out by a named rule."""
+
+from dataclasses import dataclass
+
+from tokenroof.operators.program import totals
+from tokenroof.scenario.deployment import Deployment
+from tokenroof.types.program import Load as StepLoad
+from tokenroof.types.served import Cost, Served
+
+__all__ = ["ALLOCATIONS", "Shares", "cost_of", "request_usd", "shares_of"]
+
+ALLOCATIONS = ("time", "flops", "output")
+_MTOK = 1e6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shares:
+    """Shares of a request's cost that uncached input, cached input and output carry; they add up to 1."""
+
+    uncached: float
+    cached: float
+    output: float
+
+
+def request_usd(deployment: Deployment, served: Served, usd_per_gpu_h: float, duty_cycle: float = 1.0) -> float:
+    """Price of the whole system over the requests that it serves, idle hours included."""
+    usd_per_s = usd_per_gpu_h / 3600.0 * deployment.system.n_chips
+    return usd_per_s / (served.requests_per_s * duty_cycle)
+
+
+def _cached_share(deployment: Deployment) -> float:
+    """Part of a prompt's prefill that goes to attending to its cached prefix."""
+    work = deployment.workload
+    if not work.prefix:
+        return 0.0
+    whole = float(deployment.prefill().step_s)
+    alone = float(deployment.prefill(work.uncached, work.uncached).step_s)
+    return max(whole - alone, 0.0) / whole
+
+
+def _flops(deployment: Deployment, served: Served) -> tuple[float, float, float]:
+    """FLOP of one request on uncached input, cached input and output."""
+    work, layout = deployment.workload, deployment.layout
+    groups = float(layout.dp)
+
+    def prompt(context: float) -> float:
+        load = StepLoad(work.uncached * groups, groups, context)
+        return float(totals(deployment.program, prefill=load).all_flops) / groups
+
+    batch = max(served.batch, 1.0)
+    decode = float(totals(deployment.program, decode=StepLoad(batch, batch, work.context)).all_flops) / batch
+    uncached, whole = prompt(work.uncached), prompt(work.isl)
+    return uncached, max(whole - uncached, 0.0), work.osl * decode
+
+
+def shares_of(deployment: Deployment, served: Served, allocation: str = "time") -> Shares:
+    """Who pays for a request. `time`: prefill's share of machine time is the input's."""
+    if allocation == "output":
+        return Shares(uncached=0.0, cached=0.0, output=1.0)
+    if allocation == "flops":
+        parts = _flops(deployment, served)
+        whole = sum(parts)
+        return Shares(uncached=parts[0] / whole, cached=parts[1] / whole, output=parts[2] / whole)
+    cached = served.prefill_share * _cached_share(deployment)
+    return Shares(uncached=served.prefill_share - cached, cached=cached, output=1.0 - served.prefill_share)
+
+
+def cost_of(
+    deployment: Deployment,
+    served: Served,
+    usd_per_gpu_h: float,
+    *,
+    duty_cycle: float = 1.0,
+    allocation: str = "time",
+) -> Cost:
+    """USD per million tokens of each kind; together they recover the request's cost exactly."""
+    usd = request_usd(deployment, served, usd_per_gpu_h, duty_cycle)
+    shares, work = shares_of(deployment, served, allocation), deployment.workload
+    return Cost(
+        allocation=allocation,
+        input_usd_per_mtok=usd * shares.uncached / work.uncached * _MTOK,
+        cached_usd_per_mtok=usd * shares.cached / work.prefix * _MTOK if work.prefix else None,
+        output_usd_per_mtok=usd * shares.output / work.osl * _MTOK,
+        request_usd=usd,
+    )

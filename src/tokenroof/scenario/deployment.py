@@ -1,0 +1,294 @@
+"""A resolved scenario: the one object that every verb, door and fit asks for times, memory, speed and cost."""
+
+import math
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from tokenroof.operators.memory import MemoryUse, memory_use
+from tokenroof.operators.program import cache_bytes_per_sequence
+from tokenroof.operators.timing import Timed
+from tokenroof.scenario.machine_cost import MachineCost
+from tokenroof.serving.batch import Pool, serve_apart, static_batch
+from tokenroof.serving.scheduling import Passes, Scheduler
+from tokenroof.serving.steady import ServingEstimate, capacity, serve, serve_open, serve_saturated
+from tokenroof.solve import largest_whole
+from tokenroof.types.default import Default
+from tokenroof.types.efficiency import Efficiency
+from tokenroof.types.layout import Layout
+from tokenroof.types.machine import System
+from tokenroof.types.model import Model
+from tokenroof.types.program import Load as StepLoad
+from tokenroof.types.program import Num, Program, StepTimes
+from tokenroof.types.scenario import Scenario
+from tokenroof.types.served import Served
+from tokenroof.types.workload import Limits, Load, Workload
+from tokenroof.xp import SCALAR
+
+__all__ = ["Deployment", "PrefillWorkers"]
+
+_MOST_AT_ONCE = 10_000_000
+_SAMPLED = 256  # sequences that an engine's warm-up step samples for, at most
+_SLACK = 1.0 + 1e-9
+_ROUNDS = 40
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PrefillWorkers:
+    """The prefill side of a disaggregated unit: `workers` of one layout beside `decode_workers` of the other."""
+
+    timed: Timed = field(repr=False)
+    layout: Layout
+    workers: int
+    decode_workers: int
+    chunk: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Deployment:
+    """A scenario with every name looked up and every default said.
+
+    `replicas` copies of `layout` stand on the system (disaggregated: units of prefill and decode workers). Times are
+    of one replica, throughputs of all of the system's GPUs. `tokens_per_step` is 1 plus the accepted drafts.
+    """
+
+    scenario: Scenario
+    model: Model
+    system: System
+    layout: Layout
+    layout_reason: str
+    replicas: int
+    engine: str
+    scheduler: Scheduler
+    profile: Efficiency
+    workload: Workload
+    load: Load
+    limits: Limits
+    price: MachineCost | None
+    timed: Timed = field(repr=False)
+    claim: str
+    weight_dtype: str
+    kv_dtype: str
+    memory_fraction: float | None = None
+    tokens_per_step: float = 1.0
+    prefill_workers: PrefillWorkers | None = None
+    defaults: tuple[Default, ...] = ()
+    left_out: tuple[str, ...] = ()
+
+    # ------------------------------------------------------------------ what stands where
+
+    @property
+    def program(self) -> Program:
+        """The operators of one replica."""
+        return self.timed.program
+
+    @property
+    def disaggregated(self) -> bool:
+        """Whether prefill runs on GPUs of its own."""
+        return self.prefill_workers is not None
+
+    @property
+    def unit_gpus(self) -> int:
+        """GPUs of one replica, or of one unit of prefill and decode workers."""
+        if self.prefill_workers is None:
+            return self.layout.n_gpus
+        split = self.prefill_workers
+        return split.workers * split.layout.n_gpus + split.decode_workers * self.layout.n_gpus
+
+    @property
+    def gpus_used(self) -> int:
+        """GPUs with work."""
+        return self.replicas * self.unit_gpus
+
+    @property
+    def gpus_idle(self) -> int:
+        """GPUs of the system that no replica uses; they are paid for."""
+        return self.system.n_chips - self.gpus_used
+
+    # ------------------------------------------------------------------ one step
+
+    def step(self, batch: Num, context: Num = None, *, drafts: float = 0.0) -> StepTimes:
+        """One decode step of `batch` requests through all stages, each with one new token and `drafts` to verify."""
+        length = self.workload.context if context is None else context
+        return self.timed.step(decode=StepLoad(batch * (1.0 + drafts), batch, length))
+
+    def prefill(self, tokens: Num = None, context: Num = None, *, requests: Num = 1.0) -> StepTimes:
+        """One step that prefills `requests` prompts: `tokens` new ones each, ending at `context`."""
+        new = self.workload.uncached if tokens is None else tokens
+        end = self.workload.isl if context is None else context
+        timed = self.timed if self.prefill_workers is None else self.prefill_workers.timed
+        return timed.step(prefill=StepLoad(new * requests, requests, end))
+
+    # ------------------------------------------------------------------ memory
+
+    @property
+    def held_tokens(self) -> float:
+        """Tokens that a request holds in memory on average, by the engine's rule for admitting it."""
+        answer = self.workload.osl if self.scheduler.reserves_output else self.workload.osl / 2.0
+        return self.workload.isl + answer
+
+    def memory(self, context: float | None = None) -> MemoryUse:
+        """Bytes on the fullest GPU, and how many requests of `context` tokens fit in one replica."""
+        return memory_use(
+            self.program, self.system, context=self.held_tokens if context is None else context, engine=self.engine,
+            fraction=self.memory_fraction, max_batched_tokens=int(self.scheduler.token_budget),
+            max_sequences=int(min(self.scheduler.max_sequences, _SAMPLED)),
+        )  # fmt: skip
+
+    def room(self) -> float:
+        """Requests that one replica holds at once, by memory and the engine's limit."""
+        found = capacity(
+            self.timed, self.system, self.scheduler, isl=self.workload.isl, osl=self.workload.osl, engine=self.engine,
+            memory_fraction=self.memory_fraction,
+        )  # fmt: skip
+        decoders = 1 if self.prefill_workers is None else self.prefill_workers.decode_workers
+        return float(found // 1) * decoders
+
+    @property
+    def fits(self) -> bool:
+        """The one verdict: does memory hold the load that was asked for, and at least one request?"""
+        asked = self.load.value * self.layout.pp if self.load.kind in ("batch", "static") else 1.0
+        return self.room() >= max(asked, 1.0)
+
+    # ------------------------------------------------------------------ under load
+
+    def serve(self, load: Load | None = None) -> Served:
+        """What requests see under a load; by default the scenario's own."""
+        load = load or self.load
+        room = self.room()
+        if room < 1.0 or (load.kind == "batch" and load.value * self.layout.pp > room):
+            return _nothing(room)
+        if load.kind == "fill":
+            held, limit = self.most(self.limits, room)
+            if held < 1.0:
+                return _nothing(room, limit)
+            return self._served(self.closed(held, load, room), held, self.replicas, room, limit, load)
+        if load.kind == "saturated":
+            found = serve_saturated(self.timed, self.system, self.scheduler, **self._lengths(), limit=room)
+            return self._served(found, float(found.in_flight), self.replicas, room, "memory", load)
+        if load.kind == "static":
+            return self._static(load, room)
+        if load.kind in ("request_rate", "users"):
+            return self._open(load, room)
+        used = self.replicas if load.kind == "batch" else max(1, min(self.replicas, int(load.value)))
+        held = load.value * self.layout.pp if load.kind == "batch" else max(load.value / used, 1.0)
+        return self._served(self.closed(held, load, room), held, used, room, "load", load)
+
+    def most(self, limits: Limits, room: float | None = None) -> tuple[float, str]:
+        """Most requests at once in one replica inside the limits and memory, and which of them ends it."""
+        top = self.room() if room is None else room
+
+        def inside(held: float) -> bool:
+            found = self.closed(held, Load(), top)
+            return _inside(found.tpot_s / self.tokens_per_step, limits.tpot_s) and _inside(found.ttft_s, limits.ttft_s)
+
+        held = float(largest_whole(inside, 1, int(min(top, _MOST_AT_ONCE))))
+        if held >= top - 1.0:
+            return held, "memory"
+        beyond = self.closed(held + 1.0, Load(), top)
+        return held, "ttft" if _inside(beyond.tpot_s / self.tokens_per_step, limits.tpot_s) else "tpot"
+
+    def closed(self, held: Num, load: Load | None = None, room: float | None = None) -> ServingEstimate:
+        """One replica (or unit) with `held` requests kept at once, as the serving formulas give it. Arrays too."""
+        load = load or Load()
+        limit = self.room() if room is None else room
+        if self.prefill_workers is None:
+            return serve(
+                self.timed, self.system, self.scheduler, concurrency=held, limit=limit, requests=load.requests,
+                range_ratio=load.range_ratio, **self._lengths(),
+            )  # fmt: skip
+        split = self.prefill_workers
+        front = replace(self.scheduler, mixed=False, token_budget=split.chunk)
+        sent = cache_bytes_per_sequence(split.timed.program, self.workload.isl) / split.layout.pp
+        return serve_apart(
+            Pool(timed=split.timed, system=self.system, scheduler=front, copies=float(split.workers)),
+            Pool(timed=self.timed, system=self.system, scheduler=self.scheduler, copies=float(split.decode_workers)),
+            concurrency=held, transfer_s=sent / self._link_bytes_per_s(), memory_fraction=self.memory_fraction,
+            **self._lengths(),
+        )  # fmt: skip
+
+    def _lengths(self) -> dict[str, Any]:
+        work = self.workload
+        return {"isl": work.isl, "osl": work.osl / self.tokens_per_step, "prefix": work.prefix}
+
+    def _link_bytes_per_s(self) -> float:
+        """What one GPU sends to a worker of the other role: inside a domain where the unit fits in one."""
+        inside = self.unit_gpus <= min(self.system.domain_size, self.system.n_chips)
+        rate = self.system.scaleup_bytes_per_s if inside else self.system.scaleout_bytes_per_s
+        return rate or math.inf
+
+    def _open(self, load: Load, room: float) -> Served:
+        """Random arrivals. Users come back after reading, so that the rate follows from the time that they wait."""
+        rate = load.value / self.replicas
+        found = self._arriving(rate, load, room)
+        if load.kind == "users":
+            for _ in range(_ROUNDS):
+                e2e_s = float(found.e2e_s) if math.isfinite(float(found.e2e_s)) else 1e6
+                rate = 0.5 * rate + 0.5 * load.value / self.replicas / (load.think_s + e2e_s)
+                found = self._arriving(rate, load, room)
+        return self._served(found, float(found.in_flight), self.replicas, room, "load", load)
+
+    def _arriving(self, rate: float, load: Load, room: float) -> ServingEstimate:
+        if self.prefill_workers is not None:  # a closed loop that carries the same rate, by Little's law
+            held = 1.0
+            for _ in range(_ROUNDS):
+                held = 0.5 * held + 0.5 * max(rate * float(self.closed(held, load, room).e2e_s), 1.0)
+            return self.closed(held, load, room)
+        return serve_open(
+            self.timed, self.system, self.scheduler, rate=rate, requests=load.requests, limit=room, **self._lengths()
+        )
+
+    def _static(self, load: Load, room: float) -> Served:
+        found = static_batch(self.timed, self.scheduler, batch=load.value, **self._lengths())
+        rate = load.value / float(found.e2e_s)
+        estimate = ServingEstimate(
+            ttft_s=found.prefill_s, tpot_s=found.step_s, e2e_s=found.e2e_s, requests_per_s=rate,
+            output_tokens_per_s=found.output_tokens_per_s, total_tokens_per_s=0.0, in_flight=load.value,
+            prefill_share=found.prefill_s / found.e2e_s, decode_step_s=found.step_s, kv_limited=False,
+            settled_ttft_s=found.prefill_s,
+        )  # fmt: skip
+        return self._served(estimate, load.value, self.replicas, room, "load", load)
+
+    def _served(self, found: ServingEstimate, held: float, used: int, room: float, limit: str, load: Load) -> Served:
+        work, gpus = self.workload, self.system.n_chips
+        rate = used * float(found.requests_per_s)
+        running = min(held, room)
+        decoders = 1 if self.prefill_workers is None else self.prefill_workers.decode_workers
+        step_s, tpot_s = float(found.decode_step_s), float(found.tpot_s)
+        share = float(found.prefill_share)
+        if self.prefill_workers is not None:
+            share = self.prefill_workers.workers * self.prefill_workers.layout.n_gpus / self.unit_gpus
+        elif math.isfinite(float(found.e2e_s)):
+            share = max(0.0, 1.0 - work.osl / self.tokens_per_step * step_s / float(found.e2e_s))
+        return Served(
+            fits=True, limit=limit, concurrency=held * used, batch=running / decoders / self.layout.pp, room=room,
+            ttft_s=float(found.ttft_s), tpot_s=tpot_s / self.tokens_per_step, e2e_s=float(found.e2e_s),
+            requests_per_s=rate, output_tokens_per_s_per_gpu=rate * work.osl / gpus,
+            input_tokens_per_s_per_gpu=rate * work.isl / gpus, decode_step_s=step_s,
+            decode_tokens_per_s_per_gpu=used * running * self.tokens_per_step / step_s / gpus,
+            prefill_share=share, settled_ttft_s=float(found.settled_ttft_s), saturated=bool(found.saturated),
+            queued=load.kind == "concurrency" and held > room,
+        )  # fmt: skip
+
+    # ------------------------------------------------------------------ the pieces that verbs read beside
+
+    def passes(self) -> Passes:
+        """The steps of one replica at the workload's mean lengths."""
+        work = self.workload
+        return Passes(self.timed, self.scheduler, work.isl, work.uncached, work.context, SCALAR)
+
+    def with_load(self, load: Load, **changes: Any) -> "Deployment":
+        """The same deployment under another load; `changes` name other fields."""
+        return replace(self, load=load, **changes)
+
+
+def _inside(value: Num, limit: float | None) -> bool:
+    return limit is None or float(value) <= limit * _SLACK
+
+
+def _nothing(room: float, limit: str = "memory") -> Served:
+    inf = math.inf
+    return Served(
+        fits=False, limit=limit, concurrency=0.0, batch=0.0, room=room, ttft_s=inf, tpot_s=inf, e2e_s=inf,
+        requests_per_s=0.0, output_tokens_per_s_per_gpu=0.0, input_tokens_per_s_per_gpu=0.0, decode_step_s=inf,
+        decode_tokens_per_s_per_gpu=0.0, prefill_share=0.0, settled_ttft_s=inf,
+    )  # fmt: skip

@@ -1,0 +1,74 @@
+"""One word for a checkpoint's format becomes the format of every class of weights."""
+
+from dataclasses import replace
+from typing import Any
+
+from tokenroof.catalog import load_model
+from tokenroof.errors import TokenroofError
+from tokenroof.formulas.architecture import params_by_class
+from tokenroof.types.dtype import dtype
+from tokenroof.types.model import Mla, Model, WeightDtypes
+
+__all__ = ["ALIASES", "main_format", "served_weights"]
+
+# As tables and engines write them; anything else is a name of types.dtype.
+ALIASES = {
+    "fp4": "nvfp4", "w8a8": "int8", "int4": "int4_g128", "w4a16": "int4_g128", "int8-wo": "int8",
+    "int4-wo-g32": "int4_g32", "w4a8kv4": "int4_g128", "fp8_e4m3": "fp8",
+}  # fmt: skip
+_LINEAR = ("attention", "dense", "experts", "shared_experts", "recurrent")
+_VARIANTS = {"fp8": "-fp8", "nvfp4": "-nvfp4"}
+
+
+def main_format(model: Model) -> str:
+    """The format that most of a model's weights are in."""
+    sizes = params_by_class(model)
+    return str(getattr(model.weights, max(sizes, key=lambda name: sizes[name])))
+
+
+def _bits(name: str) -> int:
+    width = dtype(name).bytes_per_element
+    return 4 if width < 0.75 else 8 if width < 1.5 else 16
+
+
+def _published(model: Model, name: str) -> Model | None:
+    """The catalogue's own checkpoint of a model in a format."""
+    suffix = _VARIANTS.get(name)
+    if suffix is None:
+        return None
+    try:
+        return load_model(model.id + suffix)
+    except TokenroofError:
+        return None
+
+
+def served_weights(model: Model, name: str | None) -> tuple[Model, WeightDtypes | None]:
+    """The model and its weight formats when it is served in `name`; None: as the checkpoint has them.
+
+    Quantised checkpoints keep embeddings, head, router and norms in 16 bits; published 4-bit checkpoints of models with
+    latent attention keep attention in 16 bits too. A checkpoint's own quantisation of that width is taken as it is.
+    """
+    if not name or name == "own":
+        return model, None
+    wanted = dtype(ALIASES.get(name.lower(), name.lower())).name
+    width, own = _bits(wanted), model.weights.experts
+    if wanted == main_format(model):
+        return model, None
+    if (width == 8 and own.startswith("fp8") and wanted.startswith("fp8")) or (
+        width == 4 and _bits(own) == 4 and ("fp4" in own) == ("fp4" in wanted)
+    ):
+        return model, None
+    variant = _published(model, wanted)
+    if variant is not None:
+        return variant, None
+    plain = "bf16" if width != 16 else wanted
+    classes: dict[str, Any] = dict.fromkeys(_LINEAR, wanted)
+    if width == 4 and any(isinstance(group.mixer, Mla) for group in model.layers):
+        classes["attention"] = "bf16"
+    classes |= dict.fromkeys(("embedding", "unembedding", "other"), plain)
+    return model, WeightDtypes(**classes)
+
+
+def with_weights(model: Model, stored: WeightDtypes | None) -> Model:
+    """The model as if its checkpoint had these formats."""
+    return model if stored is None else replace(model, weights=stored)

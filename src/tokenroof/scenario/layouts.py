@@ -1,0 +1,70 @@
+"""Which layout a scenario takes where it names none: the best of the usual ones under its load."""
+
+from collections.abc import Callable, Iterable
+
+from tokenroof.errors import InputError
+from tokenroof.operators.layouts import check_layout
+from tokenroof.planner.space import planned_layouts
+from tokenroof.scenario.deployment import Deployment
+from tokenroof.types.layout import Layout
+from tokenroof.types.machine import System
+from tokenroof.types.model import Model
+
+__all__ = ["chosen", "layout_label", "usual_layouts"]
+
+_BATCH = "quickest TPOT at this batch"
+_MOST = "most requests/s that memory and limits allow"
+_ASKED = "most requests/s under this load"
+_NONE = "no layout holds this load; this one has most room"
+
+
+def usual_layouts(model: Model, system: System, engine: str, replicas: int | None) -> tuple[Layout, ...]:
+    """The degrees that people use: powers of two and whole domains, pipelines only where one domain is too small."""
+    found, _ = planned_layouts(model, system, engine, width="usual")
+    if replicas is not None:
+        found = tuple(layout for layout in found if layout.n_gpus * replicas <= system.n_chips)
+    return found
+
+
+def chosen(deployments: Iterable[Deployment]) -> Deployment:
+    """The best of some layouts of one scenario; where none holds the load, the one that has most room for it."""
+    best: Deployment | None = None
+    best_key: tuple[float, ...] = ()
+    roomiest: Deployment | None = None
+    room_key: tuple[float, ...] = ()
+    for one in deployments:
+        served = one.serve()
+        if served.fits:
+            speed = served.tpot_s if one.load.kind in ("batch", "static") else -served.requests_per_s
+            key = (speed, float(one.layout.n_gpus))
+            if best is None or key < best_key:
+                best, best_key = one, key
+        if best is None:
+            key = (-one.room(), -float(one.memory().cache_pool_bytes))
+            if roomiest is None or key < room_key:
+                roomiest, room_key = one, key
+    found = best or roomiest
+    if found is None:
+        raise InputError("layout", "none", "one that divides the model over these GPUs", "another number of GPUs")
+    return found
+
+
+def reason(deployment: Deployment, fits: bool) -> str:
+    """Why `chosen` took it, in words."""
+    if not fits:
+        return _NONE
+    kind = deployment.load.kind
+    return _BATCH if kind in ("batch", "static") else _MOST if kind == "fill" else _ASKED
+
+
+def layout_label(layout: Layout, replicas: int = 1) -> str:
+    """`tp4`, `dp8 ep8`, `2 replicas of tp4`; one GPU where nothing is cut."""
+    shape = " ".join(f"{n}{getattr(layout, n)}" for n in ("tp", "pp", "dp", "cp", "ep") if getattr(layout, n) > 1)
+    shape = shape or "tp1"
+    return shape if replicas == 1 else f"{replicas} replicas of {shape}"
+
+
+def legal(model: Model, layout: Layout, system: System, make: Callable[[Layout], Deployment]) -> Deployment:
+    """A layout that the scenario names; InputError where it is not legal."""
+    check_layout(model, layout, system, uneven_layers=True)
+    return make(layout)

@@ -1,0 +1,205 @@
+"""From a Scenario to a Deployment: names looked up, formats and engine settled, every default said with its reason."""
+
+from dataclasses import replace
+from typing import Any
+
+from tokenroof.catalog import load_model, load_system
+from tokenroof.catalog.profile import claim_level, profile_for
+from tokenroof.errors import DataMissing, InputError
+from tokenroof.operators.layout_space import units_on
+from tokenroof.operators.lower import lower
+from tokenroof.operators.timing import Timed, bind
+from tokenroof.planner.drafts import drafting, tokens_per_pass
+from tokenroof.scenario.deployment import Deployment
+from tokenroof.scenario.formats import main_format, served_weights
+from tokenroof.scenario.layouts import chosen, layout_label, legal, reason, usual_layouts
+from tokenroof.scenario.machine_cost import MachineCost, machine_cost
+from tokenroof.scenario.slo import Slo, slo_of
+from tokenroof.serving.scheduling import Scheduler, scheduler
+from tokenroof.types.default import Default
+from tokenroof.types.dtype import dtype
+from tokenroof.types.efficiency import Efficiency
+from tokenroof.types.layout import Layout
+from tokenroof.types.machine import System
+from tokenroof.types.model import Model, WeightDtypes
+from tokenroof.types.scenario import DEGREES, Scenario
+from tokenroof.types.workload import Limits, Load, Workload
+
+__all__ = ["assemble", "given_layout", "load_of", "resolve", "workload_of"]
+
+_ISL, _OSL, _TPOT_S = 4096.0, 512.0, 0.05
+
+
+def workload_of(scenario: Scenario, model: Model, defaults: list[Default]) -> Workload:
+    """Lengths as given; a context alone is the mean length in decode, isl + osl / 2."""
+    osl = scenario.osl
+    if osl is None:
+        osl = _OSL
+        defaults.append(Default(field="osl", value=f"{osl:,.0f}", reason="an answer of a page"))
+    if scenario.isl is not None:
+        isl = scenario.isl
+        if scenario.context is not None and abs(isl + osl / 2.0 - scenario.context) > 0.5:
+            raise InputError("context", scenario.context, f"isl + osl / 2 = {isl + osl / 2:g}", "leave one of them out")
+    elif scenario.context is not None:
+        osl = min(osl, 2.0 * (scenario.context - 1.0)) if scenario.osl is None else osl
+        osl = max(osl, 1.0)
+        isl = max(scenario.context - osl / 2.0, 1.0)
+        defaults.append(Default(field="isl", value=f"{isl:,.0f}", reason="the given context is its mean in decode"))
+    else:
+        limit = model.context_config or model.context_advertised
+        isl = _ISL if not limit else max(1.0, min(_ISL, float(limit) - osl))
+        defaults.append(Default(field="isl", value=f"{isl:,.0f}", reason="a prompt of a few pages"))
+    if scenario.prefix > isl - 1.0:
+        raise InputError("prefix", scenario.prefix, f"at most isl - 1 = {isl - 1:g}", "one token is always uncached")
+    return Workload(isl=isl, osl=osl, prefix=scenario.prefix)
+
+
+def load_of(scenario: Scenario) -> Load:
+    """The one load that was given; without one the system is filled."""
+    given = {
+        name: getattr(scenario, name)
+        for name in ("batch", "concurrency", "request_rate", "users")
+        if getattr(scenario, name) is not None
+    }
+    if len(given) > 1:
+        raise InputError("load", ", ".join(given), "one of batch, concurrency, request_rate and users")
+    if not given:
+        return Load()
+    ((kind, value),) = given.items()
+    return Load(kind=kind, value=float(value), think_s=scenario.think)
+
+
+def given_layout(scenario: Scenario) -> Layout | None:
+    """The degrees that were given, the rest 1; None where none was."""
+    names = (*DEGREES, "redundant_experts")
+    degrees = {name: getattr(scenario, name) for name in names if getattr(scenario, name) is not None}
+    return Layout(**degrees) if degrees else None
+
+
+def engine_scheduler(scenario: Scenario) -> Scheduler:
+    """The engine's scheduler under the settings that were given."""
+    changes: dict[str, Any] = {"token_budget": scenario.max_batched_tokens, "max_sequences": scenario.max_num_seqs}
+    found = scheduler(scenario.engine)
+    given: dict[str, Any] = {name: float(value) for name, value in changes.items() if value is not None}
+    return replace(found, **given)
+
+
+def _limits(scenario: Scenario, load: Load, defaults: list[Default]) -> Slo:
+    slo = slo_of(scenario.slo, scenario.ttft, scenario.tpot)
+    if slo.name:
+        defaults.append(Default(field="slo", value=slo.name, reason=f"{slo.source}; here they are held by means"))
+    if load.kind == "fill" and slo.ttft_s is None and slo.tpot_s is None:
+        defaults.append(Default(field="tpot", value="50 ms", reason="20 tok/s a user"))
+        return replace(slo, tpot_s=_TPOT_S)
+    return slo
+
+
+def _price(scenario: Scenario, system: System, defaults: list[Default]) -> MachineCost | None:
+    try:
+        return machine_cost(system, duty_cycle=1.0, defaults=defaults, usd_per_gpu_h=scenario.price_per_gpu_hour)
+    except DataMissing:
+        defaults.append(Default(field="price_per_gpu_hour", value="none", reason="no rental price recorded"))
+        return None
+
+
+def timed_for(
+    model: Model, system: System, layout: Layout, profile: Efficiency, *, acceptance: float, drafts: int, osl: float
+) -> Timed:
+    """A layout lowered and timed; with drafts, steps verify them and run the draft head."""
+    timed = bind(lower(model, layout), system, profile)
+    if not drafts:
+        return timed
+    return drafting(
+        timed, model, layout, system, profile, drafts=drafts, tokens=tokens_per_pass(acceptance, drafts), osl=osl
+    )
+
+
+def assemble(
+    scenario: Scenario,
+    model: Model,
+    system: System,
+    layout: Layout,
+    *,
+    profile: Efficiency,
+    scheduler: Scheduler,
+    workload: Workload,
+    load: Load,
+    limits: Limits = Limits(),  # noqa: B008  frozen
+    weights: WeightDtypes | None = None,
+    price: MachineCost | None = None,
+    replicas: int | None = None,
+    why: str = "given",
+    defaults: tuple[Default, ...] = (),
+    timed: Timed | None = None,
+) -> Deployment:
+    """A Deployment of parts that are already known. `weights` None: as the checkpoint has them."""
+    whole = replace(layout, weights=weights, kv_dtype=scenario.kv_dtype)
+    drafts = scenario.drafts or 0
+    acceptance = scenario.acceptance or 0.0
+    return Deployment(
+        scenario=scenario,
+        model=model,
+        system=system,
+        layout=whole,
+        layout_reason=why,
+        replicas=replicas or max(1, int(units_on(system, whole.n_gpus))),
+        engine=scenario.engine,
+        scheduler=scheduler,
+        profile=profile,
+        workload=workload,
+        load=load,
+        limits=limits,
+        price=price,
+        timed=timed or timed_for(model, system, whole, profile, acceptance=acceptance, drafts=drafts, osl=workload.osl),
+        claim=claim_level(profile),
+        weight_dtype=scenario.weight_dtype or main_format(model),
+        kv_dtype=scenario.kv_dtype or model.kv_dtype,
+        memory_fraction=scenario.memory_fraction,
+        tokens_per_step=tokens_per_pass(acceptance, drafts),
+        defaults=defaults,
+    )
+
+
+def _said(scenario: Scenario, model: Model, defaults: list[Default]) -> None:
+    if scenario.weight_dtype is None:
+        defaults.append(Default(field="weight_dtype", value=main_format(model), reason="the checkpoint's own"))
+    if scenario.kv_dtype is None:
+        defaults.append(Default(field="kv_dtype", value=model.kv_dtype, reason="the engine's for this checkpoint"))
+
+
+def resolve(scenario: Scenario, *, model: Model | None = None, system: System | None = None) -> Deployment:
+    """The deployment of a scenario. A scenario that does not fit resolves too: ask `fits`.
+
+    `model` and `system` stand in for the names where the caller has made them.
+    """
+    found = load_model(scenario.model) if model is None else model
+    machine = load_system(scenario.system) if system is None else system
+    if machine.chip.bytes_per_s <= 0:
+        raise InputError("system", machine.id, "a machine with a known memory bandwidth")
+    for name in (scenario.kv_dtype,):
+        if name is not None:
+            dtype(name)
+    defaults: list[Default] = []
+    served, weights = served_weights(found, scenario.weight_dtype)
+    _said(scenario, found, defaults)
+    workload, load = workload_of(scenario, served, defaults), load_of(scenario)
+    slo = _limits(scenario, load, defaults)
+    price = _price(scenario, machine, defaults)
+    rules = engine_scheduler(scenario)
+    profile = profile_for(machine, scenario.engine, scenario.profile, scenario.engine_version, model=served)
+    if scenario.drafts and not served.mtp_layers:
+        raise DataMissing(served.name, "draft head", "no multi-token-prediction layer", "leave drafts out")
+
+    def make(layout: Layout) -> Deployment:
+        return assemble(
+            scenario, served, machine, layout, profile=profile, scheduler=rules, workload=workload, load=load,
+            limits=slo.limits, weights=weights, price=price, replicas=scenario.replicas,
+        )  # fmt: skip
+
+    layout = given_layout(scenario)
+    if layout is not None:
+        return replace(legal(served, layout, machine, make), defaults=tuple(defaults))
+    best = chosen(make(one) for one in usual_layouts(served, machine, scenario.engine, scenario.replicas))
+    why = reason(best, best.serve().fits)
+    defaults.append(Default(field="layout", value=layout_label(best.layout), reason=why))
+    return replace(best, defaults=tuple(defaults), layout_reason=why)
