@@ -96,9 +96,9 @@ def test_measured_runs_stand_beside_the_frontier(tmp_path: Path):
     # Little's law: 64 requests in flight over 0.12 s + 255 x 14 ms
     assert points["tp1, 64 at once"]["output_tokens_per_s_per_gpu"] == pytest.approx(64 * 256 / (0.12 + 255 * 0.014))
     assert len(points) == 2
-    remark = next(choice for choice in answer["choices"] if choice["name"] == "measured")
-    assert "1 rows at other lengths" in remark["why"]
-    assert "1 unreadable rows" in remark["why"]
+    remark = next(choice for choice in answer["defaults"] if choice["field"] == "measured")
+    assert "1 rows at other lengths" in remark["reason"]
+    assert "1 unreadable rows" in remark["reason"]
     assert "measured" in "".join(ElementTree.parse(chart).getroot().itertext())
 
 

@@ -46,7 +46,7 @@ def small_space(
 def timed_of(space: Space, layout: Layout, form: Format):
     layout = Layout(
         **{name: getattr(layout, name) for name in ("tp", "pp", "ep", "dp", "cp", "redundant_experts")},
-        weights=form.weights, kv_dtype=form.kv, arithmetic=form.arithmetic,
+        weights=form.weights, kv_dtype=form.kv,
     )  # fmt: skip
     return bind(lower(space.model, layout), space.system, space.profile)
 

@@ -86,7 +86,7 @@ def test_a_prefill_worker_holds_the_prompts_of_a_full_pipeline():
     layouts = tuple(Layout(tp=tp, pp=pp) for tp in (2, 4, 8) for pp in (1, 2, 4) if tp * pp <= 8)
     space = Space(
         model=model, system=system, engine="vllm", profile=PEAK, scheduler=scheduler("vllm"), layouts=layouts,
-        formats=(Format(name="own", kv_name="bf16", own=True, weights=None, kv="bf16", arithmetic=None),),
+        formats=(Format(name="own", kv_name="bf16", own=True, weights=None, kv="bf16"),),
         chunks=(32_768,), isl=8192.0, osl=64.0, memory_fraction=0.52,
     )  # fmt: skip
 

@@ -34,8 +34,7 @@ _DEGREES = ("tp", "pp", "ep", "dp", "cp", "redundant_experts")
 class Format:
     """Number formats of weights and cache. `weights` None and `kv` None: the checkpoint's and the engine's own.
 
-    `own` says that weights are used as the checkpoint has them, `arithmetic` what they are expanded to where the chip
-    has no arithmetic of their own.
+    `own` says that weights are used as the checkpoint has them.
     """
 
     name: str
@@ -43,7 +42,6 @@ class Format:
     own: bool
     weights: WeightDtypes | None = None
     kv: str | None = None
-    arithmetic: str | None = None
 
 
 def has_experts(model: Model) -> bool:
@@ -170,7 +168,7 @@ def stacked(layouts: Sequence[Layout], form: Format) -> Layout:
         )
         for name in _DEGREES
     }
-    return make(**degrees, weights=form.weights, kv_dtype=form.kv, arithmetic=form.arithmetic)
+    return make(**degrees, weights=form.weights, kv_dtype=form.kv)
 
 
 def ladder(most: Any, rungs: int) -> Any:

@@ -141,7 +141,7 @@ def explain_plan(answer: PlanResponse, key: str) -> Explanation | OperatorExplan
     if winner.drafts:
         raise InputError("explain", key, "the TPOT of a plan without drafts", "leave --acceptance out")
     form = next(one for one in space.formats if (one.name, one.kv_name) == (winner.weights, winner.kv))
-    layout = replace(winner.layout, weights=form.weights, kv_dtype=form.kv, arithmetic=form.arithmetic)
+    layout = replace(winner.layout, weights=form.weights, kv_dtype=form.kv)
     program = lower(space.model, layout)
     timed, context = bind(program, system, profile), space.isl + space.osl / 2.0
 

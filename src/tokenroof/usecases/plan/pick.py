@@ -85,7 +85,7 @@ def _program(space: Space, layout: Layout, depth: int) -> Timed:
 
 def _unit(space: Space, points: Points, at: int) -> _Unit:
     form, depth = space.formats[int(points.form[at])], int(points.depth[at])
-    formats: dict[str, Any] = {"weights": form.weights, "kv_dtype": form.kv, "arithmetic": form.arithmetic}
+    formats: dict[str, Any] = {"weights": form.weights, "kv_dtype": form.kv}
     layout = replace(space.layouts[int(points.layout[at])], **formats)
     apart = int(points.prefill[at]) >= 0
     front = replace(space.layouts[int(points.prefill[at])], **formats) if apart else None
