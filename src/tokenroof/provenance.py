@@ -9,11 +9,11 @@ from enum import StrEnum
 from tokenroof.errors import InputError
 from tokenroof.units import parse_unit
 
-__all__ = ["Fact", "Grade", "assumed", "worst_grade"]
+__all__ = ["Fact", "Grade", "assumed", "given", "worst_grade"]
 
 
 class Grade(StrEnum):
-    """How sure a number is, best first."""
+    """How sure a number is, best first; `given`, a number of the user's own, stands outside that order."""
 
     MEASURED = "measured"
     SPEC = "spec"
@@ -21,10 +21,12 @@ class Grade(StrEnum):
     REPORTED = "reported"
     FITTED = "fitted"
     ASSUMED = "assumed"
+    GIVEN = "given"
 
     @property
     def rank(self) -> int:
-        return list(Grade).index(self)
+        """Place in the order, 0 the best; `given` comes before all, since nobody but the user can doubt it."""
+        return -1 if self is Grade.GIVEN else list(Grade).index(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,3 +60,9 @@ def worst_grade(grades: Iterable[Grade]) -> Grade:
 def assumed(value: float, unit: str, why: str, as_of: str = "2026-11-25") -> Fact:
     """A number that tokenroof chose; `why` is shown to the user."""
     return Fact(value=value, unit=unit, source=f"tokenroof default: {why}", as_of=as_of, grade=Grade.ASSUMED)
+
+
+def given(value: float, unit: str, what: str = "", as_of: str = "2026-11-25") -> Fact:
+    """A number that the user gave; `what` says which."""
+    source = f"given by the user: {what}" if what else "given by the user"
+    return Fact(value=value, unit=unit, source=source, as_of=as_of, grade=Grade.GIVEN)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from tokenroof.errors import InputError, UnitError
 from tokenroof.provenance import Fact, Grade, assumed, worst_grade
+from tokenroof.provenance import given as given_by_user
 
 GOOD: dict[str, Any] = {
     "value": 3.35e12,
@@ -22,8 +23,14 @@ GOOD: dict[str, Any] = {
 
 def test_order_of_grades() -> None:
     assert [g.value for g in sorted(Grade, key=lambda g: g.rank)] == [
-        "measured", "spec", "derived", "reported", "fitted", "assumed",
+        "given", "measured", "spec", "derived", "reported", "fitted", "assumed",
     ]  # fmt: skip
+
+
+def test_what_the_user_gives_makes_nothing_less_sure() -> None:
+    assert worst_grade([Grade.GIVEN, Grade.SPEC]) is Grade.SPEC
+    assert worst_grade([Grade.GIVEN]) is Grade.GIVEN
+    assert given_by_user(2.0, "USD/GPU/s").grade is Grade.GIVEN
 
 
 def test_an_untagged_fact_is_assumed() -> None:

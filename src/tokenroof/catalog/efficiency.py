@@ -18,7 +18,7 @@ from typing import Any
 from tokenroof.catalog.facts import read_toml
 from tokenroof.catalog.machine_index import DATA
 from tokenroof.errors import DataMissing, InputError, UnknownName
-from tokenroof.provenance import Grade
+from tokenroof.provenance import Grade, worst_grade
 from tokenroof.types.efficiency import ALGORITHMS, CollectiveCurve, Efficiency, OperatorCurve
 from tokenroof.types.machine import Chip
 from tokenroof.xp import NUMPY
@@ -216,6 +216,7 @@ def _load(chip: str, file: str, family: str, note: str, generation: str, experts
         median_error=float(serving["held_out"]["tpot"]),
         source=f"{about['source']}; {serving['source']}",
         as_of=min(about["as_of"], serving["as_of"]),
+        grade=worst_grade((grade, Grade.FITTED)),
         notes=tuple(notes),
     )
 

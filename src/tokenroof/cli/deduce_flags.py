@@ -112,7 +112,7 @@ def offer_from_flags(options: Mapping[str, Any]) -> Any:
         "currency": options["currency"].upper(),
         "as_of": options["as_of"] or UNDATED,
         "source": "flags of the command line",
-        "grade": "assumed",
+        "grade": "given",
         "open_weights": options["open_weights"] or options["model"] is not None,
     }
     for key, option in (

@@ -14,6 +14,8 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from tokenroof.provenance import Grade
+
 __all__ = ["ALGORITHMS", "BOUND", "PEAK", "CollectiveCurve", "Efficiency", "OperatorCurve"]
 
 # What engine.networks can time. Each applies to some kinds of collective; in-switch and one-shot need one domain.
@@ -103,6 +105,7 @@ class Efficiency:
     median_error: float | None = None
     source: str = ""
     as_of: str = ""
+    grade: Grade = Grade.FITTED
     notes: tuple[str, ...] = ()
 
 
@@ -113,6 +116,7 @@ PEAK = Efficiency(
     overlap=1.0,
     source="speed of light",
     as_of="2026-11-25",
+    grade=Grade.DERIVED,
 )
 
 # What no run can beat, however its prompts are routed. PEAK takes routing as random, which identical prompts are not.

@@ -197,7 +197,7 @@ def flat_up_to(offer: Offer) -> int | None:
 def usd_rate(currency: str, given: Mapping[str, float] | None = None) -> Rate:
     """USD per unit: the caller's rate, else the snapshot's; a currency without either is asked for."""
     if given and currency in given:
-        return Rate(currency, given[currency], Origin(source="given", as_of="", grade=Grade.ASSUMED))
+        return Rate(currency, given[currency], Origin(source="given", as_of="", grade=Grade.GIVEN))
     if currency == "USD":
         return Rate("USD", 1.0, Origin(source="definition", as_of="", grade=Grade.SPEC))
     table = tomllib.loads((_FOLDER / "rates.toml").read_text(encoding="utf-8"))

@@ -9,7 +9,7 @@ from tokenroof.formulas import pricing, queueing
 from tokenroof.formulas import roofline as f
 from tokenroof.operators.explain import Explanation, explain
 from tokenroof.operators.explain_text import explanation_text
-from tokenroof.provenance import Fact, Grade, assumed
+from tokenroof.provenance import Fact, Grade, assumed, given
 from tokenroof.registry import nearest
 from tokenroof.types.model import Model
 from tokenroof.usecases.analyze.answer import AnalyzeResponse
@@ -54,7 +54,7 @@ def _given(answer: AnalyzeResponse, name: str, value: float, unit: str) -> Fact:
     for choice in answer.defaults:
         if choice.field == name:
             return assumed(value, unit, choice.reason)
-    return Fact(value=value, unit=unit, source="given by the user", as_of="2026-11-25", grade=Grade.ASSUMED)
+    return given(value, unit)
 
 
 def _model_fact(model: Model, value: float, unit: str, what: str) -> Fact:

@@ -9,7 +9,7 @@ from tokenroof.operators.explain import Explanation, explain
 from tokenroof.operators.lower import lower
 from tokenroof.operators.table import operator_table
 from tokenroof.operators.timing import bind
-from tokenroof.provenance import Fact, Grade, assumed
+from tokenroof.provenance import Fact, Grade, assumed, given
 from tokenroof.registry import nearest
 from tokenroof.types.efficiency import Efficiency
 from tokenroof.types.machine import System
@@ -42,7 +42,7 @@ def _modelled(value: float, unit: str, profile: Efficiency, what: str = "") -> F
 def _rent(usd_per_gpu_h: float, source: str, system: System) -> Fact:
     rental, each = system.rental, usd_per_gpu_h / _HOUR_S
     if rental is None or usd_per_gpu_h != rental.median_usd_per_h:
-        return assumed(each, "USD/GPU/s", source)
+        return given(each, "USD/GPU/s") if source == "given" else assumed(each, "USD/GPU/s", source)
     return Fact(value=each, unit="USD/GPU/s", source=source, as_of=rental.as_of, grade=Grade.REPORTED)
 
 
@@ -80,7 +80,7 @@ def explain_price(answer: PriceResponse, key: str) -> Explanation | OperatorExpl
         raise InputError("explain", key, "a cost under --allocation time", "leave --allocation out")
     facts = {
         "usd_per_gpu_s": _rent(economics.machine.usd_per_gpu_h, economics.machine.source, system),
-        "gpus": assumed(float(economics.gpus), "GPU", "GPUs of the system"),
+        "gpus": given(float(economics.gpus), "GPU", "GPUs of the system"),
         "duty_cycle": assumed(economics.duty_cycle, "1", "share of the time that the system is busy"),
     }
     if key == "usd_per_mtok_output":
@@ -101,7 +101,7 @@ def explain_price(answer: PriceResponse, key: str) -> Explanation | OperatorExpl
 
     facts |= {
         "prefill_s": _modelled(shares.fresh_s, "s", point.prefill.profile),
-        "fresh_tokens": assumed(load.fresh, "token", "input of a request that is not cached"),
+        "fresh_tokens": given(load.fresh, "token", "input of a request that is not cached"),
     }
     return explain(fresh, facts, name=key, unit="USD/Mtoken")
 
@@ -130,7 +130,7 @@ def explain_plan(answer: PlanResponse, key: str) -> Explanation | OperatorExplan
             "usd_per_gpu_s": _rent(machine.usd_per_gpu_h, machine.price_source, system),
             "gpus_paid": assumed(float(winner.gpus_paid), "GPU", "all that are paid for, idle ones too"),
             "requests_per_s": _modelled(winner.requests_per_s, "1/s", profile),
-            "osl": assumed(answer.workload.osl, "token", "output tokens of a request"),
+            "osl": given(answer.workload.osl, "token", "output tokens of a request"),
         }
 
         def cost(*, xp: object, **leaf: Num) -> Num:
