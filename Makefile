@@ -9,6 +9,7 @@ BIN    := $(VENV)/bin
 PY     := $(BIN)/python
 PIP    := $(PY) -m pip --disable-pip-version-check --quiet --quiet install --constraint $(PINS)
 DEMO   := build/demo
+QUICK  := tests/unit tests/contract tests/golden tests/packaging/test_source_rules.py
 
 # All optional packages but torch, which only the probes of a GPU use.
 ALL    := dev,docs,export,cluster,prices,hub,web
@@ -16,7 +17,7 @@ ALL    := dev,docs,export,cluster,prices,hub,web
 MAKEFLAGS += --no-print-directory
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help demo test dev lint format unit docs wheel bench pins clean distclean
+.PHONY: help demo test dev lint format unit quick docs wheel bench predictions mutants pins clean distclean
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,11 +54,12 @@ demo: $(VENV)/.core  ## set up, analyze DeepSeek-V3 on one GB200 NVL72 rack, dra
 	@echo
 	@echo "answer: $(DEMO)/answer.txt   chart: $(DEMO)/roofline.png"
 
-test: $(VENV)/.dev  ## set up, then lint, types, floors, tests, docs and wheel
+# The tests look into this wheel, and build the documentation as one of them beside the others: each is built once.
+test: $(VENV)/.dev  ## set up, then lint, types, floors, wheel, tests and docs
 	@$(MAKE) lint
-	@$(MAKE) unit
-	@$(MAKE) docs
 	@$(MAKE) wheel
+	@TOKENROOF_WHEEL_FOLDER=build/dist TOKENROOF_KEEP_DOCS=build $(MAKE) unit
+	@echo "docs: build/docs/index.html"
 
 # ------------------------------------------------------------------ the steps of `make test`
 
@@ -76,8 +78,12 @@ format: $(VENV)/.dev  ## let ruff fix and format the tree
 unit: $(VENV)/.dev  ## the tests alone (ARGS="-k word" to choose)
 	@$(BIN)/pytest -q -n $(JOBS) $(ARGS)
 
+quick: $(VENV)/.dev  ## in under a minute: lint, and the tests of units, contracts and golden values
+	@$(MAKE) lint
+	@$(BIN)/pytest -q -n $(JOBS) -m "not slow" $(ARGS) $(QUICK)
+
 docs: $(VENV)/.dev  ## build the documentation; a warning is an error
-	@$(PY) -m sphinx -q -W --keep-going -b html -d build/doctrees docs build/docs
+	@$(PY) -m sphinx -q -W --keep-going -n -b html -d build/doctrees docs build/docs
 	@echo "docs: build/docs/index.html"
 
 wheel: $(VENV)/.dev  ## build the wheel, install it elsewhere and run it from there
@@ -94,6 +100,13 @@ bench: $(VENV)/.dev  ## measure speed (benchmarks/); never part of `make test`
 	  --benchmark-columns=min,median,stddev,ops,rounds --benchmark-json=build/bench/latest.json $(ARGS) benchmarks
 
 # ------------------------------------------------------------------ upkeep
+
+predictions: $(VENV)/.core  ## write what is predicted for the frozen scenarios anew, and say what moved since the release
+	@$(PY) scripts/predictions.py
+	@$(PY) scripts/predictions.py --report
+
+mutants: $(VENV)/.dev  ## make small faults on purpose and count those that tests catch (ARGS="--count 20")
+	@$(PY) scripts/mutants.py $(ARGS)
 
 pins:  ## write the constraints file anew, from a fresh environment (needs Python 3.11)
 	@rm -rf build/pins && mkdir -p build/pins && $(PYTHON) -m venv build/pins/venv

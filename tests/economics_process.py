@@ -58,14 +58,15 @@ def assert_one_line(done: subprocess.CompletedProcess[str], *needles: str) -> No
 
 
 def assert_charts(folder: Path, arguments: list[str], *words: str) -> None:
-    """SVG, PNG and HTML, whole and with the words; the same question gives the same bytes."""
-    for name in ("a.svg", "b.svg", "c.png", "d.html"):
-        done = run(*arguments, "--plot", str(folder / name))
-        assert done.returncode == 0, done.stderr
+    """A chart with the words; the same question gives the same bytes, in another process too. Other endings hold the
+    same drawing, and tests/unit/test_chart_files.py looks after them.
+    """
+    done = run(*arguments, "--plot", str(folder / "a.svg"))
+    assert done.returncode == 0, done.stderr
+    again = run_inside(*arguments, "--plot", str(folder / "b.svg"))
+    assert again.returncode == 0, again.stderr
     assert (folder / "a.svg").read_bytes() == (folder / "b.svg").read_bytes()
     text = "".join(ElementTree.fromstring((folder / "a.svg").read_bytes()).itertext())
     for word in words:
         assert word in text
-    assert (folder / "c.png").read_bytes().startswith(b"\x89PNG")
-    assert b"<svg" in (folder / "d.html").read_bytes()
-    assert sorted(path.name for path in folder.iterdir()) == ["a.svg", "b.svg", "c.png", "d.html"]
+    assert sorted(path.name for path in folder.iterdir()) == ["a.svg", "b.svg"]

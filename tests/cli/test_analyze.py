@@ -46,28 +46,16 @@ def test_closed_forms_stay_bounds(mode: str) -> None:
     assert answer["roofline"]["mode"] == mode
 
 
-def test_same_question_same_bytes(tmp_path: Path) -> None:
+def test_the_chart_has_its_words_and_the_same_question_gives_the_same_bytes(tmp_path: Path) -> None:
     for name in ("a.svg", "b.svg"):
-        done = run("analyze", "gpt-oss-120b", "--system", "h100", "--plot", str(tmp_path / name))
+        done = run("analyze", "deepseek-v3", "--system", "gb200-nvl72", "--plot", str(tmp_path / name))
         assert done.returncode == 0, done.stderr
-    assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
-
-
-@pytest.mark.parametrize("ending", ["svg", "png", "html"])
-def test_charts_in_each_format(tmp_path: Path, ending: str) -> None:
-    path = tmp_path / f"page.{ending}"
-    assert run("analyze", "deepseek-v3", "--system", "gb200-nvl72", "--plot", str(path)).returncode == 0
-    content = path.read_bytes()
-    if ending == "png":
-        assert content.startswith(b"\x89PNG")
-    elif ending == "svg":
-        text = "".join(ElementTree.fromstring(content).itertext())
-        for words in ("memory full", "weight reads", "floor of any slow mode", "Operators on the roofline"):
-            assert words in text
-    else:
-        assert b"<svg" in content
-        assert b"http://" not in content.split(b"<svg")[0]
-    assert [p.name for p in tmp_path.iterdir()] == [path.name]
+    content = (tmp_path / "a.svg").read_bytes()
+    assert content == (tmp_path / "b.svg").read_bytes()
+    text = "".join(ElementTree.fromstring(content).itertext())
+    for words in ("memory full", "weight reads", "floor of any slow mode", "Operators on the roofline"):
+        assert words in text
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.svg", "b.svg"]
 
 
 def test_the_operator_table_and_the_rack() -> None:

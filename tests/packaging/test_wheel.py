@@ -1,5 +1,6 @@
 """The wheel holds the package, its data and nothing else."""
 
+import os
 import subprocess
 import sys
 import zipfile
@@ -11,7 +12,12 @@ DATA = "tokenroof/catalog/data/"
 
 
 @pytest.fixture(scope="module")
-def wheel_names(repo_root: Path, tmp_path_factory: pytest.TempPathFactory) -> set[str]:
+def wheel(repo_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The one that `make test` has just built, or else one of our own."""
+    built = os.environ.get("TOKENROOF_WHEEL_FOLDER")
+    if built:
+        (wheel,) = (repo_root / built).glob("tokenroof-*.whl")
+        return wheel
     pytest.importorskip("hatchling", reason="hatchling builds the wheel")
     out = tmp_path_factory.mktemp("wheel")
     done = subprocess.run(
@@ -23,6 +29,11 @@ def wheel_names(repo_root: Path, tmp_path_factory: pytest.TempPathFactory) -> se
     )
     assert done.returncode == 0, done.stdout + done.stderr
     (wheel,) = out.glob("tokenroof-*.whl")
+    return wheel
+
+
+@pytest.fixture(scope="module")
+def wheel_names(wheel: Path) -> set[str]:
     with zipfile.ZipFile(wheel) as archive:
         return set(archive.namelist())
 

@@ -1,0 +1,199 @@
+"""Serving formulas term by term on a made-up machine, each by hand: a pass costs a base, and so much a token.
+
+The simulation in test_serving.py holds their sum to 6 to 15 %, which is wider than some of the terms.
+"""
+
+from types import SimpleNamespace
+
+import pytest
+from tests.serving_oracle import LinearMachine
+
+from tokenroof.serving.batch import static_batch
+from tokenroof.serving.pipeline import stalled_passes
+from tokenroof.serving.scheduling import Passes, Scheduler
+from tokenroof.serving.steady import serve, serve_open, serve_saturated
+from tokenroof.xp import SCALAR
+
+MIXED = Scheduler(name="mixed", token_budget=8192)
+FIRST = Scheduler(name="first", mixed=False, token_budget=8192)
+
+
+def staged(pp, layers):
+    return SimpleNamespace(
+        layout=SimpleNamespace(dp=1, pp=pp, n_gpus=pp), vectorised=False, layers=layers
+    )  # fmt: skip
+
+
+class Attentive(LinearMachine):
+    """Prompt passes cost 1 s a token, for each token that the last new one sees, nothing else."""
+
+    def step(self, *, decode=None, prefill=None):
+        return SimpleNamespace(step_s=0.0 if prefill is None else prefill.tokens * prefill.context)
+
+
+def closed(machine, policy, concurrency, isl, osl, **more):
+    return serve(machine, None, policy, concurrency=concurrency, isl=isl, osl=osl, limit=more.pop("limit", 1e9), **more)
+
+
+# ---------------------------------------------------------------- passes
+
+
+def test_pieces_of_a_long_prompt_cost_what_their_places_do():
+    """32,768 tokens in four pieces of 8,192 that end at 8,192, 16,384, 24,576 and 32,768: 20,480 on average."""
+    passes = Passes(Attentive(), FIRST, 32768.0, 32768.0, 0.0, SCALAR)
+    found = passes.prompts(1.0, 0.0, 0.0)
+    assert found.passes == 4
+    assert found.whole_s == pytest.approx(sum(8192.0 * end for end in (8192, 16384, 24576, 32768)))
+
+
+def test_pieces_after_a_cached_prefix_see_it_too():
+    """Of 32,768 tokens 16,384 are cached: two pieces, which end at 24,576 and 32,768."""
+    found = Passes(Attentive(), FIRST, 32768.0, 16384.0, 0.0, SCALAR).prompts(1.0, 0.0, 0.0)
+    assert found.whole_s == pytest.approx(8192.0 * (24576 + 32768))
+
+
+def test_a_group_of_short_prompts_fills_passes_whole():
+    """12 prompts of 1,024 in budgets of 8,192: two passes, six prompts each, all to their ends."""
+    found = Passes(Attentive(), FIRST, 1024.0, 1024.0, 0.0, SCALAR).prompts(12.0, 0.0, 0.0)
+    assert (found.passes, found.whole_s) == (2, pytest.approx(12 * 1024.0 * 1024.0))
+
+
+def test_every_dp_group_has_a_budget_but_one_prompt_uses_one():
+    """Four groups: 32,768 tokens of four prompts or more in a pass; a single prompt still takes 8,192 at a time."""
+    machine = LinearMachine(program=SimpleNamespace(layout=SimpleNamespace(dp=4, pp=1), vectorised=False, layers=1))
+    passes = Passes(machine, FIRST, 32768.0, 32768.0, 0.0, SCALAR)
+    assert passes.prompts(1.0, 0.0, 0.0).passes == 4
+    assert passes.prompts(4.0, 0.0, 0.0).passes == 4
+    assert passes.prompts(8.0, 0.0, 0.0).passes == 8
+
+
+def test_stages_take_turns_and_the_fullest_sets_the_pace():
+    """10 layers on 4 stages: the fullest has 3. 8 sequences: 4 micro-batches of 2, a turn each of 3/10 of a pass.
+
+    A token needs 4 turns. With 2 sequences there are 2 micro-batches of one: nobody waits, one pass through all.
+    """
+    machine = LinearMachine(base=1.0, per_sequence=0.1, per_token=0.0, program=staged(4, 10))
+    passes = Passes(machine, FIRST, 1.0, 1.0, 0.0, SCALAR)
+    assert passes.decode_s(8.0) == pytest.approx((1.0 + 2 * 0.1) * 4 * 0.3)
+    assert passes.decode_s(4.0) == pytest.approx((1.0 + 0.1) * 4 * 0.3)
+    assert passes.decode_s(2.0) == pytest.approx(1.0 + 0.1)
+
+
+def test_prompts_follow_each_other_through_the_stages():
+    """Two pieces of 8,192 tokens, 1 s each through all stages, 3/10 on the fullest: 1 s for the first, 0.3 s more."""
+    machine = LinearMachine(base=0.0, per_sequence=0.0, per_token=1 / 8192, program=staged(4, 10))
+    found = Passes(machine, FIRST, 16384.0, 16384.0, 0.0, SCALAR).prompts(1.0, 0.0, 0.0)
+    assert found.whole_s == pytest.approx(1.3)
+    assert found.extra_s == pytest.approx(0.6)
+
+
+@pytest.mark.parametrize(("stages", "chance", "lost"), [
+    (1, 0.3, 1.0),  # nobody else to wait
+    (4, 1.0, 1.0),  # all are long: each is waited for once
+    (4, 1e-9, 4.0),  # one among short ones is waited for at each stage
+    (2, 0.5, 1.5),  # of four rounds one has none, three have one or two: 3/4 of a round lost for 1/2 a long pass
+])  # fmt: skip
+def test_what_a_long_pass_costs_the_others(stages, chance, lost):
+    assert stalled_passes(stages, chance, SCALAR) == pytest.approx(lost, rel=1e-5)
+
+
+# ---------------------------------------------------------------- closed loop
+
+
+def test_rare_prompts_wait_for_half_a_pass_and_queue_little():
+    """9 requests, 1,000 tokens at 10 us: a prompt's pass takes 10 ms more than one of decode, 10 ms; osl 1,000.
+
+    TPOT = 10 ms + 8 x 10 ms / 1000 = 10.08 ms, so prompts take 0.08 / 10.08 of the time. First token: half of the pass
+    in progress (10 ms, or 20 ms in that share of the time), the prompt's own pass of 20 ms, and the queue of a server
+    that is busy for that share: 0.3 x 20 ms x share / (1 - share).
+    """
+    machine = LinearMachine(base=10e-3, per_sequence=0.0, per_token=1e-5)
+    found = closed(machine, MIXED, 9.0, 1000.0, 1000.0, range_ratio=0.8)
+    share = 0.08 / 10.08
+    assert found.tpot_s == pytest.approx(10.08e-3, rel=1e-9)
+    assert found.prefill_share == pytest.approx(share, rel=1e-9)
+    wait = (1 - share) * 5e-3 + share * 10e-3
+    assert found.ttft_s == pytest.approx(wait + 20e-3 + 0.3 * 20e-3 * share / (1 - share), rel=1e-6)
+
+
+def test_groups_collect_prompts_for_half_of_the_time_until_the_last_comes():
+    """Four dp groups, free prompts: with 8 requests of 100 tokens at 10 ms one comes every 125 ms, three others after
+    375 ms; patience is 20 passes, 200 ms. On average half of the shorter: 100 ms. With 20 requests one comes every
+    50 ms: 75 ms.
+    """
+    four = SimpleNamespace(layout=SimpleNamespace(dp=4, pp=1), vectorised=False, layers=1)
+    machine = LinearMachine(base=10e-3, per_sequence=0.0, per_token=0.0, program=four)
+    patient = Scheduler(name="patient", gather_passes=20.0)
+    for held, wait in ((8.0, 0.100), (20.0, 0.075)):
+        found, usual = (closed(machine, policy, held, 10.0, 100.0, range_ratio=0.8) for policy in (patient, MIXED))
+        assert found.tpot_s == pytest.approx(10e-3)
+        assert found.ttft_s - usual.ttft_s == pytest.approx(wait, rel=1e-9)
+
+
+def test_the_queue_for_memory_is_whole_lives():
+    """Free prompts, 30 requests where 10 fit: two lives of 100 passes of 10 ms are waited for, less where it begins.
+
+    A life is the wait of half a pass, one pass for the prompt and 99 more: 1.005 s.
+    """
+    machine = LinearMachine(base=10e-3, per_sequence=0.0, per_token=0.0)
+    found = closed(machine, MIXED, 30.0, 10.0, 100.0, range_ratio=0.8, limit=10.0)
+    assert found.ttft_s == pytest.approx(15e-3 + 2 * 1.005, rel=1e-6)
+    # a run of 60: in the first half of it all come at once and find the queue half as long on average
+    short = closed(machine, MIXED, 30.0, 10.0, 100.0, range_ratio=0.8, limit=10.0, requests=60.0)
+    begin = 0.5 * 15e-3 + 0.5 * 10e-3  # the first wave's prompts ride on one pass
+    assert short.ttft_s == pytest.approx(begin + 2 * 1.005 * 0.75, rel=0.01)
+
+
+def test_a_run_that_ends_has_a_last_wave_that_thins_out():
+    """Free prompts, 100 requests at once and 200 in all, lengths between 0.8 and 1 of the longest: the last half of the
+    run loses half of (1 - 1/100) x (1 - 0.6 x 0.8) = 0.5148 of its places.
+    """
+    machine = LinearMachine(base=10e-3, per_sequence=0.0, per_token=0.0)
+    run = closed(machine, MIXED, 100.0, 10.0, 100.0, range_ratio=0.8, requests=200.0)
+    assert run.requests_per_s * run.e2e_s == pytest.approx(100 * (1 - 0.5 * 0.5 * 0.5148), rel=1e-9)
+    endless = closed(machine, MIXED, 100.0, 10.0, 100.0, range_ratio=0.8)
+    assert endless.requests_per_s * endless.e2e_s == pytest.approx(100, rel=1e-9)
+
+
+# ---------------------------------------------------------------- saturation, open loop, static batch
+
+
+def test_saturation_by_hand():
+    """64 requests, passes of 10 ms; 8 prompts of 1,024 fill a budget, 82 ms more than decode: 10.24 ms each.
+
+    TPOT = 10 ms + 64 x 10.24 ms / 512 = 11.28 ms; 64 / (512 x 11.28 ms) requests/s.
+    """
+    machine = LinearMachine(base=10e-3, per_sequence=0.0, per_token=1e-5)
+    found = serve_saturated(machine, None, MIXED, isl=1024.0, osl=512.0, limit=64.0)
+    assert found.tpot_s == pytest.approx(11.28e-3, rel=1e-9)
+    assert found.requests_per_s == pytest.approx(64 / (512 * 11.28e-3), rel=1e-9)
+    assert found.prefill_share == pytest.approx(1.28 / 11.28, rel=1e-9)
+
+
+def test_an_open_loop_by_hand():
+    """4 requests/s whose prompts take 10 ms from others: a share of 4 %; TPOT = 10 ms / 0.96.
+
+    First token: half a pass, 5 ms, the queue 0.5 x 10 ms x 0.04 / 0.96, and the prompt's pass of 20 ms.
+    """
+    machine = LinearMachine(base=10e-3, per_sequence=0.0, per_token=1e-5)
+    found = serve_open(machine, None, MIXED, rate=4.0, isl=1000.0, osl=100.0, limit=1e3)
+    assert found.tpot_s == pytest.approx(10e-3 / 0.96, rel=1e-9)
+    assert found.prefill_share == pytest.approx(0.04, rel=1e-9)
+    assert found.ttft_s == pytest.approx(5e-3 + 0.5 * 10e-3 * 0.04 / 0.96 + 20e-3, rel=1e-9)
+    assert found.in_flight == pytest.approx(4.0 * 100 * 10e-3 / 0.96, rel=1e-3)
+
+
+def test_a_run_in_an_open_loop_ends_an_answer_later_than_its_last_request_comes():
+    """100 requests at 4/s take 25 s to come; the last answer 100 x 10 ms / 0.96 more."""
+    machine = LinearMachine(base=10e-3, per_sequence=0.0, per_token=1e-5)
+    found = serve_open(machine, None, MIXED, rate=4.0, isl=1000.0, osl=100.0, limit=1e3, requests=100.0)
+    assert found.requests_per_s == pytest.approx(100 / (25 + 1 / 0.96), rel=1e-9)
+
+
+def test_a_static_batch_has_one_decode_pass_less_than_tokens():
+    machine = LinearMachine(base=1e-3, per_sequence=0.0, per_token=0.0, per_context=1e-6)
+    found = static_batch(machine, MIXED, batch=4.0, isl=100.0, osl=51.0)
+    assert found.step_s == pytest.approx(1e-3 + 4e-6 * 125.5)  # half of the answer is there on average
+    assert found.decode_s == pytest.approx(50 * found.step_s)
+    one = static_batch(machine, MIXED, batch=4.0, isl=100.0, osl=1.0)
+    assert one.decode_s == 0 and one.output_tokens_per_s == pytest.approx(4 / one.prefill_s)
