@@ -8,9 +8,10 @@ import pytest
 
 from tokenroof.errors import DataMissing, InputError
 from tokenroof.formulas.architecture import uniform_dtypes
+from tokenroof.formulas.architecture_cache import kv_bytes_per_sequence, kv_read_bytes_per_step
 from tokenroof.operators.lower import lower, lower_draft_head
 from tokenroof.operators.networks import collective_lines, places_met
-from tokenroof.operators.program import totals
+from tokenroof.operators.program import cache_bytes_per_sequence, totals
 from tokenroof.operators.table import operator_table
 from tokenroof.operators.timing import arithmetic_rate, bind, curve_of, step
 from tokenroof.types.efficiency import PEAK, CollectiveCurve, Efficiency, OperatorCurve
@@ -142,8 +143,21 @@ def test_mla_with_an_indexer_attends_to_top_k_and_scans_everything():
 def test_the_lectures_square_root_attention_is_a_what_if():
     model = cases.llama_3_70b()
     load = Load(1.0, 1.0, 10_000.0)
-    usual = totals(lower(model), decode=load).kv_read_bytes
-    assert totals(lower(model, sqrt_context=True), decode=load).kv_read_bytes == pytest.approx(usual / 100)
+    usual, (group,) = totals(lower(model), decode=load).kv_read_bytes, model.layers
+    thinned = dataclasses.replace(group, mixer=dataclasses.replace(group.mixer, sqrt_context=True))
+    model = dataclasses.replace(model, layers=(thinned,))
+    assert totals(lower(model), decode=load).kv_read_bytes == pytest.approx(usual / 100)
+    assert kv_read_bytes_per_step(model, 10_000.0) == pytest.approx(usual / 100)
+
+
+def test_a_window_on_latent_attention_bounds_what_is_kept_read_and_expanded():
+    base = dict(n_heads=8, q_lora_rank=None, kv_lora_rank=512, qk_nope_dim=128, qk_rope_dim=64, v_head_dim=128)
+    model = with_mixer(Mla(**base, window=100))
+    rows = rows_of(model, decode=Load(1.0, 1.0, 10_000.0), prefill=Load(50.0, 1.0, 5_000.0))
+    assert rows["latent attention (decode)"].kv_read_bytes == 4 * 100 * 576 * 2
+    assert rows["latent expand (prefill)"].kv_read_bytes == 4 * (100 + 49) * 576 * 2
+    assert kv_bytes_per_sequence(model, 10_000.0) == 4 * 100 * 576 * 2
+    assert cache_bytes_per_sequence(lower(model), 10_000.0) == kv_bytes_per_sequence(model, 10_000.0)
 
 
 def test_a_layer_that_reads_anothers_cache_stores_nothing():

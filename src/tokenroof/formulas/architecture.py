@@ -81,14 +81,15 @@ def attention_kind(mixer: Mixer) -> str:
         return f"compressed/{mixer.ratio}" if mixer.ratio else f"window {mixer.window}"
     if not isinstance(mixer, Gqa | Mla):
         return "none"
-    sparse = f" top-{mixer.indexer.top_k * mixer.indexer.block}" if mixer.indexer else ""
+    rest = f" top-{mixer.indexer.top_k * mixer.indexer.block}" if mixer.indexer else ""
+    rest += " sqrt(C)" if mixer.sqrt_context and not (mixer.indexer or mixer.window) else ""
+    rest += "" if mixer.stores_kv else " (shared KV)"
     if isinstance(mixer, Mla):
-        return "MLA" + sparse + ("" if mixer.stores_kv else " (shared KV)")
+        return "MLA" + ("" if mixer.window is None else f" window {mixer.window}") + rest
     name = "MHA" if mixer.n_kv_heads == mixer.n_heads else ("MQA" if mixer.n_kv_heads == 1 else "GQA")
     if mixer.cross_attention:
         return f"cross {name}"
-    window = "" if mixer.window is None else f" {'chunk' if mixer.chunked else 'window'} {mixer.window}"
-    return name + window + sparse + ("" if mixer.stores_kv else " (shared KV)")
+    return name + ("" if mixer.window is None else f" {'chunk' if mixer.chunked else 'window'} {mixer.window}") + rest
 
 
 def _indexer_params(indexer: Indexer | None) -> int:

@@ -7,6 +7,8 @@ Three questions that calculators mix up are kept apart:
 Recurrent layers add a constant per sequence: `state_bytes_per_sequence`.
 """
 
+import math
+
 from tokenroof.errors import InputError
 from tokenroof.types.model import CompressedAttention, Gqa, Indexer, LinearAttention, Mixer, Mla, Model, Ssm
 
@@ -51,7 +53,7 @@ def mixer_kv_bytes_per_token(mixer: Mixer, kv_bytes: float) -> float:
 
 
 def _window(mixer: Mixer) -> int | None:
-    return mixer.window if isinstance(mixer, Gqa | CompressedAttention) else None
+    return mixer.window if isinstance(mixer, Gqa | Mla | CompressedAttention) else None
 
 
 def mixer_kv_stored_bytes(mixer: Mixer, context: float, kv_bytes: float) -> float:
@@ -80,8 +82,8 @@ def mixer_context_read(mixer: Mixer, context: float) -> float:
         window = _window(mixer)
         live = context if window is None else min(context, window)
         if mixer.indexer is not None:
-            live = min(live, mixer.indexer.top_k * mixer.indexer.block)
-        return live
+            return min(live, mixer.indexer.top_k * mixer.indexer.block)
+        return math.sqrt(live) if mixer.sqrt_context and window is None else live
     return 0.0
 
 

@@ -23,13 +23,12 @@ K = TypeVar("K")
 _LOGIT_BYTES = 4.0  # samplers work on fp32 logits
 
 
-def lower(model: Model, layout: Layout | None = None, *, sqrt_context: bool = False) -> Program:
+def lower(model: Model, layout: Layout | None = None) -> Program:
     """The operator table of one forward pass of `model` on one GPU of `layout` (default: one GPU in all).
 
-    `sqrt_context` is the lecture's what-if: full attention reads sqrt(C) tokens. The layout is taken as legal;
-    engine.layouts.check_layout says whether it is.
+    The layout is taken as legal; operators.layouts.check_layout says whether it is.
     """
-    rows = Rows(model, layout or Layout(), sqrt_context=sqrt_context)
+    rows = Rows(model, layout or Layout())
     _embedding(rows)
     for mixer, count in _folded((group.mixer, group.count) for group in model.layers):
         lower_mixer(rows, mixer, count)

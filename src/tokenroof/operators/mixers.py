@@ -47,16 +47,15 @@ def lower_mixer(rows: Rows, mixer: Mixer, count: int) -> None:
         _recurrent(rows, mixer, count)
 
 
-def _rule(rows: Rows, mixer: Gqa | Mla) -> ContextRule:
+def _rule(mixer: Gqa | Mla) -> ContextRule:
     """What the core reads. Top-k keeps the best k of the tokens seen, so it counts like a window of k."""
-    if isinstance(mixer, Gqa):
-        if mixer.cross_attention:
-            return NOTHING
-        if mixer.window is not None:
-            return ContextRule("chunk" if mixer.chunked else "window", mixer.window)
+    if isinstance(mixer, Gqa) and mixer.cross_attention:
+        return NOTHING
+    if mixer.window is not None:
+        return ContextRule("chunk" if isinstance(mixer, Gqa) and mixer.chunked else "window", mixer.window)
     if mixer.indexer is not None:
         return ContextRule("window", mixer.indexer.top_k * mixer.indexer.block)
-    return ContextRule("sqrt") if rows.sqrt_context else FULL
+    return ContextRule("sqrt") if mixer.sqrt_context else FULL
 
 
 def _core(
@@ -156,7 +155,7 @@ def _gqa(rows: Rows, mixer: Gqa, count: int) -> None:
         rows.gemm("Q down and KV projection", count, n=rank + kv, k=hidden, weight_class="attention", extra=extra)
         rows.gemm("Q up projection", count, n=gated, k=rank, weight_class="attention")
     _indexer(rows, mixer, count)
-    rule = _rule(rows, mixer)
+    rule = _rule(mixer)
     if rule != NOTHING:
         stored = entry * rows.kv if mixer.stores_kv else 0.0
         rows.elementwise("rotary embedding", count, 2 * (query + kv))
@@ -186,7 +185,7 @@ def _mla(rows: Rows, mixer: Mla, count: int) -> None:
         rows.gemm("Q and latent down", count, n=rank + down, k=hidden, weight_class="attention", extra=extra)
         rows.gemm("Q up projection", count, n=query, k=rank, weight_class="attention")
     _indexer(rows, mixer, count)
-    rule = _rule(rows, mixer)
+    rule = _rule(mixer)
     entry_bytes, written = entry * rows.kv, entry * rows.kv if mixer.stores_kv else 0.0
     up = heads * (nope + mixer.v_head_dim)
     rows.elementwise("rotary embedding", count, 2 * (heads * rope + (rope if mixer.stores_kv else 0)))
@@ -208,7 +207,7 @@ def _mla(rows: Rows, mixer: Mla, count: int) -> None:
     if mixer.indexer is None:
         _expanded_prefill(rows, mixer, count, rule, entry_bytes, written)
     if mixer.stores_kv:
-        rows.keep(FULL, count * written / rows.cp)
+        rows.keep(rule if mixer.window is not None else FULL, count * written / rows.cp)
     _context_parallel(rows, count, ((rule, 1.0),), query=heads * entry, out=heads * latent, entry_bytes=entry_bytes)
     if mixer.output_gate:
         rows.gemm("output gate", count, n=out, k=hidden, weight_class="attention")
@@ -217,10 +216,10 @@ def _mla(rows: Rows, mixer: Mla, count: int) -> None:
 
 
 def _expanded_prefill(rows: Rows, mixer: Mla, count: int, rule: ContextRule, entry_bytes: Num, written: Num) -> None:
-    """Prefill of MLA: keys and values of the whole context are expanded from the latent, then read per head."""
+    """Prefill of MLA: keys and values of all that is stored are expanded from the latent, then read per head."""
     heads, latent = mixer.n_heads / rows.tp, mixer.kv_lora_rank
     up = heads * (mixer.qk_nope_dim + mixer.v_head_dim)
-    seen = rows.reads("prefill", FULL)
+    seen = rows.reads("prefill", rule if mixer.window is not None else FULL)
     rows.add(
         "latent expand (prefill)",
         "gemm",

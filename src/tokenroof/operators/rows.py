@@ -51,8 +51,8 @@ def _class_bytes(dtypes: WeightDtypes, name: str) -> float:
 class Rows:
     """The growing operator table of one model in one layout."""
 
-    def __init__(self, model: Model, layout: Layout, *, sqrt_context: bool = False) -> None:
-        self.model, self.layout, self.sqrt_context = model, layout, sqrt_context
+    def __init__(self, model: Model, layout: Layout) -> None:
+        self.model, self.layout = model, layout
         self.vectorised = any(is_array(d) for d in (layout.tp, layout.pp, layout.ep, layout.dp, layout.cp))
         self.xp: Namespace = NUMPY if self.vectorised else SCALAR
         self.tp, self.cp = layout.tp, layout.cp

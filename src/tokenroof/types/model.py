@@ -56,7 +56,8 @@ class Gqa:
     projection of their own; keys are rotated and normalised after it, so that the cache still holds both.
     `q_lora_rank` factors the query projection. A `cross_attention` layer reads the tokens of an encoder and
     none of the context. `output_gate` adds a gate as wide as the query. `extra_params` counts biases, query
-    and key norms, sinks and narrow gates.
+    and key norms, sinks and narrow gates. `sqrt_context` is a what-if that no model has: a layer of full
+    attention that stores every token and reads the square root of their number.
     """
 
     n_heads: int
@@ -72,11 +73,15 @@ class Gqa:
     chunked: bool = False
     q_lora_rank: int | None = None
     cross_attention: bool = False
+    sqrt_context: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mla:
-    """Multi-head latent attention: one latent and one rotary key per token, shared by all heads."""
+    """Multi-head latent attention: one latent and one rotary key per token, shared by all heads.
+
+    `window` and `sqrt_context` as in Gqa: what-ifs here, since no published model has either.
+    """
 
     n_heads: int
     q_lora_rank: int | None
@@ -88,6 +93,8 @@ class Mla:
     extra_params: int = 0
     indexer: Indexer | None = None
     stores_kv: bool = True
+    window: int | None = None
+    sqrt_context: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

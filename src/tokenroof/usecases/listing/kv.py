@@ -109,7 +109,7 @@ def _window_note(mixer: Mixer) -> str:
     if isinstance(mixer, Gqa | Mla) and not mixer.stores_kv:
         return "reads the cache of an earlier layer"
     notes = []
-    window = mixer.window if isinstance(mixer, Gqa | CompressedAttention) else None
+    window = mixer.window if isinstance(mixer, Gqa | Mla | CompressedAttention) else None
     if window is not None:
         chunked = isinstance(mixer, Gqa) and mixer.chunked
         text = f"{'starts again' if chunked else 'stops growing'} after {window:,} tokens"
