@@ -114,3 +114,35 @@ def test_experts_that_do_not_divide_by_the_gpus_have_copies():
         copies[gpus] = setup.layout.redundant_experts
     assert copies == {64: 0, 72: 32}
     assert isinstance(forecast(rack), Forecast)
+
+
+@pytest.mark.parametrize(
+    ("engine", "weights", "kv"),
+    [("TensorRT-LLM", "fp8", "fp8"), ("TensorRT-LLM", "fp4", "fp8"), ("TensorRT-LLM", "bf16", "bf16"),
+     ("vLLM", "fp8", "bf16"), ("SGLang", "fp8", "bf16")],
+)  # fmt: skip
+def test_the_format_of_a_cache_that_a_table_does_not_state(engine, weights, kv):
+    """NVIDIA's quantised checkpoints carry scales for an 8-bit cache, and TensorRT-LLM uses them; others do not."""
+    run = replace(RUN, source="nobody in particular", engine=engine, engine_version="1.0", weight_dtype=weights)
+    setup = setup_of(replace(run, model="Llama-3.1-70B", model_key="Llama-3-70B"))
+    assert not isinstance(setup, Skip)
+    assert (setup.layout.kv_dtype, setup.kv_stated) == (kv, False)
+    stated = setup_of(replace(run, model="Llama-3.1-70B", model_key="Llama-3-70B", kv_dtype="fp8"))
+    assert not isinstance(stated, Skip)
+    assert (stated.layout.kv_dtype, stated.kv_stated) == ("fp8", True)
+
+
+def test_a_range_ends_at_the_speed_of_light():
+    """Ranges are as wide to both sides, as factors, but on the good side they stop at the roof.
+
+    A chip that nobody measured has a wide range: 4-bit weights on one RTX 4090 would pass the roof of TPOT, those of
+    16 bits on an H100 do not.
+    """
+    wide = PredictRequest(model="gemma-2-27b", system="1xrtx-4090", load=32, isl=1024, osl=8192, kv_dtype="fp8",
+                          weight_dtype="int4-wo-g32")  # fmt: skip
+    narrow = PredictRequest(model="llama-3.1-8b", system="h100", load=1)
+    for request, cut in ((wide, True), (narrow, False)):
+        tpot = predict(request).quantities["tpot"]
+        mirrored = tpot.value**2 / tpot.high
+        assert (mirrored < tpot.roof) is cut
+        assert tpot.low == pytest.approx(tpot.roof if cut else mirrored, rel=1e-9)

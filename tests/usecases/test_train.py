@@ -100,6 +100,10 @@ def test_bubbles_by_schedule() -> None:
     assert by["interleaved, 2 chunks"].idle == pytest.approx(3 / 19)
     assert by["ZB-H1"].idle == pytest.approx(3 / (3 * 8 + 3))
     assert by["ZB-H2"].idle == 0.0
+    # without a bubble the first stage starts 2 P - 1 = 7 micro-batches before it ends one (Qi et al., table 1)
+    assert by["ZB-H2"].in_flight == 7
+    few = {bubble.schedule: bubble for bubble in ask(stages=4, micro_batches=3, chunks=2).bubbles}
+    assert few["ZB-H2"].in_flight == few["1F1B"].in_flight == 3
     assert by["GPipe"].in_flight == 8
     assert by["1F1B"].in_flight == 4
 
