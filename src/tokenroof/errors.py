@@ -2,6 +2,7 @@
 
     TokenroofError
       InputError(field, value, limit, fix)    a value that cannot be used            exit 2
+        InputFaults(faults, where)            several of them, all told at once      exit 2
       UnknownName(kind, name, suggestions)    no such model, system, formula ...     exit 2
       DataMissing(entity, field, where)       a figure nobody recorded: never filled exit 2
       UnitError                               units that do not parse or do not fit  exit 2
@@ -11,25 +12,52 @@ A configuration that does not fit a machine is an answer, not an error: see type
 
 from collections.abc import Iterable
 
-__all__ = ["DataMissing", "InputError", "TokenroofError", "UnitError", "UnknownName"]
+__all__ = ["DataMissing", "InputError", "InputFaults", "TokenroofError", "UnitError", "UnknownName", "faults_of"]
 
 
 class TokenroofError(Exception):
-    """Root of the tree; the message is always one line fit to show a user."""
+    """Root of the tree; the message is one line fit to show a user (of InputFaults: one line a fault)."""
 
 
 def _shown(value: object, width: int = 60) -> str:
-    text = " ".join(repr(value).split())
+    try:
+        text = " ".join(repr(value).split())
+    except (ValueError, RecursionError):  # an integer of thousands of digits, data nested without end
+        text = f"a {type(value).__name__} too long to show"
     return text if len(text) <= width else text[: width - 3] + "..."
 
 
 class InputError(TokenroofError, ValueError):
-    """A value that cannot be used: which field, what it was, what is allowed, how to mend it."""
+    """A value that cannot be used: which field, what it was, what is allowed, how to mend it.
+
+    `value` is `...` where a value had to be given and none was.
+    """
 
     def __init__(self, field: str, value: object, limit: str, fix: str = "") -> None:
         self.field, self.value, self.limit, self.fix = field, value, limit, fix
-        message = f"{field} = {_shown(value)}: must be {limit}"
+        message = f"{field}: must be {limit}" if value is ... else f"{field} = {_shown(value)}: must be {limit}"
         super().__init__(f"{message}; {fix}" if fix else message)
+
+
+_MOST_LINES = 20
+
+
+class InputFaults(InputError):
+    """All faults of one input, a line each; field, value, limit and fix are those of the first."""
+
+    def __init__(self, faults: "Iterable[InputError]", where: str = "") -> None:
+        self.faults, self.where = tuple(faults), where
+        first = self.faults[0]
+        self.field, self.value, self.limit, self.fix = first.field, first.value, first.limit, first.fix
+        lines = [f"{where}: {fault}" if where else str(fault) for fault in self.faults[:_MOST_LINES]]
+        if len(self.faults) > _MOST_LINES:
+            lines.append(f"and {len(self.faults) - _MOST_LINES} more")
+        ValueError.__init__(self, "\n".join(lines))
+
+
+def faults_of(error: InputError) -> tuple[InputError, ...]:
+    """The faults that an error tells of, in the order of the input: several, or itself alone."""
+    return error.faults if isinstance(error, InputFaults) else (error,)
 
 
 class UnknownName(TokenroofError, LookupError):

@@ -99,12 +99,20 @@ def formula(*, increasing: tuple[str, ...] = (), decreasing: tuple[str, ...] = (
     return register
 
 
+# Of difflib's ratio: below it what is offered looks like a joke ("dbrx" for "x"). Of two letters one may differ.
+_LIKE, _LIKE_SHORT = 0.6, 0.5
+
+
 def nearest(name: str, known: Any, n: int = 3) -> tuple[str, ...]:
-    """The `n` names of `known` nearest to `name`."""
+    """The `n` names of `known` nearest to `name`, nearest first; none where nothing is like it."""
     import difflib
 
     by_key = {str(k).lower(): str(k) for k in known}
-    close = difflib.get_close_matches(name.lower(), by_key, n=n, cutoff=0.01) if name.strip() else []
+    close = (
+        difflib.get_close_matches(name.lower(), by_key, n=n, cutoff=_LIKE if len(name) > 2 else _LIKE_SHORT)
+        if name.strip()
+        else []
+    )
     return tuple(by_key[k] for k in close)
 
 

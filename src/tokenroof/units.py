@@ -18,6 +18,7 @@ __all__ = [
     "dims_text",
     "format_bytes",
     "format_si",
+    "parse_count",
     "parse_quantity",
     "parse_unit",
 ]
@@ -145,6 +146,20 @@ def parse_quantity(text: str | float, unit: str, *, bare: bool = True) -> float:
             expected = f"expected {dims_text(wanted.dims)} ({unit})"
             raise UnitError(f"{_quoted(text)} is in {dims_text(got.dims)}, {expected}")
         scale = got.scale
+    if not math.isfinite(value * scale):
+        raise UnitError(f"{_quoted(text)} is not a finite number")
+    return value * scale
+
+
+def parse_count(text: str | float, unit: str = "1") -> float:
+    """Read a count as people write one: 128000, 128k (128,000), 128Ki (131,072), 128 ktoken.
+
+    Raises UnitError where the text is no number, measures something else, or is not finite.
+    """
+    value, rest = _number_and_unit(text, unit)
+    scale = _BINARY.get(rest) or (_DECIMAL[rest] if rest in ("k", "K", "M", "G", "T") else None)
+    if scale is None:
+        return parse_quantity(text, unit)
     if not math.isfinite(value * scale):
         raise UnitError(f"{_quoted(text)} is not a finite number")
     return value * scale

@@ -165,8 +165,8 @@ def test_bad_config_files_are_one_line_and_exit_2(tmp_path: Path, kind: str, nee
     "arguments,needle",
     [
         (("analyze", "deepseek-v3"), "--system"),
-        (("analyze", "deepseek-v3", "--system", "9xnothing"), "nearest"),
-        (("analyze", "nothing", "--system", "h100"), "nearest"),
+        (("analyze", "deepseek-v3", "--system", "9xnothing"), "NxCHIP"),
+        (("analyze", "llama-3.3-7b", "--system", "h100"), "llama-3.3-70b"),
         (("analyze", "deepseek-v3", "--system", "h100", "--batch", "0"), "batch"),
         (("analyze", "deepseek-v3", "--system", "h100", "--context", "nan"), "context"),
         (("analyze", "deepseek-v3", "--system", "h100", "--weight-dtype", "fp3"), "fp3"),

@@ -178,6 +178,8 @@ def load_system(name: str) -> System:
         for spelt in nearest(wanted[:80], {*system_names(), *names}, 12):
             close.setdefault(names.get(spelt, spelt), spelt)
         fix = "see `tokenroof systems`, or give a TOML file"
+        if count:
+            fix = "NxCHIP makes a system of N chips, see `tokenroof chips`"
         raise UnknownName("system", str(name), tuple(close.values())[:3], fix)
     return found
 

@@ -6,17 +6,35 @@ The schema reads them and checks every request from every door; nothing below ch
 from dataclasses import dataclass
 from typing import Annotated
 
-__all__ = ["Count", "Degree", "Dollars", "OneOf", "Requests", "Seconds", "Share", "Tokens", "Within"]
+__all__ = [
+    "Count", "Degree", "Dollars", "OneOf", "Pairs", "Requests", "Seconds", "Share", "Tokens", "TpotLimit", "TtftLimit",
+    "Within",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Within:
-    """A finite number from `low` to `high`, both allowed (`above`: `low` itself is not). `what` says what it counts."""
+    """A finite number from `low` to `high`, both allowed (`above`: `low` itself is not). `what` says what it counts.
+
+    `fix` mends a number beyond `high`; {value} and {milli} in it are the number and a thousandth of it.
+    """
 
     low: float
     high: float
     what: str = ""
     above: bool = False
+    fix: str = ""
+
+    @property
+    def text(self) -> str:
+        """The limit in words: `from 1 to 100,000 GPUs`."""
+        low, high = _plain(self.low), _plain(self.high)
+        span = f"more than {low} and at most {high}" if self.above else f"from {low} to {high}"
+        return f"{span} {self.what}".rstrip()
+
+    def holds(self, number: float) -> bool:
+        """Whether the number is inside; NaN is not."""
+        return self.low <= number <= self.high and not (self.above and number == self.low)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +44,24 @@ class OneOf:
     words: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """A mapping, a list of pairs or of texts `name=value`; kept as pairs of text in the order given."""
+
+
+def _plain(number: float) -> str:
+    return f"{number:,.10g}" if abs(number) < 1e6 else f"{number:g}".replace("e+0", "e").replace("e+", "e")
+
+
+_MILLI = 'write {milli:g} or "{value:g}ms"'
+
 Degree = Annotated[int | None, Within(1, 100_000, "GPUs")]
 Count = Annotated[int | None, Within(0, 1e9)]
 Tokens = Annotated[float | None, Within(1.0, 1e9, "tokens")]
 Requests = Annotated[float | None, Within(0.0, 1e9, "requests", above=True)]
 Seconds = Annotated[float | None, Within(0.0, 1e6, "seconds", above=True)]
+# No token takes ten seconds and no reader waits half an hour for the first one: such numbers are meant in ms.
+TtftLimit = Annotated[float | None, Within(0.0, 1800.0, "seconds", above=True, fix=_MILLI)]
+TpotLimit = Annotated[float | None, Within(0.0, 10.0, "seconds", above=True, fix=_MILLI)]
 Dollars = Annotated[float | None, Within(0.0, 1e6, "dollars")]
 Share = Annotated[float | None, Within(0.0, 1.0)]

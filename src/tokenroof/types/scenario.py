@@ -3,11 +3,24 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from tokenroof.types.limits import Degree, Dollars, OneOf, Requests, Seconds, Share, Tokens, Within
+from tokenroof.errors import InputError
+from tokenroof.types.limits import (
+    Degree,
+    Dollars,
+    OneOf,
+    Pairs,
+    Requests,
+    Share,
+    Tokens,
+    TpotLimit,
+    TtftLimit,
+    Within,
+)
 
-__all__ = ["DEGREES", "MODES", "Scenario"]
+__all__ = ["DEGREES", "LOADS", "MODES", "Scenario", "scenario_faults"]
 
 DEGREES = ("tp", "pp", "ep", "dp", "cp")
+LOADS = ("batch", "concurrency", "request_rate", "users")
 MODES = ("agg", "disagg", "auto")
 
 
@@ -48,12 +61,28 @@ class Scenario:
     request_rate: Requests = None
     users: Requests = None
     think: Annotated[float, Within(0.0, 1e6, "seconds")] = 30.0
-    ttft: Seconds = None
-    tpot: Seconds = None
+    ttft: TtftLimit = None
+    tpot: TpotLimit = None
     slo: str | None = None
     mode: Annotated[str, OneOf(MODES)] = "agg"
     acceptance: Share = None
     drafts: Annotated[int | None, Within(0, 64)] = None
     price_per_gpu_hour: Dollars = None
     profile: str = "auto"
-    set: tuple[tuple[str, str], ...] = ()
+    set: Annotated[tuple[tuple[str, str], ...], Pairs()] = ()
+
+
+def scenario_faults(scenario: Scenario) -> tuple[InputError, ...]:
+    """What fields say against each other, whatever model and system are: the rules that need no catalogue."""
+    faults = []
+    loads = {name: value for name in LOADS if (value := getattr(scenario, name)) is not None}
+    if len(loads) > 1:
+        given = ", ".join(f"{name} {value:g}" for name, value in loads.items())
+        faults.append(InputError("load", given, f"one of {', '.join(LOADS)}", "leave the others out"))
+    isl, osl, context = scenario.isl, scenario.osl, scenario.context
+    if isl is not None and scenario.prefix > isl - 1.0:
+        limit = f"at most isl - 1 = {isl - 1:g}"
+        faults.append(InputError("prefix", scenario.prefix, limit, "one token is always uncached"))
+    if isl is not None and osl is not None and context is not None and abs(isl + osl / 2.0 - context) > 0.5:
+        faults.append(InputError("context", context, f"isl + osl / 2 = {isl + osl / 2:g}", "leave one of them out"))
+    return tuple(faults)

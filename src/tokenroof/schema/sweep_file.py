@@ -1,13 +1,11 @@
-"""The edge: files and requests as JSON data, checked once, every fault reported with the path of its field.
+"""The file of a sweep, checked once, every fault reported with the path of its field.
 
 pydantic reads shape and types; limits and the rules that join fields belong to the use case.
 """
 
 import os
 import re
-import tomllib
 from collections.abc import Mapping
-from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -20,15 +18,14 @@ from pydantic import (
     StrictInt,
     StrictStr,
     Tag,
-    TypeAdapter,
     ValidationError,
     ValidationInfo,
     field_validator,
 )
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from tokenroof.errors import InputError, UnknownName
 from tokenroof.registry import nearest
+from tokenroof.scenario.files import MOST_BYTES, parse_toml, read_file
 from tokenroof.usecases.sweep.spec import (
     CATEGORICAL,
     NUMERIC,
@@ -43,25 +40,7 @@ from tokenroof.usecases.sweep.spec import (
     name_faults,
 )
 
-__all__ = ["MOST_BYTES", "REQUESTS", "SweepFile", "json_schema", "parse_sweep_spec", "read_sweep_spec"]
-
-MOST_BYTES = 1_000_000  # of a spec file
-
-# request -> where its data class lives; a sweep is asked for by its spec file
-REQUESTS: dict[str, tuple[str, str]] = {
-    "analyze": ("tokenroof.usecases.analyze.run", "AnalyzeRequest"),
-    "break-even": ("tokenroof.usecases.money.break_even", "BreakEvenRequest"),
-    "deduce": ("tokenroof.usecases.deduce.run", "DeduceRequest"),
-    "kv": ("tokenroof.usecases.listing.kv", "KvRequest"),
-    "lecture": ("tokenroof.usecases.lecture", "LectureRequest"),
-    "offers": ("tokenroof.usecases.listing.offers", "OffersRequest"),
-    "plan": ("tokenroof.usecases.plan.answer", "PlanRequest"),
-    "price": ("tokenroof.usecases.money.price", "PriceRequest"),
-    "roofline": ("tokenroof.usecases.analyze.closed_form", "RooflineRequest"),
-    "speculate": ("tokenroof.usecases.money.speculate", "SpeculateRequest"),
-    "sweep": ("tokenroof.schema", "SweepFile"),
-    "train": ("tokenroof.usecases.train.run", "TrainRequest"),
-}
+__all__ = ["MOST_BYTES", "SweepFile", "parse_sweep_spec", "parse_toml", "read_sweep_spec"]
 
 _TAGS = ("one", "many", "range", "table", "word")
 
@@ -262,46 +241,8 @@ def parse_sweep_spec(data: Mapping[str, Any], where: str = "sweep spec") -> Swee
         raise SpecError(where, faults) from None
 
 
-# A dotted key of this depth: no spec needs one, and the TOML reader takes time that grows with its square.
-_DEEP_KEY = re.compile(r"""(?:(?:(?<![\w-])[\w-]++|"(?:[^"\\\n]|\\.)*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){32}""")
-
-
-def _read(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            data = file.read(MOST_BYTES + 1)
-    except OSError as error:
-        raise InputError("spec file", str(path), "a file that can be read", error.strerror or "") from None
-    if len(data) > MOST_BYTES:
-        raise InputError("spec file", str(path), f"at most {MOST_BYTES:,} bytes", "write a long axis as a range")
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise InputError("spec file", str(path), "UTF-8 text", f"byte {error.start} is not") from None
-
-
-def parse_toml(text: str, where: str) -> dict[str, Any]:
-    """TOML to plain data; InputError with the line for what is not TOML."""
-    if _DEEP_KEY.search(text):
-        raise InputError("spec file", where, "a TOML file of a few levels", "a key in it has more than 32 parts")
-    try:
-        return tomllib.loads(text)
-    except RecursionError:
-        raise InputError("spec file", where, "a TOML file of a few levels", "it is nested too deep") from None
-    except ValueError as error:
-        raise InputError("spec file", where, "a TOML file", " ".join(str(error).split())[:200]) from None
-
-
 def read_sweep_spec(path: str | os.PathLike[str]) -> SweepSpec:
     """A spec file in TOML, at most 1 MB. InputError for what is not such a file, SpecError with all faults in it."""
     where = Path(path)
-    return parse_sweep_spec(parse_toml(_read(where), where.name), where.name)
-
-
-def json_schema(request: str) -> dict[str, Any]:
-    """JSON Schema of a request, by the name of its verb."""
-    if request not in REQUESTS:
-        raise UnknownName("request", request, nearest(request, REQUESTS))
-    module, name = REQUESTS[request]
-    schema = TypeAdapter(getattr(import_module(module), name)).json_schema()
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+    text = read_file(where, "spec file", "write a long axis as a range")
+    return parse_sweep_spec(parse_toml(text, where.name), where.name)

@@ -1,0 +1,70 @@
+"""Which request each verb reads, and what it looks like as JSON Schema."""
+
+from collections.abc import Mapping
+from dataclasses import is_dataclass
+from importlib import import_module
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
+
+from tokenroof.errors import UnknownName
+from tokenroof.registry import nearest
+from tokenroof.types.limits import OneOf, Within
+
+__all__ = ["REQUESTS", "json_schema", "request_class"]
+
+# request -> where its data class lives; a sweep is asked for by its spec file
+REQUESTS: dict[str, tuple[str, str]] = {
+    "analyze": ("tokenroof.usecases.analyze.run", "AnalyzeRequest"),
+    "break-even": ("tokenroof.usecases.money.break_even", "BreakEvenRequest"),
+    "deduce": ("tokenroof.usecases.deduce.run", "DeduceRequest"),
+    "fit": ("tokenroof.usecases.measured.refit", "FitRequest"),
+    "kv": ("tokenroof.usecases.listing.kv", "KvRequest"),
+    "lecture": ("tokenroof.usecases.lecture", "LectureRequest"),
+    "offers": ("tokenroof.usecases.listing.offers", "OffersRequest"),
+    "plan": ("tokenroof.usecases.plan.answer", "PlanRequest"),
+    "price": ("tokenroof.usecases.money.price", "PriceRequest"),
+    "roofline": ("tokenroof.usecases.analyze.closed_form", "RooflineRequest"),
+    "speculate": ("tokenroof.usecases.money.speculate", "SpeculateRequest"),
+    "sweep": ("tokenroof.schema.sweep_file", "SweepFile"),
+    "train": ("tokenroof.usecases.train.run", "TrainRequest"),
+}
+
+
+def request_class(verb: str) -> type:
+    """The request of a verb; UnknownName with the nearest where there is none."""
+    if verb not in REQUESTS:
+        raise UnknownName("request", verb, nearest(verb, REQUESTS))
+    module, name = REQUESTS[verb]
+    found: type = getattr(import_module(module), name)
+    return found
+
+
+def _limits(hint: Any) -> tuple[Any, ...]:
+    return get_args(hint)[1:] if get_origin(hint) is Annotated else ()
+
+
+def _numbers(schema: Mapping[str, Any]) -> list[Any]:
+    """The parts of a property that describe a number or a text: itself, or the alternatives to null."""
+    return [one for one in (schema, *schema.get("anyOf", ())) if one.get("type") in ("number", "integer", "string")]
+
+
+def _limited(request: type, properties: Mapping[str, Any]) -> None:
+    """Write the limits of the fields into their properties, in place."""
+    for name, hint in get_type_hints(request, include_extras=True).items():
+        for part in _numbers(properties.get(name, {})):
+            for limit in _limits(hint):
+                if isinstance(limit, Within) and part["type"] != "string":
+                    part["exclusiveMinimum" if limit.above else "minimum"] = limit.low
+                    part["maximum"] = limit.high
+                elif isinstance(limit, OneOf) and part["type"] == "string":
+                    part["enum"] = list(limit.words)
+
+
+def json_schema(request: str | type) -> dict[str, Any]:
+    """JSON Schema of a request: a class, or the name of its verb."""
+    from pydantic import TypeAdapter
+
+    wanted = request_class(request) if isinstance(request, str) else request
+    schema = TypeAdapter(wanted).json_schema()
+    if is_dataclass(wanted):
+        _limited(wanted, schema["properties"])
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "additionalProperties": False}
