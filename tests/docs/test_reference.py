@@ -13,9 +13,12 @@ import pytest
 import tokenroof
 import tokenroof.formulas.lecture
 from tokenroof import catalog, errors
+from tokenroof.catalog import load_model
 from tokenroof.cli.main import VERBS
+from tokenroof.operators import lower
 from tokenroof.registry import REGISTRY, Formula
 from tokenroof.types.dtype import DTYPES
+from tokenroof.types.layout import Layout
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -83,6 +86,12 @@ def test_every_formula_has_an_entry(pages: dict[str, str]) -> None:
         for name, quantity in formula.inputs.items():
             assert f"| `{name}` | `{quantity.unit}` |" in entry
         assert f"({formula.family}.md#{formula.name})" in pages["formulas/all.md"]
+
+
+@pytest.mark.parametrize("model", ["deepseek-v3.2", "jamba-1.5-large", "llama-3.1-8b", "gpt-oss-120b"])
+def test_every_operator_has_a_row(pages: dict[str, str], model: str) -> None:
+    for row in lower(load_model(model), Layout(tp=2, pp=2)).operators:
+        assert f"| {row.name} | `{row.kind}` |" in pages["tables/_operators.md"]
 
 
 def test_every_exported_name_and_error_has_an_entry(pages: dict[str, str]) -> None:

@@ -6,7 +6,7 @@ Nothing that it writes is committed, so that nothing can go stale; `docs/referen
 from pathlib import Path
 from typing import Any
 
-from tokenroof_docs import api, catalogue, cli, formulas, mathml, responses, tables
+from tokenroof_docs import api, catalogue, cli, formulas, mathml, operators, responses, tables
 from tokenroof_docs.markdown import Pages
 
 __all__ = ["reference_pages", "setup"]
@@ -15,7 +15,7 @@ __all__ = ["reference_pages", "setup"]
 def reference_pages() -> Pages:
     """Every generated page: path below docs/reference -> Markdown. Names that start with _ are fragments."""
     pages: Pages = {}
-    for module in (formulas, cli, api, catalogue, responses, tables):
+    for module in (formulas, operators, cli, api, catalogue, responses, tables):
         pages |= module.pages()
     return pages
 
