@@ -7,6 +7,7 @@ from tokenroof.catalog import load_model, load_system
 from tokenroof.catalog.profile import claim_level, profile_for
 from tokenroof.errors import DataMissing, InputError
 from tokenroof.operators.layout_space import units_on
+from tokenroof.operators.layouts import check_layout
 from tokenroof.operators.lower import lower
 from tokenroof.operators.timing import Timed, bind
 from tokenroof.planner.drafts import drafting, tokens_per_pass
@@ -199,7 +200,10 @@ def resolve(scenario: Scenario, *, model: Model | None = None, system: System | 
     layout = given_layout(scenario)
     if layout is not None:
         return replace(legal(served, layout, machine, make), defaults=tuple(defaults))
-    best = chosen(make(one) for one in usual_layouts(served, machine, scenario.engine, scenario.replicas))
+    options = usual_layouts(served, machine, scenario.engine, scenario.replicas)
+    if not options:
+        check_layout(served, Layout(), machine, uneven_layers=True)
+    best = chosen(make(one) for one in options)
     why = reason(best, best.serve().fits)
     defaults.append(Default(field="layout", value=layout_label(best.layout), reason=why))
     return replace(best, defaults=tuple(defaults), layout_reason=why)

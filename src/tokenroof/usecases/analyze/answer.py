@@ -1,122 +1,134 @@
-"""What `analyze` is asked and what it answers."""
+"""What `analyze` answers."""
 
 from dataclasses import dataclass, field
 
+from tokenroof.operators.memory import MemoryUse
+from tokenroof.scenario.deployment import Deployment
 from tokenroof.types.default import Default
-from tokenroof.usecases.analyze.closed_form import RooflineResponse
-from tokenroof.usecases.analyze.domain import Deployment
-from tokenroof.usecases.analyze.point import OperatorReport
-from tokenroof.usecases.analyze.room import Fit
+from tokenroof.types.layout import Layout
+from tokenroof.types.program import OperatorTime, StepTimes
+from tokenroof.types.served import Infeasible, Ranged, Served
+from tokenroof.usecases.analyze.bound import ClosedForm
+from tokenroof.usecases.analyze.request import AnalyzeRequest
 
-__all__ = ["AnalyzeRequest", "AnalyzeResponse", "CostReport", "FastMode", "Train"]
+__all__ = ["AnalyzeResponse", "FastMode", "Rooms", "ServedCost", "Work"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AnalyzeRequest:
-    """What the user asked. None means: choose, and say so. Prices are per GPU-hour of all GPUs that are paid for.
+class Work:
+    """One kind of work in a decode step: its time, its share of the step, and what limits most of it."""
 
-    `context` is what each sequence holds; with `isl` and `osl` it is their mean over a decode, isl + osl / 2.
-    `mode` operators runs the operator engine, the others the closed forms; the degrees, `engine` and `efficiency`
-    (auto: calibrated where there is a profile; peak: the speed of light) matter to operators only.
+    kind: str
+    time_s: float
+    share: float
+    bound_by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rooms:
+    """Requests at once in one replica: by the limit on TPOT, by KV memory, and where matmuls equal weight reads."""
+
+    within_limits: float
+    limit: str
+    by_memory: float
+    critical: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServedCost:
+    """USD per million tokens of the served state; input and output share a request's cost by machine time.
+
+    `all_on_output_usd_per_mtok` puts all of it on output, as most tools quote it. `alone` is the output of one request
+    at a time.
     """
 
-    model: str
-    system: str
-    batch: float | None = None
-    context: float | None = None
-    weight_dtype: str | None = None
-    kv_dtype: str | None = None
-    mode: str = "operators"
-    isl: float | None = None
-    osl: float | None = None
-    prefix: float = 0.0
-    tp: int | None = None
-    pp: int | None = None
-    ep: int | None = None
-    dp: int | None = None
-    cp: int | None = None
-    redundant_experts: int | None = None
-    engine: str = "vllm"
-    efficiency: str = "auto"
-    usd_per_gpu_h: float | None = None
-    fast_speedup: float = 2.5
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CostReport:
-    """USD per million output tokens at four batches, and the lecture's thousand as a computed ratio."""
-
     usd_per_gpu_h: float
+    low_usd_per_gpu_h: float
+    high_usd_per_gpu_h: float
     price_source: str
-    at_batch_1: float
-    at_batch: float
-    at_balance: float | None
-    floor: float
-    batch_1_over_floor: float
-    at_batch_1_touched: float
+    input_usd_per_mtok: Ranged
+    cached_usd_per_mtok: Ranged | None
+    output_usd_per_mtok: Ranged
+    all_on_output_usd_per_mtok: Ranged
+    request_usd: float
+    alone_usd_per_mtok: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FastMode:
-    """What serving one user `speedup` times faster takes: a smaller batch on the same machine."""
+    """What serving every user `speedup` times faster takes: fewer requests at once, and so a higher price."""
 
     speedup: float
-    step_s: float
+    tpot_s: float
     possible: bool
-    batch: float | None
+    concurrency: float | None
     price_ratio: float | None
     fastest_speedup: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Train:
-    """The train that leaves once per drain of the memory."""
-
-    period_s: float
-    mean_wait_s: float
-    worst_wait_s: float
-    worst_latency_s: float
-    users_to_fill: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class AnalyzeResponse:
-    """Everything that `tokenroof analyze` prints; times and costs are lower bounds (claim level `bound`)."""
+    """One scenario served. `fits` is the one verdict; where it is False `infeasible` says why and no speed is given.
+
+    `tpot_s` is what a user sees, prefill of other requests included; `decode_step_s` is a decode step alone.
+    Throughputs count every GPU of the system. `operators` are the rows of one decode step, `work` their sums by kind;
+    `bound` is the closed form of the lecture, which nothing real beats.
+    """
 
     model: str
     model_name: str
     system: str
     system_name: str
     announced: bool
+    gpus: int
     total_params: float
     active_params: float
-    gpus: int
-    gpus_in_pass: int
-    batch: float
+    layout: Layout
+    layout_label: str
+    layout_reason: str
+    replicas: int
+    gpus_idle: int
+    engine: str
+    weight_dtype: str
+    kv_dtype: str
+    isl: float
+    osl: float
+    prefix: float
     context: float
-    fit: Fit
-    roofline: RooflineResponse
-    tpot_s: float
-    tokens_per_s_per_user: float
-    output_tokens_per_s_per_gpu: float
-    weight_floor_s: float
-    drain_time_s: float
-    balance_batch: float
-    practice_batch_low: float
-    practice_batch_high: float
-    knee_context: float
-    mfu_limit_at_knee: float
-    mfu_limit_at_double_knee: float
-    mfu_limit_at_context: float
-    touched_share: float
-    touched_step_s: float
-    cost: CostReport | None
-    fast_mode: FastMode
-    train: Train
+    fits: bool
+    infeasible: Infeasible | None
+    concurrency: float
+    batch: float
+    tpot_s: Ranged | None
+    decode_step_s: Ranged | None
+    ttft_s: Ranged | None
+    e2e_s: Ranged | None
+    interactivity: Ranged | None
+    output_tokens_per_s_per_gpu: Ranged | None
+    decode_tokens_per_s_per_gpu: Ranged | None
+    requests_per_s: float | None
+    prefill_share: float | None
+    mfu: float | None
+    mbu: float | None
+    cost: ServedCost | None
+    rooms: Rooms
+    memory: MemoryUse
+    step: StepTimes
+    work: tuple[Work, ...]
+    operators: tuple[OperatorTime, ...]
+    prefill_s: float
+    prefill_operators: tuple[OperatorTime, ...]
+    experts_per_gpu: float | None
+    network_bytes_per_step: float
+    fast_mode: FastMode | None
+    bound: ClosedForm
+    profile: str
+    claim: str
+    profile_notes: tuple[str, ...]
     defaults: tuple[Default, ...]
     left_out: tuple[str, ...]
-    warnings: tuple[str, ...] = ()
-    claim_level: str = "bound"
-    operators: OperatorReport | None = None
-    operator_fixes: tuple[str, ...] = ()
-    deployment: Deployment | None = field(default=None, repr=False, compare=False)
+    warnings: tuple[str, ...]
+    sentence: str
+    request: AnalyzeRequest = field(repr=False, compare=False)
+    deployment: Deployment = field(repr=False, compare=False)
+    served: Served = field(repr=False, compare=False)

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from tokenroof.catalog.profile import profile_for
 from tokenroof.errors import UnknownName
 from tokenroof.formulas import pricing, queueing
 from tokenroof.formulas import roofline as f
@@ -13,9 +12,9 @@ from tokenroof.provenance import Fact, Grade, assumed, given
 from tokenroof.registry import nearest
 from tokenroof.types.model import Model
 from tokenroof.usecases.analyze.answer import AnalyzeResponse
+from tokenroof.usecases.analyze.bound import LEFT_OUT, inputs_at
 from tokenroof.usecases.analyze.closed_form import roofline_numbers
 from tokenroof.usecases.analyze.explain_rows import OperatorExplanation
-from tokenroof.usecases.analyze.run import LEFT_OUT, inputs_at
 from tokenroof.xp import Namespace, Num
 
 __all__ = ["EXPLAINABLE", "explain_number", "text_of"]
@@ -35,10 +34,15 @@ _CLOSED_FORM = {
     "cost_usd_per_token": "USD/token",
     "cost_floor_usd_per_token": "USD/token",
 }
-_ALSO = {
+_SERVED = {
     "tpot_s": "s",
-    "tokens_per_s_per_user": "token/s/sequence",
+    "decode_step_s": "s",
+    "interactivity": "token/s/sequence",
     "output_tokens_per_s_per_gpu": "token/s/GPU",
+    "cost_output_usd_per_mtok": "USD/Mtoken",
+    "cost_input_usd_per_mtok": "USD/Mtoken",
+}
+_ALSO = {
     "drain_time_s": "s",
     "worst_wait_s": "s",
     "worst_latency_s": "s",
@@ -46,7 +50,8 @@ _ALSO = {
     "cost_usd_per_mtok": "USD/Mtoken",
     "cost_floor_usd_per_mtok": "USD/Mtoken",
 }
-EXPLAINABLE = _CLOSED_FORM | _ALSO
+_MTOK = 1e6
+EXPLAINABLE = _SERVED | _CLOSED_FORM | _ALSO
 
 
 def _given(answer: AnalyzeResponse, name: str, value: float, unit: str) -> Fact:
@@ -65,11 +70,11 @@ def _model_fact(model: Model, value: float, unit: str, what: str) -> Fact:
 
 
 def _facts(answer: AnalyzeResponse, context: float) -> dict[str, Fact]:
-    deployment = answer.deployment
+    deployment = answer.bound.pool
     if deployment is None:
         raise TypeError("an answer read back from JSON has nothing to explain")
-    price = answer.cost.usd_per_gpu_h if answer.cost else None
-    inputs = inputs_at(deployment, answer.batch, context, price)
+    price = answer.bound.usd_per_gpu_h
+    inputs = inputs_at(deployment, answer.bound.batch, context, price)
     model, chip = deployment.model, deployment.system.chip
     memory = "usable_memory_bytes" if chip.usable_memory_bytes else "memory_bytes"
     facts = {
@@ -98,9 +103,7 @@ def _facts(answer: AnalyzeResponse, context: float) -> dict[str, Fact]:
                 value=price / 3600.0,
                 unit="USD/GPU/s",
                 source=answer.cost.price_source,
-                as_of=answer.deployment.system.rental.as_of
-                if answer.deployment and answer.deployment.system.rental
-                else "2026-11-25",
+                as_of=deployment.system.rental.as_of if deployment.system.rental else "2026-11-25",
                 grade=Grade.REPORTED,
             )
         facts["usd_per_gpu_s"] = unit_price
@@ -132,71 +135,91 @@ def _number(key: str, mode: str) -> Callable[..., Num]:
 
 
 def _derived(key: str, numbers: Mapping[str, Num], gpus: Num, xp: Namespace) -> Num:
-    if key == "tpot_s":
-        return numbers["step_s"]
-    if key == "tokens_per_s_per_user":
-        return f.user_tokens_per_s(step_s=numbers["step_s"], xp=xp)
-    if key == "output_tokens_per_s_per_gpu":
-        return numbers["tokens_per_s"] / gpus
     if key.endswith("_per_mtok"):
         return numbers[key.replace("mtok", "token")] * 1e6
     return numbers[key]
 
 
-# Numbers of the page that the operator engine's step time is behind, when it gave the answer.
-_FROM_STEP = ("step_s", "tpot_s", "tokens_per_s_per_user", "output_tokens_per_s_per_gpu", "cost_usd_per_mtok")
-
-
-def _explain_step(answer: AnalyzeResponse, key: str) -> OperatorExplanation:
-    report, deployment = answer.operators, answer.deployment
-    assert report is not None
-    assert deployment is not None
-    profile = profile_for(
-        deployment.system, report.point.engine, "peak" if report.step.profile == "peak" else "auto",
-        model=deployment.model,
-    )  # fmt: skip
-    step_s = float(report.step.step_s)
+def _explain_served(answer: AnalyzeResponse, key: str) -> OperatorExplanation:
+    """A served number from the decode step, the prefill of others, the requests at once and the price."""
+    deployment, served = answer.deployment, answer.served
+    profile = deployment.profile
     grade = Grade.DERIVED if profile.id == "peak" else Grade.FITTED
-    facts = _facts(answer, answer.context)
-    copies = report.gpus_used // report.layout.n_gpus
+    tokens = deployment.tokens_per_step
+    others = served.tpot_s - served.decode_step_s / tokens
+
+    def made(value: float, unit: str, source: str) -> Fact:
+        return Fact(value=value, unit=unit, source=source, as_of=profile.as_of, grade=grade)
+
     leaves = {
-        "step_s": Fact(
-            value=step_s, unit="s", source=f"operator engine, efficiency {profile.id}", as_of=profile.as_of, grade=grade
-        ),
-        "batch": facts["batch"],
-        "gpus": _given(answer, "gpus", answer.gpus / copies / report.layout.pp, "GPU"),
-    } | {name: facts[name] for name in ("usd_per_gpu_s",) if name in facts}
+        "decode_step_s": made(served.decode_step_s, "s", f"sum of the operators below, profile {profile.id}"),
+        "prefill_of_others_s": made(others, "s", f"prompts that arrive meanwhile, scheduler of {answer.engine}"),
+        "requests_per_s": made(served.requests_per_s, "request/s", f"{served.concurrency:,.0f} requests at once"),
+        "osl": _given(answer, "osl", answer.osl, "token/request"),
+        "isl": _given(answer, "isl", max(answer.isl - answer.prefix, 1.0), "token/request"),
+        "gpus": _given(answer, "gpus", float(answer.gpus), "GPU"),
+        "prefill_share": made(served.prefill_share, "1", "part of a request's stay that is not its own decode steps"),
+    }
+    if answer.cost is not None:
+        price = answer.cost.usd_per_gpu_h / 3600.0
+        leaves["usd_per_gpu_s"] = Fact(
+            value=price, unit="USD/GPU/s", source=answer.cost.price_source, as_of=profile.as_of, grade=Grade.REPORTED
+        )
 
     def number(*, xp: Namespace, **leaf: Num) -> Num:
-        if key in ("step_s", "tpot_s"):
-            return leaf["step_s"]
-        if key == "tokens_per_s_per_user":
-            return f.user_tokens_per_s(step_s=leaf["step_s"], xp=xp)
+        tpot = leaf["decode_step_s"] / tokens + leaf["prefill_of_others_s"]
+        if key == "decode_step_s":
+            return leaf["decode_step_s"]
+        if key == "tpot_s":
+            return tpot
+        if key == "interactivity":
+            return f.user_tokens_per_s(step_s=tpot, xp=xp)
         if key == "output_tokens_per_s_per_gpu":
-            return f.decode_tokens_per_s(batch=leaf["batch"], step_s=leaf["step_s"], xp=xp) / leaf["gpus"]
-        usd_per_s = pricing.system_usd_per_s(gpus=leaf["gpus"], usd_per_gpu_s=leaf["usd_per_gpu_s"], xp=xp)
-        return 1e6 * pricing.cost_usd_per_token(usd_per_s=usd_per_s, step_s=leaf["step_s"], batch=leaf["batch"], xp=xp)
+            return leaf["requests_per_s"] * leaf["osl"] / leaf["gpus"]
+        request_usd = leaf["usd_per_gpu_s"] * leaf["gpus"] / leaf["requests_per_s"]
+        if key == "cost_input_usd_per_mtok":
+            return _MTOK * request_usd * leaf["prefill_share"] / leaf["isl"]
+        return _MTOK * request_usd * (1.0 - leaf["prefill_share"]) / leaf["osl"]
 
-    head = explain(number, leaves, name=key, unit=EXPLAINABLE[key], left_out=answer.left_out)
-    return OperatorExplanation(head=head, step_s=step_s, rows=report.table, system=deployment.system, profile=profile)
+    used = {"decode_step_s": ("decode_step_s",), "tpot_s": ("decode_step_s", "prefill_of_others_s")}
+    used["interactivity"] = used["tpot_s"]
+    used["output_tokens_per_s_per_gpu"] = ("requests_per_s", "osl", "gpus")
+    money = ("usd_per_gpu_s", "gpus", "requests_per_s", "prefill_share")
+    used["cost_input_usd_per_mtok"], used["cost_output_usd_per_mtok"] = (*money, "isl"), (*money, "osl")
+    chosen = {name: leaves[name] for name in used[key]}
+    head = explain(number_of(number, key, leaves), chosen, name=key, unit=EXPLAINABLE[key], left_out=answer.left_out)
+    return OperatorExplanation(
+        head=head, step_s=float(answer.step.step_s), rows=answer.operators, system=deployment.system, profile=profile
+    )
+
+
+def number_of(number: Callable[..., Num], key: str, leaves: Mapping[str, Fact]) -> Callable[..., Num]:
+    """`number` with the leaves that do not matter for `key` filled in as plain values."""
+
+    def filled(*, xp: Namespace, **leaf: Num) -> Num:
+        return number(xp=xp, **({name: fact.value for name, fact in leaves.items()} | leaf))
+
+    return filled
 
 
 def explain_number(answer: AnalyzeResponse, key: str) -> Explanation | OperatorExplanation:
     """The derivation of one number of `answer`. UnknownName lists the nearest keys that can be explained.
 
-    What the operator engine gave is explained by its rows; the closed form's numbers by their formulas.
+    What the deployment serves is explained by its operators; the closed form's bounds by their formulas.
     """
     if key not in EXPLAINABLE:
         raise UnknownName("number", key, nearest(key, EXPLAINABLE), f"known: {', '.join(EXPLAINABLE)}")
-    if "usd" in key and answer.cost is None:
-        raise UnknownName("number", key, (), "there is no cost without a price: set --price-per-gpu-hour")
-    if answer.operators is not None and key in _FROM_STEP:
-        return _explain_step(answer, key)
-    context = answer.knee_context if key == "knee_context" and answer.knee_context < 1e8 else answer.context
+    if "usd" in key and answer.bound.usd_per_gpu_h is None:
+        raise UnknownName("number", key, (), "there is no cost without a price_per_gpu_hour")
+    if key in _SERVED:
+        if not answer.fits:
+            raise UnknownName("number", key, (), "a deployment that does not fit has no speed and no cost")
+        return _explain_served(answer, key)
+    critical = answer.bound.critical_context
+    context = critical if key == "knee_context" and critical < 1e8 else answer.context
     return explain(
-        _number(key, answer.roofline.mode), _facts(answer, context), name=key, unit=EXPLAINABLE[key],
-        left_out=LEFT_OUT,
-    )  # fmt: skip
+        _number(key, answer.bound.rule), _facts(answer, context), name=key, unit=EXPLAINABLE[key], left_out=LEFT_OUT
+    )
 
 
 def text_of(explanation: Explanation | OperatorExplanation) -> str:

@@ -1,326 +1,191 @@
-"""The main job: one model on one machine. Does it fit, what binds, how fast, what does it cost."""
+"""The main job: one model on one system. Does it fit, how fast is it, what limits it, what does it cost."""
 
-from dataclasses import replace
-from typing import Any
+import math
 
-from tokenroof.catalog import load_model, load_system
-from tokenroof.catalog.profile import profile_for
-from tokenroof.formulas import pricing, queueing
-from tokenroof.formulas import roofline as f
-from tokenroof.types.checks import check_choice, check_number
-from tokenroof.types.default import Default
-from tokenroof.types.efficiency import Efficiency
-from tokenroof.usecases.analyze.answer import AnalyzeRequest, AnalyzeResponse, CostReport, FastMode, Train
-from tokenroof.usecases.analyze.closed_form import MODES, RooflineResponse, bound_of, roofline_numbers
-from tokenroof.usecases.analyze.domain import Deployment, deploy
-from tokenroof.usecases.analyze.operators import fast_mode, nearest_fixes, operator_report, step_s_at, usd_per_token
-from tokenroof.usecases.analyze.point import OperatorReport
-from tokenroof.usecases.analyze.room import check_fit, largest_batch
+from tokenroof.catalog import load_model
+from tokenroof.scenario.bounds import Bounds, bounds_of
+from tokenroof.scenario.costs import cost_of, request_usd
+from tokenroof.scenario.deployment import Deployment
+from tokenroof.scenario.infeasible import infeasible_of
+from tokenroof.scenario.layouts import layout_label
+from tokenroof.scenario.ranges import ranged
+from tokenroof.scenario.resolve import resolve
+from tokenroof.types.served import Ranged, Served
+from tokenroof.types.workload import Limits, Load
+from tokenroof.usecases.analyze.answer import AnalyzeResponse, FastMode, Rooms, ServedCost
+from tokenroof.usecases.analyze.bound import ClosedForm, closed_form
+from tokenroof.usecases.analyze.pool import pool_of
+from tokenroof.usecases.analyze.request import AnalyzeRequest
+from tokenroof.usecases.analyze.sentence import sentence_of
+from tokenroof.usecases.analyze.work import decode_rows, experts_per_gpu, nearness, prefill_rows, work_of
 
-__all__ = [
-    "ANALYZE_MODES", "AnalyzeRequest", "AnalyzeResponse", "analyze", "inputs_at", "knee_context_of", "numbers_at"
-]  # fmt: skip
+__all__ = ["AnalyzeRequest", "AnalyzeResponse", "analyze"]
 
-ANALYZE_MODES = ("operators", *MODES)
-DEFAULT_CONTEXT = 4096.0
-_FAR = 1e9
+_TPOT_S = 0.05
+_MTOK = 1e6
 
-LEFT_OUT = (
-    "attention arithmetic",
-    "network traffic between chips",
-    "kernel launches and host time",
-    "activations and the engine's reserve of memory",
-)
+LEFT_OUT = ("queueing from bursts of arrivals", "what narrower formats do to the quality of answers")
 
 
-LEFT_OUT_OPERATORS = ("queueing and batching by the serving engine: see validate and plan",)
+def _inverse(time: Ranged) -> Ranged:
+    """Tokens per second of one user from the time per token: the range turns round."""
+    low, high = (None if end is None else 1.0 / end for end in (time.high, time.low))
+    return Ranged(value=1.0 / time.value, low=low, high=high, bound=None if not time.bound else 1.0 / time.bound)
 
 
-def inputs_at(deployment: Deployment, batch: float, context: float, usd_per_gpu_h: float | None) -> dict[str, Any]:
-    """Inputs of the closed form at one point; KV bytes per token are what a step really reads, averaged."""
-    tokens = max(context, 1.0)
-    inputs: dict[str, Any] = {
-        "params": deployment.read_params,
-        "active_params": deployment.active_params,
-        "bytes_per_param": deployment.bytes_per_param,
-        "kv_bytes_per_token": deployment.read_bytes(tokens) / tokens,
-        "flops_per_s": deployment.flops_per_s,
-        "bytes_per_s": deployment.bytes_per_s,
-        "context": tokens,
-        "batch": batch,
-    }
-    if usd_per_gpu_h is not None:
-        inputs["usd_per_s"] = usd_per_gpu_h * deployment.chips / 3600.0
-    return inputs
+def _scaled(usd: float, deployment: Deployment) -> Ranged:
+    """A cost: its range is that of throughput, turned round."""
+    found = ranged("throughput", 1.0, deployment.profile)
+    if found.low is None or found.high is None:
+        return Ranged(value=usd)
+    return Ranged(value=usd, low=usd / found.high, high=usd / found.low)
 
 
-def knee_context_of(deployment: Deployment) -> float:
-    """Context from which a sequence's reads take longer than its arithmetic, exact for windows and top-k.
-
-    Solves read(C)/W = 2A/F. Reads never fall with C, so bisection finds it; infinity where they stay below.
-    """
-    seconds = f.compute_time_s(batch=1.0, active_params=deployment.active_params, flops_per_s=deployment.flops_per_s)
-    budget = seconds * deployment.bytes_per_s
-    low, high = 1.0, _FAR
-    if deployment.read_bytes(high) <= budget:
-        return float("inf")
-    if deployment.read_bytes(low) >= budget:
-        return low
-    for _ in range(100):
-        middle = (low + high) / 2
-        low, high = (middle, high) if deployment.read_bytes(middle) < budget else (low, middle)
-    return high
-
-
-def numbers_at(
-    deployment: Deployment, batch: float, context: float, mode: str, usd_per_gpu_h: float | None = None
-) -> dict[str, Any]:
-    """The closed form at one (batch, context), with the knee that the architecture really has."""
-    numbers = roofline_numbers(inputs_at(deployment, batch, context, usd_per_gpu_h), mode)
-    knee = knee_context_of(deployment)
-    numbers["knee_context"] = knee
-    return numbers
-
-
-def touched_step_s(deployment: Deployment, batch: float, context: float, mode: str) -> float:
-    """Step time when only the experts that the batch touches are read; below the lecture's at small batches."""
-    inputs = inputs_at(deployment, batch, context, None) | {"params": deployment.touched_params(batch)}
-    return float(roofline_numbers(inputs, mode)["step_s"])
-
-
-def _response(numbers: dict[str, Any], mode: str) -> RooflineResponse:
-    numbers = dict(numbers)
-    cost, floor = numbers.pop("cost_usd_per_token", None), numbers.pop("cost_floor_usd_per_token", None)
-    return RooflineResponse(
-        **numbers,
-        bound=bound_of(numbers, mode),
-        cost_usd_per_mtok=None if cost is None else cost * 1e6,
-        cost_floor_usd_per_mtok=None if floor is None else floor * 1e6,
-        mode=mode,
+def _cost(deployment: Deployment, served: Served) -> ServedCost | None:
+    price = deployment.price
+    if price is None:
+        return None
+    found = cost_of(deployment, served, price.usd_per_gpu_h)
+    alone = deployment.serve(Load(kind="concurrency", value=float(deployment.replicas)))
+    osl = deployment.workload.osl
+    cached = found.cached_usd_per_mtok
+    return ServedCost(
+        usd_per_gpu_h=price.usd_per_gpu_h,
+        low_usd_per_gpu_h=price.low_usd_per_gpu_h,
+        high_usd_per_gpu_h=price.high_usd_per_gpu_h,
+        price_source=price.source,
+        input_usd_per_mtok=_scaled(found.input_usd_per_mtok, deployment),
+        cached_usd_per_mtok=None if cached is None else _scaled(cached, deployment),
+        output_usd_per_mtok=_scaled(found.output_usd_per_mtok, deployment),
+        all_on_output_usd_per_mtok=_scaled(found.request_usd / osl * _MTOK, deployment),
+        request_usd=found.request_usd,
+        alone_usd_per_mtok=request_usd(deployment, alone, price.usd_per_gpu_h) / osl * _MTOK,
     )
 
 
-def _context(request: AnalyzeRequest, deployment: Deployment, defaults: list[Default]) -> float:
-    limit = deployment.model.context_config or deployment.model.context_advertised
-    if request.isl is not None and request.context is None:
-        isl = check_number("isl", request.isl, low=1.0, high=1e9)
-        osl = 512.0 if request.osl is None else check_number("osl", request.osl, low=1.0, high=1e9)
-        defaults.append(
-            Default(field="context", value=f"{isl + osl / 2:,.0f}", reason="isl + osl / 2, its mean in decode")
-        )
-        return isl + osl / 2
-    if request.context is not None:
-        return check_number("context", request.context, low=1.0, high=1e9, fix="tokens already in each sequence")
-    context = min(DEFAULT_CONTEXT, float(limit)) if limit else DEFAULT_CONTEXT
-    defaults.append(Default(field="context", value=f"{context:.0f}", reason="a chat of a few pages"))
-    return context
+def _rooms(deployment: Deployment, closed: ClosedForm) -> Rooms:
+    limits = deployment.limits
+    if limits.tpot_s is None and limits.ttft_s is None:
+        limits = Limits(tpot_s=_TPOT_S)
+    room = deployment.room()
+    within, limit = (0.0, "memory") if room < 1.0 else deployment.most(limits, room)
+    return Rooms(within_limits=within, limit=limit, by_memory=room, critical=closed.critical_batch)
 
 
-def _batch(request: AnalyzeRequest, deployment: Deployment, context: float, defaults: list[Default]) -> float:
-    if request.batch is not None:
-        return check_number("batch", request.batch, low=1.0, high=1e9, fix="sequences decoded together")
-    most = largest_batch(deployment, context)
-    balance = numbers_at(deployment, 1.0, context, "lecture")["balance_batch"]
-    batch = float(max(1, int(min(balance, most))))
-    why = "the balance batch" if balance <= most else "the most that memory holds, short of the balance batch"
-    defaults.append(Default(field="batch", value=f"{batch:,.0f}", reason=f"{why}"))
-    return batch
-
-
-def _price(request: AnalyzeRequest, deployment: Deployment, defaults: list[Default]) -> tuple[float | None, str]:
-    if request.usd_per_gpu_h is not None:
-        return check_number("price_per_gpu_hour", request.usd_per_gpu_h, low=0.0, high=1e6), "given"
-    rental = deployment.system.rental
-    if rental is None:
-        defaults.append(Default(field="price", value="none", reason="no rental price recorded"))
-        return None, ""
-    spread = f"rentals ran from ${rental.low_usd_per_h:.2f} to ${rental.high_usd_per_h:.2f} on {rental.as_of}"
-    defaults.append(
-        Default(field="price", value=f"${rental.median_usd_per_h:.2f} per GPU-hour", reason=f"median; {spread}")
-    )
-    return rental.median_usd_per_h, f"{rental.source}, {rental.as_of}"
-
-
-def _cost(
-    deployment: Deployment,
-    request: AnalyzeRequest,
-    here: dict[str, Any],
-    context: float,
-    price: float,
-    source: str,
-) -> CostReport:
-    rule = _closed(request.mode)
-    alone = numbers_at(deployment, 1.0, context, rule, price)["cost_usd_per_token"]
-    balance = here["balance_batch_at_context"]
-    at_balance = None
-    if balance < _FAR:
-        at_balance = numbers_at(deployment, max(balance, 1.0), context, rule, price)["cost_usd_per_token"] * 1e6
-    floor = here["cost_floor_usd_per_token"]
-    touched = touched_step_s(deployment, 1.0, context, rule) / numbers_at(deployment, 1.0, context, rule)["step_s"]
-    return CostReport(
-        usd_per_gpu_h=price,
-        price_source=source,
-        at_batch_1=alone * 1e6,
-        at_batch=here["cost_usd_per_token"] * 1e6,
-        at_balance=at_balance,
-        floor=floor * 1e6,
-        at_batch_1_touched=alone * 1e6 * touched,
-        batch_1_over_floor=pricing.cost_ratio(usd_per_token=alone, reference_usd_per_token=floor) if price else 1.0,
-    )
-
-
-def _operator_cost(
-    bound: CostReport, report: OperatorReport, deployment: Deployment, batch: float, profile: Efficiency
-) -> CostReport:
-    """The same report with what the operator engine makes of both batches; floor and balance stay bounds."""
-    model, system, price = deployment.model, deployment.system, bound.usd_per_gpu_h
-    alone_s = step_s_at(model, system, report, profile, 1.0)
-    alone = usd_per_token(system, report, price, 1.0, alone_s) * 1e6
-    here = usd_per_token(system, report, price, batch, float(report.step.step_s)) * 1e6
-    return replace(bound, at_batch_1=alone, at_batch_1_touched=alone, at_batch=here,
-                   batch_1_over_floor=alone / bound.floor if bound.floor else 1.0)  # fmt: skip
-
-
-def _fast_mode(here: dict[str, Any], batch: float, speedup: float) -> FastMode:
-    target_s = here["step_s"] / speedup
-    smaller = f.batch_at_step_time(
-        step_s=target_s,
-        weights_s=here["weights_s"],
-        compute_s_per_sequence=here["compute_s"] / batch,
-        kv_s_per_sequence=here["kv_s"] / batch,
-    )
-    possible = smaller >= 1.0
+def _fast_mode(deployment: Deployment, served: Served, speedup: float) -> FastMode:
+    target = served.tpot_s / speedup
+    held, _ = deployment.most(Limits(tpot_s=target))
+    alone = deployment.serve(Load(kind="concurrency", value=float(deployment.replicas)))
+    fast = deployment.serve(Load(kind="concurrency", value=held * deployment.replicas)) if held >= 1.0 else None
     return FastMode(
         speedup=speedup,
-        step_s=target_s,
-        possible=possible,
-        batch=smaller if possible else None,
-        price_ratio=pricing.fast_tier_price_ratio(slow_batch=batch, fast_batch=smaller, speed_ratio=speedup)
-        if possible
-        else None,
-        fastest_speedup=here["step_s"] / here["weight_floor_s"],
+        tpot_s=target,
+        possible=fast is not None,
+        concurrency=None if fast is None else fast.concurrency,
+        price_ratio=None if fast is None else served.requests_per_s / fast.requests_per_s,
+        fastest_speedup=served.tpot_s / alone.tpot_s,
     )
 
 
-def _train(deployment: Deployment, here: dict[str, Any]) -> Train:
-    period_s = f.drain_time_s(memory_bytes=deployment.capacity_bytes, bytes_per_s=deployment.bytes_per_s)
-    return Train(
-        period_s=period_s,
-        mean_wait_s=queueing.train_mean_wait_s(period_s=period_s),
-        worst_wait_s=queueing.train_worst_wait_s(period_s=period_s),
-        worst_latency_s=queueing.train_worst_latency_s(period_s=period_s),
-        users_to_fill=here["balance_batch"],
-    )
+def _closed(deployment: Deployment, request: AnalyzeRequest, served: Served) -> ClosedForm:
+    """The closed form at the same requests at once, on the GPUs of one domain."""
+    pool = pool_of(
+        deployment.model, deployment.system, weights=deployment.layout.weights, kv_dtype=request.kv_dtype,
+        label=deployment.weight_dtype,
+    )  # fmt: skip
+    share = pool.chips / deployment.system.n_chips
+    batch = max(served.concurrency * share, request.batch or 1.0) if served.fits else request.batch or 1.0
+    price = None if deployment.price is None else deployment.price.usd_per_gpu_h
+    return closed_form(
+        pool, batch, deployment.workload.context, rule=request.rule, usd_per_gpu_h=price,
+        fast_speedup=request.fast_speedup,
+    )  # fmt: skip
 
 
-def _closed(mode: str) -> str:
-    """The closed-form rule that goes with a mode: the operator engine's companion is the lecture's."""
-    return "lecture" if mode == "operators" else mode
+def _numbers(deployment: Deployment, served: Served, least: Bounds) -> dict[str, Ranged | None]:
+    if not served.fits:
+        names = ("tpot_s", "decode_step_s", "ttft_s", "e2e_s", "interactivity", "output_tokens_per_s_per_gpu",
+                 "decode_tokens_per_s_per_gpu")  # fmt: skip
+        return dict.fromkeys(names)
+    profile = deployment.profile
+    tpot = ranged("tpot", served.tpot_s, profile, least.tpot_s)
+    return {
+        "tpot_s": tpot,
+        "decode_step_s": ranged("step", served.decode_step_s, profile, least.decode_step_s),
+        "ttft_s": ranged("ttft", served.ttft_s, profile, least.ttft_s) if math.isfinite(served.ttft_s) else None,
+        "e2e_s": ranged("e2e", served.e2e_s, profile, least.e2e_s) if math.isfinite(served.e2e_s) else None,
+        "interactivity": _inverse(tpot),
+        "output_tokens_per_s_per_gpu": ranged(
+            "throughput", served.output_tokens_per_s_per_gpu, profile, least.output_tokens_per_s_per_gpu
+        ),
+        "decode_tokens_per_s_per_gpu": ranged("throughput", served.decode_tokens_per_s_per_gpu, profile),
+    }
 
 
 def analyze(request: AnalyzeRequest) -> AnalyzeResponse:
-    """Answer for one model on one machine. A deployment that does not fit still answers: see `fit.fits`."""
-    check_choice("mode", request.mode, ANALYZE_MODES)
-    check_number("fast_speedup", request.fast_speedup, low=1.0, high=1e4)
-    deployment = deploy(
-        load_model(request.model),
-        load_system(request.system),
-        weight_dtype=request.weight_dtype,
-        kv_dtype=request.kv_dtype,
-    )
-    defaults = list(deployment.defaults)
-    context = _context(request, deployment, defaults)
-    batch = _batch(request, deployment, context, defaults)
-    price, price_source = _price(request, deployment, defaults)
-    answer = _closed_form(request, deployment, batch, context, price, price_source)
-    if request.mode == "operators":
-        operated = _with_operators(request, answer, deployment, defaults)
-        if operated.batch != batch:
-            answer = _closed_form(request, deployment, operated.batch, context, price, price_source)
-            again: list[Default] = []
-            operated = _with_operators(replace(request, batch=operated.batch), answer, deployment, again)
-            # the layout was looked for once more, at the batch that fits: say that one, not the first
-            defaults = [c for c in defaults if c.field != "layout"] + [c for c in again if c.field == "layout"]
-        answer = operated
-    return replace(answer, defaults=tuple(defaults))
-
-
-def _closed_form(
-    request: AnalyzeRequest, deployment: Deployment, batch: float, context: float, price: float | None, source: str
-) -> AnalyzeResponse:
-    rule = _closed(request.mode)
-    here = numbers_at(deployment, batch, context, rule, price)
-    knee, system = here["knee_context"], deployment.system
+    """Answer for one scenario. One that does not fit is answered too: `fits` is False and `infeasible` says why."""
+    deployment = resolve(request)
+    model, system, layout, work = deployment.model, deployment.system, deployment.layout, deployment.workload
+    served = deployment.serve()
+    closed = _closed(deployment, request, served)
+    batch = served.batch if served.fits else request.batch or 1.0
+    times = deployment.step(batch, drafts=float(request.drafts or 0))
+    rows = decode_rows(deployment, batch)
+    mfu, mbu = nearness(deployment, batch, times) if served.fits else (None, None)
+    infeasible = None if served.fits else infeasible_of(deployment)
+    least = bounds_of(deployment, served.concurrency / deployment.replicas if served.fits else 1.0)
+    cost = _cost(deployment, served) if served.fits else None
+    numbers = _numbers(deployment, served, least)
     return AnalyzeResponse(
-        model=deployment.model.id,
-        model_name=deployment.model.name,
+        model=model.id,
+        model_name=model.name,
         system=system.id,
         system_name=system.name,
         announced=system.chip.announced,
-        total_params=deployment.params,
-        active_params=deployment.active_params,
         gpus=system.n_chips,
-        gpus_in_pass=deployment.chips,
+        total_params=closed.total_params,
+        active_params=closed.active_params,
+        layout=layout,
+        layout_label=layout_label(layout),
+        layout_reason=deployment.layout_reason,
+        replicas=deployment.replicas,
+        gpus_idle=deployment.gpus_idle,
+        engine=deployment.engine,
+        weight_dtype=deployment.weight_dtype,
+        kv_dtype=deployment.kv_dtype,
+        isl=work.isl,
+        osl=work.osl,
+        prefix=work.prefix,
+        context=work.context,
+        fits=served.fits,
+        infeasible=infeasible,
+        concurrency=served.concurrency,
         batch=batch,
-        context=context,
-        fit=check_fit(deployment, batch, context),
-        roofline=_response(here, rule),
-        tpot_s=here["step_s"],
-        tokens_per_s_per_user=f.user_tokens_per_s(step_s=here["step_s"]),
-        output_tokens_per_s_per_gpu=here["tokens_per_s"] / deployment.chips,
-        weight_floor_s=here["weight_floor_s"],
-        drain_time_s=f.drain_time_s(memory_bytes=deployment.capacity_bytes, bytes_per_s=deployment.bytes_per_s),
-        balance_batch=here["balance_batch"],
-        practice_batch_low=2.0 * here["balance_batch"],
-        practice_batch_high=3.0 * here["balance_batch"],
-        knee_context=knee,
-        mfu_limit_at_knee=1.0,
-        mfu_limit_at_double_knee=_mfu_limit(deployment, 2.0 * knee),
-        mfu_limit_at_context=_mfu_limit(deployment, context),
-        touched_share=deployment.touched_params(batch) / deployment.read_params,
-        touched_step_s=touched_step_s(deployment, batch, context, rule),
-        cost=None if price is None else _cost(deployment, request, here, context, price, source),
-        fast_mode=_fast_mode(here, batch, request.fast_speedup),
-        train=_train(deployment, here),
-        defaults=(),
+        **numbers,
+        requests_per_s=served.requests_per_s if served.fits else None,
+        prefill_share=served.prefill_share if served.fits else None,
+        mfu=mfu,
+        mbu=mbu,
+        cost=cost,
+        rooms=_rooms(deployment, closed),
+        memory=deployment.memory(),
+        step=times,
+        work=work_of(rows, float(times.step_s)),
+        operators=rows,
+        prefill_s=float(deployment.prefill().step_s),
+        prefill_operators=prefill_rows(deployment),
+        experts_per_gpu=experts_per_gpu(deployment),
+        network_bytes_per_step=sum(row.comm_bytes for row in rows),
+        fast_mode=_fast_mode(deployment, served, request.fast_speedup) if served.fits else None,
+        bound=closed,
+        profile=deployment.profile.id,
+        claim=deployment.claim,
+        profile_notes=deployment.profile.notes,
+        defaults=deployment.defaults,
         left_out=LEFT_OUT,
-        warnings=deployment.model.warnings,
+        warnings=load_model(request.model).warnings,
+        sentence=sentence_of(deployment, served, infeasible, cost),
+        request=request,
         deployment=deployment,
+        served=served,
     )
-
-
-def _with_operators(
-    request: AnalyzeRequest, answer: AnalyzeResponse, deployment: Deployment, defaults: list[Default]
-) -> AnalyzeResponse:
-    """Step, cost and fast mode by the operator engine; the closed-form sections stay as bounds beside them."""
-    model, system, batch = deployment.model, deployment.system, answer.batch
-    report = operator_report(request, model, system, batch, answer.context, defaults)
-    most = float(report.memory.sequences // report.layout.pp)
-    if request.batch is None and 1.0 <= most < batch:
-        why = f"the most that engine {request.engine} holds, short of the balance batch; set --batch"
-        defaults[:] = [c for c in defaults if c.field != "batch"]
-        defaults.append(Default(field="batch", value=f"{most:,.0f}", reason=why))
-        return replace(answer, batch=most)
-    profile = profile_for(system, request.engine, request.efficiency, model=model)
-    tpot_s = float(report.step.step_s)
-    cost = answer.cost
-    return replace(
-        answer,
-        operators=report,
-        operator_fixes=() if report.fits else nearest_fixes(request, model, system, report),
-        tpot_s=tpot_s,
-        tokens_per_s_per_user=f.user_tokens_per_s(step_s=tpot_s),
-        output_tokens_per_s_per_gpu=report.output_tokens_per_s_per_gpu,
-        cost=None if cost is None else _operator_cost(cost, report, deployment, batch, profile),
-        fast_mode=fast_mode(model, system, report, profile, batch, request.fast_speedup),
-        left_out=LEFT_OUT_OPERATORS,
-        claim_level=report.claim_level,
-    )
-
-
-def _mfu_limit(deployment: Deployment, context: float) -> float:
-    """Best MFU of any batch at this context, with the reads that the architecture really makes."""
-    if context == float("inf"):
-        return 1.0
-    compute_s = f.compute_time_s(batch=1.0, active_params=deployment.active_params, flops_per_s=deployment.flops_per_s)
-    return float(min(1.0, compute_s * deployment.bytes_per_s / deployment.read_bytes(max(context, 1.0))))

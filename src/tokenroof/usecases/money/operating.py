@@ -3,25 +3,18 @@
 from dataclasses import dataclass, field
 from functools import partial
 
-from tokenroof.errors import TokenroofError
 from tokenroof.operators.memory import memory_use
+from tokenroof.scenario.infeasible import infeasible_of
+from tokenroof.scenario.resolve import resolve
 from tokenroof.types.checks import check_positive
 from tokenroof.types.layout import Layout
 from tokenroof.types.machine import System
 from tokenroof.types.model import Model
-from tokenroof.usecases.analyze.domain import deploy
-from tokenroof.usecases.analyze.room import check_fit
+from tokenroof.types.scenario import Scenario
+from tokenroof.types.served import Infeasible
 from tokenroof.usecases.money.serving import Serving, Workload, holders, largest_batch
 
 __all__ = ["Infeasible", "Operating", "at_batch", "cheapest", "tpot_of"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Infeasible:
-    """No such deployment: why, and the nearest changes that would work."""
-
-    reason: str
-    fixes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,16 +152,9 @@ def _over_limit(
 
 def _unfit(model: Model, system: System, candidates: list[Serving], context: float) -> Infeasible:
     """No layout holds one sequence. The fixes are those of the closed form, which knows the whole catalogue."""
-    try:
-        fit = check_fit(deploy(model, system), 1.0, context)
-    except TokenroofError as error:
-        return Infeasible(reason=str(error))
-    fixes = fit.fixes
-    if not fit.fits:
-        need = (fit.weights_bytes + fit.kv_bytes) / 1e9
-        return Infeasible(
-            reason=f"{need:,.1f} GB of weights and cache > {fit.capacity_bytes / 1e9:,.1f} GB of memory", fixes=fixes
-        )
+    whole = resolve(Scenario(model=model.id, system=system.id, context=context, osl=1.0), model=model, system=system)
+    if whole.room() < 1.0:
+        return infeasible_of(whole)
     if not candidates:
         return Infeasible(reason=f"no layout divides {model.name} over these GPUs", fixes=("another number of GPUs",))
 

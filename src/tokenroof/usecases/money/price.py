@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from tokenroof.errors import InputError
 from tokenroof.formulas import pricing
-from tokenroof.usecases.analyze.domain import deploy
+from tokenroof.scenario.formats import served_weights
+from tokenroof.usecases.analyze.pool import pool_of
 from tokenroof.usecases.money.cache import CachePrices, cache_prices
 from tokenroof.usecases.money.context import ContextTiers, context_tiers
 from tokenroof.usecases.money.costs import Economics, EconomicsRequest, Scene, economics_at, point_of, scene_of
@@ -75,7 +76,12 @@ def parse_pair(text: str) -> tuple[float, float]:
 
 def _lecture_floor(request: PriceRequest, scene: Scene) -> float:
     """The closed form E6 over all GPUs of the system, USD per million tokens."""
-    deployment = deploy(scene.model, scene.system, weight_dtype=request.weight_dtype, kv_dtype=request.kv_dtype)
+    deployment = pool_of(
+        scene.model,
+        scene.system,
+        weights=served_weights(scene.model, request.weight_dtype)[1],
+        kv_dtype=request.kv_dtype,
+    )
     context, scale = scene.load.context, scene.system.n_chips / deployment.chips
     usd = pricing.cost_floor_usd_per_token(
         usd_per_s=scene.usd_per_s / scene.duty_cycle,

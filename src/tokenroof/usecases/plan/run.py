@@ -9,11 +9,11 @@ from dataclasses import replace
 from tokenroof.catalog import load_model, load_system
 from tokenroof.errors import InputError, TokenroofError
 from tokenroof.operators.memory import RUNTIMES
+from tokenroof.scenario.infeasible import larger_systems
 from tokenroof.scenario.slo import Slo, slo_of
 from tokenroof.types.checks import check_choice, check_number, check_positive
 from tokenroof.types.default import Default
 from tokenroof.types.model import Model
-from tokenroof.usecases.analyze.room import larger_systems
 from tokenroof.usecases.money.serving import Workload
 from tokenroof.usecases.plan.answer import (
     MODES,

@@ -22,7 +22,7 @@ from tokenroof.types.machine import System
 from tokenroof.types.model import Model
 from tokenroof.types.program import Load
 from tokenroof.usecases.analyze.closed_form import roofline_numbers
-from tokenroof.usecases.analyze.domain import Deployment
+from tokenroof.usecases.analyze.pool import Pool
 from tokenroof.usecases.sweep.spec import LIMITS
 from tokenroof.xp import NUMPY
 
@@ -75,7 +75,7 @@ COLUMNS: dict[str, tuple[str, str]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Case:
-    """One choice of every categorical field, resolved. `deployment` is set for the closed forms, `layout` otherwise.
+    """One choice of every categorical field, resolved. `pool` is set for the closed forms, `layout` otherwise.
 
     `notes` goes into every row beside the labels: how sure the numbers are, and which layout was taken.
     """
@@ -89,7 +89,7 @@ class Case:
     engine: str
     profile: Efficiency = PEAK
     layout: Layout | None = None
-    deployment: Deployment | None = None
+    pool: Pool | None = None
     rental_usd_per_h: float | None = None
 
 
@@ -165,14 +165,14 @@ class _Pooled:
     """The closed form: all chips of one scale-up domain as one machine, as `analyze` takes it."""
 
     def __init__(self, case: Case) -> None:
-        assert case.deployment is not None
-        self.deployment, self.mode = case.deployment, case.mode
-        self.passes, self.gpus, self.groups = 1.0, float(self.deployment.chips), 1.0
+        assert case.pool is not None
+        self.pool, self.mode = case.pool, case.mode
+        self.passes, self.gpus, self.groups = 1.0, float(self.pool.chips), 1.0
         # one GPU that holds the whole model: its cache counts are those of the pool
-        self.program = lower(self.deployment.model, Layout(kv_dtype=self.deployment.kv_dtype))
+        self.program = lower(self.pool.model, Layout(kv_dtype=self.pool.kv_dtype))
 
     def decode(self, batch: Array, context: Array) -> dict[str, Array]:
-        d = self.deployment
+        d = self.pool
         reads = totals(self.program, decode=Load(1.0, 1.0, context)).kv_read_bytes
         inputs = {
             "params": d.read_params,
@@ -190,7 +190,7 @@ class _Pooled:
 
     def prefill_s(self, requests: Array, new: Array, context: Array) -> Array:
         """Arithmetic of the prompt or one read of the weights, whichever is longer."""
-        d = self.deployment
+        d = self.pool
         compute = pass_compute_time_s(
             tokens=requests * new, active_params=d.active_params, flops_per_s=d.flops_per_s, xp=NUMPY
         )
@@ -200,7 +200,7 @@ class _Pooled:
         return NUMPY.maximum(compute, weights)
 
     def memory(self, batch: Array, context: Array) -> tuple[Array, Array]:
-        d = self.deployment
+        d = self.pool
         used = d.stored_bytes / d.stages + batch * cache_bytes_per_sequence(self.program, context)
         return used / d.chips, used <= d.capacity_bytes
 

@@ -6,16 +6,14 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from tokenroof.catalog import load_model, load_system
-from tokenroof.catalog.profile import claim_level, profile_for
+from tokenroof.catalog.profile import claim_level
 from tokenroof.errors import TokenroofError
-from tokenroof.formulas.architecture import uniform_dtypes
-from tokenroof.operators.layouts import layout_faults
-from tokenroof.types.efficiency import PEAK, Efficiency
+from tokenroof.scenario.formats import served_weights
+from tokenroof.scenario.resolve import resolve as resolve_scenario
+from tokenroof.types.efficiency import PEAK
 from tokenroof.types.layout import Layout
-from tokenroof.types.machine import System
-from tokenroof.types.model import Model
-from tokenroof.usecases.analyze.domain import deploy
-from tokenroof.usecases.analyze.point import OperatingPoint, choose_layout
+from tokenroof.types.scenario import DEGREES, Scenario
+from tokenroof.usecases.analyze.pool import pool_of
 from tokenroof.usecases.sweep.blocks import Case
 from tokenroof.usecases.sweep.spec import (
     AUTO,
@@ -78,19 +76,16 @@ def _loaded(field: str, names: tuple[str, ...], load: Callable[[str], T], faults
     return found
 
 
-def _layout(
-    labels: Mapping[str, str], model: Model, system: System, point: OperatingPoint, profile: Efficiency
-) -> Layout:
-    """The layout named, or the one that analyze would take; with the formats in place. InputError for a bad one."""
+def _scenario(labels: Mapping[str, str], largest: tuple[float, float]) -> Scenario:
+    """The scenario of a case at the greatest batch and context of its grid, which decide on an open layout."""
     weight_dtype, kv_dtype = (None if labels[name] == OWN else labels[name] for name in ("weight_dtype", "kv_dtype"))
-    formats: dict[str, Any] = {
-        "weights": None if weight_dtype is None else uniform_dtypes(weight_dtype),
-        "kv_dtype": kv_dtype,
-    }
     named = layout_of(labels["layout"])
-    if named is None:
-        return choose_layout(model, system, point, profile, formats)[0]
-    return replace(named, **formats)
+    degrees = {} if named is None else {name: getattr(named, name) for name in (*DEGREES, "redundant_experts")}
+    return Scenario(
+        model=labels["model"], system=labels["system"], batch=largest[0], context=largest[1], osl=1.0,
+        weight_dtype=weight_dtype, kv_dtype=kv_dtype, engine=labels["engine"], profile=labels["efficiency"],
+        **degrees,
+    )  # fmt: skip
 
 
 def _case(labels: Mapping[str, str], common: dict[str, Any], largest: tuple[float, float]) -> Case | Skipped:
@@ -102,17 +97,18 @@ def _case(labels: Mapping[str, str], common: dict[str, Any], largest: tuple[floa
             if labels["layout"] != AUTO:
                 return Skipped(labels=labels, reason=f"mode {labels['mode']} knows no layout: only {AUTO} goes with it")
             formats = {name: None if labels[name] == OWN else labels[name] for name in ("weight_dtype", "kv_dtype")}
+            served, weights = served_weights(model, formats["weight_dtype"])
+            pool = pool_of(served, system, weights=weights, kv_dtype=formats["kv_dtype"])
             notes = {"layout_used": "", "claim_level": claim_level(PEAK)}
-            return Case(**common, notes=notes, deployment=deploy(model, system, **formats))
-        profile = profile_for(system, labels["engine"], labels["efficiency"], model=model)
-        batch, context = largest
-        point = OperatingPoint(batch=batch, context=context, isl=context, osl=1.0, engine=labels["engine"])
-        layout = _layout(labels, model, system, point, profile)
-        faults = layout_faults(model, layout, system, uneven_layers=True)
-        if faults:
-            return Skipped(labels=labels, reason="; ".join(str(fault) for fault in faults))
-        notes = {"layout_used": layout_text(_parts(layout)), "claim_level": claim_level(profile)}
-        return Case(**common, notes=notes, layout=layout, profile=profile)
+            return Case(**common, notes=notes, pool=pool)
+        deployment = resolve_scenario(_scenario(labels, largest), model=model, system=system)
+        layout, named = deployment.layout, layout_of(labels["layout"])
+        if named is not None:
+            kept = ("activation_dtype", "collective_dtype", "dispatch_dtype")
+            layout = replace(layout, **{name: getattr(named, name) for name in kept})
+        common["model"] = deployment.model
+        notes = {"layout_used": layout_text(_parts(layout)), "claim_level": deployment.claim}
+        return Case(**common, notes=notes, layout=layout, profile=deployment.profile)
     except TokenroofError as error:
         return Skipped(labels=labels, reason=str(error))
 

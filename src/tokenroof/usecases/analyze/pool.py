@@ -1,25 +1,25 @@
 """A model on a machine, resolved to rates, bytes and capacity, with each default said aloud."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tokenroof.errors import InputError
 from tokenroof.formulas import architecture, architecture_cache, moe
 from tokenroof.operators.timing import arithmetic_rate
 from tokenroof.provenance import Fact, Grade, assumed
-from tokenroof.types.default import Default
-from tokenroof.types.dtype import DTYPES, dtype
+from tokenroof.scenario.formats import main_format
+from tokenroof.types.dtype import dtype
 from tokenroof.types.machine import System
 from tokenroof.types.model import Model, MoeFfn, WeightDtypes
 
-__all__ = ["Deployment", "deploy"]
+__all__ = ["Pool", "pool_of"]
 
 # A stage takes at most this share of a domain for weights, so that sequences have room beside them.
 _WEIGHT_SHARE = 0.9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Deployment:
+class Pool:
     """One scale-up domain running one copy of the model (or one stage of it, when `stages` > 1).
 
     Weights sit in `weight_dtype`; the input embedding is stored but not read by a pass. Rates are those of
@@ -42,7 +42,6 @@ class Deployment:
     flops_per_s: float
     bytes_per_s: float
     capacity_bytes: float
-    defaults: tuple[Default, ...] = ()
     facts: Mapping[str, Fact] = field(default_factory=dict, repr=False, compare=False)
 
     @property
@@ -70,26 +69,18 @@ class Deployment:
         kv = architecture_cache.kv_bytes_per_sequence(self.model, context, self.kv_element_bytes)
         return kv + architecture_cache.state_bytes_per_sequence(self.model)
 
+    def largest_batch(self, context: float) -> float:
+        """Most sequences of `context` tokens beside the weights, nothing reserved; 0 where the weights do not fit."""
+        room = self.capacity_bytes - self.stored_bytes / self.stages
+        each = self.sequence_bytes(context)
+        if room <= 0:
+            return 0.0
+        return float(room // each) if each > 0 else float("inf")
+
     def read_bytes(self, context: float) -> float:
         """What one decode step reads for one sequence of `context` tokens."""
         kv = architecture_cache.kv_read_bytes_per_step(self.model, context, self.kv_element_bytes)
         return kv + architecture_cache.state_bytes_per_sequence(self.model)
-
-
-def _main_class(model: Model, stored: WeightDtypes) -> str:
-    """The format that most of the weights are in."""
-    sizes = architecture.params_by_class(model)
-    return str(getattr(stored, max(sizes, key=lambda name: sizes[name])))
-
-
-def _stored(model: Model, weight_dtype: str | None, defaults: list[Default]) -> tuple[WeightDtypes, str]:
-    if weight_dtype is None:
-        label = _main_class(model, model.weights)
-        defaults.append(Default(field="weight dtype", value=label, reason="the checkpoint's own format"))
-        return model.weights, label
-    if weight_dtype not in DTYPES:
-        dtype(weight_dtype)
-    return architecture.uniform_dtypes(weight_dtype), weight_dtype
 
 
 def _domain(system: System, stored_bytes: float, capacity: float) -> tuple[int, int, int]:
@@ -101,33 +92,29 @@ def _domain(system: System, stored_bytes: float, capacity: float) -> tuple[int, 
     return chips, domains, stages
 
 
-def deploy(model: Model, system: System, *, weight_dtype: str | None = None, kv_dtype: str | None = None) -> Deployment:
-    """Resolve formats, rates and capacity. DataMissing where the chip has no usable arithmetic rate."""
-    defaults: list[Default] = []
+def pool_of(
+    model: Model,
+    system: System,
+    *,
+    weights: WeightDtypes | None = None,
+    kv_dtype: str | None = None,
+    label: str | None = None,
+) -> Pool:
+    """Rates and capacity of one domain. `weights` None: the checkpoint's own; `label` is the format of most of them."""
     chip = system.chip
     if chip.bytes_per_s <= 0:
         raise InputError("system", system.id, "a machine with a known memory bandwidth")
-    stored, label = _stored(model, weight_dtype, defaults)
-    if kv_dtype is None:
-        kv_dtype = model.kv_dtype
-        defaults.append(
-            Default(field="KV dtype", value=kv_dtype, reason="the serving engines' default for this checkpoint")
-        )
+    stored = weights or model.weights
+    label = label or main_format(replace(model, weights=stored))
+    kv_dtype = kv_dtype or model.kv_dtype
     dtype(kv_dtype)
     key, _ = arithmetic_rate(chip, dtype(label).rate_key)
-    if key != dtype(label).rate_key:
-        defaults.append(
-            Default(field="arithmetic", value=key, reason=f"{chip.name} has no {dtype(label).rate_key} rate")
-        )
     per_chip = chip.usable_memory_bytes or chip.memory_bytes
     total_bytes = architecture.weight_bytes(model, stored)
     table = 0 if model.tied_embeddings else model.vocab * model.hidden
     table_bytes = table * dtype(stored.embedding).bytes_per_element
     params = float(architecture.total_params(model))
     chips, domains, stages = _domain(system, total_bytes, per_chip)
-    if domains > 1:
-        text = f"{stages} pipeline stages" if stages > 1 else f"{domains} copies of the model"
-        defaults.append(Default(field="scale-up domains", value=str(domains), reason=f"{chips} chips each: {text}"))
     active = architecture.active_params(model).without_input_embedding
     source = model.source or "config file given by the user"
     as_of = model.as_of or "2026-11-25"
@@ -143,7 +130,7 @@ def deploy(model: Model, system: System, *, weight_dtype: str | None = None, kv_
     for name, fact_name in (("flops_per_s", f"flops_per_s.{key}"), ("bytes_per_s", "bytes_per_s")):
         per_chip_fact = chip.facts.get(fact_name) or assumed(0.0, "1", "no fact recorded")
         facts[name] = per_chip_fact
-    return Deployment(
+    return Pool(
         model=model,
         system=system,
         weight_dtype=label,
@@ -160,6 +147,5 @@ def deploy(model: Model, system: System, *, weight_dtype: str | None = None, kv_
         flops_per_s=chip.flops_per_s[key] * chips,
         bytes_per_s=chip.bytes_per_s * chips,
         capacity_bytes=per_chip * chips,
-        defaults=tuple(defaults),
         facts=facts,
     )

@@ -1,0 +1,48 @@
+"""The answer in one or two sentences: a verdict, a number, and its cause."""
+
+from tokenroof.scenario.deployment import Deployment
+from tokenroof.types.served import Infeasible, Served
+from tokenroof.usecases.analyze.answer import ServedCost
+
+__all__ = ["hardware", "sentence_of"]
+
+_MOSTLY_PREFILL = 0.4
+
+
+def hardware(deployment: Deployment) -> str:
+    """`8 x H100 SXM`, or the name of a rack."""
+    system = deployment.system
+    if system.id in (system.chip.id, f"{system.n_chips}x{system.chip.id}"):
+        return f"{system.n_chips} x {system.chip.name}" if system.n_chips > 1 else system.chip.name
+    return system.name
+
+
+def _share(value: float) -> str:
+    """A share in words that people use."""
+    for part, words in ((0.29, "a quarter"), (0.42, "a third"), (0.58, "half"), (0.71, "two thirds")):
+        if value < part:
+            return words
+    return "three quarters" if value < 0.8 else "most"
+
+
+def _usd(value: float) -> str:
+    return f"${value:,.2f}" if value >= 0.1 else f"${value:.2g}"
+
+
+def sentence_of(deployment: Deployment, served: Served, infeasible: Infeasible | None, cost: ServedCost | None) -> str:
+    """`Llama-3.3-70B fits on 8 x H100. 64 requests at once get 15 tok/s each and cost $2.73 per M output tokens.`"""
+    what, where = deployment.model.name, hardware(deployment)
+    if infeasible is not None:
+        return f"{what} does not fit on {where}: {infeasible.reason}."
+    many = f"{served.concurrency:,.0f} requests at once get"
+    each = f"{1.0 / served.tpot_s:,.3g} tok/s each"
+    if served.concurrency < 1.5:
+        many, each = "One request alone gets", f"{1.0 / served.tpot_s:,.3g} tok/s"
+    price = "" if cost is None else f" and cost {_usd(cost.output_usd_per_mtok.value)} per M output tokens"
+    if served.concurrency < 1.5:
+        price = price.replace("cost", "costs")
+    prefill = 1.0 - served.decode_step_s / deployment.tokens_per_step / served.tpot_s
+    cause = ""
+    if prefill >= _MOSTLY_PREFILL:
+        cause = f"; {_share(prefill)} of that TPOT is the prefill of newly arriving prompts"
+    return f"{what} fits on {where}. {many} {each} (TPOT {served.tpot_s * 1e3:,.3g} ms){price}{cause}."
