@@ -9,10 +9,11 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from tokenroof.catalog import load_system
-from tokenroof.usecases.analyze.answer import AnalyzeRequest
+from tokenroof.catalog import load_model, load_system
+from tokenroof.usecases.analyze.bound import closed_form
 from tokenroof.usecases.analyze.closed_form import bound_of
-from tokenroof.usecases.analyze.run import analyze
+from tokenroof.usecases.analyze.pool import pool_of
+from tokenroof.usecases.analyze.run import AnalyzeRequest, analyze
 from tokenroof.usecases.sweep.blocks import BOUNDS, COLUMNS, Block, Case, evaluate_block, prepare
 from tokenroof.usecases.sweep.plan import Plan, plan_sweep
 from tokenroof.usecases.sweep.spec import LIMITS, SweepSpec
@@ -49,19 +50,18 @@ def test_operators_agree_with_analyze_at_every_point(model: str, efficiency: str
     plan, case, columns = columns_of(spec)
     for place, at in points(plan):
         answer = analyze(AnalyzeRequest(
-            model=model, system="8xh200", tp=8, engine="sglang", efficiency=efficiency, batch=at["batch"],
-            context=at["context"], usd_per_gpu_h=at["usd_per_gpu_h"],
+            model=model, system="8xh200", tp=8, engine="sglang", profile=efficiency, batch=at["batch"],
+            context=at["context"], price_per_gpu_hour=at["usd_per_gpu_h"],
         ))  # fmt: skip
-        report = answer.operators
-        assert report is not None
-        assert answer.cost is not None
-        assert columns["step_s"][place] == pytest.approx(answer.tpot_s, rel=1e-12)
-        assert columns["communication_s"][place] == pytest.approx(report.step.communication_s, rel=1e-12)
-        assert columns["tokens_per_s_per_gpu"][place] == pytest.approx(report.output_tokens_per_s_per_gpu, rel=1e-12)
-        assert columns["cost_usd_per_mtok"][place] == pytest.approx(answer.cost.at_batch, rel=1e-12)
-        assert columns["fits"][place] == report.fits
-        assert columns["range_high"][place] * columns["step_s"][place] == pytest.approx(report.high_step_s, rel=1e-12)
-        assert case.notes["claim_level"] == answer.claim_level
+        step_s = float(answer.step.step_s)
+        assert columns["step_s"][place] == pytest.approx(step_s, rel=1e-12)
+        assert columns["communication_s"][place] == pytest.approx(answer.step.communication_s, rel=1e-12)
+        assert columns["tokens_per_s_per_gpu"][place] == pytest.approx(at["batch"] / step_s / 8, rel=1e-12)
+        assert columns["fits"][place] == answer.fits
+        assert case.notes["claim_level"] == answer.claim
+        if answer.decode_step_s is not None and answer.decode_step_s.high is not None:
+            high = columns["range_high"][place] * columns["step_s"][place]
+            assert high == pytest.approx(answer.decode_step_s.high, rel=1e-12)
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -73,29 +73,25 @@ def test_closed_forms_agree_with_analyze_at_every_point(model: str, mode: str) -
     plan, case, columns = columns_of(spec)
     assert (case.notes["claim_level"], case.notes["layout_used"]) == ("bound", "")
     for place, at in points(plan):
-        answer = analyze(AnalyzeRequest(
-            model=model, system="8xh200", mode=mode, batch=at["batch"], context=at["context"],
-            usd_per_gpu_h=at["usd_per_gpu_h"],
-        ))  # fmt: skip
-        assert answer.cost is not None
+        pool = pool_of(load_model(model), load_system("8xh200"))
+        bound = closed_form(pool, at["batch"], at["context"], rule=mode, usd_per_gpu_h=at["usd_per_gpu_h"])
+        assert bound.cost is not None
         for name in ("compute_s", "weights_s", "kv_s", "step_s", "mfu"):
-            assert columns[name][place] == pytest.approx(getattr(answer.roofline, name), rel=1e-12)
-        assert BOUNDS[columns["bound"][place]] == answer.roofline.bound
-        assert columns["tokens_per_s_per_user"][place] == pytest.approx(answer.tokens_per_s_per_user, rel=1e-12)
-        assert columns["tokens_per_s_per_gpu"][place] == pytest.approx(answer.output_tokens_per_s_per_gpu, rel=1e-12)
-        assert columns["cost_usd_per_mtok"][place] == pytest.approx(answer.cost.at_batch, rel=1e-12)
-        used = answer.fit.weights_bytes + answer.fit.kv_bytes
-        assert columns["memory_bytes_per_gpu"][place] == pytest.approx(used / answer.gpus_in_pass, rel=1e-12)
-        assert columns["fits"][place] == answer.fit.fits
+            assert columns[name][place] == pytest.approx(getattr(bound.roofline, name), rel=1e-12)
+        assert BOUNDS[columns["bound"][place]] == bound.roofline.bound
+        assert columns["tokens_per_s_per_gpu"][place] == pytest.approx(bound.roofline.tokens_per_s / 8, rel=1e-12)
+        assert columns["cost_usd_per_mtok"][place] == pytest.approx(bound.cost.at_batch, rel=1e-12)
+        used = pool.stored_bytes + at["batch"] * pool.sequence_bytes(at["context"])
+        assert columns["memory_bytes_per_gpu"][place] == pytest.approx(used / 8, rel=1e-12)
+        assert columns["fits"][place] == (pool.largest_batch(at["context"]) >= at["batch"])
 
 
 def test_auto_takes_the_layout_that_analyze_takes_at_the_far_corner() -> None:
     spec = SweepSpec(model=("deepseek-v3",), system=("8xh200",), batch=(8.0, 64.0), context=(1024.0, 4096.0))
     _, case, columns = columns_of(spec)
-    answer = analyze(AnalyzeRequest(model="deepseek-v3", system="8xh200", batch=64.0, context=4096.0))
-    assert answer.operators is not None
-    assert case.layout == answer.operators.layout
-    assert columns["step_s"][-1, -1] == pytest.approx(answer.tpot_s, rel=1e-12)
+    answer = analyze(AnalyzeRequest(model="deepseek-v3", system="8xh200", batch=64.0, context=4096.0, osl=1.0))
+    assert case.layout == answer.layout
+    assert columns["step_s"][-1, -1] == pytest.approx(float(answer.step.step_s), rel=1e-12)
 
 
 def test_prompt_and_answer_lengths() -> None:
@@ -108,13 +104,12 @@ def test_prompt_and_answer_lengths() -> None:
     for place, at in points(plan):
         answer = analyze(AnalyzeRequest(
             model="llama-3.1-8b", system="8xh200", tp=8, batch=16.0, isl=at["isl"], osl=at["osl"], prefix=at["prefix"],
-            usd_per_gpu_h=2.0,
+            price_per_gpu_hour=2.0,
         ))  # fmt: skip
-        assert answer.operators is not None
-        prefill_s = answer.operators.prefill_s
-        assert columns["step_s"][place] == pytest.approx(answer.tpot_s, rel=1e-12)
+        prefill_s, step_s = answer.prefill_s, float(answer.step.step_s)
+        assert columns["step_s"][place] == pytest.approx(step_s, rel=1e-12)
         assert columns["prefill_s"][place] == pytest.approx(prefill_s, rel=1e-12)
-        assert columns["e2e_s"][place] == pytest.approx(prefill_s + (at["osl"] - 1) * answer.tpot_s, rel=1e-12)
+        assert columns["e2e_s"][place] == pytest.approx(prefill_s + (at["osl"] - 1) * step_s, rel=1e-12)
         new = at["isl"] - at["prefix"]
         spent = 8 * 2.0 / 3600 * prefill_s  # one dp group: eight GPUs for the time of one prefill
         assert columns["input_cost_usd_per_mtok"][place] == pytest.approx(spent / new * 1e6, rel=1e-12)

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tokenroof.catalog import load_model, load_system
-from tokenroof.errors import DataMissing, InputError, UnknownName
+from tokenroof.errors import InputError, UnknownName
 from tokenroof.scenario.formats import served_weights
 from tokenroof.scenario.resolve import resolve
 from tokenroof.types.scenario import Scenario
@@ -266,7 +266,7 @@ def test_unknown_system_and_number() -> None:
 
 
 def test_a_chip_without_a_published_rate_is_named() -> None:
-    with pytest.raises(DataMissing, match="arithmetic rate"):
+    with pytest.raises(InputError, match="Apple M5 Max computes in"):
         ask("llama-3.1-8b", "apple-m5-max")
 
 

@@ -21,6 +21,7 @@ from tokenroof.types.default import Default
 from tokenroof.types.dtype import dtype
 from tokenroof.types.efficiency import Efficiency
 from tokenroof.types.layout import Layout
+from tokenroof.types.limits import faults_of
 from tokenroof.types.machine import System
 from tokenroof.types.model import Model, WeightDtypes
 from tokenroof.types.scenario import DEGREES, Scenario
@@ -173,6 +174,8 @@ def resolve(scenario: Scenario, *, model: Model | None = None, system: System | 
 
     `model` and `system` stand in for the names where the caller has made them.
     """
+    for fault in faults_of(scenario):
+        raise fault
     found = load_model(scenario.model) if model is None else model
     machine = load_system(scenario.system) if system is None else system
     if machine.chip.bytes_per_s <= 0:

@@ -1,14 +1,18 @@
 """Limits of inputs, written beside the field: `Annotated[float | None, Within(1.0, 1e9, "tokens")]`.
 
-The schema reads them and checks every request from every door; nothing below checks again.
+The schema reads them and checks every request from every door; `faults_of` says them of an object made in Python.
 """
 
-from dataclasses import dataclass
-from typing import Annotated
+from collections.abc import Hashable
+from dataclasses import dataclass, fields
+from functools import lru_cache
+from typing import Annotated, Any, cast, get_args, get_type_hints
+
+from tokenroof.errors import InputError
 
 __all__ = [
     "Count", "Degree", "Dollars", "OneOf", "Pairs", "Requests", "Seconds", "Share", "Tokens", "TpotLimit", "TtftLimit",
-    "Within",
+    "Within", "faults_of",
 ]  # fmt: skip
 
 
@@ -65,3 +69,41 @@ TtftLimit = Annotated[float | None, Within(0.0, 1800.0, "seconds", above=True, f
 TpotLimit = Annotated[float | None, Within(0.0, 10.0, "seconds", above=True, fix=_MILLI)]
 Dollars = Annotated[float | None, Within(0.0, 1e6, "dollars")]
 Share = Annotated[float | None, Within(0.0, 1.0)]
+
+
+@lru_cache(maxsize=64)
+def _limits_of(cls: Any) -> tuple[tuple[str, Within | OneOf], ...]:
+    hints = get_type_hints(cls, include_extras=True)
+    return tuple(
+        (field.name, extra)
+        for field in fields(cls)
+        for extra in _extras(hints[field.name])
+        if isinstance(extra, Within | OneOf)
+    )
+
+
+def _extras(hint: Any) -> tuple[Any, ...]:
+    """What stands beside the type in Annotated, also inside a union."""
+    beside = tuple(getattr(hint, "__metadata__", ()))
+    return beside + tuple(extra for part in get_args(hint) if hasattr(part, "__metadata__") for extra in _extras(part))
+
+
+def _fault(name: str, value: Any, limit: Within | OneOf) -> InputError | None:
+    if isinstance(limit, OneOf):
+        return None if value in limit.words else InputError(name, value, f"one of {', '.join(limit.words)}")
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return InputError(name, value, "a number")
+    if limit.holds(value):
+        return None
+    fix = limit.fix.format(value=value, milli=value / 1e3) if limit.fix and value > limit.high else ""
+    return InputError(name, value, limit.text, fix)
+
+
+def faults_of(request: Any) -> tuple[InputError, ...]:
+    """Every value of a request that is outside its limits; None is always allowed."""
+    found = (
+        _fault(name, value, limit)
+        for name, limit in _limits_of(cast(Hashable, type(request)))
+        if (value := getattr(request, name)) is not None
+    )
+    return tuple(fault for fault in found if fault is not None)

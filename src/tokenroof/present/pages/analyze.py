@@ -3,6 +3,7 @@
 import textwrap
 from collections.abc import Iterable, Sequence
 
+from tokenroof.scenario.names import ENGINE_NAMES
 from tokenroof.types.served import Ranged
 from tokenroof.units import format_bytes, format_si
 from tokenroof.usecases.analyze.answer import AnalyzeResponse
@@ -12,6 +13,10 @@ __all__ = ["full_lines", "page_lines"]
 
 _WIDTH = 100
 _BAR = 30
+_RATES = {
+    "bytes_per_s": "memory bandwidth", "scaleup_bytes_per_s": "network", "scaleout_bytes_per_s": "network between "
+    "domains", "flops_per_s": "FLOP/s",
+}  # fmt: skip
 _LIMITS = {"memory": "memory-bound", "compute": "compute-bound", "network": "network-bound", "overhead": "launches"}
 
 
@@ -36,7 +41,7 @@ def _range(number: Ranged, scale: float) -> str:
     return f"{_figures(number.low * scale)} to {_figures(number.high * scale)}"
 
 
-def _number_rows(answer: AnalyzeResponse) -> Iterable[tuple[str, str, str, str]]:
+def _number_rows(answer: AnalyzeResponse) -> Iterable[tuple[str, ...]]:
     def row(label: str, number: Ranged | None, scale: float, before: str, unit: str) -> Iterable[tuple[str, ...]]:
         if number is not None:
             bound = "-" if number.bound is None else f"{before}{_figures(number.bound * scale)}{unit}"
@@ -57,8 +62,7 @@ def _number_rows(answer: AnalyzeResponse) -> Iterable[tuple[str, str, str, str]]
             row("cost, cached input", cost.cached_usd_per_mtok, 1.0, "$", " per M"),
         ]
     for some in rows:
-        for label, value, spread, bound in some:
-            yield label, value, spread, bound
+        yield from some
 
 
 def _columns(rows: Sequence[Sequence[str]], head: Sequence[str]) -> list[str]:
@@ -80,8 +84,22 @@ def _work(answer: AnalyzeResponse) -> list[str]:
     for one in answer.work:
         limit = "" if one.kind == "host" else _LIMITS.get(one.bound_by, one.bound_by)
         time = f"{_figures(one.time_s * 1e3)} ms"
-        lines.append(f"  {one.kind:<26}{time:>9} {one.share:>5.0%}  {_bar(one.share, most):<{_BAR}}  {limit}".rstrip())
-    return lines
+        lines.append(
+            f"  {one.kind:<26}{time:>9} {100 * one.share:>4.0f} %  {_bar(one.share, most):<{_BAR}}  {limit}".rstrip()
+        )
+    return [*lines, _movers(answer)]
+
+
+def _movers(answer: AnalyzeResponse) -> str:
+    """What ten per cent more of each rate would change: only the time that waits for it shrinks."""
+    whole = float(answer.step.step_s)
+    shares: dict[str, float] = {}
+    for name, seconds in answer.step_seconds_by_input.items():
+        rate = _RATES.get(name.partition(".")[0])
+        if rate:
+            shares[rate] = shares.get(rate, 0.0) + seconds / whole
+    shown = sorted(shares.items(), key=lambda item: -item[1])[:3]
+    return "  " + "    ".join(f"+10 % {rate}: -{100 * share * (1 - 1 / 1.1):.1f} %" for rate, share in shown)
 
 
 def _rooms(answer: AnalyzeResponse) -> list[str]:
@@ -97,7 +115,7 @@ def _rooms(answer: AnalyzeResponse) -> list[str]:
         ("critical batch", rooms.critical, "where matmul arithmetic equals weight reads"),
     ]
     lines = [f"How many requests at once ({tokens:,.0f} tokens each{many})"]
-    return lines + [f"  {label:<26}{_figures(value, 4):>9}   {why}" for label, value, why in rows]
+    return lines + [f"  {label:<26}{value:>9,.0f}   {why}" for label, value, why in rows]
 
 
 def _memory(answer: AnalyzeResponse) -> str:
@@ -109,14 +127,14 @@ def _memory(answer: AnalyzeResponse) -> str:
         ("activations, reserve", total - float(memory.weights_bytes) - pool),
         ("KV", pool),
     )
-    return "Memory of one GPU   " + " | ".join(f"{n} {format_bytes(v)} ({v / total:.0%})" for n, v in parts)
+    return "Memory of one GPU   " + " | ".join(f"{n} {format_bytes(v)} ({100 * v / total:.0f} %)" for n, v in parts)
 
 
 def _scenario(answer: AnalyzeResponse) -> str:
     replicas = "1 replica" if answer.replicas == 1 else f"{answer.replicas} replicas"
     idle = f", {answer.gpus_idle} GPUs idle" if answer.gpus_idle else ""
     prefix = f" ({answer.prefix:,.0f} cached)" if answer.prefix else ""
-    engine = "no engine" if answer.engine == "none" else answer.engine
+    engine = ENGINE_NAMES.get(answer.engine, answer.engine)
     price = "" if answer.cost is None else f" | ${answer.cost.usd_per_gpu_h:.2f} per GPU-hour"
     return (
         f"Scenario  {answer.weight_dtype} weights, {answer.kv_dtype} KV | {answer.layout_label}, {replicas}{idle} | "
@@ -182,7 +200,7 @@ def _operators(answer: AnalyzeResponse) -> list[str]:
             "" if not row.flops_per_byte else f"{row.flops_per_byte:,.1f}",
             row.detail or _LIMITS.get(row.bound, row.bound),
             format_si(row.time_s, "s"),
-            f"{row.share:.1%}",
+            f"{100 * row.share:.1f} %",
         )
         for row in sorted(answer.operators, key=lambda row: -row.time_s)
     ]
@@ -195,16 +213,16 @@ def _count(value: float) -> str:
 
 def _closed(answer: AnalyzeResponse) -> list[str]:
     bound, roof = answer.bound, answer.bound.roofline
+    mfu, twice = f"{100 * roof.mfu:.1f} %", f"{100 * bound.mfu_limit_at_double_critical_context:.0f} %"
     rows: list[tuple[str, str, str]] = [
         *_parts(roof),
-        ("decode step", format_si(roof.step_s, "s", 4), f"{roof.bound} binds, rule {bound.rule}; MFU {roof.mfu:.1%}"),
+        ("decode step", format_si(roof.step_s, "s", 4), f"{roof.bound} binds, rule {bound.rule}; MFU {mfu}"),
         ("critical batch", _count(bound.critical_batch),
          f"practice takes {_count(bound.practice_batch_low)} to {_count(bound.practice_batch_high)}"),
         ("critical context", f"{_count(bound.critical_context)} tokens", "from here on KV reads outlast arithmetic"),
         ("weight floor", format_si(bound.weight_floor_s, "s", 4), "one read of all weights"),
         ("drain time", f"{bound.drain_time_s * 1e3:.1f} ms", "one read of all memory"),
-        ("MFU limit", f"{bound.mfu_limit:.0%}", f"any batch; {bound.mfu_limit_at_double_critical_context:.0%} at twice "
-         "the critical context"),
+        ("MFU limit", f"{100 * bound.mfu_limit:.0f} %", f"any batch; {twice} at twice the critical context"),
     ]  # fmt: skip
     if bound.cost is not None:
         cost = bound.cost
@@ -213,9 +231,8 @@ def _closed(answer: AnalyzeResponse) -> list[str]:
             ("cost floor", f"${cost.floor:,.4f} per M", "arithmetic and KV reads are private to each request"),
         ]
     if bound.touched_share < 0.999:
-        rows.append(
-            ("weights touched", f"{bound.touched_share:.0%}", "the rule reads all experts; this batch does not")
-        )
+        touched = f"{100 * bound.touched_share:.0f} %"
+        rows.append(("weights touched", touched, "the rule reads all experts; this batch does not"))
     train = bound.departures
     rows.append(
         ("departures", f"every {train.period_s * 1e3:.1f} ms", f"worst wait {train.worst_wait_s * 1e3:.1f} ms, "

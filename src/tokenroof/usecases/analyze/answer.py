@@ -1,5 +1,6 @@
 """What `analyze` answers."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from tokenroof.operators.memory import MemoryUse
@@ -71,8 +72,9 @@ class AnalyzeResponse:
     """One scenario served. `fits` is the one verdict; where it is False `infeasible` says why and no speed is given.
 
     `tpot_s` is what a user sees, prefill of other requests included; `decode_step_s` is a decode step alone.
-    Throughputs count every GPU of the system. `operators` are the rows of one decode step, `work` their sums by kind;
-    `bound` is the closed form of the lecture, which nothing real beats.
+    Throughputs count every GPU of the system. `operators` are the rows of one decode step, `work` their sums by kind,
+    `step_seconds_by_input` the same step by the rate or fixed time that it waits for; `bound` is the closed form of
+    the lecture, which nothing real beats.
     """
 
     model: str
@@ -115,6 +117,7 @@ class AnalyzeResponse:
     memory: MemoryUse
     step: StepTimes
     work: tuple[Work, ...]
+    step_seconds_by_input: Mapping[str, float]
     operators: tuple[OperatorTime, ...]
     prefill_s: float
     prefill_operators: tuple[OperatorTime, ...]

@@ -17,7 +17,7 @@ from tokenroof.usecases.analyze.bound import ClosedForm, closed_form
 from tokenroof.usecases.analyze.pool import pool_of
 from tokenroof.usecases.analyze.request import AnalyzeRequest
 from tokenroof.usecases.analyze.sentence import sentence_of
-from tokenroof.usecases.analyze.work import decode_rows, experts_per_gpu, nearness, prefill_rows, work_of
+from tokenroof.usecases.analyze.work import decode_rows, experts_per_gpu, nearness, prefill_rows, waits_of, work_of
 
 __all__ = ["AnalyzeRequest", "AnalyzeResponse", "analyze"]
 
@@ -171,6 +171,7 @@ def analyze(request: AnalyzeRequest) -> AnalyzeResponse:
         memory=deployment.memory(),
         step=times,
         work=work_of(rows, float(times.step_s)),
+        step_seconds_by_input=waits_of(deployment, batch),
         operators=rows,
         prefill_s=float(deployment.prefill().step_s),
         prefill_operators=prefill_rows(deployment),

@@ -1,10 +1,11 @@
 """The answer in one or two sentences: a verdict, a number, and its cause."""
 
 from tokenroof.scenario.deployment import Deployment
+from tokenroof.types.model import Model
 from tokenroof.types.served import Infeasible, Served
 from tokenroof.usecases.analyze.answer import ServedCost
 
-__all__ = ["hardware", "sentence_of"]
+__all__ = ["hardware", "sentence_of", "short_name"]
 
 _MOSTLY_PREFILL = 0.4
 
@@ -15,6 +16,11 @@ def hardware(deployment: Deployment) -> str:
     if system.id in (system.chip.id, f"{system.n_chips}x{system.chip.id}"):
         return f"{system.n_chips} x {system.chip.name}" if system.n_chips > 1 else system.chip.name
     return system.name
+
+
+def short_name(model: Model) -> str:
+    """A model's name as people say it: without its publisher, and without the word for chat tuning."""
+    return model.name.rpartition("/")[2].removesuffix("-Instruct").removesuffix("-it")
 
 
 def _share(value: float) -> str:
@@ -31,7 +37,7 @@ def _usd(value: float) -> str:
 
 def sentence_of(deployment: Deployment, served: Served, infeasible: Infeasible | None, cost: ServedCost | None) -> str:
     """`Llama-3.3-70B fits on 8 x H100. 64 requests at once get 15 tok/s each and cost $2.73 per M output tokens.`"""
-    what, where = deployment.model.name, hardware(deployment)
+    what, where = short_name(deployment.model), hardware(deployment)
     if infeasible is not None:
         return f"{what} does not fit on {where}: {infeasible.reason}."
     many = f"{served.concurrency:,.0f} requests at once get"

@@ -1,6 +1,7 @@
 """One decode step by operator and by kind of work, and how near it comes to the peak."""
 
 from tokenroof.operators.program import totals
+from tokenroof.operators.sensitivity import seconds_by_input
 from tokenroof.operators.table import operator_table
 from tokenroof.operators.timing import arithmetic_rate
 from tokenroof.scenario.deployment import Deployment
@@ -8,7 +9,9 @@ from tokenroof.types.model import MoeFfn
 from tokenroof.types.program import Load, OperatorTime, StepTimes
 from tokenroof.usecases.analyze.answer import Work
 
-__all__ = ["decode_load", "decode_rows", "experts_per_gpu", "kind_of", "nearness", "prefill_rows", "work_of"]
+__all__ = [
+    "decode_load", "decode_rows", "experts_per_gpu", "kind_of", "nearness", "prefill_rows", "waits_of", "work_of"
+]  # fmt: skip
 
 _KINDS = {
     "gemm": "matmuls",
@@ -41,6 +44,14 @@ def decode_rows(deployment: Deployment, batch: float) -> tuple[OperatorTime, ...
     return operator_table(
         deployment.program, deployment.system, decode=decode_load(deployment, batch), profile=deployment.profile
     )
+
+
+def waits_of(deployment: Deployment, batch: float) -> dict[str, float]:
+    """Seconds of a decode step by the rate or fixed time that it waits for: its exact derivatives."""
+    found = seconds_by_input(
+        deployment.program, deployment.system, deployment.profile, decode=decode_load(deployment, batch)
+    )
+    return dict(found.by_input)
 
 
 def prefill_rows(deployment: Deployment) -> tuple[OperatorTime, ...]:
