@@ -24,7 +24,7 @@ from tokenroof.types.layout import Layout
 from tokenroof.types.limits import faults_of
 from tokenroof.types.machine import System
 from tokenroof.types.model import Model, WeightDtypes
-from tokenroof.types.scenario import DEGREES, Scenario
+from tokenroof.types.scenario import DEGREES, Scenario, scenario_faults
 from tokenroof.types.workload import Limits, Load, Workload
 
 __all__ = ["assemble", "given_layout", "load_of", "resolve", "workload_of"]
@@ -174,7 +174,7 @@ def resolve(scenario: Scenario, *, model: Model | None = None, system: System | 
 
     `model` and `system` stand in for the names where the caller has made them.
     """
-    for fault in faults_of(scenario):
+    for fault in (*faults_of(scenario), *scenario_faults(scenario)):
         raise fault
     found = load_model(scenario.model) if model is None else model
     machine = load_system(scenario.system) if system is None else system

@@ -83,7 +83,8 @@ def _scenario(labels: Mapping[str, str], largest: tuple[float, float]) -> Scenar
     named = layout_of(labels["layout"])
     degrees = {} if named is None else {name: getattr(named, name) for name in (*DEGREES, "redundant_experts")}
     return Scenario(
-        model=labels["model"], system=labels["system"], batch=min(largest[0], _MOST), context=min(largest[1], _MOST), osl=1.0,
+        model=labels["model"], system=labels["system"], batch=min(largest[0], _MOST),
+        context=min(largest[1], _MOST), osl=1.0,
         weight_dtype=weight_dtype, kv_dtype=kv_dtype, engine=labels["engine"], profile=labels["efficiency"],
         **degrees,
     )  # fmt: skip
