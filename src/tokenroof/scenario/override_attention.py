@@ -49,13 +49,13 @@ def change_attention(model: Model, text: str) -> tuple[Model, Override]:
     `topk:N` reads the N best, chosen by an indexer of DeepSeek-V3.2's size, which scans all. `window:N` keeps
     the last N.
     """
-    kind, colon, number = text.strip().lower().partition(":")
-    if kind not in ("sqrt", "topk", "window") or (kind == "sqrt") == bool(colon):
+    kind, _, number = text.strip().lower().partition(":")
+    if kind not in ("sqrt", "topk", "window") or (kind == "sqrt") == bool(number.strip()):
         raise InputError("attention", text, "sqrt, topk:N or window:N", "such as topk:2048 or window:4096")
     if not any(_is_full(group.mixer) for group in model.layers):
         raise DataMissing(model.name, "full attention", f"its layers are {_kinds(model)}")
     size = 0
-    if number or colon:
+    if number:
         amount = amount_of("attention", number, _TOKENS)
         size = int(amount.of(None, model.name))
 

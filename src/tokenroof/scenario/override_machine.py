@@ -206,12 +206,12 @@ def _set_facts(system: System, name: str, field: _Field, amount: Amount, after: 
     return _on_chip(system, facts=facts) if chip else replace(system, facts=facts)
 
 
-def _set_link_facts(system: System, amount: Amount) -> System:
+def _set_link_facts(before: System, system: System, amount: Amount) -> System:
     """A link's fact on the system, where it moved with the chip's or with the wiring."""
     changed = dict(system.facts)
     for level in ("scaleup_bytes_per_s", "scaleout_bytes_per_s"):
         value = getattr(system, level)
-        if value is not None and (level not in changed or changed[level].value != value):
+        if value is not None and value != getattr(before, level):
             changed[level] = fact_of(value, _BANDWIDTH(what="link"), f"{amount.field} = {amount.text}")
     return replace(system, facts=changed)
 
@@ -223,7 +223,8 @@ def _change(system: System, name: str, text: str) -> tuple[System, tuple[Overrid
     after = amount.of(before, system.chip.name if name.startswith("chip.") else system.name)
     changed = system if after == before else field.write(system, before, after)
     changed = _set_facts(changed, name, field, amount, after)
-    changed = _set_link_facts(changed, amount) if changed is not system else changed
+    if name not in {"system.scaleout_bandwidth", "system.scaleup_bandwidth"}:
+        changed = _set_link_facts(system, changed, amount)
     return changed, (Override(name, before, after, field.rule.base),)
 
 

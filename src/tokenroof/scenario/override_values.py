@@ -27,7 +27,7 @@ class Override:
 
     @property
     def text(self) -> str:
-        """`chip.memory_bandwidth 3.35 TB/s -> 5.02 TB/s`."""
+        """`chip.memory_bandwidth 3.35 TB/s -> 5.03 TB/s`."""
         return f"{self.field} {self._shown(self.before)} -> {self._shown(self.after)}"
 
     def _shown(self, value: float | str | None) -> str:

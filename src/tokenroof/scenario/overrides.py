@@ -6,6 +6,7 @@
 Changes are made in the order given and checked together at the end, so that `heads` and `kv_heads` may move at once.
 """
 
+import re
 from dataclasses import dataclass
 
 from tokenroof.errors import InputError, UnknownName
@@ -31,6 +32,7 @@ _ALIASES = {
     "model.n_experts": "model.experts", "model.state_elements": "model.state", "model.weight_dtype": "model.weights",
     "model.context_config": "model.context", "model.attention": "attention",
 }  # fmt: skip
+_ANY = {"flops": "FORMAT", "weights": "CLASS"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +60,21 @@ def change_of(text: str) -> tuple[str, str]:
     return name.strip(), value.strip()
 
 
+def _listed(name: str, known: list[str]) -> str:
+    """The fields of the owner that a name begins with, or of all; formats and classes of weights as one word each."""
+    owner = name.partition(".")[0]
+    shown = [field for field in known if field.startswith(f"{owner}.")] or known
+    short = [re.sub(r"(flops|weights)\..*", lambda m: f"{m[1]}.{_ANY[m[1]]}", field) for field in shown]
+    return ", ".join(dict.fromkeys(short))
+
+
 def _canonical(name: str) -> str:
     plain = name.strip().lower().replace("-", "_")
     plain = plain.replace("chip.flops_per_s.", "chip.flops.")
     plain = _ALIASES.get(plain, plain)
     known = [field.name for field in override_fields()]
     if plain not in known:
-        raise UnknownName("field", name, nearest(plain, known), f"fields: {', '.join(known)}")
+        raise UnknownName("field", name, nearest(plain, known), f"fields: {_listed(plain, known)}")
     return plain
 
 
