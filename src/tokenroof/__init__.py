@@ -6,7 +6,7 @@ Names load on first use, so that `import tokenroof` stays cheap.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _LAZY = {
     "analyze": "tokenroof.usecases.analyze.run",
