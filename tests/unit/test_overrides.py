@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from tokenroof.catalog import load_model, load_system
 from tokenroof.catalog.models.index import model_ids
+from tokenroof.catalog.profile import profile_for
 from tokenroof.errors import DataMissing, InputError, TokenroofError, UnitError, UnknownName
 from tokenroof.formulas.architecture import attention_kind, total_params
 from tokenroof.formulas.architecture_cache import kv_bytes_per_sequence, kv_bytes_per_token, kv_read_bytes_per_step
@@ -31,8 +32,8 @@ def changed(*changes, model=LLAMA, system="8xh100"):
     return overridden(load_model(model), load_system(system), tuple(change_of(text) for text in changes))
 
 
-def step_s(model, system, layout=Layout(), *, batch=8.0, context=4096.0):  # noqa: B008  frozen
-    return bind(lower(model, layout), system, PEAK).step(decode=Load(batch, batch, context)).step_s
+def step_s(model, system, layout=Layout(), *, batch=8.0, context=4096.0, profile=PEAK):  # noqa: B008  frozen
+    return bind(lower(model, layout), system, profile).step(decode=Load(batch, batch, context)).step_s
 
 
 def test_a_change_is_shown_from_what_to_what_and_its_fact_is_given():
@@ -299,11 +300,45 @@ def test_every_number_of_a_model_reaches_the_step_or_what_is_stored(field):
     assert reached
 
 
-def test_memory_bound_steps_scale_with_bandwidth_exactly():
+# One sequence at a time, and few query heads per KV head: no operator comes near the ridge of an H100.
+BELOW_THE_RIDGE = (LLAMA, "gpt-oss-120b", "gemma-3-27b", "qwen3-next-80b-a3b")
+
+
+@given(st.sampled_from(BELOW_THE_RIDGE), st.floats(0.5, 1.5), st.floats(16.0, 30_000.0))
+@settings(max_examples=60, deadline=None)
+def test_memory_bound_steps_scale_with_bandwidth_exactly(name, factor, context):
+    model, system = load_model(name), load_system("h100")
+    _, other, _ = overridden(model, system, (("chip.memory_bandwidth", f"{factor!r}x"),))
+    usual = step_s(model, system, batch=1.0, context=context)
+    assert usual == pytest.approx(factor * step_s(model, other, batch=1.0, context=context), rel=1e-9)
+
+
+def test_compute_bound_steps_scale_with_arithmetic_instead():
     model, system = load_model(LLAMA), load_system("h100")
-    _, fast, _ = overridden(model, system, (("chip.memory_bandwidth", "1.5x"),))
-    assert step_s(model, system, batch=1.0) == pytest.approx(1.5 * step_s(model, fast, batch=1.0), rel=1e-12)
-    assert step_s(model, system, batch=4096.0, context=64.0) < 1.49 * step_s(model, fast, batch=4096.0, context=64.0)
+    load = {"batch": 4096.0, "context": 64.0}
+    usual = step_s(model, system, **load)
+    _, memory, _ = overridden(model, system, (("chip.memory_bandwidth", "1.5x"),))
+    _, arithmetic, _ = overridden(model, system, (("chip.flops", "1.5x"),))
+    assert 1.4 * step_s(model, arithmetic, **load) < usual < 1.1 * step_s(model, memory, **load)
+
+
+@pytest.mark.parametrize(
+    ("change", "system", "tp"),
+    [
+        ("chip.scaleup_bandwidth=0.5x", "8xh100", 8),
+        ("system.scaleup_bandwidth=0.5x", "8xmi300x", 8),
+        ("chip.scaleout_bandwidth=0.5x", "16xh100", 16),
+        ("system.scaleout_bandwidth=0.5x", "16xh100", 16),
+        ("chip.domain=4", "8xh100", 8),
+        ("system.domain_size=4", "8xh100", 8),
+    ],
+)
+def test_slower_links_and_smaller_domains_slow_a_step_that_talks(change, system, tp):
+    model, was = load_model(LLAMA), load_system(system)
+    _, now, _ = overridden(model, was, (change_of(change),))
+    layout, profile = Layout(tp=tp), profile_for(was, "vllm", model=model)  # at peak networks are free
+    slow, usual = (step_s(model, one, layout, batch=512.0, profile=profile) for one in (now, was))
+    assert slow > usual
 
 
 def test_all_of_the_catalogue_takes_a_change_of_its_layers():
