@@ -1,0 +1,75 @@
+"""Why a served number is what it is: the decode step and the prefill of others, composed as the number is.
+
+How many requests run, and how their prompts group, is held fixed: elasticities are those of the steps' times, which
+add up through sums and quotients.
+"""
+
+from tokenroof.errors import InputError, UnknownName
+from tokenroof.operators.sensitivity import explain_step
+from tokenroof.provenance import Grade
+from tokenroof.registry import nearest
+from tokenroof.scenario.deployment import Deployment
+from tokenroof.types.explanation import Explanation, Input, combine, of_input, quotient
+from tokenroof.types.program import Load
+from tokenroof.types.served import Served
+
+__all__ = ["SERVED_NUMBERS", "explain_served"]
+
+SERVED_NUMBERS = ("decode_step_s", "tpot_s", "interactivity", "decode_tokens_per_s_per_gpu")
+_NOBODY = 1e-12
+
+
+def explain_served(deployment: Deployment, served: Served, number: str) -> Explanation:
+    """One number of what a deployment serves, by its operators. InputError where nothing is served."""
+    if number not in SERVED_NUMBERS:
+        raise UnknownName("number", number, nearest(number, SERVED_NUMBERS), f"known: {', '.join(SERVED_NUMBERS)}")
+    if not served.fits:
+        raise InputError("explain", number, "a deployment that fits", "it has no speed and no cost")
+    decode = _decode_step(deployment, served)
+    if number == "decode_step_s":
+        return decode
+    if number == "decode_tokens_per_s_per_gpu":
+        return quotient(
+            number, "token/s/GPU", "tokens of a step per GPU / decode step",
+            _held("tokens_per_step_per_gpu", served.decode_tokens_per_s_per_gpu * decode.value, "token/GPU"), decode,
+        )  # fmt: skip
+    tpot = _tpot(deployment, served, decode)
+    if number == "tpot_s":
+        return tpot
+    return quotient(number, "token/s", "1 / TPOT", _held("tokens", 1.0, "token"), tpot)
+
+
+def _held(name: str, value: float, unit: str) -> Explanation:
+    """A number of the load, which no machine moves."""
+    return of_input(
+        Input(name=name, value=value, unit=unit, source="the load", grade=Grade.GIVEN, elasticity=None)
+    )  # fmt: skip
+
+
+def _decode_step(deployment: Deployment, served: Served) -> Explanation:
+    """The step between two tokens of a request: one micro-batch through every stage, at the pace of the fullest."""
+    batch = max(served.batch, 1.0) if deployment.layout.pp > 1 else served.batch
+    drafts = deployment.scenario.drafts or 0
+    step = explain_step(
+        deployment.program, deployment.system, deployment.profile,
+        decode=Load(batch * (1.0 + drafts), batch, deployment.workload.context), number="decode step",
+    )  # fmt: skip
+    return combine(
+        "decode_step_s", "s", "decode step of the running requests", [(served.decode_step_s / step.value, step)]
+    )  # fmt: skip
+
+
+def _tpot(deployment: Deployment, served: Served, decode: Explanation) -> Explanation:
+    """Decode step over its tokens + what the prompts of others take, in proportion to a prefill step."""
+    tokens = deployment.tokens_per_step
+    parts = [(1.0 / tokens, decode)]
+    others_s = served.tpot_s - decode.value / tokens
+    if others_s > _NOBODY * served.tpot_s:
+        work, split = deployment.workload, deployment.prefill_workers
+        timed = deployment.timed if split is None else split.timed
+        prefill = explain_step(
+            timed.program, deployment.system, deployment.profile, prefill=Load(work.uncached, 1.0, work.isl),
+            number="prefill of others",
+        )  # fmt: skip
+        parts.append((others_s / prefill.value, prefill))
+    return combine("tpot_s", "s", "decode step + prefill of other requests between two tokens", parts)
