@@ -7,7 +7,7 @@ import pytest
 
 from tokenroof.usecases.plan.run import PlanRequest, plan
 
-DEEPSEEK = {"model": "deepseek-v3", "systems": ("gb200-nvl72",), "ttft_s": 1.0, "tpot_s": 0.05}
+DEEPSEEK = {"model": "deepseek-v3", "systems": ("gb200-nvl72",), "ttft": 1.0, "tpot": 0.05}
 
 
 @pytest.mark.parametrize("engine", ["vllm", "none"])
@@ -23,5 +23,5 @@ def test_deepseek_with_drafts(benchmark):
 
 
 def test_a_dense_model_on_32_gpus(benchmark):
-    answer = benchmark(plan, PlanRequest(model="llama-3.1-70b", systems=("32xh200",), ttft_s=1.0, tpot_s=0.05))
+    answer = benchmark(plan, PlanRequest(model="llama-3.1-70b", system="32xh200", ttft=1.0, tpot=0.05))
     assert answer.winner is not None

@@ -17,6 +17,7 @@ from tokenroof.planner.drafts import tokens_per_pass
 from tokenroof.planner.pareto import frontier
 from tokenroof.planner.points import Points, Space, joined, refined, together, units_in
 from tokenroof.planner.space import Format, kv_formats, ladder, planned_layouts, weight_formats
+from tokenroof.scenario.formats import served_weights
 from tokenroof.serving.batch import Pool, serve_apart
 from tokenroof.serving.scheduling import Scheduler, scheduler
 from tokenroof.serving.steady import capacity, serve
@@ -32,8 +33,8 @@ def small_space(
 ) -> Space:  # fmt: skip
     machine, known = load_system(system), MODELS[model]
     formats = tuple(
-        Format(name=name, kv_name=kv_name, own=stored is None, weights=stored, kv=kv)
-        for name, stored in weight_formats(known, machine.chip)[: 1 if own else 3]
+        Format(name=name, kv_name=kv_name, own=number == 0, weights=served_weights(known, name)[1], kv=kv)
+        for number, name in enumerate(weight_formats(known, machine.chip)[: 1 if own else 3])
         for kv_name, kv in kv_formats(known, machine.chip)[: 1 if own else 2]
     )
     layouts, _ = planned_layouts(known, machine, engine)
@@ -227,15 +228,15 @@ def test_a_pass_yields_from_one_token_to_all(acceptance, drafts):
 
 
 def asked(model: str = "llama-3.1-8b", system: str = "4xh100", **more: object):
-    base = {"isl": 1024.0, "osl": 256.0, "usd_per_gpu_h": 2.0, "runner_ups": 2}
-    return plan(PlanRequest(model=model, systems=(system,), **{**base, **more}))  # type: ignore[arg-type]
+    base = {"isl": 1024.0, "osl": 256.0, "price_per_gpu_hour": 2.0, "alternatives": 2}
+    return plan(PlanRequest(model=model, system=system, **{**base, **more}))  # type: ignore[arg-type]
 
 
 @settings(max_examples=10)
 @given(st.sampled_from(["llama-3.1-8b", "qwen3-30b-a3b"]), st.floats(0.01, 0.06), st.floats(1.0, 3.0))
 def test_a_looser_limit_is_never_worse(model, tpot_s, looser):
-    tight = asked(model, ttft_s=0.5, tpot_s=tpot_s).winner
-    loose = asked(model, ttft_s=0.5 * looser, tpot_s=tpot_s * looser).winner
+    tight = asked(model, ttft=0.5, tpot=tpot_s).winner
+    loose = asked(model, ttft=0.5 * looser, tpot=tpot_s * looser).winner
     if tight is not None:
         assert loose is not None
         # the rungs of the ladder move with the limit: a hundredth is their width
@@ -245,8 +246,8 @@ def test_a_looser_limit_is_never_worse(model, tpot_s, looser):
 @settings(max_examples=8)
 @given(st.integers(1, 5), st.integers(1, 3), st.floats(2.0, 40.0))
 def test_more_gpus_at_hand_never_cost_more_per_token(gpus, more, rate):
-    few = asked(gpus=gpus, ttft_s=1.0, tpot_s=0.05, rate=rate).winner
-    many = asked(gpus=gpus + more, ttft_s=1.0, tpot_s=0.05, rate=rate).winner
+    few = asked(gpus=gpus, ttft=1.0, tpot=0.05, request_rate=rate).winner
+    many = asked(gpus=gpus + more, ttft=1.0, tpot=0.05, request_rate=rate).winner
     if few is not None:
         assert many is not None
         assert many.usd_per_mtok_all <= few.usd_per_mtok_all * (1 + 1e-9)

@@ -10,12 +10,12 @@ from tokenroof.usecases.plan.run import PlanRequest, plan
 
 PRICE = price(PriceRequest(model="llama-3.1-70b", system="8xh100", duty_cycle=0.5, apart=False))
 PLANS = {
-    name: plan(PlanRequest(model="llama-3.1-70b", systems=("8xh100",), tpot_s=0.05, **more))
+    name: plan(PlanRequest(model="llama-3.1-70b", system="8xh100", tpot=0.05, **more))
     for name, more in {
-        "together": {"mode": "together"},
-        "apart": {"mode": "apart"},
-        "pipeline": {"mode": "together", "layout": {"tp": 2, "pp": 3}},
-        "rate": {"mode": "together", "rate": 3.0},
+        "agg": {"mode": "agg"},
+        "disagg": {"mode": "disagg"},
+        "pipeline": {"mode": "agg", "tp": 2, "pp": 3},
+        "rate": {"mode": "agg", "request_rate": 3.0},
     }.items()
 }
 
@@ -50,16 +50,16 @@ def test_the_operators_of_a_plan_make_its_decode_pass(name):
     assert sum(row.time_s for row in found.rows) == pytest.approx(found.step_s, rel=0.15)  # host time and overlap
     waiting = next(leaf.value for leaf in found.head.leaves if leaf.name == "waiting_s")
     assert waiting >= 0
-    if name == "apart":
+    if name == "disagg":
         assert waiting < 0.01 * found.head.value  # nobody's prompts are there
 
 
 def test_what_cannot_be_explained_is_one_error():
     with pytest.raises(UnknownName, match="tpot_s"):
-        explain_plan(PLANS["together"], "tpot")
+        explain_plan(PLANS["agg"], "tpot")
     flops = price(PriceRequest(model="llama-3.1-70b", system="8xh100", allocation="flops"))
     with pytest.raises(InputError, match="allocation"):
         explain_price(flops, "usd_per_mtok_output")
-    nobody = plan(PlanRequest(model="llama-3.1-70b", systems=("8xh100",), ttft_s=1e-3))
+    nobody = plan(PlanRequest(model="llama-3.1-70b", system="8xh100", ttft=1e-3))
     with pytest.raises(InputError, match="winner"):
         explain_plan(nobody, "tpot_s")

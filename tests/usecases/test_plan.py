@@ -15,12 +15,12 @@ from tokenroof.usecases.plan.search import system_with
 
 
 def ask(model: str = "llama-3.1-8b", *systems: str, **more: object) -> PlanResponse:
-    return plan(PlanRequest(model=model, systems=systems or ("4xh100",), **more))  # type: ignore[arg-type]
+    return plan(PlanRequest(model=model, system=",".join(systems) or "4xh100", **more))  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")
 def deepseek() -> PlanResponse:
-    return ask("deepseek-v3", "gb200-nvl72", ttft_s=1.0, tpot_s=0.05)
+    return ask("deepseek-v3", "gb200-nvl72", ttft=1.0, tpot=0.05)
 
 
 def test_the_winner_keeps_its_limits_and_says_by_how_much(deepseek):
@@ -88,12 +88,12 @@ def test_what_was_rejected_is_counted(deepseek):
     assert 0 < search.points_met < search.points
     assert dict(search.engine_refused)["context parallelism on GPUs of its own"] > 0
     assert all(count > 0 for _, count in search.rejected)
-    everything = ask("deepseek-v3", "gb200-nvl72", ttft_s=1.0, tpot_s=0.05, engine="none").machines[0].search
+    everything = ask("deepseek-v3", "gb200-nvl72", ttft=1.0, tpot=0.05, engine="none").machines[0].search
     assert everything.layouts == search.layouts + sum(count for _, count in search.engine_refused)
 
 
 def test_each_objective_is_best_at_its_own(deepseek):
-    common = {"ttft_s": 1.0, "tpot_s": 0.05, "isl": 1024.0, "osl": 256.0}
+    common = {"ttft": 1.0, "tpot": 0.05, "isl": 1024.0, "osl": 256.0}
     plans = {name: ask(objective=name, **common).winner for name in ("cost", "throughput", "latency", "energy")}
     assert plans["latency"].e2e_s == min(one.e2e_s for one in plans.values())
     assert plans["cost"].usd_per_mtok_all == min(one.usd_per_mtok_all for one in plans.values())
@@ -104,32 +104,32 @@ def test_each_objective_is_best_at_its_own(deepseek):
 
 @pytest.mark.parametrize(
     ("load", "need"),
-    [({"rate": 50.0}, lambda w: 50.0), ({"users": 900.0, "think_s": 20.0}, lambda w: 900.0 / (20.0 + w.e2e_s))],
+    [({"request_rate": 50.0}, lambda w: 50.0), ({"users": 900.0, "think": 20.0}, lambda w: 900.0 / (20.0 + w.e2e_s))],
 )
 def test_enough_gpus_for_the_load(load, need):
-    answer = ask(ttft_s=0.5, tpot_s=0.03, isl=1024.0, osl=256.0, **load)
+    answer = ask(ttft=0.5, tpot=0.03, isl=1024.0, osl=256.0, **load)
     winner = answer.winner
     assert winner.most_requests_per_s >= winner.requests_per_s * (1 - 1e-9)
-    assert winner.requests_per_s == pytest.approx(need(winner), rel=1e-6)
+    assert winner.requests_per_s == pytest.approx(need(winner), rel=1e-4)
     assert winner.gpus_paid == winner.gpus
     assert winner.ttft_s <= 0.5
     assert winner.tpot_s <= 0.03
 
 
 def test_a_concurrency_is_spread_over_the_units():
-    winner = ask(ttft_s=0.5, tpot_s=0.03, isl=1024.0, osl=256.0, concurrency=700.0).winner
+    winner = ask(ttft=0.5, tpot=0.03, isl=1024.0, osl=256.0, concurrency=700.0).winner
     assert winner.concurrency == pytest.approx(700.0)
     assert winner.unit_concurrency * winner.units == pytest.approx(700.0)
 
 
 def test_twice_the_load_takes_at_most_twice_the_gpus():
-    one = ask(ttft_s=0.5, tpot_s=0.03, rate=40.0).winner
-    two = ask(ttft_s=0.5, tpot_s=0.03, rate=80.0).winner
+    one = ask(ttft=0.5, tpot=0.03, request_rate=40.0).winner
+    two = ask(ttft=0.5, tpot=0.03, request_rate=80.0).winner
     assert one.gpus < two.gpus <= 2 * one.gpus
 
 
 def test_machines_are_ranked_and_the_first_has_the_winner():
-    answer = ask("llama-3.1-70b", "8xh100", "8xh200", "8xb200", tpot_s=0.04, ttft_s=1.0)
+    answer = ask("llama-3.1-70b", "8xh100", "8xh200", "8xb200", tpot=0.04, ttft=1.0)
     scores = [machine.winner.score for machine in answer.machines]
     assert scores == sorted(scores)
     assert answer.winner is answer.machines[0].winner
@@ -137,48 +137,48 @@ def test_machines_are_ranked_and_the_first_has_the_winner():
 
 
 def test_a_machine_that_cannot_comes_last_and_says_why():
-    answer = ask("deepseek-v3", "h100", "8xh200", tpot_s=0.05)
+    answer = ask("deepseek-v3", "h100", "8xh200", tpot=0.05)
     assert answer.machines[0].system == "8xh200"
     assert answer.machines[1].winner is None
     assert answer.machines[1].unmet.binding == "memory"
 
 
 def test_a_limit_that_nobody_meets_names_itself_and_the_best_there_is():
-    answer = ask("llama-3.1-70b", "8xh100", tpot_s=0.003)
+    answer = ask("llama-3.1-70b", "8xh100", tpot=0.003)
     unmet = answer.machines[0].unmet
     assert answer.winner is None
     assert answer.flags == ()
     assert unmet.binding == "TPOT"
     assert unmet.best_tpot_s > 0.003
     flag = unmet.changes[0]
-    assert flag.startswith("--tpot ")
+    assert flag.startswith("tpot ")
     limit_s = float(flag.split()[1].removesuffix("ms")) / 1e3
     assert limit_s == pytest.approx(unmet.best_tpot_s, rel=0.01)
-    assert ask("llama-3.1-70b", "8xh100", tpot_s=limit_s).winner is not None
+    assert ask("llama-3.1-70b", "8xh100", tpot=limit_s).winner is not None
 
 
 def test_two_limits_that_exclude_each_other_are_told_apart():
-    quick = ask("llama-3.1-70b", "8xh100", ttft_s=0.0001, tpot_s=0.05).machines[0].unmet
+    quick = ask("llama-3.1-70b", "8xh100", ttft=0.0001, tpot=0.05).machines[0].unmet
     assert quick.binding == "TTFT"
-    neither = ask("llama-3.1-70b", "8xh100", ttft_s=0.0001, tpot_s=0.0001).machines[0].unmet
+    neither = ask("llama-3.1-70b", "8xh100", ttft=0.0001, tpot=0.0001).machines[0].unmet
     assert neither.binding == "TTFT and TPOT"
-    assert "--ttft" in neither.changes[0]
-    assert "--tpot" in neither.changes[0]
+    assert "ttft" in neither.changes[0]
+    assert "tpot" in neither.changes[0]
 
 
 def test_a_load_beyond_the_gpus_says_how_many_it_takes():
-    unmet = ask("llama-3.1-70b", "8xh100", gpus=8, ttft_s=1.0, tpot_s=0.03, rate=100.0).machines[0].unmet
+    unmet = ask("llama-3.1-70b", "8xh100", gpus=8, ttft=1.0, tpot=0.03, request_rate=100.0).machines[0].unmet
     assert unmet.binding == "GPUs"
     need = int(unmet.changes[0].split()[1])
     assert need > 8
-    assert ask("llama-3.1-70b", "8xh100", gpus=need * 2, ttft_s=1.0, tpot_s=0.03, rate=100.0).winner is not None
+    assert ask("llama-3.1-70b", "8xh100", gpus=need * 2, ttft=1.0, tpot=0.03, request_rate=100.0).winner is not None
 
 
 def test_another_machine_is_named_where_the_model_does_not_fit():
-    unmet = ask("deepseek-v3", "8xh100", weight_dtypes=("own",)).machines[0].unmet
+    unmet = ask("deepseek-v3", "8xh100", weight_dtype="own").machines[0].unmet
     assert unmet.binding == "memory"
-    name = next(change for change in unmet.changes if change.startswith("--system")).split()[1]
-    assert ask("deepseek-v3", name, weight_dtypes=("own",)).winner is not None
+    name = next(change for change in unmet.changes if change.startswith("system")).split()[1]
+    assert ask("deepseek-v3", name, weight_dtype="own").winner is not None
 
 
 def test_presets_are_the_guide_s():
@@ -191,7 +191,7 @@ def test_presets_are_the_guide_s():
 
 
 def test_drafts_pay_at_small_loads_and_only_where_they_are_allowed():
-    common = {"ttft_s": 2.0, "objective": "latency", "mode": "together", "weight_dtypes": ("own",)}
+    common = {"ttft": 2.0, "objective": "latency", "mode": "agg", "weight_dtype": "own"}
     plain = ask("deepseek-v3", "8xh200", **common).winner
     drafted = ask("deepseek-v3", "8xh200", acceptance=0.8, **common).winner
     assert plain.drafts == 0
@@ -203,21 +203,21 @@ def test_drafts_pay_at_small_loads_and_only_where_they_are_allowed():
 
 
 def test_pinned_degrees_and_formats_are_kept():
-    winner = ask("llama-3.1-8b", tpot_s=0.05, layout={"tp": 2}, weight_dtypes=("fp8",), kv_dtypes=("bf16",),
-                 chunks=(4096,), mode="together").winner  # fmt: skip
+    winner = ask("llama-3.1-8b", tpot=0.05, tp=2, weight_dtype="fp8", kv_dtype="bf16",
+                 max_batched_tokens=4096, mode="agg").winner  # fmt: skip
     assert (winner.layout.tp, winner.weights, winner.kv, winner.chunk, winner.mode) == (
         2,
         "fp8",
         "bf16",
         4096,
-        "together",
+        "agg",
     )
 
 
 def test_no_price_means_gpu_time():
-    answer = ask("llama-3.1-8b", "4xh100", tpot_s=0.05, usd_per_gpu_h=None)
+    answer = ask("llama-3.1-8b", "4xh100", tpot=0.05, price_per_gpu_hour=None)
     assert answer.winner.usd_per_mtok_all > 0
-    free = ask("llama-3.1-8b", "4xh100", tpot_s=0.05, usd_per_gpu_h=4.0)
+    free = ask("llama-3.1-8b", "4xh100", tpot=0.05, price_per_gpu_hour=4.0)
     assert free.winner.usd_per_mtok_all / answer.winner.usd_per_mtok_all == pytest.approx(
         4.0 / answer.machines[0].usd_per_gpu_h
     )
@@ -233,7 +233,7 @@ def test_another_number_of_gpus_keeps_the_network(name):
 
 
 def test_the_same_question_gives_the_same_answer():
-    first, second = (ask("qwen3-30b-a3b", "4xh200", ttft_s=1.0, tpot_s=0.04) for _ in range(2))
+    first, second = (ask("qwen3-30b-a3b", "4xh200", ttft=1.0, tpot=0.04) for _ in range(2))
     assert replace(first, machines=()) == replace(second, machines=())
     assert first.machines[0].frontier == second.machines[0].frontier
 
@@ -241,37 +241,36 @@ def test_the_same_question_gives_the_same_answer():
 @pytest.mark.parametrize(
     ("more", "error"),
     [
-        ({"rate": 1.0, "users": 2.0}, InputError),
-        ({"rate": -1.0}, InputError),
-        ({"tpot_s": 0.0}, InputError),
-        ({"tpot_s": math.nan}, InputError),
+        ({"request_rate": 1.0, "users": 2.0}, InputError),
+        ({"request_rate": -1.0}, InputError),
+        ({"tpot": 0.0}, InputError),
+        ({"tpot": math.nan}, InputError),
         ({"slo": "chatty"}, UnknownName),
         ({"objective": "beauty"}, InputError),
         ({"mode": "sideways"}, InputError),
         ({"engine": "tgi"}, InputError),
         ({"gpus": 0}, InputError),
-        ({"layout": {"xp": 2}}, InputError),
-        ({"weight_dtypes": ("fp7",)}, UnknownName),
-        ({"kv_dtypes": ("fp7",)}, UnknownName),
-        ({"chunks": (1,)}, InputError),
+        ({"weight_dtype": "fp7"}, UnknownName),
+        ({"kv_dtype": "fp7"}, UnknownName),
+        ({"max_batched_tokens": (1,)}, InputError),
         ({"acceptance": 1.5}, InputError),
         ({"acceptance": 0.5}, DataMissing),
         ({"memory_fraction": 2.0}, InputError),
         ({"isl": 0.0}, InputError),
         ({"prefix": 4096.0}, InputError),
-        ({"think_s": -1.0, "users": 3.0}, InputError),
+        ({"think": -1.0, "users": 3.0}, InputError),
     ],
 )
 def test_bad_input_is_one_error(more, error):
     with pytest.raises(error):
-        ask(**{"tpot_s": 0.05, **more})
+        ask(**{"tpot": 0.05, **more})
 
 
 def test_commands_say_the_layout(deepseek):
     texts = dict(deepseek.flags)
     assert set(texts) == {"vllm", "sglang", "trtllm"}
-    winner = ask("deepseek-v3", "8xh200", tpot_s=0.05, mode="together", weight_dtypes=("own",), kv_dtypes=("bf16",),
-                 layout={"tp": 2, "dp": 4, "ep": 8, "pp": 1}, chunks=(8192,)).winner  # fmt: skip
+    winner = ask("deepseek-v3", "8xh200", tpot=0.05, mode="agg", weight_dtype="own", kv_dtype="bf16",
+                 tp=2, dp=4, ep=8, pp=1, max_batched_tokens=8192).winner  # fmt: skip
     model, system, load = load_model("deepseek-v3"), load_system("8xh200"), deepseek.workload
     vllm = commands(model, system, winner, load, "vllm")
     for flag in ("--tensor-parallel-size 2", "--data-parallel-size 4", "--enable-expert-parallel",
@@ -286,7 +285,7 @@ def test_commands_say_the_layout(deepseek):
 
 
 def test_sglang_is_told_the_share_of_memory_that_the_plan_counts_with():
-    answer = ask("deepseek-v3", "8xh200", tpot_s=0.05, mode="together", engine="sglang")
+    answer = ask("deepseek-v3", "8xh200", tpot=0.05, mode="agg", engine="sglang")
     card, pool = answer.winner.memory[0], 0.6 * 2**30  # what is outside the allocator
     share = float(dict(answer.flags)["sglang"].split("--mem-fraction-static ")[1].split()[0])
     seen = answer.machines[0].space.system.chip.usable_memory_bytes - 0.6 * 2**30
@@ -295,7 +294,7 @@ def test_sglang_is_told_the_share_of_memory_that_the_plan_counts_with():
 
 
 def test_prefill_workers_admit_a_full_pass_for_every_stage():
-    answer = ask("deepseek-v3", "gb200-nvl72", ttft_s=1.0, tpot_s=0.05, mode="apart")
+    answer = ask("deepseek-v3", "gb200-nvl72", ttft=1.0, tpot=0.05, mode="disagg")
     stages, fits = answer.winner.prefill_layout.pp, -(-answer.winner.chunk // 4096)
     assert stages > 1
     assert f"--max-num-seqs {stages * fits} " in dict(answer.flags)["vllm"].split("# decode")[0]
@@ -304,19 +303,19 @@ def test_prefill_workers_admit_a_full_pass_for_every_stage():
 @pytest.mark.parametrize(
     ("more", "words"),
     [
-        ({"layout": {"tp": 3}}, "tp can be 1, 2, 4, 8"),
-        ({"layout": {"cp": 2}}, "vllm has no flags"),
-        ({"layout": {"tp": 8}, "mode": "apart"}, "fit on 8 x H100 SXM together"),
-        ({"mode": "apart", "tpot_s": 0.005}, "TPOT is"),
+        ({"tp": 3}, "tp can be 1, 2, 4, 8"),
+        ({"cp": 2}, "vllm has no flags"),
+        ({"tp": 8, "mode": "disagg"}, "fit on 8 x H100 SXM together"),
+        ({"mode": "disagg", "tpot": 0.005}, "TPOT is"),
     ],
 )
 def test_an_empty_space_says_what_emptied_it(more, words):
-    unmet = ask("llama-3.1-70b", "8xh100", **{"tpot_s": 0.05, **more}).machines[0].unmet
+    unmet = ask("llama-3.1-70b", "8xh100", **{"tpot": 0.05, **more}).machines[0].unmet
     assert words in unmet.reason and "GB of weights" not in unmet.reason
 
 
 def test_the_prompt_of_a_lone_request_pays_for_its_time():
-    winner = ask("llama-3.1-70b", "8xh100", tpot_s=0.05, isl=500_000, osl=512, mode="together").winner
+    winner = ask("llama-3.1-70b", "8xh100", tpot=0.05, isl=500_000, osl=512, mode="agg").winner
     assert winner.concurrency <= winner.units  # nobody else is there
     share = winner.ttft_s / winner.e2e_s
     usd = winner.usd_per_mtok_input * 500_000 / (winner.usd_per_mtok_all * 512)
@@ -324,6 +323,6 @@ def test_the_prompt_of_a_lone_request_pays_for_its_time():
 
 
 def test_a_narrower_checkpoint_is_called_what_it_is():
-    answer = ask("llama-3.1-70b", "8xb200", tpot_s=0.03, weight_dtypes=("nvfp4",))
+    answer = ask("llama-3.1-70b", "8xb200", tpot=0.03, weight_dtype="nvfp4")
     assert not answer.winner.own_weights
     assert "$MODEL_NVFP4" in dict(answer.flags)["vllm"]

@@ -43,8 +43,8 @@ def _margin(one: "Candidate", name: str) -> str:
 def _winner(answer: "PlanResponse", machine: "MachinePlan", one: "Candidate") -> None:
     heading(f"Winner by {answer.objective}   {machine.system}")
     if one.prefill_layout is None:
-        what = f"{one.units:,} cop{'y' if one.units == 1 else 'ies'} of {one.label}"
-        line("layout", what, f"on {_gpus(one.layout.n_gpus)} each, prompts and answers together")
+        what = f"{one.units:,} replica{'' if one.units == 1 else 's'} of {one.label}"
+        line("layout", what, f"on {_gpus(one.layout.n_gpus)} each, aggregated")
     else:
         line("prefill", f"{one.prefill_workers} x {one.label.split(' : ')[0].split(' x ', 1)[1].strip('()')}",
              f"on {_gpus(one.prefill_layout.n_gpus)} each")  # fmt: skip
@@ -52,7 +52,7 @@ def _winner(answer: "PlanResponse", machine: "MachinePlan", one: "Candidate") ->
              f"on {_gpus(one.layout.n_gpus)} each")  # fmt: skip
     own = "the checkpoint's own" if one.own_weights else "needs a checkpoint in this format: check its quality"
     line("weights, KV", f"{one.weights}, {one.kv}", own)
-    line("chunk", f"{one.chunk:,} tokens", f"of prompts in a pass{f'; {one.drafts} drafts' if one.drafts else ''}")
+    line("chunk", f"{one.chunk:,} tokens", f"max batched tokens{f'; {one.drafts} drafts' if one.drafts else ''}")
     idle = one.gpus_paid - one.gpus
     rent = f"{one.gpus_paid:,} paid for" + (f", {idle:,} of them idle" if idle else "")
     line("GPUs", f"{one.gpus:,}", f"{rent}; {one.systems:,} x {machine.system}" if one.systems > 1 else rent)
@@ -84,7 +84,7 @@ def _winner(answer: "PlanResponse", machine: "MachinePlan", one: "Candidate") ->
 def _table(machine: "MachinePlan") -> None:
     if not machine.runner_ups:
         return
-    heading("Runner-ups, and why not")
+    heading("Alternatives, and why not")
     for one in machine.runner_ups:
         click.echo(f"  {one.label:<34} {one.weights}/{one.kv}, {one.gpus} GPUs, TTFT {_ms(one.ttft_s)}, "
                    f"TPOT {_ms(one.tpot_s)}")  # fmt: skip

@@ -8,7 +8,7 @@ engine    layouts that its flags can express
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, cast
 
 from tokenroof.formulas.architecture import params_by_class, weight_bytes
@@ -49,30 +49,18 @@ def has_experts(model: Model) -> bool:
     return any(isinstance(group.ffn, MoeFfn) for group in model.layers)
 
 
-def _main_format(model: Model) -> str:
-    sizes = params_by_class(model)
-    return str(getattr(model.weights, max(sizes, key=lambda name: sizes[name])))
-
-
-def _narrowed(stored: WeightDtypes, name: str) -> WeightDtypes:
-    """Weights as quantised checkpoints keep them: four bits for experts and dense networks, eight for all matmuls."""
-    classes = ["dense", "experts", "shared_experts"]
-    if dtype(name).bytes_per_element >= 1.0:
-        classes += ["attention", "recurrent"]
-    kept = {part: shares for part, shares in stored.mixed.items() if part not in classes}
-    return replace(stored, **dict.fromkeys(classes, name), mixed=kept)
-
-
-def weight_formats(model: Model, chip: Chip) -> tuple[tuple[str, WeightDtypes | None], ...]:
+def weight_formats(model: Model, chip: Chip) -> tuple[str, ...]:
     """The checkpoint's own format, then narrower ones that the chip multiplies natively."""
-    own = _main_format(model)
-    found: list[tuple[str, WeightDtypes | None]] = [(own, None)]
+    sizes = params_by_class(model)
+    own = str(getattr(model.weights, max(sizes, key=lambda name: sizes[name])))
     four_bits = "nvfp4" if chip.vendor.lower() == "nvidia" else "mxfp4"
-    for name in ("fp8", four_bits):
-        narrower = dtype(name).bytes_per_element < 0.9 * dtype(own).bytes_per_element
-        if narrower and dtype(name).rate_key in chip.flops_per_s:
-            found.append((name, _narrowed(model.weights, name)))
-    return tuple(found)
+    narrower = (
+        name
+        for name in ("fp8", four_bits)
+        if dtype(name).bytes_per_element < 0.9 * dtype(own).bytes_per_element
+        and dtype(name).rate_key in chip.flops_per_s
+    )
+    return (own, *narrower)
 
 
 def kv_formats(model: Model, chip: Chip) -> tuple[tuple[str, str | None], ...]:

@@ -22,9 +22,11 @@ class Shares:
     output: float
 
 
-def request_usd(deployment: Deployment, served: Served, usd_per_gpu_h: float, duty_cycle: float = 1.0) -> float:
-    """Price of the whole system over the requests that it serves, idle hours included."""
-    usd_per_s = usd_per_gpu_h / 3600.0 * deployment.system.n_chips
+def request_usd(
+    deployment: Deployment, served: Served, usd_per_gpu_h: float, duty_cycle: float = 1.0, gpus: int | None = None
+) -> float:
+    """Price of all GPUs that are paid for (by default the system's) over the requests served, idle hours included."""
+    usd_per_s = usd_per_gpu_h / 3600.0 * (gpus or deployment.system.n_chips)
     return usd_per_s / (served.requests_per_s * duty_cycle)
 
 
@@ -72,9 +74,10 @@ def cost_of(
     *,
     duty_cycle: float = 1.0,
     allocation: str = "time",
+    gpus: int | None = None,
 ) -> Cost:
     """USD per million tokens of each kind; together they recover the request's cost exactly."""
-    usd = request_usd(deployment, served, usd_per_gpu_h, duty_cycle)
+    usd = request_usd(deployment, served, usd_per_gpu_h, duty_cycle, gpus)
     shares, work = shares_of(deployment, served, allocation), deployment.workload
     return Cost(
         allocation=allocation,

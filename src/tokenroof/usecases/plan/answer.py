@@ -4,57 +4,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from tokenroof.planner.points import Points, Space
+from tokenroof.scenario.deployment import Deployment
 from tokenroof.scenario.slo import Slo
 from tokenroof.types.default import Default
 from tokenroof.types.layout import Layout
-from tokenroof.usecases.money.serving import Workload
+from tokenroof.types.workload import Workload
 
 __all__ = [
-    "MODES", "OBJECTIVES", "Candidate", "Curve", "Demand", "FrontierPoint", "MachinePlan", "MeasuredPoint", "MemoryBar",
-    "PlanRequest", "PlanResponse", "Search", "Unmet",
+    "Candidate", "Curve", "Demand", "FrontierPoint", "MachinePlan", "MeasuredPoint", "MemoryBar",
+    "PlanResponse", "Search", "Unmet",
 ]  # fmt: skip
-
-OBJECTIVES = ("cost", "throughput", "latency", "energy")
-MODES = ("both", "together", "apart")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlanRequest:
-    """What is served under which limits, on which machines. None means: choose, and say so.
-
-    At most one of `rate` (requests/s), `concurrency` (requests in flight) and `users` (people who read for `think_s`
-    between requests) is the load; without one the machine is filled, and with one only the GPUs that it needs are
-    paid for. `gpus` is how many there are. `weight_dtypes` empty: the checkpoint's own and narrower ones that the chip
-    multiplies natively. `layout` pins degrees. `acceptance` allows drafts, up to `drafts` of them.
-    """
-
-    model: str
-    systems: tuple[str, ...]
-    gpus: int | None = None
-    isl: float = 4096.0
-    osl: float = 512.0
-    prefix: float = 0.0
-    slo: str | None = None
-    ttft_s: float | None = None
-    tpot_s: float | None = None
-    rate: float | None = None
-    concurrency: float | None = None
-    users: float | None = None
-    think_s: float = 30.0
-    usd_per_gpu_h: float | None = None
-    objective: str = "cost"
-    engine: str = "vllm"
-    efficiency: str = "auto"
-    mode: str = "both"
-    weight_dtypes: tuple[str, ...] = ()
-    kv_dtypes: tuple[str, ...] = ()
-    layout: Mapping[str, int] = field(default_factory=dict)
-    chunks: tuple[int, ...] = ()
-    memory_fraction: float | None = None
-    acceptance: float | None = None
-    drafts: int = 4
-    runner_ups: int = 5
-    measured: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,8 +49,9 @@ class Candidate:
 
     Latencies are means at the load; `low` and `high` times them bound 80 % of measured cases. `requests_per_s` is what
     is served, `most_requests_per_s` what could be within the limits. Costs count all GPUs that are paid for;
-    `usd_per_mtok_all` puts the whole cost on output tokens, input and output share it by machine time.
-    `margins` are the distance to each limit over the limit. `gain` is how much worse it is than the winner.
+    `usd_per_mtok_all` puts the whole cost on output tokens, uncached input, cached input and
+    output share it by machine time.
+    `margins` are the distance to each limit over the limit. `worse_by` is its score over the winner's, less one.
     """
 
     system: str
@@ -122,6 +82,7 @@ class Candidate:
     total_tokens_per_s_per_gpu: float
     usd_per_mtok_all: float | None
     usd_per_mtok_input: float | None
+    usd_per_mtok_cached: float | None
     usd_per_mtok_output: float | None
     usd_per_month: float | None
     joules_per_output_token: float | None
@@ -133,6 +94,7 @@ class Candidate:
     worse_by: float = 0.0
     why_not: str = ""
     memory: tuple[MemoryBar, ...] = ()
+    deployment: Deployment | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

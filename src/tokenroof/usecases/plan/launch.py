@@ -13,7 +13,7 @@ from tokenroof.planner.space import inexpressible
 from tokenroof.types.layout import Layout
 from tokenroof.types.machine import System
 from tokenroof.types.model import Model, MoeFfn
-from tokenroof.usecases.money.serving import Workload
+from tokenroof.types.workload import Workload
 from tokenroof.usecases.plan.answer import Candidate
 
 __all__ = ["ENGINE_NAMES", "commands"]
@@ -139,7 +139,7 @@ def _roles(plan: Candidate) -> Mapping[str, tuple[Layout, int]]:
 def _sequences(plan: Candidate, layout: Layout, role: str, load: Workload) -> int:
     """Requests of one dp group at once."""
     if role == "prefill":  # a full pass for every pipeline stage, or stages stand idle
-        return max(1, -(-plan.chunk // max(int(load.fresh), 1))) * layout.pp
+        return max(1, -(-plan.chunk // max(int(load.uncached), 1))) * layout.pp
     held = plan.unit_concurrency
     if role == "decode":
         held *= (1.0 - plan.ttft_s / plan.e2e_s) * plan.units / plan.decode_workers

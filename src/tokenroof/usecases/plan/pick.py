@@ -7,22 +7,22 @@ from typing import Any
 from tokenroof.errors import DataMissing
 from tokenroof.operators.lower import lower
 from tokenroof.operators.memory import memory_use
-from tokenroof.operators.program import cache_bytes_per_sequence
 from tokenroof.operators.timing import Timed, bind
-from tokenroof.planner.disaggregated import link_bytes_per_s
-from tokenroof.planner.drafts import drafting, tokens_per_pass
 from tokenroof.planner.points import Points, Space
 from tokenroof.planner.space import ladder
+from tokenroof.scenario.costs import cost_of
+from tokenroof.scenario.deployment import Deployment, PrefillWorkers
+from tokenroof.scenario.layouts import layout_label
+from tokenroof.scenario.resolve import assemble
 from tokenroof.scenario.slo import Slo
-from tokenroof.serving.batch import Pool, serve_apart
-from tokenroof.serving.scheduling import Scheduler
-from tokenroof.serving.steady import ServingEstimate, capacity, serve, serve_open
 from tokenroof.types.layout import Layout
-from tokenroof.usecases.money.tiers import layout_label
+from tokenroof.types.scenario import DEGREES, Scenario
+from tokenroof.types.served import Served
+from tokenroof.types.workload import Load, Workload
 from tokenroof.usecases.plan.answer import Candidate, Curve, Demand, MemoryBar
-from tokenroof.usecases.plan.score import Scored, need_per_s, usd_per_mtok, watts_per_gpu
+from tokenroof.usecases.plan.score import Scored, usd_per_mtok, watts_per_gpu
 
-__all__ = ["Terms", "candidate_at", "curve_at", "distinct", "label_of", "why_not"]
+__all__ = ["Terms", "candidate_at", "curve_at", "deployment_at", "distinct", "label_of", "why_not"]
 
 _MONTH_H = 730.0
 _CURVE = 28
@@ -34,6 +34,7 @@ _SLACK = 1.0 + 1e-9
 class Terms:
     """What deployments of one machine are judged by."""
 
+    scenario: Scenario
     space: Space
     demand: Demand
     slo: Slo
@@ -41,19 +42,6 @@ class Terms:
     usd_per_gpu_h: float | None
     gpus: int | None
     chips_of_one: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Unit:
-    """One unit as numbers: its timed programs, its scheduler and the most answers that memory holds."""
-
-    layout: Layout
-    front: Layout | None
-    timed: Timed
-    front_timed: Timed | None
-    scheduler: Scheduler
-    most: float
-    tokens: float
 
 
 def label_of(layout: Layout, front: Layout | None, prefill_workers: int, decode_workers: int) -> str:
@@ -73,64 +61,46 @@ def distinct(points: Points, order: Any) -> Iterator[int]:
             yield int(at)
 
 
-def _program(space: Space, layout: Layout, depth: int) -> Timed:
-    timed = bind(lower(space.model, layout), space.system, space.profile)
-    if not depth:
-        return timed
-    return drafting(
-        timed, space.model, layout, space.system, space.profile, drafts=depth,
-        tokens=tokens_per_pass(space.acceptance, depth), osl=space.osl,
-    )  # fmt: skip
-
-
-def _unit(space: Space, points: Points, at: int) -> _Unit:
-    form, depth = space.formats[int(points.form[at])], int(points.depth[at])
-    formats: dict[str, Any] = {"weights": form.weights, "kv_dtype": form.kv}
-    layout = replace(space.layouts[int(points.layout[at])], **formats)
-    apart = int(points.prefill[at]) >= 0
-    front = replace(space.layouts[int(points.prefill[at])], **formats) if apart else None
-    chunk = float(points.chunk[at])
-    scheduler = space.scheduler if apart else replace(space.scheduler, token_budget=chunk)
-    timed = _program(space, layout, depth)
-    room = capacity(
-        timed, space.system, scheduler, isl=space.isl, osl=space.osl, engine=space.engine,
-        memory_fraction=space.memory_fraction,
-    )  # fmt: skip
-    most = float(room // 1)
-    return _Unit(
-        layout=layout, front=front, timed=timed, front_timed=None if front is None else _program(space, front, 0),
-        scheduler=scheduler, most=most * (float(points.decode_copies[at]) if apart else 1.0),
-        tokens=tokens_per_pass(space.acceptance, depth),
-    )  # fmt: skip
-
-
-def _closed(terms: Terms, points: Points, at: int, unit: _Unit, held: Any) -> ServingEstimate:
-    """One unit with so many requests kept in flight; a number or an array."""
+def deployment_at(terms: Terms, points: Points, at: int, units: int) -> Deployment:
+    """So many units of a point, as the deployment that every other verb would ask."""
     space = terms.space
-    if unit.front_timed is None:
-        return serve(
-            unit.timed, space.system, unit.scheduler, concurrency=held, isl=space.isl, osl=space.osl / unit.tokens,
-            prefix=space.prefix, range_ratio=0.8, limit=unit.most,
-        )  # fmt: skip
-    sent = cache_bytes_per_sequence(unit.front_timed.program, space.isl) / unit.front_timed.program.layout.pp
-    prompts = replace(space.scheduler, mixed=False, token_budget=float(points.chunk[at]))
-    return serve_apart(
-        Pool(timed=unit.front_timed, system=space.system, scheduler=prompts, copies=float(points.prefill_copies[at])),
-        Pool(timed=unit.timed, system=space.system, scheduler=unit.scheduler, copies=float(points.decode_copies[at])),
-        concurrency=held, isl=space.isl, osl=space.osl / unit.tokens, prefix=space.prefix,
-        transfer_s=float(sent / link_bytes_per_s(space, float(points.gpus[at]))),
-        memory_fraction=space.memory_fraction,
+    form, depth, chunk = space.formats[int(points.form[at])], int(points.depth[at]), int(points.chunk[at])
+    layout, disaggregated = space.layouts[int(points.layout[at])], int(points.prefill[at]) >= 0
+    degrees = {name: getattr(layout, name) for name in (*DEGREES, "redundant_experts")}
+    scenario = Scenario(
+        model=terms.scenario.model, system=space.system.id, engine=space.engine,
+        engine_version=terms.scenario.engine_version, profile=terms.scenario.profile, kv_dtype=form.kv,
+        weight_dtype=None if form.own else form.name, memory_fraction=space.memory_fraction,
+        max_num_seqs=terms.scenario.max_num_seqs, max_batched_tokens=chunk, isl=space.isl, osl=space.osl,
+        prefix=space.prefix, acceptance=space.acceptance if depth else None, drafts=depth or None,
+        mode="disagg" if disaggregated else "agg", price_per_gpu_hour=terms.usd_per_gpu_h, **degrees,
     )  # fmt: skip
+    scheduler = space.scheduler if disaggregated else replace(space.scheduler, token_budget=float(chunk))
+    found = assemble(
+        scenario, space.model, space.system, layout, profile=space.profile, scheduler=scheduler,
+        workload=Workload(isl=space.isl, osl=space.osl, prefix=space.prefix), load=Load(), limits=terms.slo.limits,
+        weights=form.weights, replicas=units, why="searched",
+    )  # fmt: skip
+    if not disaggregated:
+        return found
+    front = replace(space.layouts[int(points.prefill[at])], weights=form.weights, kv_dtype=form.kv)
+    workers = PrefillWorkers(
+        timed=bind(lower(space.model, front), space.system, space.profile), layout=front,
+        workers=int(points.prefill_copies[at]), decode_workers=int(points.decode_copies[at]), chunk=float(chunk),
+    )  # fmt: skip
+    return replace(found, prefill_workers=workers)
 
 
 def curve_at(terms: Terms, points: Points, scored: Scored, at: int, best: Candidate) -> Curve:
     """The unit of a point at other numbers of requests, up to what memory holds or twice the winner's number."""
     import numpy as np
 
-    unit, price = _unit(terms.space, points, at), terms.usd_per_gpu_h
-    top = max(min(unit.most, 3.0 * best.unit_concurrency), 2.0) if unit.front is None else 3.0 * best.unit_concurrency
+    unit, price = deployment_at(terms, points, at, 1), terms.usd_per_gpu_h
+    top = 3.0 * best.unit_concurrency
+    if not unit.disaggregated:
+        top = max(min(unit.room(), top), 2.0)
     numbers = np.unique(ladder(np.array([top]), _CURVE)[:, 0])
-    found = _closed(terms, points, at, unit, numbers)
+    found = unit.closed(numbers)
     rate = np.broadcast_to(found.requests_per_s, numbers.shape)
     share = float(scored.per_gpu[at] / points.rate[at])  # units over GPUs that are paid for
     tokens = rate * share * terms.space.osl
@@ -140,30 +110,32 @@ def curve_at(terms: Terms, points: Points, scored: Scored, at: int, best: Candid
         usd_per_mtok_all=tuple(None if price is None else float(usd_per_mtok(price, 1.0, t)) for t in tokens[keep]),
         output_tokens_per_s_per_gpu=tuple(tokens[keep].tolist()),
         ttft_s=tuple(np.broadcast_to(found.ttft_s, numbers.shape)[keep].tolist()),
-        tpot_s=tuple((np.broadcast_to(found.tpot_s, numbers.shape)[keep] / unit.tokens).tolist()),
+        tpot_s=tuple((np.broadcast_to(found.tpot_s, numbers.shape)[keep] / unit.tokens_per_step).tolist()),
     )
 
 
-def _served(terms: Terms, points: Points, at: int, unit: _Unit, units: int) -> tuple[float, float, float, float]:
-    """(TTFT, TPOT, whole time, requests in flight in one unit) when the load is spread over so many units."""
-    space, demand = terms.space, terms.demand
-    ttft, tpot, e2e = float(points.ttft_s[at]), float(points.tpot_s[at]), float(points.e2e_s[at])
-    if not demand.given:
-        return ttft, tpot, e2e, float(points.concurrency[at])
-    rate = need_per_s(demand, e2e) / units
-    if demand.concurrency is not None or unit.front_timed is not None:
-        held = max(demand.concurrency / units if demand.concurrency is not None else rate * e2e, 1.0)
-        found = _closed(terms, points, at, unit, held)
-    else:
-        found = serve_open(
-            unit.timed, space.system, unit.scheduler, rate=rate, isl=space.isl, osl=space.osl / unit.tokens,
-            prefix=space.prefix, limit=unit.most,
-        )  # fmt: skip
-        held = float(found.in_flight)
-    return float(found.ttft_s), float(found.tpot_s) / unit.tokens, float(found.e2e_s), held
+def _load(demand: Demand) -> Load:
+    """The load as a deployment takes it."""
+    if demand.rate is not None:
+        return Load(kind="request_rate", value=demand.rate)
+    if demand.concurrency is not None:
+        return Load(kind="concurrency", value=demand.concurrency)
+    assert demand.users is not None
+    return Load(kind="users", value=demand.users, think_s=demand.think_s)
 
 
-def _within(slo: Slo, ttft_s: float, tpot_s: float) -> bool:
+def _filled(terms: Terms, points: Points, at: int, unit: Deployment) -> Served:
+    """As many requests at once as limits and memory allow; where latency is the goal, as many as the point has."""
+    asked = Load(kind="concurrency", value=float(points.concurrency[at]) * unit.replicas)
+    if terms.objective == "latency" or unit.disaggregated:
+        return unit.serve(asked)
+    full = unit.serve(Load())
+    return full if full.fits else unit.serve(asked)
+
+
+def _within(slo: Slo, found: Served) -> bool:
+    """Inside the limits, by means."""
+    ttft_s, tpot_s = found.ttft_s, found.tpot_s
     return (slo.ttft_s is None or ttft_s <= slo.ttft_s * _SLACK) and (
         slo.tpot_s is None or tpot_s <= slo.tpot_s * _SLACK
     )
@@ -184,41 +156,47 @@ def _bar(space: Space, timed: Timed, role: str, held: float, context: float, tok
     )  # fmt: skip
 
 
-def _bars(terms: Terms, points: Points, at: int, unit: _Unit, held: float) -> tuple[MemoryBar, ...]:
-    space, chunk = terms.space, float(points.chunk[at])
-    context = space.isl + (space.osl if space.scheduler.reserves_output else space.osl / 2.0)
-    if unit.front_timed is None:
+def _bars(space: Space, unit: Deployment, found: Served, held: float, chunk: float) -> tuple[MemoryBar, ...]:
+    context, split = unit.held_tokens, unit.prefill_workers
+    if split is None:
         return (_bar(space, unit.timed, "one GPU", held, context, chunk),)
-    front = unit.front_timed.program.layout
-    waiting = max(chunk * front.dp / space.new, 1.0) * front.pp  # a full pass for every stage
-    each = held * (1.0 - float(points.ttft_s[at]) / float(points.e2e_s[at])) / float(points.decode_copies[at])
+    waiting = max(chunk * split.layout.dp / space.new, 1.0) * split.layout.pp  # a full step for every stage
+    each = held * (1.0 - found.ttft_s / found.e2e_s) / split.decode_workers
     return (
-        _bar(space, unit.front_timed, "prefill", waiting, space.isl, chunk),
+        _bar(space, split.timed, "prefill", waiting, space.isl, chunk),
         _bar(space, unit.timed, "decode", each, context, float(space.scheduler.token_budget)),
     )
 
 
 def candidate_at(terms: Terms, points: Points, scored: Scored, at: int) -> Candidate | None:
     """The deployment of a point, with as many units as the load needs; None where its GPUs run out on the way."""
-    space, slo, demand = terms.space, terms.slo, terms.demand
-    unit = _unit(space, points, at)
-    units = int(scored.units[at])
-    most_units = max(int(units * _MOST_EXTRA), units + 2) if demand.given else units
-    each = int(points.gpus[at])
+    demand, units, each = terms.demand, int(scored.units[at]), int(points.gpus[at])
+    if not demand.given:
+        unit = deployment_at(terms, points, at, units)
+        found = _filled(terms, points, at, unit)
+        return _candidate(terms, points, at, unit, found, int(scored.paid[at]), found.requests_per_s)
+    most_units = max(int(units * _MOST_EXTRA), units + 2)
     while True:
-        ttft, tpot, e2e, held = _served(terms, points, at, unit, units)
+        unit = deployment_at(terms, points, at, units)
+        found = unit.serve(_load(demand))
         most = units * float(points.rate[at])
-        served = most if not demand.given else float(need_per_s(demand, e2e))
-        enough = demand.users is None or served <= most * _SLACK
-        if (_within(slo, ttft, tpot) and enough) or not demand.given:
-            break
+        enough = not found.saturated and (demand.users is None or found.requests_per_s <= most * _SLACK)
+        if _within(terms.slo, found) and enough:
+            return _candidate(terms, points, at, unit, found, units * each, most)
         units += 1
         if units > most_units or (terms.gpus is not None and units * each > terms.gpus):
             return None
-    paid = units * each if demand.given else int(scored.paid[at])
+
+
+def _candidate(
+    terms: Terms, points: Points, at: int, unit: Deployment, found: Served, paid: int, most: float
+) -> Candidate:
+    space, slo = terms.space, terms.slo
+    held = found.concurrency / unit.replicas
+    served, ttft, tpot, e2e = found.requests_per_s, found.ttft_s, found.tpot_s, found.e2e_s
     tokens, price = served * space.osl, terms.usd_per_gpu_h
-    share = float(points.prefill_share[at])
-    usd = None if price is None else float(usd_per_mtok(price, paid, tokens))
+    cost = None if price is None else cost_of(unit, found, price, gpus=paid)
+    usd = None if cost is None else cost.request_usd / space.osl * 1e6
     try:
         joules = watts_per_gpu(space.system) * paid / tokens
     except DataMissing:
@@ -228,31 +206,32 @@ def candidate_at(terms: Terms, points: Points, scored: Scored, at: int) -> Candi
         for name, value, limit in (("TTFT", ttft, slo.ttft_s), ("TPOT", tpot, slo.tpot_s))
         if limit is not None
     }
-    answering = held if unit.front is None else held * (1.0 - ttft / e2e)
-    margins["memory"] = max(0.0, 1.0 - answering / unit.most)
+    answering = held * (1.0 - ttft / e2e) if unit.disaggregated else held
+    margins["memory"] = max(0.0, 1.0 - answering / found.room)
     limit = min(margins, key=lambda name: margins[name])
-    form = space.formats[int(points.form[at])]
-    scores = {"latency": e2e, "energy": joules, "cost": usd}
-    score = scores.get(terms.objective)
-    front, decoders = unit.front, int(points.decode_copies[at])
+    form, split = space.formats[int(points.form[at])], unit.prefill_workers
+    score = {"latency": e2e, "energy": joules, "cost": usd}.get(terms.objective)
     return Candidate(
         system=space.system.id,
-        mode="together" if front is None else "apart",
+        mode="agg" if split is None else "disagg",
         layout=unit.layout,
-        prefill_layout=front,
-        label=label_of(unit.layout, front, int(points.prefill_copies[at]), decoders),
+        prefill_layout=None if split is None else split.layout,
+        label=label_of(
+            unit.layout, None if split is None else split.layout, int(points.prefill_copies[at]),
+            int(points.decode_copies[at]),
+        ),
         weights=form.name,
         own_weights=form.own,
         kv=form.kv_name,
         chunk=int(points.chunk[at]),
         drafts=int(points.depth[at]),
-        units=units,
-        prefill_workers=units * int(points.prefill_copies[at]),
-        decode_workers=units * decoders,
-        gpus=units * each,
+        units=unit.replicas,
+        prefill_workers=unit.replicas * int(points.prefill_copies[at]),
+        decode_workers=unit.replicas * int(points.decode_copies[at]),
+        gpus=unit.gpus_used,
         gpus_paid=paid,
         systems=-(-paid // terms.chips_of_one),
-        concurrency=held * units,
+        concurrency=found.concurrency,
         unit_concurrency=held,
         ttft_s=ttft,
         tpot_s=tpot,
@@ -263,17 +242,19 @@ def candidate_at(terms: Terms, points: Points, scored: Scored, at: int) -> Candi
         output_tokens_per_s_per_gpu=tokens / paid,
         total_tokens_per_s_per_gpu=served * (space.isl + space.osl) / paid,
         usd_per_mtok_all=usd,
-        usd_per_mtok_input=None if usd is None else usd * share * space.osl / space.isl,
-        usd_per_mtok_output=None if usd is None else usd * (1.0 - share),
+        usd_per_mtok_input=None if cost is None else cost.input_usd_per_mtok,
+        usd_per_mtok_cached=None if cost is None else cost.cached_usd_per_mtok,
+        usd_per_mtok_output=None if cost is None else cost.output_usd_per_mtok,
         usd_per_month=None if price is None else price * paid * _MONTH_H,
         joules_per_output_token=joules,
         margins=margins,
-        limit=limit if margins[limit] < 0.1 or not demand.given else "load",
+        limit=limit if margins[limit] < 0.1 or not terms.demand.given else "load",
         low=space.profile.low,
         high=space.profile.high,
         score=paid / tokens if score is None else score,
-        memory=_bars(terms, points, at, unit, held),
-    )
+        memory=_bars(space, unit, found, held, float(points.chunk[at])),
+        deployment=unit,
+    )  # fmt: skip
 
 
 _UNITS = {
@@ -288,7 +269,7 @@ def _difference(one: Candidate, best: Candidate) -> str:
     """What stands out about a deployment beside the winner."""
     parts = []
     if one.mode != best.mode:
-        parts.append("prompts and answers on the same GPUs" if one.mode == "together" else "prompts and answers apart")
+        parts.append("aggregated" if one.mode == "agg" else "disaggregated")
     if one.weights != best.weights:
         parts.append(f"weights {one.weights}")
     if one.kv != best.kv:

@@ -5,27 +5,29 @@ near the top are worked out at the load itself, and the best of those is the ans
 """
 
 from dataclasses import replace
+from functools import partial
 
 from tokenroof.catalog import load_model, load_system
 from tokenroof.errors import InputError, TokenroofError
 from tokenroof.operators.memory import RUNTIMES
 from tokenroof.scenario.infeasible import larger_systems
+from tokenroof.scenario.resolve import workload_of
 from tokenroof.scenario.slo import Slo, slo_of
-from tokenroof.types.checks import check_choice, check_number, check_positive
+from tokenroof.types.checks import check_choice
 from tokenroof.types.default import Default
+from tokenroof.types.limits import faults_of
 from tokenroof.types.model import Model
-from tokenroof.usecases.money.serving import Workload
+from tokenroof.types.scenario import scenario_faults
+from tokenroof.types.workload import Workload
 from tokenroof.usecases.plan.answer import (
-    MODES,
-    OBJECTIVES,
     Candidate,
     Demand,
     MachinePlan,
     MeasuredPoint,
-    PlanRequest,
     PlanResponse,
 )
 from tokenroof.usecases.plan.launch import ENGINE_NAMES, commands
+from tokenroof.usecases.plan.request import PlanRequest, words_of
 from tokenroof.usecases.plan.search import machine_plan
 
 __all__ = ["PlanRequest", "PlanResponse", "plan"]
@@ -41,21 +43,18 @@ LEFT_OUT = (
 
 
 def _demand(request: PlanRequest) -> Demand:
-    loads = {"rate": request.rate, "concurrency": request.concurrency, "users": request.users}
+    loads = {"rate": request.request_rate, "concurrency": request.concurrency, "users": request.users}
     given = {name: value for name, value in loads.items() if value is not None}
     if len(given) > 1:
-        raise InputError("load", ", ".join(given), "one of rate, concurrency and users")
-    for name, value in given.items():
-        check_positive(name, value, high=1e9)
-    think = check_number("think", request.think_s, low=0.0, high=1e6)
-    return Demand(**given, think_s=think)
+        raise InputError("load", ", ".join(given), "one of request_rate, concurrency and users")
+    return Demand(**given, think_s=request.think)
 
 
 def _cheapest_change(
     request: PlanRequest, model: Model, machine: MachinePlan, slo: Slo, demand: Demand, load: Workload
 ) -> str:
     """Another machine on which the limits are met, the cheapest of those looked at."""
-    names = [system.id for system in larger_systems(load_system(request.systems[0]))[:6]]
+    names = [system.id for system in larger_systems(load_system(words_of(request.system)[0]))[:6]]
     names += ["8xh200", "8xb200", "8xb300", "gb200-nvl72", "gb300-nvl72"]
     found: list[tuple[float, str, Candidate]] = []
     bounded = machine.unmet is not None and machine.unmet.binding == "GPUs"
@@ -64,7 +63,7 @@ def _cheapest_change(
             continue
         try:
             gpus = load_system(name).n_chips if bounded else None
-            smaller = replace(request, mode="together", runner_ups=1, gpus=gpus)
+            smaller = replace(request, mode="agg", alternatives=1, gpus=gpus)
             other = machine_plan(smaller, model, name, slo, demand, load, [])
         except TokenroofError:
             continue
@@ -75,7 +74,15 @@ def _cheapest_change(
         return ""
     usd, name, best = min(found, key=lambda one: one[:2])
     cost = "" if usd == float("inf") else f", ${usd:,.2f} per M output tokens"
-    return f"--system {name} ({best.label}, {best.weights} weights{cost})"
+    return f"system {name} ({best.label}, {best.weights} weights{cost})"
+
+
+def _place(objective: str, machine: MachinePlan) -> tuple[bool, bool, float]:
+    """Machines with a price first, then those that only time can rank, last those that meet no limit."""
+    if machine.winner is None:
+        return True, True, float("inf")
+    unpriced = objective == "cost" and machine.winner.usd_per_mtok_all is None
+    return False, unpriced, machine.winner.score
 
 
 def _with_changes(machine: MachinePlan, more: str) -> MachinePlan:
@@ -84,33 +91,37 @@ def _with_changes(machine: MachinePlan, more: str) -> MachinePlan:
     return replace(machine, unmet=replace(unmet, changes=(*unmet.changes, more))) if more else machine
 
 
-def _checked(request: PlanRequest) -> None:
-    check_choice("objective", request.objective, OBJECTIVES)
-    check_choice("mode", request.mode, MODES)
+def _checked(request: PlanRequest) -> tuple[str, ...]:
+    """The systems that are asked for."""
+    for fault in (*faults_of(request), *scenario_faults(request)):
+        raise fault
     check_choice("engine", request.engine, RUNTIMES)
-    if request.memory_fraction is not None:
-        check_number("memory_fraction", request.memory_fraction, low=0.05, high=1.0)
-    if not request.systems:
-        raise InputError("systems", (), "at least one system")
-    check_number("runner_ups", request.runner_ups, low=0, high=50)
+    if request.batch is not None:
+        raise InputError(
+            "batch", request.batch, "left out: a plan chooses it", "give concurrency, request_rate or users"
+        )
+    systems = words_of(request.system)
+    if not systems:
+        raise InputError("system", request.system, "at least one system")
+    return systems
 
 
 def plan(request: PlanRequest) -> PlanResponse:
     """The best deployment on each machine, best machine first; `winner` None where no machine meets the limits."""
-    _checked(request)
+    systems = _checked(request)
     defaults: list[Default] = []
     model = load_model(request.model)
-    load = Workload(isl=request.isl, osl=request.osl, prefix=request.prefix)
-    slo, demand = slo_of(request.slo, request.ttft_s, request.tpot_s), _demand(request)
+    load = workload_of(request, model, defaults)
+    slo, demand = slo_of(request.slo, request.ttft, request.tpot), _demand(request)
     if slo.ttft_s is None and slo.tpot_s is None and request.objective != "latency" and not demand.given:
         slo = replace(slo, tpot_s=0.05)
         defaults.append(Default(field="TPOT", value="at most 50 ms", reason="20 tok/s a user"))
     if slo.name:
         defaults.append(Default(field="limits", value=slo.name, reason=f"{slo.source}; here they are held by means"))
-    machines = [machine_plan(request, model, name, slo, demand, load, defaults) for name in request.systems]
+    machines = [machine_plan(request, model, name, slo, demand, load, defaults) for name in systems]
     if all(one.winner is None for one in machines):
         machines[0] = _with_changes(machines[0], _cheapest_change(request, model, machines[0], slo, demand, load))
-    machines.sort(key=lambda one: float("inf") if one.winner is None else one.winner.score)
+    machines.sort(key=partial(_place, request.objective))
     winner = machines[0].winner
     flags: tuple[tuple[str, str], ...] = ()
     if winner is not None and machines[0].space is not None:

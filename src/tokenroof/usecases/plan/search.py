@@ -8,37 +8,38 @@ from tokenroof.catalog.chips import load_chip
 from tokenroof.catalog.profile import claim_level, profile_for
 from tokenroof.catalog.systems import compose_system
 from tokenroof.errors import DataMissing, InputError
-from tokenroof.formulas.architecture import uniform_dtypes
 from tokenroof.planner.disaggregated import apart, refined_apart
 from tokenroof.planner.pareto import frontier
 from tokenroof.planner.points import Points, Space, joined, refined, together
 from tokenroof.planner.space import CHUNKS, Format, kv_formats, planned_layouts, weight_formats
+from tokenroof.scenario.formats import main_format, served_weights
 from tokenroof.scenario.machine_cost import machine_cost
+from tokenroof.scenario.resolve import engine_scheduler
 from tokenroof.scenario.slo import Slo
-from tokenroof.serving.scheduling import scheduler
-from tokenroof.types.checks import check_number
 from tokenroof.types.default import Default
 from tokenroof.types.dtype import dtype
 from tokenroof.types.machine import System
 from tokenroof.types.model import Model
-from tokenroof.usecases.money.serving import Workload
+from tokenroof.types.scenario import DEGREES
+from tokenroof.types.workload import Workload
 from tokenroof.usecases.plan.answer import (
     Candidate,
     Curve,
     Demand,
     FrontierPoint,
     MachinePlan,
-    PlanRequest,
     Search,
     Unmet,
 )
 from tokenroof.usecases.plan.pick import Terms, candidate_at, curve_at, distinct, label_of, why_not
+from tokenroof.usecases.plan.request import PlanRequest, words_of
 from tokenroof.usecases.plan.score import Scored, scored, usd_per_mtok
 from tokenroof.usecases.plan.unmet import beyond, unmet_empty, unmet_of
 
 __all__ = ["machine_plan", "system_with"]
 
 _REFINEMENTS = 2  # a rung of the ladder is a factor of up to 2.5, each pass divides it by 16
+_DRAFTS = 4
 _CLOSE = 14  # deployments that are worked out at the load
 
 
@@ -58,55 +59,51 @@ def system_with(name: str, gpus: int | None) -> System:
     )  # fmt: skip
 
 
+def _narrower(model: Model, name: str) -> tuple[str, Any]:
+    """A format by its name, with the weights that it stands for; None where they are the checkpoint's own."""
+    served, weights = served_weights(model, name)
+    return name, weights if served is model else served.weights
+
+
 def _formats(request: PlanRequest, model: Model, system: System) -> tuple[Format, ...]:
-    natural = weight_formats(model, system.chip)
-    weights: list[tuple[str, Any]] = list(natural)
-    if request.weight_dtypes:
-        for name in request.weight_dtypes:
-            if name != "own":
-                dtype(name)
-        known = dict(natural)
-        own = natural[0][0]
-        names = [own if name == "own" else name for name in request.weight_dtypes]
-        weights = [(name, known[name] if name in known else uniform_dtypes(name)) for name in names]
+    own = main_format(model)
+    names = [own if name == "own" else name for name in words_of(request.weight_dtype)]
+    weights = [_narrower(model, name) for name in names or weight_formats(model, system.chip)]
     kvs = list(kv_formats(model, system.chip))
-    if request.kv_dtypes:
-        for name in request.kv_dtypes:
-            dtype(name)
-        kvs = [(name, None if name == model.kv_dtype else name) for name in request.kv_dtypes]
+    if request.kv_dtype:
+        kvs = [(dtype(name).name, None if name == model.kv_dtype else name) for name in words_of(request.kv_dtype)]
     return tuple(
-        Format(
-            name=name, kv_name=kv_name, own=stored is None, weights=stored, kv=kv,
-        )
+        Format(name=name, kv_name=kv_name, own=stored is None, weights=stored, kv=kv)
         for name, stored in weights
         for kv_name, kv in kvs
-    )  # fmt: skip
+    )
+
+
+def held_degrees(request: PlanRequest) -> dict[str, int]:
+    """Degrees that the request pins."""
+    return {name: value for name in DEGREES if (value := getattr(request, name)) is not None}
 
 
 def _depths(request: PlanRequest, model: Model) -> tuple[int, ...]:
     if request.acceptance is None:
         return (0,)
-    check_number("acceptance", request.acceptance, low=0.0, high=1.0)
-    check_number("drafts", request.drafts, low=1, high=16)
     if not model.mtp_layers:
-        raise DataMissing(model.name, "draft head", "no multi-token-prediction layer", "leave --acceptance out")
-    return (0, *range(1, request.drafts + 1))
+        raise DataMissing(model.name, "draft head", "no multi-token-prediction layer", "leave acceptance out")
+    return (0, *range(1, (request.drafts or _DRAFTS) + 1))
 
 
 def _space(
     request: PlanRequest, model: Model, system: System, slo: Slo, load: Workload
 ) -> tuple[Space, dict[str, int]]:
     formats = _formats(request, model, system)
-    unknown = sorted(set(request.layout) - {"tp", "pp", "ep", "dp", "cp"})
-    if unknown:
-        raise InputError("layout", unknown, "degrees among tp, pp, ep, dp, cp")
-    layouts, refused = planned_layouts(model, system, request.engine, fixed=dict(request.layout))
-    for chunk in request.chunks:
-        check_number("chunk", chunk, low=16, high=1_000_000)
+    layouts, refused = planned_layouts(model, system, request.engine, fixed=held_degrees(request))
+    scheduler = engine_scheduler(request)
+    chunks = CHUNKS if request.max_batched_tokens is None else (request.max_batched_tokens,)
     space = Space(
-        model=model, system=system, engine=request.engine, scheduler=scheduler(request.engine),
-        profile=profile_for(system, request.engine, request.efficiency), layouts=layouts, formats=formats,
-        chunks=request.chunks or CHUNKS, depths=_depths(request, model), acceptance=request.acceptance or 0.0,
+        model=model, system=system, engine=request.engine, scheduler=scheduler,
+        profile=profile_for(system, request.engine, request.profile, request.engine_version, model=model),
+        layouts=layouts, formats=formats,
+        chunks=chunks, depths=_depths(request, model), acceptance=request.acceptance or 0.0,
         isl=load.isl, osl=load.osl, prefix=load.prefix, ttft_s=slo.ttft_s, tpot_s=slo.tpot_s,
         memory_fraction=request.memory_fraction,
     )  # fmt: skip
@@ -116,7 +113,7 @@ def _space(
 def _price(request: PlanRequest, system: System, defaults: list[Default]) -> tuple[float | None, str]:
     own: list[Default] = []
     try:
-        cost = machine_cost(system, duty_cycle=1.0, defaults=own, usd_per_gpu_h=request.usd_per_gpu_h)
+        cost = machine_cost(system, duty_cycle=1.0, defaults=own, usd_per_gpu_h=request.price_per_gpu_hour)
     except DataMissing:
         defaults.append(
             Default(field=f"price of {system.id}", value="none", reason="no offer recorded; scored by GPU time")
@@ -127,7 +124,7 @@ def _price(request: PlanRequest, system: System, defaults: list[Default]) -> tup
 
 
 def _points(space: Space, request: PlanRequest, rejected: dict[str, int], judge: Any) -> Points | None:
-    lots = [] if request.mode == "apart" else together(space, rejected)
+    lots = [] if request.mode == "disagg" else together(space, rejected)
     for _ in range(_REFINEMENTS if lots else 0):
         points = joined(lots)
         judged = judge(points)
@@ -135,7 +132,7 @@ def _points(space: Space, request: PlanRequest, rejected: dict[str, int], judge:
         lots = [points, *more]
         if not more:
             break
-    if request.mode != "together":
+    if request.mode != "agg":
         split = apart(space)
         if split:
             points = joined(split)
@@ -219,7 +216,7 @@ def _frontier(terms: Terms, points: Points, judged: Scored) -> tuple[FrontierPoi
                     space.layouts[int(points.layout[at])], None if front < 0 else space.layouts[front],
                     int(points.prefill_copies[at]), int(points.decode_copies[at]),
                 ),
-                mode="together" if front < 0 else "apart",
+                mode="agg" if front < 0 else "disagg",
                 weights=form.name,
                 kv=form.kv_name,
                 chunk=int(points.chunk[at]),
@@ -241,8 +238,8 @@ def machine_plan(
     price, source = _price(request, system, defaults)
     space, refused = _space(request, model, system, slo, load)
     terms = Terms(
-        space=space, demand=demand, slo=slo, objective=request.objective, usd_per_gpu_h=price, gpus=request.gpus,
-        chips_of_one=one.n_chips,
+        scenario=request, space=space, demand=demand, slo=slo, objective=request.objective, usd_per_gpu_h=price,
+        gpus=request.gpus, chips_of_one=one.n_chips,
     )  # fmt: skip
     rejected: dict[str, int] = {}
 
@@ -260,7 +257,7 @@ def machine_plan(
     met = 0
     notes: list[str] = []
     if points is None or not (points.rate > 0).any():
-        unmet = unmet_empty(terms, dict(request.layout), refused)
+        unmet = unmet_empty(terms, held_degrees(request), refused)
         points = None
     else:
         judged = judge(points)
@@ -269,13 +266,13 @@ def machine_plan(
             rejected[f"beyond {reason}"] = count
         rejected.pop("TPOT", None)
         edge = _frontier(terms, points, judged)
-        best, at, runners = _best(terms, points, judged, request.runner_ups)
+        best, at, runners = _best(terms, points, judged, request.alternatives)
         if best is None:
             unmet = unmet_of(terms, points, judged)
         else:
             curve = curve_at(terms, points, judged, at, best)
-        if met and request.mode == "both" and not (judged.met & (points.prefill >= 0)).any():
-            notes.append("no split of prompts and answers over GPUs of their own meets the limits on these GPUs")
+        if met and request.mode == "auto" and not (judged.met & (points.prefill >= 0)).any():
+            notes.append("no disaggregated deployment meets the limits on these GPUs")
     profile = space.profile
     notes += profile.notes
     return MachinePlan(

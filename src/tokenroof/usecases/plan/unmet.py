@@ -111,12 +111,12 @@ def unmet_of(terms: Terms, points: Points, scored: Scored) -> Unmet:
     by_tpot = least(points.tpot_s, ttft_ok) if ttft_ok.any() else None
     changes = []
     if by_ttft is not None:
-        changes.append((points.ttft_s[by_ttft] / ttft_limit, f"--ttft {_ms(points.ttft_s[by_ttft])}", by_ttft))
+        changes.append((points.ttft_s[by_ttft] / ttft_limit, f"ttft {_ms(points.ttft_s[by_ttft])}", by_ttft))
     if by_tpot is not None:
-        changes.append((points.tpot_s[by_tpot] / tpot_limit, f"--tpot {_ms(points.tpot_s[by_tpot])}", by_tpot))
+        changes.append((points.tpot_s[by_tpot] / tpot_limit, f"tpot {_ms(points.tpot_s[by_tpot])}", by_tpot))
     if not changes:
         both = least(np.maximum(points.ttft_s / ttft_limit, points.tpot_s / tpot_limit), usable)
-        flags = f"--ttft {_ms(points.ttft_s[both])} --tpot {_ms(points.tpot_s[both])}"
+        flags = f"ttft {_ms(points.ttft_s[both])}, tpot {_ms(points.tpot_s[both])}"
         changes.append((inf, flags, both))
     changes.sort(key=lambda change: change[0])
     if by_ttft is None and by_tpot is None:
@@ -129,7 +129,7 @@ def unmet_of(terms: Terms, points: Points, scored: Scored) -> Unmet:
     elif by_tpot is None:
         binding, reason = "TTFT", f"TTFT is {_ms(best_ttft)} at best, above {_ms(ttft_limit)}"
     else:
-        binding = changes[0][1].split()[0].removeprefix("--").upper()
+        binding = changes[0][1].split()[0].upper()
         reason = (
             f"each limit can be met, not both: TTFT is {_ms(points.ttft_s[by_ttft])} at best where TPOT holds, "
             f"TPOT {_ms(points.tpot_s[by_tpot])} where TTFT holds"
@@ -153,7 +153,7 @@ def _too_few_gpus(terms: Terms, points: Points, scored: Scored, inside: Any) -> 
         f"{rate:,.3g} requests/s",
         best_ttft_s=float(points.ttft_s[positions].min()),
         best_tpot_s=float(points.tpot_s[positions].min()),
-        changes=(f"--gpus {need} ({_at(terms, points, int(best))})", f"--rate {rate * 0.999:.3g}"),
+        changes=(f"gpus {need} ({_at(terms, points, int(best))})", f"request_rate {rate * 0.999:.3g}"),
     )
 
 

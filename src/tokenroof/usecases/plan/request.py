@@ -1,0 +1,33 @@
+"""What `plan` is asked."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from tokenroof.types.limits import OneOf, Within
+from tokenroof.types.scenario import MODES, Scenario
+
+__all__ = ["OBJECTIVES", "PlanRequest", "words_of"]
+
+OBJECTIVES = ("cost", "throughput", "latency", "energy")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanRequest(Scenario):
+    """A scenario with its layout open, on one or several systems.
+
+    `system`, `weight_dtype` and `kv_dtype` may name several with commas between them; formats left out are the
+    checkpoint's own and narrower ones that the chip multiplies natively. Degrees that are given are held. Without a
+    load the machine is filled; with one only the GPUs that it needs are paid for, and `gpus` is how many there are.
+    `acceptance` allows drafts, up to `drafts` of them (by default 4).
+    """
+
+    mode: Annotated[str, OneOf(MODES)] = "auto"
+    gpus: Annotated[int | None, Within(1, 100_000, "GPUs")] = None
+    objective: Annotated[str, OneOf(OBJECTIVES)] = "cost"
+    alternatives: Annotated[int, Within(0, 50)] = 5
+    measured: str | None = None
+
+
+def words_of(text: str | None) -> tuple[str, ...]:
+    """The names in a list with commas."""
+    return tuple(word.strip() for word in text.split(",") if word.strip()) if text else ()
