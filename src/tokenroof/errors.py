@@ -64,7 +64,7 @@ class UnknownName(TokenroofError, LookupError):
     """A name that the catalogue or registry does not know, with the nearest ones it does."""
 
     def __init__(self, kind: str, name: str, suggestions: Iterable[str] = (), fix: str = "") -> None:
-        self.kind, self.name, self.suggestions = kind, name, tuple(suggestions)
+        self.kind, self.name, self.suggestions, self.fix = kind, name, tuple(suggestions), fix
         near = f"; nearest: {', '.join(self.suggestions)}" if self.suggestions else ""
         super().__init__(f"unknown {kind} {_shown(name)}{near}" + (f"; {fix}" if fix else ""))
 

@@ -122,7 +122,7 @@ def test_the_layout_said_is_the_layout_shown() -> None:
 def test_a_batch_is_at_least_one_sequence(batch: str) -> None:
     done = run("analyze", "qwen3-8b", "--system", "h100", "--batch", batch)
     assert done.returncode == 2
-    assert done.stderr.startswith("error: batch = ")
+    assert done.stderr.startswith(f"error: --batch {batch} must be ")
     assert len(done.stderr.splitlines()) == 1
 
 

@@ -125,7 +125,12 @@ def test_kv_marks_contexts_beyond_the_config() -> None:
     assert "longer than the config allows" in result.stderr
 
 
-@pytest.mark.parametrize("context", ["", "8k", "-1", "8192,", "1e3", "0", "999999999999"])
+@pytest.mark.parametrize(("context", "tokens"), [("8k", 8000), ("8Ki,1e3", 8192)])
+def test_contexts_with_a_prefix_are_read(context: str, tokens: int) -> None:
+    assert data(kv, "deepseek-v3", "--context", context)["contexts"][0] == tokens
+
+
+@pytest.mark.parametrize("context", ["", "-1", "8192,", "0", "999999999999"])
 def test_contexts_that_cannot_be_read(context: str) -> None:
     refused(InputError, kv, "deepseek-v3", "--context", context)
 
@@ -133,7 +138,7 @@ def test_contexts_that_cannot_be_read(context: str) -> None:
 @pytest.mark.parametrize("ending", [".svg", ".png", ".html"])
 def test_kv_draws(tmp_path: Path, ending: str) -> None:
     file = tmp_path / f"kv{ending}"
-    result = run(kv, "deepseek-v3", "qwen3-next-80b-a3b", "minimax-m1", "--plot", str(file))
+    result = run(kv, "deepseek-v3", "qwen3-next-80b-a3b", "minimax-m1", "-o", str(file))
     assert result.exit_code == 0, result.output
     content = file.read_bytes()
     assert content.startswith({".svg": b"<?xml", ".png": b"\x89PNG", ".html": b"<!doctype html>"}[ending])
@@ -151,7 +156,7 @@ def test_models_draws_bytes_per_token(tmp_path: Path) -> None:
 
 
 def test_kv_will_not_draw_into_another_format(tmp_path: Path) -> None:
-    refused(InputError, kv, "deepseek-v3", "--plot", str(tmp_path / "kv.gif"))
+    refused(InputError, kv, "deepseek-v3", "-o", str(tmp_path / "kv.gif"))
 
 
 def test_import_saves_what_every_verb_loads(tmp_path: Path) -> None:

@@ -1,48 +1,48 @@
 """`tokenroof kv MODEL...`: what sequences keep and what a step reads, model beside model."""
 
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from tokenroof.cli.complete import complete_models
 from tokenroof.cli.model import print_formula
+from tokenroof.cli.options import output_options, request_from
+from tokenroof.cli.outputs import check_outputs, write_outputs
 from tokenroof.cli.render import echo_json, heading, note, print_table
-from tokenroof.errors import InputError
 from tokenroof.units import format_bytes, format_si
+
+if TYPE_CHECKING:
+    from tokenroof.usecases.listing.kv import KvRequest
 
 __all__ = ["command"]
 
 
-def _contexts(text: str) -> tuple[int, ...]:
-    values = []
-    for part in text.split(","):
-        plain = part.strip().replace("_", "")
-        if not (plain.isascii() and plain.isdigit() and len(plain) <= 12):
-            raise InputError("--context", part.strip(), "token counts with commas between them, such as 8192,131072")
-        values.append(int(plain))
-    return tuple(values)
+def _draw(request: "KvRequest", path: Path) -> None:
+    from tokenroof.present.charts.kv import draw_kv
+
+    draw_kv(request.models, request.kv_dtype, path)
 
 
 @click.command("kv")
-@click.argument("models", nargs=-1, required=True)
-@click.option("--context", default="8192,131072", show_default=True, help="Contexts in tokens, with commas.")
+@click.argument("models", nargs=-1, required=True, shell_complete=complete_models)
+@click.option("--context", default="8192,131072", show_default=True, help="Contexts in tokens, with commas: 8k,128Ki.")
 @click.option("--kv-dtype", default="bf16", show_default=True, help="Format of the cache.")
-@click.option("--plot", type=click.Path(path_type=Path), help="Draw bytes kept against context: svg, png or html.")
-@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
-def command(models: tuple[str, ...], context: str, kv_dtype: str, plot: Path | None, as_json: bool) -> None:
+@output_options
+def command(outputs: tuple[Path, ...], as_json: bool, **options: Any) -> None:
     """Compare the KV cache of models; the formula is shown with its values.
 
     \b
     tokenroof kv deepseek-v3 llama-3.1-405b --context 8192,131072
-    tokenroof kv qwen3-next-80b-a3b gpt-oss-120b --plot kv.svg
+    tokenroof kv qwen3-next-80b-a3b gpt-oss-120b -o kv.svg
     """
-    from tokenroof.usecases.listing.kv import KvRequest, compare_kv
+    from tokenroof.usecases.listing.kv import KvRequest, compare_kv, kv_rows
 
-    answer = compare_kv(KvRequest(models=models, contexts=_contexts(context), kv_dtype=kv_dtype))
-    if plot is not None:
-        from tokenroof.present.charts.kv import draw_kv
-
-        draw_kv(models, kv_dtype, plot)
-        note(f"written: {plot}")
+    check_outputs(None, outputs)
+    request = request_from(options, KvRequest)
+    answer = compare_kv(request)
+    write_outputs(answer, outputs, partial(_draw, request), kv_rows(answer))
     if as_json:
         echo_json(answer)
         return
@@ -61,7 +61,7 @@ def command(models: tuple[str, ...], context: str, kv_dtype: str, plot: Path | N
             cells += [format_bytes(at.stored_bytes) + mark, format_bytes(at.read_bytes_per_step)]
         rows.append(cells)
     print_table(columns, rows, right=tuple(range(1, len(columns))))
-    note(f"one sequence, {kv_dtype} entries; kept and read leave the recurrent state out")
+    note(f"one sequence, {answer.kv_dtype} entries; kept and read leave the recurrent state out")
     if any(at.beyond_config for kv in answer.models for at in kv.contexts):
         note("* longer than the config allows")
     for kv in answer.models:

@@ -1,13 +1,16 @@
-"""The command `tokenroof`: verbs load when they are called, errors are one line, exit codes mean something.
+"""The command `tokenroof`: verbs load when they are called, errors are short, exit codes mean something.
 
-Exit 0: answered. 1: infeasible, with the nearest change that would fit. 2: bad input. 130: interrupted.
+Exit 0: answered. 1: infeasible, with the nearest change that would fit. 2: bad input. 70: a fault of tokenroof itself.
+130: interrupted.
 """
 
 import os
 import sys
+import traceback
 from importlib import import_module
 
 import click
+from click.shell_completion import CompletionItem
 
 from tokenroof import __version__
 from tokenroof.errors import TokenroofError
@@ -47,6 +50,8 @@ class _ReaderLeft(Exception):
 class LazyGroup(click.Group):
     """Knows its verbs by name and imports only the one that runs."""
 
+    running: click.Command | None = None  # the verb's command, whose options errors are spelt in
+
     def invoke(self, ctx: click.Context) -> object:
         try:
             return super().invoke(ctx)
@@ -69,52 +74,103 @@ class LazyGroup(click.Group):
             from tokenroof.errors import UnknownName
             from tokenroof.registry import nearest
 
-            raise UnknownName("verb", args[0], nearest(args[0], VERBS), "see tokenroof --help")
-        return super().resolve_command(ctx, args)
+            raise UnknownName("verb", args[0], nearest(args[0], VERBS), "all verbs: tokenroof --help")
+        name, self.running, rest = super().resolve_command(ctx, args)
+        if self.running is not None and not ctx.resilient_parsing:
+            from tokenroof.cli.old_options import renamed
+
+            rest = renamed(self.running, rest)
+        return name, self.running, rest
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Verbs without loading them; options as click knows them."""
+        if incomplete.startswith("-"):
+            return super().shell_complete(ctx, incomplete)
+        verbs = sorted(VERBS.items())
+        return [CompletionItem(verb, help=line) for verb, (_, line) in verbs if verb.startswith(incomplete)]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Verbs"):
             formatter.write_dl([(verb, help_line) for verb, (_, help_line) in sorted(VERBS.items())])
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+def _install(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
+    if value is None or ctx.resilient_parsing:
+        return
+    from tokenroof.cli.complete import install_completion
+
+    click.echo(install_completion(ctx.command, "" if value == "auto" else value))
+    ctx.exit(0)
+
+
+@click.group(
+    cls=LazyGroup,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
 @click.version_option(__version__, prog_name="tokenroof")
-def cli() -> None:
+@click.option(
+    "--traceback", is_flag=True, expose_value=False, help="Show where a fault of tokenroof itself is. Goes anywhere."
+)
+@click.option(
+    "--install-completion",
+    is_flag=False,
+    flag_value="auto",
+    metavar="[SHELL]",
+    is_eager=True,
+    expose_value=False,
+    callback=_install,
+    help="Complete verbs, options and names in bash, zsh or fish. [default: $SHELL]",
+)
+@click.pass_context
+def cli(ctx: click.Context) -> None:
     """What serving a language model can cost and how fast it can go, on real models and machines.
 
     \b
     tokenroof analyze deepseek-v3 --system gb200-nvl72
     tokenroof roofline --params 671e9 --active 37e9 --flops 2.88e17 --bandwidth 512TB/s --batch 2400
     """
+    if ctx.invoked_subcommand is None:
+        from tokenroof.cli.welcome import welcome
+
+        click.echo(welcome())
 
 
-def main() -> None:
-    """Run the command line and turn what went wrong into one line and an exit code."""
-    if sys.stdout is None or sys.stderr is None:  # closed by the caller (`>&-`): there is nobody to tell
-        nowhere = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  as long as the process
-        sys.stdout, sys.stderr = sys.stdout or nowhere, sys.stderr or nowhere
+def _answer() -> int:
+    """The exit code of the command, with what went wrong said on stderr."""
+    from tokenroof.cli.faults import error_text, internal_error
+
+    shown = "--traceback" in sys.argv[1:]
+    args = [one for one in sys.argv[1:] if one != "--traceback"]
     try:
-        exit_code = cli(standalone_mode=False)
+        code = cli(args=args, prog_name="tokenroof", standalone_mode=False)
     except TokenroofError as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(2)
-    except click.exceptions.NoArgsIsHelpError as error:
-        click.echo(error.format_message(), err=True)
-        sys.exit(2)
+        click.echo(error_text(error, cli.running or cli), err=True)
+        return 2
     except click.ClickException as error:
-        hint = getattr(error, "ctx", None)
         click.echo(f"error: {error.format_message()}", err=True)
-        if hint is not None:
-            click.echo(f"try: {hint.command_path} --help", err=True)
-        sys.exit(2)
+        return 2
     except (KeyboardInterrupt, click.Abort):
         click.echo("interrupted", err=True)
-        sys.exit(130)
+        return 130
     except _ReaderLeft:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is still buffered must not complain at exit
-        sys.exit(0)
+        return 0
     except OSError as error:
         click.echo(f"error: the answer cannot be written: {error.strerror}", err=True)
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        sys.exit(2)
-    sys.exit(exit_code if isinstance(exit_code, int) else 0)
+        return 2
+    except Exception as error:
+        if shown:
+            traceback.print_exception(error)
+        click.echo(internal_error(error), err=True)
+        return 70
+    return code if isinstance(code, int) else 0
+
+
+def main() -> None:
+    """Run the command line and turn what went wrong into a few words and an exit code."""
+    if sys.stdout is None or sys.stderr is None:  # closed by the caller (`>&-`): there is nobody to tell
+        nowhere = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  as long as the process
+        sys.stdout, sys.stderr = sys.stdout or nowhere, sys.stderr or nowhere
+    sys.exit(_answer())

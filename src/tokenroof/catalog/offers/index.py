@@ -16,8 +16,20 @@ from tokenroof.registry import nearest
 from tokenroof.types.offer import Offer, Origin, PriceLine, ProviderPrice, Spread
 
 __all__ = [
-    "Rate", "Step", "base_line", "flat_up_to", "in_usd", "list_offers", "load_offer", "market_models",
-    "market_offer", "provider_prices", "spread_of", "steps", "usd_rate",
+    "Rate",
+    "Step",
+    "base_line",
+    "flat_up_to",
+    "in_usd",
+    "list_offers",
+    "load_offer",
+    "market_models",
+    "market_offer",
+    "offer_ids",
+    "provider_prices",
+    "spread_of",
+    "steps",
+    "usd_rate",
 ]  # fmt: skip
 
 _FOLDER = Path(__file__).parent.parent / "data" / "offers"
@@ -60,6 +72,11 @@ def _sellers() -> tuple[str, ...]:
 def _ids() -> Mapping[str, str]:
     """Offer id -> seller, read without parsing the files."""
     return {i: s for s in _sellers() for i in _ID.findall((_FOLDER / f"{s}.toml").read_text(encoding="utf-8"))}
+
+
+def offer_ids() -> tuple[str, ...]:
+    """The id of every sheet, without reading the sheets."""
+    return tuple(_ids())
 
 
 def list_offers() -> tuple[Offer, ...]:

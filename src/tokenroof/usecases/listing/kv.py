@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from typing import Annotated
 
 from tokenroof.catalog.models.index import load_model
 from tokenroof.errors import InputError
@@ -17,15 +18,18 @@ from tokenroof.formulas.architecture_cache import (
     state_bytes_per_sequence,
 )
 from tokenroof.types.dtype import dtype
+from tokenroof.types.limits import Within
 from tokenroof.types.model import CompressedAttention, Gqa, Indexer, LayerGroup, Mixer, Mla, Model
 
 __all__ = [
     "KvAtContext",
     "KvRequest",
     "KvResponse",
+    "KvRow",
     "KvTerm",
     "ModelKv",
     "compare_kv",
+    "kv_rows",
     "kv_terms",
     "model_kv",
 ]
@@ -73,11 +77,25 @@ class ModelKv:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KvRow:
+    """One model at one context, as a row of a table."""
+
+    model: str
+    kv_dtype: str
+    bytes_per_token: float
+    state_bytes: float
+    context: int
+    stored_bytes: float
+    read_bytes_per_step: float
+    beyond_config: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class KvRequest:
     """Models by name or path, contexts in tokens, and the format of the cache."""
 
     models: tuple[str, ...]
-    contexts: tuple[int, ...] = (8_192, 131_072)
+    context: tuple[Annotated[int, Within(1, MAX_CONTEXT, "tokens")], ...] = (8_192, 131_072)
     kv_dtype: str = "bf16"
 
 
@@ -223,11 +241,26 @@ def compare_kv(request: KvRequest) -> KvResponse:
     """Answer a request; the first bad value is one error."""
     if not request.models:
         raise InputError("models", request.models, "at least one model")
-    for context in request.contexts:
-        if not 1 <= context <= MAX_CONTEXT:
-            raise InputError("context", context, f"from 1 to {MAX_CONTEXT:,} tokens")
     return KvResponse(
         kv_dtype=request.kv_dtype,
-        contexts=request.contexts,
-        models=tuple(model_kv(load_model(name), request.contexts, request.kv_dtype) for name in request.models),
+        contexts=request.context,
+        models=tuple(model_kv(load_model(name), request.context, request.kv_dtype) for name in request.models),
+    )
+
+
+def kv_rows(answer: KvResponse) -> tuple[KvRow, ...]:
+    """The table of an answer: a row for each model and context."""
+    return tuple(
+        KvRow(
+            model=kv.id,
+            kv_dtype=kv.kv_dtype,
+            bytes_per_token=kv.bytes_per_token,
+            state_bytes=kv.state_bytes_per_sequence,
+            context=at.context,
+            stored_bytes=at.stored_bytes,
+            read_bytes_per_step=at.read_bytes_per_step,
+            beyond_config=at.beyond_config,
+        )
+        for kv in answer.models
+        for at in kv.contexts
     )

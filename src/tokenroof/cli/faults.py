@@ -1,0 +1,72 @@
+"""Errors as a terminal shows them: in the user's own spelling, a line a fault, the remedies below."""
+
+import traceback
+from pathlib import Path
+
+import click
+
+from tokenroof.errors import InputError, TokenroofError, UnknownName, faults_of
+from tokenroof.provenance import __file__ as _inside
+
+__all__ = ["error_text", "internal_error"]
+
+
+def _spelt(command: click.Command | None) -> dict[str, str]:
+    """Field -> the option or argument of this command that gives it: fields and options have one name."""
+    found = {}
+    for param in () if command is None else command.params:
+        if isinstance(param, click.Option) and param.opts:
+            found[str(param.name)] = max(param.opts, key=len)
+        elif isinstance(param, click.Argument):
+            found[str(param.name)] = str(param.name).upper()
+    return found
+
+
+def _value(value: object) -> str:
+    plain = f"{value:.10g}" if isinstance(value, float) else str(value) if isinstance(value, str) else repr(value)
+    text = " ".join(plain.split())
+    return (text if len(text) <= 60 else f"{text[:57]}...") or '""'
+
+
+def _fault(fault: InputError, spelt: dict[str, str]) -> str:
+    head = fault.field.partition("[")[0].partition(".")[0]
+    option = spelt.get(head)
+    if option is None:
+        return f"error: {fault}"
+    if fault.value is ... or fault.value is None:
+        said = option
+    else:
+        said = f"{option} {_value(fault.value)}" if option.startswith("-") else f"{option} = {_value(fault.value)}"
+    text = f"error: {said} must be {fault.limit}"
+    return f"{text}; {fault.fix}" if fault.fix else text
+
+
+def _unknown(error: UnknownName) -> str:
+    lines = [f'error: there is no {error.kind} "{_value(error.name)}"']
+    if error.suggestions:
+        lines.append(f"  did you mean   {', '.join(error.suggestions)}")
+    if error.fix:
+        lines.append(f"  {error.fix}")
+    return "\n".join(lines)
+
+
+def error_text(error: TokenroofError, command: click.Command | None) -> str:
+    """What the terminal shows of an error that tokenroof raised on purpose."""
+    if isinstance(error, UnknownName):
+        return _unknown(error)
+    if isinstance(error, InputError):
+        spelt = _spelt(command)
+        return "\n".join(_fault(fault, spelt) for fault in faults_of(error))
+    return f"error: {error}"
+
+
+def internal_error(error: BaseException) -> str:
+    """What the terminal shows of a fault of tokenroof itself: what and where, in one line, and how to see more."""
+    home = Path(_inside).parent
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if Path(f.filename).is_relative_to(home)]
+    where = f" ({Path(frames[-1].filename).relative_to(home).as_posix()}:{frames[-1].lineno})" if frames else ""
+    what = " ".join(str(error).split())[:200] or type(error).__name__
+    return (
+        f"internal error: {what}{where}\n"
+        "  this is a fault of tokenroof, not of your input; --traceback shows it, please report it"
+    )
