@@ -46,14 +46,14 @@ def answer_of(*arguments: str) -> Any:
 
 
 def assert_one_line(done: subprocess.CompletedProcess[str], *needles: str) -> None:
-    """Bad input: exit 2, one line that names what is wrong, and at most one that says where help is."""
+    """Bad input: exit 2, one line that names what is wrong, a field as its option, and at most two of remedies."""
     assert done.returncode == 2, done.stdout + done.stderr
     lines = done.stderr.splitlines()
     assert lines[0].startswith("error: ")
-    assert len(lines) == 1 or (len(lines) == 2 and lines[1].startswith("try: "))
+    assert len(lines) <= 3 and all(line.startswith("  ") for line in lines[1:])
     assert "Traceback" not in done.stderr
     for needle in needles:
-        assert needle in lines[0], lines[0]
+        assert needle in done.stderr or f"--{needle.replace('_', '-')}" in lines[0], done.stderr
     assert done.stdout == ""
 
 

@@ -12,7 +12,7 @@ A configuration that does not fit a machine is an answer, not an error: see type
 
 from collections.abc import Iterable
 
-__all__ = ["DataMissing", "InputError", "InputFaults", "TokenroofError", "UnitError", "UnknownName", "faults_of"]
+__all__ = ["DataMissing", "InputError", "InputFaults", "TokenroofError", "UnitError", "UnknownName"]
 
 
 class TokenroofError(Exception):

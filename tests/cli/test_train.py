@@ -61,5 +61,5 @@ def test_bad_input_is_one_line_and_exit_2(arguments: tuple[str, ...], needle: st
 
 
 def test_help_and_unknown_model() -> None:
-    assert_one_line(run_inside("train", "lama"), "unknown model")
+    assert_one_line(run_inside("train", "lama"), 'no model "lama"')
     assert "tokenroof train --active 100e9" in run("train", "--help").stdout

@@ -16,8 +16,6 @@ def _errors() -> str:
     sections = []
     for name in sorted(errors.__all__, key=lambda n: n != "TokenroofError"):
         cls = getattr(errors, name)
-        if not inspect.isclass(cls):
-            continue
         attributes = [p for p in inspect.signature(cls.__init__).parameters if p not in ("self", "args", "kwargs")]
         bases = ", ".join(code(base.__name__) for base in cls.__bases__)
         carries = f" Carries {', '.join(code(a) for a in attributes)}." if attributes else ""

@@ -31,7 +31,7 @@ def _value(value: object) -> str:
 def _fault(fault: InputError, spelt: dict[str, str]) -> str:
     head = fault.field.partition("[")[0].partition(".")[0]
     option = spelt.get(head)
-    if option is None:
+    if option is None or type(fault) is not InputError:  # a kind of its own has words of its own
         return f"error: {fault}"
     if fault.value is ... or fault.value is None:
         said = option
