@@ -17,9 +17,11 @@ from tokenroof.operators.program import totals
 from tokenroof.operators.timing import bind
 from tokenroof.provenance import Grade
 from tokenroof.scenario.overrides import Override, change_of, overridden, override_fields
+from tokenroof.scenario.resolve import resolve
 from tokenroof.types.efficiency import PEAK
 from tokenroof.types.layout import Layout
 from tokenroof.types.program import Load
+from tokenroof.types.scenario import Scenario
 
 LLAMA, DEEPSEEK = "llama-3.1-70b", "deepseek-v3"
 NAMES = [field.name for field in override_fields()]
@@ -349,3 +351,22 @@ def test_all_of_the_catalogue_takes_a_change_of_its_layers():
         twice, _, _ = overridden(model, system, (("model.layers", "2x"),))
         assert twice.n_layers == 2 * model.n_layers
         assert kv_bytes_per_token(twice) == pytest.approx(2 * kv_bytes_per_token(model))
+
+
+def test_a_scenario_carries_its_what_ifs_to_the_deployment():
+    scenario = Scenario(model=DEEPSEEK, system="8xb200", isl=8192.0, osl=512.0, concurrency=64.0)
+    usual = resolve(scenario)
+    faster = resolve(dataclasses.replace(scenario, set=(("chip.memory_bandwidth", "2x"), ("attention", "sqrt"))))
+    assert [one.field for one in faster.overrides] == ["chip.memory_bandwidth", "attention"] and not usual.overrides
+    assert faster.system.chip.bytes_per_s == 2 * usual.system.chip.bytes_per_s
+    assert faster.serve().tpot_s < usual.serve().tpot_s
+
+
+def test_a_what_if_outlives_the_choice_of_a_format():
+    """A published checkpoint in the wanted format stands in for the model; what was set is set on it."""
+    scenario = Scenario(model=LLAMA, system="8xh100", weight_dtype="fp8", set=(("model.layers", "40"),))
+    assert resolve(scenario).model.n_layers == 40
+    formats = (("model.weights", "fp8"), ("model.kv_dtype", "fp8"))
+    found = resolve(dataclasses.replace(scenario, weight_dtype=None, set=formats))
+    assert (found.weight_dtype, found.kv_dtype) == ("fp8", "fp8")
+    assert not {"weight_dtype", "kv_dtype"} & {one.field for one in found.defaults}

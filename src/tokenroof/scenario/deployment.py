@@ -8,6 +8,7 @@ from tokenroof.operators.memory import MemoryUse, memory_use
 from tokenroof.operators.program import cache_bytes_per_sequence
 from tokenroof.operators.timing import Timed
 from tokenroof.scenario.machine_cost import MachineCost
+from tokenroof.scenario.override_values import Override
 from tokenroof.serving.batch import Pool, serve_apart, static_batch
 from tokenroof.serving.scheduling import Passes, Scheduler
 from tokenroof.serving.steady import ServingEstimate, capacity, serve, serve_open, serve_saturated
@@ -49,6 +50,7 @@ class Deployment:
 
     `replicas` copies of `layout` stand on the system (disaggregated: units of prefill and decode workers). Times are
     of one replica, throughputs of all of the system's GPUs. `tokens_per_step` is 1 plus the accepted drafts.
+    `overrides` are the what-ifs asked for.
     """
 
     scenario: Scenario
@@ -72,6 +74,7 @@ class Deployment:
     tokens_per_step: float = 1.0
     prefill_workers: PrefillWorkers | None = None
     defaults: tuple[Default, ...] = ()
+    overrides: tuple[Override, ...] = ()
     left_out: tuple[str, ...] = ()
 
     # ------------------------------------------------------------------ what stands where

@@ -12,9 +12,10 @@ from tokenroof.operators.lower import lower
 from tokenroof.operators.timing import Timed, bind
 from tokenroof.planner.drafts import drafting, tokens_per_pass
 from tokenroof.scenario.deployment import Deployment
-from tokenroof.scenario.formats import main_format, served_weights
+from tokenroof.scenario.formats import main_format, served_weights, with_weights
 from tokenroof.scenario.layouts import chosen, layout_label, legal, reason, usual_layouts
 from tokenroof.scenario.machine_cost import MachineCost, machine_cost
+from tokenroof.scenario.overrides import Override, overridden
 from tokenroof.scenario.slo import Slo, slo_of
 from tokenroof.serving.scheduling import Scheduler, scheduler
 from tokenroof.types.default import Default
@@ -132,6 +133,7 @@ def assemble(
     replicas: int | None = None,
     why: str = "given",
     defaults: tuple[Default, ...] = (),
+    overrides: tuple[Override, ...] = (),
     timed: Timed | None = None,
 ) -> Deployment:
     """A Deployment of parts that are already known. `weights` None: as the checkpoint has them."""
@@ -159,13 +161,15 @@ def assemble(
         memory_fraction=scenario.memory_fraction,
         tokens_per_step=tokens_per_pass(acceptance, drafts),
         defaults=defaults,
+        overrides=overrides,
     )
 
 
-def _said(scenario: Scenario, model: Model, defaults: list[Default]) -> None:
-    if scenario.weight_dtype is None:
+def _said(scenario: Scenario, model: Model, overrides: tuple[Override, ...], defaults: list[Default]) -> None:
+    given = {one.field for one in overrides}
+    if scenario.weight_dtype is None and not any(name.startswith("model.weights") for name in given):
         defaults.append(Default(field="weight_dtype", value=main_format(model), reason="the checkpoint's own"))
-    if scenario.kv_dtype is None:
+    if scenario.kv_dtype is None and "model.kv_dtype" not in given:
         defaults.append(Default(field="kv_dtype", value=model.kv_dtype, reason="the engine's for this checkpoint"))
 
 
@@ -185,7 +189,12 @@ def resolve(scenario: Scenario, *, model: Model | None = None, system: System | 
             dtype(name)
     defaults: list[Default] = []
     served, weights = served_weights(found, scenario.weight_dtype)
-    _said(scenario, found, defaults)
+    overrides: tuple[Override, ...] = ()
+    if scenario.set:
+        # After the formats: a checkpoint published in the wanted format stands in for the model and all set on it.
+        served, weights = with_weights(served, weights), None
+        served, machine, overrides = overridden(served, machine, scenario.set)
+    _said(scenario, served if scenario.set else found, overrides, defaults)
     workload, load = workload_of(scenario, served, defaults), load_of(scenario)
     slo = _limits(scenario, load, defaults)
     price = _price(scenario, machine, defaults)
@@ -197,7 +206,7 @@ def resolve(scenario: Scenario, *, model: Model | None = None, system: System | 
     def make(layout: Layout) -> Deployment:
         return assemble(
             scenario, served, machine, layout, profile=profile, scheduler=rules, workload=workload, load=load,
-            limits=slo.limits, weights=weights, price=price, replicas=scenario.replicas,
+            limits=slo.limits, weights=weights, price=price, replicas=scenario.replicas, overrides=overrides,
         )  # fmt: skip
 
     layout = given_layout(scenario)
