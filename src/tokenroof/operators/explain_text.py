@@ -4,10 +4,13 @@ import math
 from dataclasses import replace
 
 from tokenroof.operators.explain import Explanation, Leaf, Node
+from tokenroof.types.explanation import Explanation as Terms
+from tokenroof.types.explanation import Input
 from tokenroof.units import format_si
 
-__all__ = ["explanation_text", "quantity_text"]
+__all__ = ["explanation_text", "quantity_text", "terms_text"]
 
+_SMALL = 0.005  # of the sum: terms that a page adds up
 _PREFIXED = ("s", "B", "FLOP", "MAC", "token", "param", "J", "W")
 
 
@@ -72,3 +75,31 @@ def explanation_text(explanation: Explanation) -> str:
     if explanation.left_out:
         lines.append(f"left out: {'; '.join(explanation.left_out)}")
     return "\n".join(lines)
+
+
+def _input_line(given: Input, width: int) -> str:
+    moves = "fixed" if given.elasticity is None else f"{given.elasticity:+.2f}" if given.elasticity else "0"
+    origin = f"{given.source}, {given.as_of}" if given.as_of else given.source
+    note = f" ({given.note})" if given.note else ""
+    value = "varies" if given.value is None else quantity_text(given.value, given.unit)
+    return f"  {given.name:<{width}}  {value:<20}  {moves:>6}  {given.grade.value:<8}  {origin}{note}"
+
+
+def terms_text(found: Terms) -> str:
+    """A number that is made of operators: formula, terms by size, inputs with source and elasticity, what moves it."""
+    lines = [f"{found.number} = {quantity_text(found.value, found.unit)}", f"  = {found.formula}", ""]
+    ordered = sorted(found.terms, key=lambda one: -one.value)
+    small = [term for term in ordered if term.share < _SMALL]
+    for term in ordered[: len(ordered) - len(small)]:
+        bound = f"  {term.bound}" if term.bound else ""
+        lines.append(f"  {term.name}: {quantity_text(term.value, term.unit)}, {term.share:.1%}{bound}; {term.text}")
+    if small:
+        lines.append(f"  and {len(small)} of less than {_SMALL:.1%} each: {sum(term.share for term in small):.1%}")
+    width = max((len(one.name) for one in found.inputs), default=5)
+    lines += ["", f"  {'input':<{width}}  {'value':<20}  {'% per %':>6}  {'grade':<8}  source"]
+    lines += [_input_line(one, width) for one in found.inputs]
+    most = ", ".join(f"{one.name} ({one.elasticity or 0.0:+.2f} % per %)" for one in found.movers)
+    lines += ["", f"worst grade: {found.grade.value}"]
+    lines += [f"moves it most: {most}"] if most else []
+    lines += [f"left out: {'; '.join(found.left_out)}"] if found.left_out else []
+    return "\n".join([*lines, *found.notes])

@@ -25,6 +25,7 @@ from tokenroof.operators.sensitivity_inputs import (
     inputs_of,
     kernel_text,
     left_out_of,
+    notes_of,
 )
 from tokenroof.operators.table import operator_table
 from tokenroof.operators.timing import curve_of
@@ -117,6 +118,7 @@ def explain_step(
     return Explanation(
         number=number, value=found.step_s, unit="s", formula=_formula(found, profile), terms=tuple(terms),
         inputs=inputs_of(found.by_input, found.step_s, system, profile), left_out=left_out_of(profile),
+        notes=notes_of(profile),
     )  # fmt: skip
 
 
@@ -170,6 +172,7 @@ def _network_seconds(
     latency, slope, _ = here[best]
     up = lines(replace(system, scaleout_bytes_per_s=_FREE))[best][1]
     out = lines(_free_inside(system))[best][1]
+    up, out = (part if part > _EQUAL * slope else 0.0 for part in (up, out))
     added = abs(up + out - slope) <= _EQUAL * slope
     if not added:  # both networks work at once, and the slower one is waited for
         up, out = (slope, 0.0) if up >= out else (0.0, slope)

@@ -13,7 +13,7 @@ from tokenroof.units import format_si
 
 __all__ = [
     "COLLECTIVE_LATENCY", "HOST", "HOST_PER_LAYER", "KERNEL_OVERHEAD", "LAUNCH", "MEMORY", "SCALE_OUT", "SCALE_UP",
-    "arithmetic", "inputs_of", "kernel_text", "left_out_of",
+    "arithmetic", "inputs_of", "kernel_text", "left_out_of", "notes_of",
 ]  # fmt: skip
 
 # Rates are named as the catalogue names them; times as what a profile says of an engine.
@@ -109,3 +109,14 @@ def left_out_of(profile: Efficiency) -> tuple[str, ...]:
     if profile.id in (PEAK.id, BOUND.id):
         return (*left, "launches, host time and network latency, and that kernels do not reach the data sheet's rates")
     return left
+
+
+def notes_of(profile: Efficiency) -> tuple[str, ...]:
+    """What the profile rests on, and how far it was off."""
+    if profile.id in (PEAK.id, BOUND.id):
+        return (f"efficiency {profile.id}: every share is 1 and nothing costs a call; a bound",)
+    error = "" if profile.median_error is None else f", median error {profile.median_error:.0%} on held-out runs"
+    return (
+        f"efficiency {profile.id}: fitted on {profile.n:,} measurements{error}; {profile.source}",
+        f"80 % of held-out measurements lay between {profile.low:.2f} and {profile.high:.2f} times it",
+    )

@@ -71,7 +71,10 @@ class Term:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
-    """A number with its formula in words, its terms, its inputs and what it ignores. Values are in base units."""
+    """A number with its formula in words, its terms, its inputs and what it ignores. Values are in base units.
+
+    `notes` say what its efficiencies rest on.
+    """
 
     number: str
     value: float
@@ -80,6 +83,7 @@ class Explanation:
     terms: tuple[Term, ...]
     inputs: tuple[Input, ...]
     left_out: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def movers(self) -> tuple[Input, ...]:
@@ -102,6 +106,7 @@ class Explanation:
             "worst_grade": self.grade.value,
             "movers": [one.name for one in self.movers],
             "left_out": list(self.left_out),
+            "notes": list(self.notes),
             "inputs": [
                 {
                     "name": one.name, "value": one.value, "unit": one.unit, "source": one.source, "as_of": one.as_of,
@@ -125,19 +130,14 @@ def of_input(given: Input) -> Explanation:
 
 
 def combine(number: str, unit: str, formula: str, parts: Sequence[tuple[float, Explanation]]) -> Explanation:
-    """A sum of explained numbers, each times a weight that no input moves; the terms are the parts."""
+    """A sum of explained numbers, each times a weight that no input moves; the terms are those of the parts."""
     value = sum(weight * part.value for weight, part in parts)
-    terms = tuple(
-        Term(
-            name=part.number, value=weight * part.value, unit=unit, share=_over(weight * part.value, value),
-            text=part.formula,
-        )
-        for weight, part in parts
-    )  # fmt: skip
+    several = len(parts) > 1
+    terms = tuple(term for weight, part in parts for term in _terms(part, weight, value, unit, several))
     scaled = [(_over(weight * part.value, value), part) for weight, part in parts]
     return Explanation(
         number=number, value=value, unit=unit, formula=formula, terms=terms, inputs=_merged(scaled),
-        left_out=_all_left_out(part for _, part in parts),
+        left_out=_lines([part.left_out for _, part in parts]), notes=_lines([part.notes for _, part in parts]),
     )  # fmt: skip
 
 
@@ -149,16 +149,32 @@ def quotient(number: str, unit: str, formula: str, top: Explanation, bottom: Exp
     terms = top.terms or bottom.terms
     return Explanation(
         number=number, value=value, unit=unit, formula=formula, terms=terms,
-        inputs=_merged([(1.0, top), (-1.0, bottom)]), left_out=_all_left_out((top, bottom)),
+        inputs=_merged([(1.0, top), (-1.0, bottom)]), left_out=_lines((top.left_out, bottom.left_out)),
+        notes=_lines((top.notes, bottom.notes)),
     )  # fmt: skip
+
+
+def _terms(part: Explanation, weight: float, whole: float, unit: str, several: bool) -> list[Term]:
+    """A part's own terms as they count in the whole, or the part itself where it has none."""
+    name = f"{part.number}: " if several else ""
+    if not part.terms:
+        alone = weight * part.value
+        return [Term(name=part.number, value=alone, unit=unit, share=_over(alone, whole), text=part.formula)]
+    return [
+        replace(
+            term, name=f"{name}{term.name}", value=weight * term.value, unit=unit,
+            share=_over(weight * term.value, whole),
+        )
+        for term in part.terms
+    ]  # fmt: skip
 
 
 def _over(part: float, whole: float) -> float:
     return part / whole if whole else 0.0
 
 
-def _all_left_out(parts: Iterable[Explanation]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(line for part in parts for line in part.left_out))
+def _lines(parts: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(line for part in parts for line in part))
 
 
 def _merged(parts: Sequence[tuple[float, Explanation]]) -> tuple[Input, ...]:

@@ -1,15 +1,18 @@
 """Where a number of `analyze` came from: the same formulas once more, on numbers that know their parents."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from tokenroof.errors import UnknownName
 from tokenroof.formulas import pricing, queueing
 from tokenroof.formulas import roofline as f
 from tokenroof.operators.explain import Explanation, explain
-from tokenroof.operators.explain_text import explanation_text
+from tokenroof.operators.explain_text import explanation_text, terms_text
 from tokenroof.provenance import Fact, Grade, assumed, given
 from tokenroof.registry import nearest
+from tokenroof.scenario.explain import SERVED_NUMBERS, explain_served
+from tokenroof.types.explanation import Explanation as Terms
 from tokenroof.types.model import Model
 from tokenroof.usecases.analyze.answer import AnalyzeResponse
 from tokenroof.usecases.analyze.bound import LEFT_OUT, inputs_at
@@ -202,7 +205,7 @@ def number_of(number: Callable[..., Num], key: str, leaves: Mapping[str, Fact]) 
     return filled
 
 
-def explain_number(answer: AnalyzeResponse, key: str) -> Explanation | OperatorExplanation:
+def explain_number(answer: AnalyzeResponse, key: str) -> Explanation | OperatorExplanation | Terms:
     """The derivation of one number of `answer`. UnknownName lists the nearest keys that can be explained.
 
     What the deployment serves is explained by its operators; the closed form's bounds by their formulas.
@@ -214,6 +217,9 @@ def explain_number(answer: AnalyzeResponse, key: str) -> Explanation | OperatorE
     if key in _SERVED:
         if not answer.fits:
             raise UnknownName("number", key, (), "a deployment that does not fit has no speed and no cost")
+        if key in SERVED_NUMBERS:
+            found = explain_served(answer.deployment, answer.served, key)
+            return replace(found, left_out=answer.left_out)
         return _explain_served(answer, key)
     critical = answer.bound.critical_context
     context = critical if key == "knee_context" and critical < 1e8 else answer.context
@@ -222,6 +228,8 @@ def explain_number(answer: AnalyzeResponse, key: str) -> Explanation | OperatorE
     )
 
 
-def text_of(explanation: Explanation | OperatorExplanation) -> str:
+def text_of(explanation: Explanation | OperatorExplanation | Terms) -> str:
     """An explanation for people."""
+    if isinstance(explanation, Terms):
+        return terms_text(explanation)
     return explanation.text() if isinstance(explanation, OperatorExplanation) else explanation_text(explanation)
