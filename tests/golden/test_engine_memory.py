@@ -5,10 +5,11 @@ import numpy as np
 import pytest
 
 from tokenroof.catalog import load_model
+from tokenroof.engines import ENGINES
 from tokenroof.errors import InputError, UnknownName
 from tokenroof.operators.layouts import stack
 from tokenroof.operators.lower import lower
-from tokenroof.operators.memory import RUNTIMES, activation_peak_bytes, memory_use, runtime
+from tokenroof.operators.memory import activation_peak_bytes, memory_use
 from tokenroof.types.layout import Layout
 
 GIB = cases.GIB
@@ -35,7 +36,7 @@ def test_pool_is_usable_memory_not_the_label():
     assert memory_use(lower(cases.llama_3_8b()), A100, context=8192).cache_pool_bytes > small.cache_pool_bytes + 3 * GIB
 
 
-@pytest.mark.parametrize("engine", RUNTIMES)
+@pytest.mark.parametrize("engine", ENGINES)
 def test_memory_adds_up(engine):
     found = memory_use(lower(cases.llama_3_8b(), Layout(tp=2)), cases.h100s(), context=4000, engine=engine)
     parts = found.weights_bytes + found.activations_bytes + found.reserved_bytes + found.cache_pool_bytes
@@ -47,7 +48,7 @@ def test_memory_adds_up(engine):
 
 def test_no_engine_leaves_more_room_than_none():
     program, machine = lower(cases.llama_3_8b()), cases.h100s(1)
-    pools = {name: memory_use(program, machine, context=1000, engine=name).cache_pool_bytes for name in RUNTIMES}
+    pools = {name: memory_use(program, machine, context=1000, engine=name).cache_pool_bytes for name in ENGINES}
     assert max(pools, key=pools.get) == "none"
     assert pools["none"] == 80e9 - sum(program.stored_bytes.values())
 
@@ -56,7 +57,7 @@ def test_sglang_reserves_a_fraction_and_keeps_activations_outside_it():
     """mem_fraction_static 0.88: weights and pool together take 88 % less what is outside the allocator."""
     program = lower(cases.llama_3_8b())
     found = memory_use(program, A100, context=8192, engine="sglang", fraction=0.88)
-    taken = found.cache_pool_bytes + found.weights_bytes + runtime("sglang").outside_bytes
+    taken = found.cache_pool_bytes + found.weights_bytes + ENGINES["sglang"].memory.outside_bytes
     assert taken == pytest.approx(0.88 * found.total_bytes)
 
 
@@ -126,7 +127,7 @@ def test_uneven_stages_are_as_full_as_the_fullest():
 
 def test_many_layouts_at_once():
     layouts = [Layout(tp=8), Layout(dp=8, ep=8), Layout(tp=4, dp=2, ep=8), Layout(tp=2, pp=4)]
-    for engine in RUNTIMES:
+    for engine in ENGINES:
         together = memory_use(lower(cases.deepseek_v3(), stack(layouts)), cases.h100s(), context=4096, engine=engine)
         for index, layout in enumerate(layouts):
             alone = memory_use(lower(cases.deepseek_v3(), layout), cases.h100s(), context=4096, engine=engine)

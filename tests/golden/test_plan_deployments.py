@@ -7,11 +7,12 @@ import pytest
 
 from tokenroof.catalog import load_model, load_system
 from tokenroof.catalog.profile import profile_for
+from tokenroof.engines import engine as engine_of
 from tokenroof.formulas.architecture import uniform_dtypes
 from tokenroof.planner.disaggregated import prefill_workers, worker_counts
 from tokenroof.planner.points import Space, slice_of
 from tokenroof.planner.space import Format
-from tokenroof.serving.scheduling import Passes, scheduler
+from tokenroof.serving.scheduling import Passes
 from tokenroof.types.efficiency import PEAK, Efficiency
 from tokenroof.types.layout import Layout
 from tokenroof.types.program import Load
@@ -27,7 +28,7 @@ def wide_experts(system: str, groups: int, *, isl: float, context: float, profil
     machine = load_system(system)
     layout = Layout(tp=1, dp=groups, ep=groups, redundant_experts=32, dispatch_dtype="fp8")
     return Space(
-        model=load_model("deepseek-v3"), system=machine, engine="sglang", scheduler=scheduler("sglang"),
+        model=load_model("deepseek-v3"), system=machine, engine="sglang", scheduler=engine_of("sglang").scheduler,
         profile=profile or profile_for(machine, "sglang"), layouts=(layout,), memory_fraction=0.85,
         formats=(Format(name="fp8_block", kv_name="bf16", own=True),), chunks=(16384,), isl=isl,
         osl=2 * (context - isl) + 1,
@@ -93,8 +94,9 @@ def test_sequences_beside_llama_3_70b_on_eight_v5e():
     machine = load_system("v5e-8")
     chip = replace(machine.chip, memory_bytes=16e9, usable_memory_bytes=None)
     space = Space(
-        model=load_model("llama-3-70b"), system=replace(machine, chip=chip), engine="none", scheduler=scheduler("none"),
-        profile=PEAK, layouts=(Layout(tp=8),), chunks=(8192,), isl=8192.0, osl=1e-6,
+        model=load_model("llama-3-70b"), system=replace(machine, chip=chip), engine="none",
+        scheduler=engine_of("none").scheduler, profile=PEAK, layouts=(Layout(tp=8),), chunks=(8192,),
+        isl=8192.0, osl=1e-6,
         formats=(Format(name="int8", kv_name="int8", own=False, weights=uniform_dtypes("int8"), kv="int8"),),
     )  # fmt: skip
     part = slice_of(space, 0, 16, 0, np.array([0]))  # the book counts no activations: a pass of few tokens
@@ -133,7 +135,7 @@ def test_search_finds_no_worse_than_the_published_split():
         Layout(tp=1, dp=32, ep=32, redundant_experts=32), Layout(tp=1, dp=64, ep=64, redundant_experts=0),
     )  # fmt: skip
     space = Space(
-        model=load_model("deepseek-v3"), system=machine, engine="sglang", scheduler=scheduler("sglang"),
+        model=load_model("deepseek-v3"), system=machine, engine="sglang", scheduler=engine_of("sglang").scheduler,
         profile=profile_for(machine, "sglang"), layouts=layouts, memory_fraction=0.85, isl=2000.0, osl=500.0,
         formats=(Format(name="fp8_block", kv_name="bf16", own=True),), chunks=(16384,), ttft_s=5.0, tpot_s=0.15,
     )  # fmt: skip

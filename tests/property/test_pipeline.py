@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tokenroof.catalog import load_model, load_system
+from tokenroof.engines import engine as engine_of
 from tokenroof.operators.lower import lower
 from tokenroof.operators.timing import bind
 from tokenroof.serving.pipeline import stalled_passes
-from tokenroof.serving.scheduling import scheduler
 from tokenroof.serving.steady import serve
 from tokenroof.types.layout import Layout
 from tokenroof.xp import NUMPY, SCALAR
@@ -47,7 +47,7 @@ def test_a_long_pass_is_lost_once_at_least_and_once_a_stage_at_most(stages, chan
 def test_answers_on_pipeline_stages_wait_for_prompts_at_every_stage():
     # 16 sequences a micro-batch and 512 tokens an answer: one pass in 32 has a prompt, and its round waits for it
     assert stalled_passes(4, 16 / 512, SCALAR) > 3.7
-    model, rules = load_model("llama-3.1-8b"), scheduler("vllm")
+    model, rules = load_model("llama-3.1-8b"), engine_of("vllm").scheduler
     lost_s = []
     for layout, system, requests in ((Layout(pp=4), "4xh100", 64.0), (Layout(), "h100", 16.0)):
         machine = load_system(system)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from tokenroof.catalog import load_model, load_system
 from tokenroof.catalog.profile import profile_for
+from tokenroof.engines import engine as engine_of
 from tokenroof.operators.lower import lower
 from tokenroof.operators.program import cache_bytes_per_sequence
 from tokenroof.operators.timing import bind
@@ -19,8 +20,8 @@ from tokenroof.planner.points import Points, Space, joined, refined, together, u
 from tokenroof.planner.space import Format, kv_formats, ladder, planned_layouts, weight_formats
 from tokenroof.scenario.formats import served_weights
 from tokenroof.serving.batch import Pool, serve_apart
-from tokenroof.serving.scheduling import Scheduler, scheduler
 from tokenroof.serving.steady import capacity, serve
+from tokenroof.types.engine import Scheduler
 from tokenroof.types.layout import Layout
 from tokenroof.usecases.plan.run import PlanRequest, plan
 
@@ -39,8 +40,9 @@ def small_space(
     )
     layouts, _ = planned_layouts(known, machine, engine)
     return Space(
-        model=known, system=machine, engine=engine, profile=profile_for(machine, engine), scheduler=scheduler(engine),
-        layouts=layouts, formats=formats, chunks=chunks, isl=isl, osl=osl, ttft_s=ttft_s, tpot_s=tpot_s,
+        model=known, system=machine, engine=engine, profile=profile_for(machine, engine),
+        scheduler=engine_of(engine).scheduler, layouts=layouts, formats=formats, chunks=chunks, isl=isl, osl=osl,
+        ttft_s=ttft_s, tpot_s=tpot_s,
     )  # fmt: skip
 
 

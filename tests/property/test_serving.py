@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from tokenroof.catalog import load_chip, load_model
 from tokenroof.catalog.efficiency import load_profile
 from tokenroof.catalog.systems import compose_system
+from tokenroof.engines import ENGINES
 from tokenroof.operators.lower import lower
 from tokenroof.operators.timing import bind
-from tokenroof.serving.scheduling import SCHEDULERS
 from tokenroof.serving.steady import serve, serve_saturated
 from tokenroof.types.efficiency import PEAK
 from tokenroof.types.layout import Layout
@@ -36,7 +36,7 @@ loads = st.tuples(st.integers(1, 512), st.integers(32, 16384), st.integers(2, 40
 
 def estimate(case, load, **more):
     concurrency, isl, osl = (float(number) for number in load)
-    return serve(TIMED[case], SYSTEM, SCHEDULERS[case[1]], concurrency=concurrency, isl=isl, osl=osl, **more)
+    return serve(TIMED[case], SYSTEM, ENGINES[case[1]].scheduler, concurrency=concurrency, isl=isl, osl=osl, **more)
 
 
 @given(cases, loads)
@@ -80,7 +80,8 @@ def test_cached_prefixes_never_slow_a_request(case, load):
 @given(cases, st.lists(loads, min_size=2, max_size=6))
 def test_arrays_give_what_numbers_give(case, several):
     columns = [np.array(column, dtype=float) for column in zip(*several, strict=True)]
-    together = serve(TIMED[case], SYSTEM, SCHEDULERS[case[1]], concurrency=columns[0], isl=columns[1], osl=columns[2],
+    together = serve(TIMED[case], SYSTEM, ENGINES[case[1]].scheduler,
+                     concurrency=columns[0], isl=columns[1], osl=columns[2],
                      requests=10 * columns[0], range_ratio=0.8)  # fmt: skip
     for at, load in enumerate(several):
         one = estimate(case, load, requests=10.0 * load[0], range_ratio=0.8)
@@ -90,7 +91,7 @@ def test_arrays_give_what_numbers_give(case, several):
 
 @given(cases, st.integers(32, 8192), st.integers(32, 4096))
 def test_saturation_never_holds_more_than_memory_does(case, isl, osl):
-    found = serve_saturated(TIMED[case], SYSTEM, SCHEDULERS[case[1]], isl=float(isl), osl=float(osl))
+    found = serve_saturated(TIMED[case], SYSTEM, ENGINES[case[1]].scheduler, isl=float(isl), osl=float(osl))
     if found.in_flight >= 1:
         assert found.output_tokens_per_s == pytest.approx(found.in_flight / found.tpot_s)
         assert found.tpot_s >= found.decode_step_s

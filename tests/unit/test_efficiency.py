@@ -6,10 +6,8 @@ import pytest
 
 from tokenroof.catalog import chip_ids, load_chip, load_model, load_system
 from tokenroof.catalog.efficiency import (
-    ENGINES,
     FOLDER,
     compose_profile,
-    engine_generation,
     kernel_curves,
     load_profile,
     profile_families,
@@ -19,6 +17,8 @@ from tokenroof.catalog.facts import read_toml
 from tokenroof.catalog.launch import launch_settings
 from tokenroof.catalog.profile import claim_level, profile_for
 from tokenroof.catalog.systems import compose_system
+from tokenroof.engines import ENGINES
+from tokenroof.engines import engine as engine_of
 from tokenroof.errors import InputError, UnknownName
 from tokenroof.operators.lower import lower
 from tokenroof.operators.program import variables
@@ -92,7 +92,7 @@ def test_assumed_families_say_so_and_have_wider_ranges():
      ("sglang", "0.5.9", "sglang"), ("none", "", "vllm")],
 )  # fmt: skip
 def test_versions_belong_to_generations(engine, version, generation):
-    assert engine_generation(engine, version) == generation
+    assert engine_of(engine, version).generation.name == generation
 
 
 def test_an_unknown_engine_is_named():

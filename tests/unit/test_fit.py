@@ -12,6 +12,7 @@ from scipy.optimize import least_squares
 from tokenroof.catalog import load_chip, load_model
 from tokenroof.catalog.efficiency import kernel_curves
 from tokenroof.catalog.systems import compose_system
+from tokenroof.engines import engine as engine_of
 from tokenroof.errors import InputError
 from tokenroof.measure.fit_ops import fit_collectives, fit_curves
 from tokenroof.measure.fit_runs import PRIORS, Case, fit_groups, group_cases, predict_groups
@@ -21,7 +22,6 @@ from tokenroof.measure.ops_data import CollectiveRow, KernelRow, read_kernels
 from tokenroof.measure.profile_files import toml_text, write_toml
 from tokenroof.measure.robust import huber_loss, solve, weighted_quantile
 from tokenroof.measure.setups import Setup
-from tokenroof.serving.scheduling import scheduler
 from tokenroof.types.layout import Layout
 from tokenroof.usecases.measured.refit import FitRequest, fit_profiles
 
@@ -123,7 +123,7 @@ def made_up_cases(host_s):
         for load in (1.0, 2.0, 4.0, 8.0, 16.0, 64.0):
             setup = Setup(kind="closed", model=model, system=compose_system(load_chip("h100"), tp),
                           layout=Layout(tp=tp, kv_dtype="bf16"), engine="vllm", generation="vllm",
-                          scheduler=scheduler("vllm"), isl=500.0, osl=500.0, load=load, range_ratio=0.8,
+                          scheduler=engine_of("vllm").scheduler, isl=500.0, osl=500.0, load=load, range_ratio=0.8,
                           requests=10 * load, memory_fraction=None)  # fmt: skip
             cases.append(Case(set="made up", setup=setup, quantity="tpot", metric="tpot_ms", value=1.0, model=name,
                               chip="h100", family="hopper"))  # fmt: skip

@@ -6,14 +6,16 @@ import pytest
 from tests.serving_oracle import LinearMachine
 
 from tokenroof.catalog import load_model, load_system
+from tokenroof.engines import engine as engine_of
 from tokenroof.operators.lower import lower
 from tokenroof.operators.memory import memory_use
 from tokenroof.operators.timing import bind
 from tokenroof.planner.disaggregated import prefill_workers
 from tokenroof.planner.points import Space
 from tokenroof.planner.space import Format
-from tokenroof.serving.scheduling import Passes, Scheduler, scheduler
+from tokenroof.serving.scheduling import Passes
 from tokenroof.types.efficiency import PEAK
+from tokenroof.types.engine import Scheduler
 from tokenroof.types.layout import Layout
 from tokenroof.xp import SCALAR
 
@@ -75,7 +77,14 @@ def test_prompts_in_a_row_fill_a_pipeline_and_one_alone_does_not(layers, stages,
 def test_a_lone_sequence_on_many_stages_is_one_token_to_its_experts():
     model, system = load_model("deepseek-v3"), load_system("gb200-nvl72")
     one, four = (
-        Passes(bind(lower(model, Layout(tp=2, pp=pp)), system, PEAK), scheduler("none"), 1024.0, 1024.0, 1024.0, SCALAR)
+        Passes(
+            bind(lower(model, Layout(tp=2, pp=pp)), system, PEAK),
+            engine_of("none").scheduler,
+            1024.0,
+            1024.0,
+            1024.0,
+            SCALAR,
+        )
         for pp in (1, 4)
     )
     assert four.decode_s(1.0) >= one.decode_s(1.0)  # eight experts a layer either way, and hops beside
@@ -85,7 +94,7 @@ def test_a_prefill_worker_holds_the_prompts_of_a_full_pipeline():
     model, system = load_model("llama-3.1-70b"), load_system("8xh100")
     layouts = tuple(Layout(tp=tp, pp=pp) for tp in (2, 4, 8) for pp in (1, 2, 4) if tp * pp <= 8)
     space = Space(
-        model=model, system=system, engine="vllm", profile=PEAK, scheduler=scheduler("vllm"), layouts=layouts,
+        model=model, system=system, engine="vllm", profile=PEAK, scheduler=engine_of("vllm").scheduler, layouts=layouts,
         formats=(Format(name="own", kv_name="bf16", own=True, weights=None, kv="bf16"),),
         chunks=(32_768,), isl=8192.0, osl=64.0, memory_fraction=0.52,
     )  # fmt: skip

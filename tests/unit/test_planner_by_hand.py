@@ -8,6 +8,7 @@ import engine_cases as cases
 import numpy as np
 import pytest
 
+from tokenroof.engines import engine as engine_of
 from tokenroof.operators.lower import lower
 from tokenroof.operators.memory import memory_use
 from tokenroof.operators.program import cache_bytes_per_sequence
@@ -16,7 +17,6 @@ from tokenroof.planner.disaggregated import Workers, link_bytes_per_s, pairs_ser
 from tokenroof.planner.drafts import drafting, tokens_per_pass
 from tokenroof.planner.points import Points, Space, slice_of
 from tokenroof.planner.space import Format
-from tokenroof.serving.scheduling import scheduler
 from tokenroof.types.efficiency import PEAK
 from tokenroof.types.layout import Layout
 from tokenroof.types.program import Load
@@ -26,8 +26,8 @@ OWN = Format(name="own", kv_name="own", own=True, weights=None, kv=None)
 
 def space_of(model, machine, *layouts, **more) -> Space:
     return Space(
-        model=model, system=machine, engine="vllm", profile=PEAK, scheduler=scheduler("vllm"), layouts=layouts,
-        formats=(OWN,), **{"chunks": (8192,), "isl": 1000.0, "osl": 101.0, **more},
+        model=model, system=machine, engine="vllm", profile=PEAK, scheduler=engine_of("vllm").scheduler,
+        layouts=layouts, formats=(OWN,), **{"chunks": (8192,), "isl": 1000.0, "osl": 101.0, **more},
     )  # fmt: skip
 
 

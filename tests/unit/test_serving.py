@@ -6,14 +6,15 @@ import pytest
 from tests.serving_oracle import LinearMachine, simulate
 
 from tokenroof.catalog import load_model, load_system
+from tokenroof.engines import engine as engine_of
 from tokenroof.errors import InputError, UnknownName
 from tokenroof.operators.lower import lower
 from tokenroof.operators.memory import memory_use
 from tokenroof.operators.timing import bind
 from tokenroof.serving.batch import Pool, serve_apart, static_batch
-from tokenroof.serving.scheduling import Scheduler, scheduler
 from tokenroof.serving.steady import capacity, serve, serve_open, serve_saturated
 from tokenroof.types.efficiency import PEAK
+from tokenroof.types.engine import Scheduler
 from tokenroof.types.layout import Layout
 
 MIXED = Scheduler(name="mixed", token_budget=8192)
@@ -116,8 +117,8 @@ def test_a_static_batch_is_its_prefill_passes_and_its_decode_passes():
 def test_pools_apart_are_as_fast_as_the_slower_one():
     system, model = load_system("8xh100"), load_model("llama-3.1-8b")
     timed = bind(lower(model, Layout(tp=1)), system, PEAK)
-    few = Pool(timed=timed, system=system, scheduler=scheduler("vllm"), copies=1.0)
-    many = Pool(timed=timed, system=system, scheduler=scheduler("vllm"), copies=6.0)
+    few = Pool(timed=timed, system=system, scheduler=engine_of("vllm").scheduler, copies=1.0)
+    many = Pool(timed=timed, system=system, scheduler=engine_of("vllm").scheduler, copies=6.0)
     starved = serve_apart(few, many, concurrency=512.0, isl=8192.0, osl=64.0)
     fed = serve_apart(many, few, concurrency=512.0, isl=8192.0, osl=64.0)
     assert fed.requests_per_s > 2 * starved.requests_per_s
@@ -129,8 +130,8 @@ def test_pools_apart_are_as_fast_as_the_slower_one():
 def test_capacity_follows_the_rule_by_which_the_engine_admits():
     system, model = load_system("h100"), load_model("llama-3.1-8b")
     timed = bind(lower(model, Layout()), system, PEAK)
-    pages = capacity(timed, system, scheduler("vllm"), isl=8000.0, osl=8000.0)
-    whole = capacity(timed, system, scheduler("trtllm"), isl=8000.0, osl=8000.0)
+    pages = capacity(timed, system, engine_of("vllm").scheduler, isl=8000.0, osl=8000.0)
+    whole = capacity(timed, system, engine_of("trtllm").scheduler, isl=8000.0, osl=8000.0)
     assert pages > whole
     expected = memory_use(timed.program, system, context=12000.0, engine="vllm", max_batched_tokens=8192).sequences
     assert pages == expected
@@ -139,7 +140,7 @@ def test_capacity_follows_the_rule_by_which_the_engine_admits():
 def test_what_does_not_fit_is_answered_with_zero_throughput():
     system, model = load_system("l40s"), load_model("llama-3.1-70b")
     timed = bind(lower(model, Layout()), system, PEAK)
-    found = serve(timed, system, scheduler("vllm"), concurrency=4.0, isl=100.0, osl=100.0)
+    found = serve(timed, system, engine_of("vllm").scheduler, concurrency=4.0, isl=100.0, osl=100.0)
     assert found.output_tokens_per_s == 0.0 and found.ttft_s == math.inf and found.in_flight == 0.0
 
 
@@ -152,4 +153,4 @@ def test_bad_input_is_refused():
     with pytest.raises(InputError, match="concurrency"):
         closed(machine, MIXED, float("inf"), 10.0, 10.0)
     with pytest.raises(UnknownName):
-        scheduler("tgi")
+        engine_of("tgi")

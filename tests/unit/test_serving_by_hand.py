@@ -10,8 +10,9 @@ from tests.serving_oracle import LinearMachine
 
 from tokenroof.serving.batch import static_batch
 from tokenroof.serving.pipeline import stalled_passes
-from tokenroof.serving.scheduling import Passes, Scheduler
+from tokenroof.serving.scheduling import Passes
 from tokenroof.serving.steady import serve, serve_open, serve_saturated
+from tokenroof.types.engine import Scheduler
 from tokenroof.xp import SCALAR
 
 MIXED = Scheduler(name="mixed", token_budget=8192)

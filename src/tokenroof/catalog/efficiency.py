@@ -17,49 +17,22 @@ from typing import Any
 
 from tokenroof.catalog.facts import read_toml
 from tokenroof.catalog.machine_index import DATA
-from tokenroof.errors import DataMissing, InputError, UnknownName
+from tokenroof.engines import engine as engine_of
+from tokenroof.errors import DataMissing, InputError
 from tokenroof.provenance import Grade, worst_grade
 from tokenroof.types.efficiency import ALGORITHMS, CollectiveCurve, Efficiency, OperatorCurve
+from tokenroof.types.engine import DEFAULT_ENGINE
 from tokenroof.types.machine import Chip
 from tokenroof.xp import NUMPY
 
 __all__ = [
-    "ENGINES", "FOLDER", "compose_profile", "engine_generation", "kernel_curves", "load_profile", "profile_families",
-    "profile_source",
+    "FOLDER", "compose_profile", "kernel_curves", "load_profile", "profile_families", "profile_source",
 ]  # fmt: skip
 
 FOLDER = DATA / "efficiency"
 
-# engine -> generations: (name, first version that belongs to it). An unknown version counts as the newest.
-ENGINES: dict[str, tuple[tuple[str, tuple[int, ...]], ...]] = {
-    "vllm": (("vllm-v0", (0,)), ("vllm", (0, 8))),
-    "sglang": (("sglang", (0,)),),
-    "trtllm": (("trtllm-cpp", (0,)), ("trtllm", (1,))),
-    "none": (("vllm", (0,)),),
-}
 Kernels = tuple[dict[str, OperatorCurve], dict[str, tuple[CollectiveCurve, ...]]]
 _UNMEASURED_SPREAD = 1.5  # a family's profile on another member: ranges this much wider, as a factor on the logarithm
-
-
-def _version(text: str) -> tuple[int, ...]:
-    numbers: list[int] = []
-    for part in text.strip().lstrip("vV").replace("-", ".").split("."):
-        digits = part[: len(part) - len(part.lstrip("0123456789"))]
-        if not digits:
-            break
-        numbers.append(int(digits[:9]))
-    return tuple(numbers)
-
-
-def engine_generation(engine: str, version: str = "") -> str:
-    """The generation of an engine that shares one set of host times."""
-    if engine not in ENGINES:
-        raise UnknownName("engine", engine, tuple(ENGINES))
-    generations = ENGINES[engine]
-    number = _version(version)
-    if not number:
-        return generations[-1][0]
-    return [name for name, first in generations if number >= first][-1]
 
 
 @functools.cache
@@ -221,10 +194,10 @@ def _load(chip: str, file: str, family: str, note: str, generation: str, experts
     )
 
 
-def load_profile(chip: Chip, engine: str = "vllm", version: str = "", *, experts: bool = True) -> Efficiency:
+def load_profile(chip: Chip, engine: str = DEFAULT_ENGINE, version: str = "", *, experts: bool = True) -> Efficiency:
     """The profile fitted for this chip and engine, or its family's, said so and with a wider range.
 
     `experts`: whether models with experts are timed, whose ranges are wider; nothing else depends on it.
     """
     file, family, note = profile_source(chip)
-    return _load(chip.id, file, family, note, engine_generation(engine, version), experts)
+    return _load(chip.id, file, family, note, engine_of(engine, version).generation.name, experts)

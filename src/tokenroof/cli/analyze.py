@@ -7,6 +7,8 @@ from typing import Any
 import click
 
 from tokenroof.cli.render import QuantityType, echo_json, note
+from tokenroof.engines import ENGINES
+from tokenroof.types.engine import DEFAULT_ENGINE
 
 __all__ = ["command"]
 
@@ -36,7 +38,7 @@ __all__ = ["command"]
     "--redundant-experts", type=int, help="Copies of busy experts, per layer, so that --ep divides: 32 on 72 for 256."
 )
 @click.option(
-    "--engine", type=click.Choice(["vllm", "sglang", "trtllm", "none"]), default="vllm", show_default=True,
+    "--engine", type=click.Choice(list(ENGINES)), default=DEFAULT_ENGINE, show_default=True,
     help="Serving engine to model; none gives hardware bounds.",
 )  # fmt: skip
 @click.option(

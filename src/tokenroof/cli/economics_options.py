@@ -9,7 +9,9 @@ import click
 
 from tokenroof.cli.offers import TokensType
 from tokenroof.cli.render import QuantityType, echo_json, heading, note
+from tokenroof.engines import ENGINES
 from tokenroof.errors import InputError, TokenroofError
+from tokenroof.types.engine import DEFAULT_ENGINE
 from tokenroof.units import parse_quantity
 
 if TYPE_CHECKING:
@@ -76,7 +78,7 @@ _SERVING = (
     click.option("--weight-dtype", help="bf16, fp8, nvfp4 ... [default: the checkpoint's own]"),
     click.option("--kv-dtype", help="bf16, fp8 ... [default: bf16]"),
     click.option(
-        "--engine", type=click.Choice(["vllm", "sglang", "trtllm", "none"]), default="vllm", show_default=True,
+        "--engine", type=click.Choice(list(ENGINES)), default=DEFAULT_ENGINE, show_default=True,
         help="Whose memory rule and profile hold; none is the bound.",
     ),
     click.option(

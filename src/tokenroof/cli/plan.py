@@ -8,7 +8,9 @@ import click
 
 from tokenroof.cli.economics_options import DurationType
 from tokenroof.cli.render import QuantityType, echo_json, finite_json, note, write_text
+from tokenroof.engines import ENGINES
 from tokenroof.errors import InputError
+from tokenroof.types.engine import DEFAULT_ENGINE
 
 __all__ = ["command"]
 
@@ -65,7 +67,7 @@ def _check(path: Path) -> None:
     help="What the best is best at.",
 )  # fmt: skip
 @click.option(
-    "--engine", type=click.Choice(["vllm", "sglang", "trtllm", "none"]), default="vllm", show_default=True,
+    "--engine", type=click.Choice(list(ENGINES)), default=DEFAULT_ENGINE, show_default=True,
     help="Serving engine to model; none gives hardware bounds.",
 )  # fmt: skip
 @click.option(

@@ -6,6 +6,7 @@ import click
 
 from tokenroof.cli.economics_options import line, print_defaults
 from tokenroof.cli.render import heading, note, print_table
+from tokenroof.engines import ENGINES
 from tokenroof.units import format_bytes
 
 if TYPE_CHECKING:
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
 __all__ = ["print_plan"]
 
 _ROWS = 10
-_ENGINES = {"vllm": "vLLM", "sglang": "SGLang", "trtllm": "TensorRT-LLM"}
 
 
 def _ms(seconds: float) -> str:
@@ -169,7 +169,7 @@ def print_plan(answer: "PlanResponse") -> None:
     _searched(first)
     for engine, text in answer.flags:
         click.echo()
-        heading(f"{_ENGINES[engine]}")
+        heading(ENGINES[engine].display_name)
         click.echo(text)
     for machine in answer.machines:
         for text in machine.notes:

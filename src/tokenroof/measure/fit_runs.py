@@ -11,39 +11,35 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tokenroof.catalog.efficiency import compose_profile
+from tokenroof.engines import ENGINES
 from tokenroof.measure.forecasts import Load, quantities
 from tokenroof.measure.robust import solve
 from tokenroof.measure.setups import Setup
 from tokenroof.operators.lower import lower
 from tokenroof.operators.timing import bind
 from tokenroof.types.efficiency import CollectiveCurve, OperatorCurve
+from tokenroof.types.engine import Prior
 from tokenroof.types.program import Program
 
-__all__ = ["PRIORS", "Case", "Group", "Prior", "fit_groups", "group_cases", "predict_groups", "profile_tables"]
+__all__ = ["PRIORS", "Case", "Group", "fit_groups", "group_cases", "predict_groups", "profile_tables"]
 
 Array = Any
 
 
-@dataclass(frozen=True, slots=True)
-class Prior:
-    """A positive constant: the value expected before any run, and the width of its logarithm."""
-
-    value: float
-    width: float
+# Newest first, as the constants are told.
+_HOSTS = {
+    one.name: one.host for known in ENGINES.values() for one in reversed(known.generations) if one.host is not None
+}
 
 
 PRIORS: dict[str, Prior] = {
-    "host.vllm": Prior(0.5e-3, 0.4),
-    "host.vllm-v0": Prior(4e-3, 0.7),
-    "host.sglang": Prior(0.5e-3, 0.4),
-    "host.trtllm": Prior(0.5e-3, 0.4),
-    "host.trtllm-cpp": Prior(0.6e-3, 0.5),
-    **{f"host.{engine}.amd": Prior(1.0, 0.7) for engine in ("vllm", "sglang")},  # times the engine's
+    **{f"host.{name}": host.pass_s for name, host in _HOSTS.items()},
+    **{f"host.{name}.amd": host.amd for name, host in _HOSTS.items() if host.amd},  # times the engine's
     "sequence": Prior(5e-6, 0.6),
-    "sequence.vllm-v0": Prior(75e-6, 0.7),
+    **{f"sequence.{name}": host.sequence_s for name, host in _HOSTS.items() if host.sequence_s},
     "launch": Prior(13e-6, 0.25),
     "request": Prior(30e-3, 0.4),
-    "warmup.sglang": Prior(0.3, 1.0),
+    **{f"warmup.{name}": host.warmup_s for name, host in _HOSTS.items() if host.warmup_s},
     "fixed": Prior(0.5, 0.15),
     "grouped_gemm.fixed": Prior(0.5, 0.2),
     "skew_s_per_width": Prior(5.5e-10, 0.25),
@@ -59,7 +55,6 @@ PRIORS: dict[str, Prior] = {
 # log error expected of a good prediction, by quantity
 SIGMA = {"tpot": 0.08, "ttft": 0.3, "ttft_p50": 0.3}
 _SIGMA_OTHER = 0.10
-_REQUEST_CPP_S = 4e-3  # the C++ server of TensorRT-LLM, whose time to first token at low load leaves no more
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,7 +118,9 @@ def profile_tables(
 
     whole = values.get(f"rate.{family}", 1.0)
     gemm_bytes, gemm_flops = by_family("gemm.bytes") * whole, by_family("gemm.flops") * whole
-    slower = {e: values[f"host.{e}.amd"] for e in ("vllm", "sglang")} if family.startswith("cdna") else {}
+    on_amd = [name for name, one in _HOSTS.items() if one.amd] if family.startswith("cdna") else []
+    slower = {name: values[f"host.{name}.amd"] for name in on_amd}
+    request_s = _HOSTS[generation].request_s
     factors = {
         "fixed": values["fixed"] / whole,
         "grouped_gemm.fixed": values["grouped_gemm.fixed"] / whole,
@@ -143,9 +140,9 @@ def profile_tables(
     }
     host = {
         "host_s": values[f"host.{generation}"] * (slower.get(generation, 1.0) if in_place else 1.0),
-        "host_per_sequence_s": values["sequence.vllm-v0"] if generation == "vllm-v0" else values["sequence"],
+        "host_per_sequence_s": values.get(f"sequence.{generation}", values["sequence"]),
         "launch_s": values["launch"],
-        "request_s": _REQUEST_CPP_S if generation == "trtllm-cpp" else values["request"],
+        "request_s": values["request"] if request_s is None else request_s,
         "warmup_s": values.get(f"warmup.{generation}", 0.0),
     }
     return factors, host

@@ -4,10 +4,12 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from tokenroof.catalog.efficiency import profile_source
+from tokenroof.engines import generation_of
 from tokenroof.measure.fit_runs import Case
 from tokenroof.measure.inferencex import read_inferencex
 from tokenroof.measure.runs import read_runs
 from tokenroof.measure.setups import METRICS, Setup, Skip, setup_of
+from tokenroof.types.engine import Doubt
 from tokenroof.types.run import Fault, Run
 
 __all__ = ["SETS", "quantity_of", "read_cases", "why_not_fitted"]
@@ -38,6 +40,11 @@ def _doubtful(run: Run, setup: Setup) -> str:
     return ""
 
 
+def _applies(doubt: Doubt, run: Run, setup: Setup) -> bool:
+    known = doubt.model in setup.model.id and doubt.source in run.source.lower()
+    return known and (not doubt.before or run.date < doubt.before)
+
+
 def why_not_fitted(run: Run, setup: Setup) -> str:
     """Reason why a measurement must not move a constant; empty where it may."""
     if run.quality not in ("A", "B"):
@@ -49,10 +56,9 @@ def why_not_fitted(run: Run, setup: Setup) -> str:
     if profile_source(setup.system.chip)[1] not in _FITTED_FAMILIES:
         return "no constants of this family are fitted"
     if run.metric.startswith("ttft") and setup.kind == "closed":
-        if setup.generation == "trtllm" and ("deepseek" in setup.model.id or "gap" in run.source.lower()):
-            return "TensorRT-LLM holds first tokens back in a way that is not modelled"
-        if setup.engine == "sglang" and "inferencex" in run.source.lower() and run.date < "2026-01":
-            return "first wave waits seconds for just-in-time compilation"
+        for doubt in generation_of(setup.engine, setup.generation).doubts:
+            if _applies(doubt, run, setup):
+                return doubt.reason
     return _doubtful(run, setup)
 
 

@@ -5,8 +5,8 @@ from typing import Any
 
 from tokenroof.operators.timing import Timed
 from tokenroof.serving.batch import static_batch
-from tokenroof.serving.scheduling import Scheduler
 from tokenroof.serving.steady import ServingEstimate, serve, serve_open, serve_saturated
+from tokenroof.types.engine import Scheduler
 from tokenroof.types.machine import System
 from tokenroof.types.program import Num
 

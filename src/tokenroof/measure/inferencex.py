@@ -10,7 +10,6 @@ from tokenroof.types.run import Run
 __all__ = ["read_inferencex"]
 
 _NEEDED = ("model", "hardware", "framework", "precision", "isl", "osl", "concurrency", "decode_tp", "num_decode_gpu")
-_ENGINES = {"vllm": "vLLM", "sglang": "SGLang", "trt": "TensorRT-LLM"}
 
 
 def _flag(row: dict[str, str], name: str) -> bool:
@@ -32,7 +31,7 @@ def _runs(row: dict[str, str], line: int, file: str) -> Iterator[Run]:
             model=row["model"].split("/")[-1], model_key=row["model"].split("/")[-1], hardware=row["hardware"],
             hw_key=row["hardware"], num_gpus=gpus, tp=1 if parallel else tp, pp=1, ep=int(row.get("decode_ep") or 1),
             dp=parallel, weight_dtype=row["precision"], kv_dtype="",
-            engine=_ENGINES.get(row["framework"], row["framework"]), engine_version="", mode="server-closed-loop",
+            engine=row["framework"], engine_version="", mode="server-closed-loop",
             isl=float(row["isl"]), osl=float(row["osl"]), concurrency=float(row["concurrency"]), request_rate=None,
             load=row["concurrency"], metric=metric, value=float(row[column]) * scale, unit=unit, spec_decode="none",
             quality="B", split="cal",

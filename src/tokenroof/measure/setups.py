@@ -9,11 +9,11 @@ from functools import lru_cache
 from typing import Any
 
 from tokenroof.catalog import load_chip, load_model
-from tokenroof.catalog.efficiency import engine_generation
 from tokenroof.catalog.launch import Launch, launch_settings
 from tokenroof.catalog.systems import compose_system
+from tokenroof.engines import engine_in
 from tokenroof.errors import TokenroofError
-from tokenroof.serving.scheduling import Scheduler, scheduler
+from tokenroof.types.engine import Engine, Scheduler
 from tokenroof.types.layout import Layout
 from tokenroof.types.machine import Chip, System
 from tokenroof.types.model import Gqa, Mla, Model, MoeFfn, WeightDtypes
@@ -80,26 +80,12 @@ class Setup:
     kv_stated: bool = True
 
 
-def _engine(run: Run) -> tuple[str, str] | Skip:
-    """(engine, version): the newest generation that existed when the run was made, where the version is blank."""
-    name, version, date = run.engine.lower(), run.engine_version, run.date
-    if "llama" in name or "ollama" in name:
+def _engine(run: Run) -> Engine | Skip:
+    """The engine, at the newest generation that existed when the run was made where its version is blank."""
+    if "llama" in run.engine.lower():
         return Skip("engine llama.cpp: its kernels and formats are not modelled")
-    if name.startswith(("tensorrt", "trt-llm")):
-        old = "triton" in name or "static" in name or name.startswith("tensorrt 9") or name.startswith("tensorrt 10")
-        page = "perf-overview" in run.source.lower() and not version
-        if not version and (old or page or (date and date < "2025-06")):
-            version = "0.9"
-        return "trtllm", version
-    if "sglang" in name:
-        return "sglang", version
-    if "vllm" in name:
-        found = re.search(r"vllm v?(\d+\.\d+\.\d+)", name)
-        version = version or (found[1] if found else "")
-        if not version and date and date < "2025-02":
-            version = "0.6"
-        return "vllm", version
-    return Skip(f"engine {run.engine or 'blank'}: no host times are known")
+    found = engine_in(run.engine, run.engine_version, date=run.date, source=run.source)
+    return found or Skip(f"engine {run.engine or 'blank'}: no host times are known")
 
 
 @lru_cache(maxsize=1024)
@@ -153,14 +139,13 @@ def served_weights(model: Model, format: str) -> tuple[Model, WeightDtypes | Non
     return model, WeightDtypes(**classes)
 
 
-def _kv_dtype(run: Run, engine: str, launch: Launch, weights: str) -> str:
+def _kv_dtype(run: Run, engine: Engine, launch: Launch, weights: str) -> str:
     given = run.kv_dtype.lower()
     if given:
         return {"fp16": "bf16", "int8": "int8", "fp8": "fp8", "bf16": "bf16"}.get(given, "bf16")
     if launch.kv_dtype:
         return launch.kv_dtype
-    # NVIDIA's quantised checkpoints carry scales for an 8-bit cache, which TensorRT-LLM then uses.
-    return "fp8" if engine == "trtllm" and weights in ("fp8", "fp4", "nvfp4") else "bf16"
+    return "fp8" if weights in engine.fp8_cache_with else "bf16"
 
 
 def _layout(run: Run, model: Model, kv_dtype: str, weights: WeightDtypes | None) -> Layout | Skip:
@@ -200,11 +185,10 @@ def _load(run: Run, kind: str) -> float | Skip:
     return 0.0
 
 
-def _scheduler(engine: str, launch: Launch) -> Scheduler:
-    found = scheduler(engine)
+def _scheduler(engine: Engine, launch: Launch) -> Scheduler:
     changes: dict[str, Any] = {"token_budget": launch.token_budget, "max_sequences": launch.max_sequences}
     changes |= {"wait_passes": launch.wait_passes, "gather_passes": launch.gather_passes}
-    return replace(found, **{k: v for k, v in changes.items() if v is not None})
+    return replace(engine.scheduler, **{k: v for k, v in changes.items() if v is not None})
 
 
 def _lengths(run: Run, kind: str, launch: Launch) -> tuple[float, float] | Skip:
@@ -247,13 +231,13 @@ def setup_of(run: Run) -> Setup | Skip:
     for found in (engine, model):
         if isinstance(found, Skip):
             return found
-    assert isinstance(engine, tuple) and isinstance(model, Model)
+    assert isinstance(engine, Engine) and isinstance(model, Model)
     chip = _chip(run.hw_key) or _chip(run.hardware)
     if chip is None:
         return Skip(f"hardware {run.hw_key or run.hardware} is not in the catalogue")
     launch = launch_settings(
-        run.source, engine=engine[0], chip=chip.id, model=model.id, weights=run.weight_dtype, isl=run.isl, osl=run.osl,
-        tp=run.tp, concurrency=run.concurrency,
+        run.source, engine=engine.name, chip=chip.id, model=model.id, weights=run.weight_dtype, isl=run.isl,
+        osl=run.osl, tp=run.tp, concurrency=run.concurrency,
     )  # fmt: skip
     if launch.chip:
         chip = load_chip(launch.chip)
@@ -261,15 +245,15 @@ def setup_of(run: Run) -> Setup | Skip:
     if isinstance(served, Skip):
         return served
     lengths = _lengths(run, kind, launch)
-    layout = _layout(run, served[0], _kv_dtype(run, engine[0], launch, run.weight_dtype), served[1])
+    layout = _layout(run, served[0], _kv_dtype(run, engine, launch, run.weight_dtype), served[1])
     load = _load(run, kind)
     for part in (lengths, layout, load):
         if isinstance(part, Skip):
             return part
     assert isinstance(layout, Layout) and isinstance(load, float) and isinstance(lengths, tuple)
     return Setup(
-        kind=kind, model=served[0], system=compose_system(chip, layout.n_gpus), layout=layout, engine=engine[0],
-        generation=engine_generation(*engine), scheduler=_scheduler(engine[0], launch), isl=lengths[0], osl=lengths[1],
+        kind=kind, model=served[0], system=compose_system(chip, layout.n_gpus), layout=layout, engine=engine.name,
+        generation=engine.generation.name, scheduler=_scheduler(engine, launch), isl=lengths[0], osl=lengths[1],
         load=float(load), range_ratio=1.0 if launch.range_ratio is None else launch.range_ratio,
         requests=_requests(run, float(load), kind, launch), memory_fraction=launch.memory_fraction,
         kv_stated=bool(run.kv_dtype or launch.kv_dtype),

@@ -17,7 +17,8 @@ from tokenroof.planner.drafts import drafting, tokens_per_pass
 from tokenroof.planner.points import Points, Slice, Space, decode_grid, decode_seconds, slice_of, units_in
 from tokenroof.planner.space import stacked
 from tokenroof.serving.batch import Pool, serve_apart
-from tokenroof.serving.scheduling import Passes, Scheduler
+from tokenroof.serving.scheduling import Passes
+from tokenroof.types.engine import Scheduler
 from tokenroof.xp import NUMPY
 
 __all__ = [

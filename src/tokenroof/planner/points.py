@@ -14,9 +14,10 @@ from tokenroof.operators.lower import lower
 from tokenroof.operators.timing import Timed, bind
 from tokenroof.planner.drafts import drafting, tokens_per_pass
 from tokenroof.planner.space import Format, ladder, stacked
-from tokenroof.serving.scheduling import Passes, Scheduler
+from tokenroof.serving.scheduling import Passes
 from tokenroof.serving.steady import capacity, serve
 from tokenroof.types.efficiency import Efficiency
+from tokenroof.types.engine import Scheduler
 from tokenroof.types.layout import Layout
 from tokenroof.types.machine import System
 from tokenroof.types.model import Model

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
+from tokenroof.engines import engine as engine_of
 from tokenroof.formulas.architecture import params_by_class, weight_bytes
 from tokenroof.operators.layout_space import legal_sizes, stage_layouts
 from tokenroof.types.dtype import dtype
@@ -19,8 +20,7 @@ from tokenroof.types.machine import Chip, System
 from tokenroof.types.model import Model, MoeFfn, WeightDtypes
 
 __all__ = [
-    "CHUNKS", "Format", "has_experts", "inexpressible", "kv_formats", "ladder", "planned_layouts", "stacked",
-    "weight_formats",
+    "CHUNKS", "Format", "has_experts", "kv_formats", "ladder", "planned_layouts", "stacked", "weight_formats",
 ]  # fmt: skip
 
 CHUNKS = (2048, 8192, 16384)
@@ -71,19 +71,6 @@ def kv_formats(model: Model, chip: Chip) -> tuple[tuple[str, str | None], ...]:
     return tuple(found)
 
 
-def inexpressible(layout: Layout, engine: str) -> str:
-    """Why an engine's flags cannot say this layout; empty where they can."""
-    if engine == "none":
-        return ""
-    if layout.cp > 1:
-        return "context parallelism on GPUs of its own"
-    if engine == "vllm" and layout.ep not in (1, layout.stage):
-        return "ep other than 1 or tp * dp"
-    if engine == "trtllm" and layout.tp > 1 and layout.dp > 1:
-        return "tp and dp of attention at once"
-    return ""
-
-
 def _sizes(model: Model, system: System, width: str) -> list[int]:
     domain = min(system.domain_size, system.n_chips)
     if width == "usual":
@@ -121,6 +108,7 @@ def planned_layouts(
     `width` all: every size and split. usual: powers of two and whole domains, no context parallelism. `fixed` holds
     degrees to their given values.
     """
+    known = engine_of(engine)
     domain = min(system.domain_size, system.n_chips)
     experts = has_experts(model)
     found: list[Layout] = []
@@ -137,7 +125,7 @@ def planned_layouts(
                     continue
                 if layout.dp > 1 and not experts and "dp" not in pinned:
                     continue
-                reason = inexpressible(layout, engine)
+                reason = known.inexpressible(layout)
                 if reason:
                     refused[reason] += 1
                 else:

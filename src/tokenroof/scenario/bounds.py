@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass, replace
 
+from tokenroof.engines import engine as engine_of
 from tokenroof.operators.lower import lower
 from tokenroof.operators.timing import bind
 from tokenroof.scenario.deployment import Deployment
 from tokenroof.serving.batch import static_batch
-from tokenroof.serving.scheduling import scheduler
 from tokenroof.serving.steady import serve_saturated
 from tokenroof.types.efficiency import BOUND
 from tokenroof.types.program import Load as StepLoad
@@ -33,7 +33,7 @@ def bounds_of(deployment: Deployment, running: float, *, kv_dtype: str | None = 
     Tokens share their experts, since no run can read fewer; a closed loop gives no more than its requests take.
     """
     layout = deployment.layout if kv_dtype is None else replace(deployment.layout, kv_dtype=kv_dtype)
-    free, work, tokens = scheduler("none"), deployment.workload, deployment.tokens_per_step
+    free, work, tokens = engine_of("none").scheduler, deployment.workload, deployment.tokens_per_step
     timed = bind(lower(deployment.model, layout), deployment.system, BOUND, free_networks=True)
     answer = work.osl / tokens
     best = serve_saturated(

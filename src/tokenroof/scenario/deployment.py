@@ -10,11 +10,12 @@ from tokenroof.operators.timing import Timed
 from tokenroof.scenario.machine_cost import MachineCost
 from tokenroof.scenario.override_values import Override
 from tokenroof.serving.batch import Pool, serve_apart, static_batch
-from tokenroof.serving.scheduling import Passes, Scheduler
+from tokenroof.serving.scheduling import Passes
 from tokenroof.serving.steady import ServingEstimate, capacity, serve, serve_open, serve_saturated
 from tokenroof.solve import largest_whole
 from tokenroof.types.default import Default
 from tokenroof.types.efficiency import Efficiency
+from tokenroof.types.engine import Scheduler
 from tokenroof.types.layout import Layout
 from tokenroof.types.machine import System
 from tokenroof.types.model import Model
@@ -28,7 +29,6 @@ from tokenroof.xp import SCALAR
 __all__ = ["Deployment", "PrefillWorkers"]
 
 _MOST_AT_ONCE = 10_000_000
-_SAMPLED = 256  # sequences that an engine's warm-up step samples for, at most
 _SLACK = 1.0 + 1e-9
 _ROUNDS = 40
 
@@ -134,7 +134,7 @@ class Deployment:
         return memory_use(
             self.program, self.system, context=self.held_tokens if context is None else context, engine=self.engine,
             fraction=self.memory_fraction, max_batched_tokens=int(self.scheduler.token_budget),
-            max_sequences=int(min(self.scheduler.max_sequences, _SAMPLED)),
+            max_sequences=self.scheduler.max_sequences,
         )  # fmt: skip
 
     def room(self) -> float:

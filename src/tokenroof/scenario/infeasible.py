@@ -3,9 +3,9 @@
 from dataclasses import replace
 
 from tokenroof.catalog import load_system, system_names
+from tokenroof.engines import engine as engine_of
 from tokenroof.errors import TokenroofError
 from tokenroof.scenario.deployment import Deployment
-from tokenroof.scenario.names import ENGINE_NAMES
 from tokenroof.scenario.resolve import resolve
 from tokenroof.types.machine import System
 from tokenroof.types.scenario import DEGREES, Scenario
@@ -69,7 +69,7 @@ def infeasible_of(deployment: Deployment) -> Infeasible:
     use = deployment.memory()
     weights, pool = float(use.weights_bytes), float(use.cache_pool_bytes)
     available = max(weights + pool, 0.0)
-    who = ENGINE_NAMES.get(deployment.engine, deployment.engine)
+    who = engine_of(deployment.engine).display_name
     if pool <= 0.0:
         reason = f"its weights alone need {weights / 1e9:,.1f} GB per GPU; {who} can give {available / 1e9:,.1f} GB"
     else:

@@ -5,6 +5,7 @@ from typing import Any
 
 from tokenroof.catalog import load_model, load_system
 from tokenroof.catalog.profile import claim_level, profile_for
+from tokenroof.engines import engine as engine_of
 from tokenroof.errors import DataMissing, InputError
 from tokenroof.operators.layout_space import units_on
 from tokenroof.operators.layouts import check_layout
@@ -17,10 +18,10 @@ from tokenroof.scenario.layouts import chosen, layout_label, legal, reason, usua
 from tokenroof.scenario.machine_cost import MachineCost, machine_cost
 from tokenroof.scenario.overrides import Override, overridden
 from tokenroof.scenario.slo import Slo, slo_of
-from tokenroof.serving.scheduling import Scheduler, scheduler
 from tokenroof.types.default import Default
 from tokenroof.types.dtype import dtype
 from tokenroof.types.efficiency import Efficiency
+from tokenroof.types.engine import Scheduler
 from tokenroof.types.layout import Layout
 from tokenroof.types.limits import faults_of
 from tokenroof.types.machine import System
@@ -82,7 +83,7 @@ def given_layout(scenario: Scenario) -> Layout | None:
 def engine_scheduler(scenario: Scenario) -> Scheduler:
     """The engine's scheduler under the settings that were given."""
     changes: dict[str, Any] = {"token_budget": scenario.max_batched_tokens, "max_sequences": scenario.max_num_seqs}
-    found = scheduler(scenario.engine)
+    found = engine_of(scenario.engine, scenario.engine_version).scheduler
     given: dict[str, Any] = {name: float(value) for name, value in changes.items() if value is not None}
     return replace(found, **given)
 

@@ -26,6 +26,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 
 from tokenroof.registry import nearest
 from tokenroof.scenario.files import MOST_BYTES, parse_toml, read_file
+from tokenroof.types.engine import DEFAULT_ENGINE
 from tokenroof.usecases.sweep.spec import (
     CATEGORICAL,
     NUMERIC,
@@ -136,7 +137,7 @@ class SweepFile(_Closed):
     system: _Names
     layout: _Layouts = "auto"
     mode: _Names = "operators"
-    engine: _Names = "vllm"
+    engine: _Names = DEFAULT_ENGINE
     efficiency: _Names = "auto"
     weight_dtype: _Names = "own"
     kv_dtype: _Names = "own"

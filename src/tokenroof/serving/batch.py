@@ -4,8 +4,9 @@ import math
 from dataclasses import dataclass
 
 from tokenroof.operators.timing import Timed
-from tokenroof.serving.scheduling import Passes, Scheduler
+from tokenroof.serving.scheduling import Passes
 from tokenroof.serving.steady import ServingEstimate, capacity
+from tokenroof.types.engine import Scheduler
 from tokenroof.types.machine import System
 from tokenroof.types.program import Num
 from tokenroof.xp import NUMPY, SCALAR, Namespace

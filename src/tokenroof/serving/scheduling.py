@@ -1,66 +1,19 @@
 """How serving engines mix prompts with running requests, and what a prompt then costs in passes.
 
-    vllm, trtllm   a pass holds one token of every running request and fills its token budget with pieces of prompts
-    sglang         prompts go first: a pass of prompts only, while running requests wait
+    mixed         a pass holds one token of every running request and fills its token budget with pieces of prompts
+    not mixed     prompts go first: a pass of prompts only, while running requests wait
 
 `Passes` turns a Timed program into the times that the serving formulas are made of.
 """
 
 from dataclasses import dataclass
 
-from tokenroof.errors import UnknownName
 from tokenroof.operators.timing import Timed
+from tokenroof.types.engine import Scheduler
 from tokenroof.types.program import Load, Num
 from tokenroof.xp import Namespace
 
-__all__ = ["SCHEDULERS", "Passes", "Prompts", "Scheduler", "scheduler"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scheduler:
-    """One engine's policy.
-
-    `mixed`: prompts ride on decode passes, in pieces of at most `token_budget` tokens per dp group and pass.
-    `reserves_output`: a request starts only when there is room for its longest answer; otherwise pages are taken as
-    the answer grows. `wait_passes`: passes that a new prompt waits before the scheduler looks at it, on average, where
-    it polls seldom or collects prompts on purpose. `gather_passes`: with several dp groups, how many passes it waits at
-    most until every group has a prompt, so that none idles while another prefills.
-    """
-
-    name: str
-    mixed: bool = True
-    token_budget: Num = 8192.0
-    reserves_output: bool = False
-    max_sequences: float = 1024.0
-    wait_passes: Num = 0.0
-    gather_passes: float = 0.0
-    source: str = ""
-
-
-SCHEDULERS: dict[str, Scheduler] = {
-    one.name: one
-    for one in (
-        Scheduler(
-            name="vllm", source="vLLM 0.8 and later: chunked prefill on, 8192 batched tokens, 1024 sequences on servers"
-        ),
-        Scheduler(
-            name="sglang", mixed=False, token_budget=16384.0,
-            source="SGLang: mixed chunks off; chunked prefill of 8192 or 16384 tokens by GPU memory",
-        ),
-        Scheduler(
-            name="trtllm", reserves_output=True, max_sequences=2048.0,
-            source="TensorRT-LLM: in-flight batching, GUARANTEED_NO_EVICT reserves input and output, 8192 tokens",
-        ),
-        Scheduler(name="none", source="no engine: chunks ride on decode, nothing is reserved"),
-    )
-}  # fmt: skip
-
-
-def scheduler(name: str) -> Scheduler:
-    """A scheduler by the engine's name."""
-    if name not in SCHEDULERS:
-        raise UnknownName("engine", name, tuple(SCHEDULERS))
-    return SCHEDULERS[name]
+__all__ = ["Passes", "Prompts"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,8 @@ from tokenroof.errors import InputError
 from tokenroof.operators.memory import memory_use
 from tokenroof.operators.timing import Timed
 from tokenroof.serving.pipeline import stalled_passes
-from tokenroof.serving.scheduling import Passes, Prompts, Scheduler
+from tokenroof.serving.scheduling import Passes, Prompts
+from tokenroof.types.engine import Scheduler
 from tokenroof.types.machine import System
 from tokenroof.types.program import Num
 from tokenroof.xp import NUMPY, SCALAR, Namespace
@@ -93,7 +94,7 @@ def capacity(
         engine=engine or scheduler.name,
         fraction=memory_fraction,
         max_batched_tokens=int(_largest(scheduler.token_budget)),
-        max_sequences=int(min(scheduler.max_sequences, 256)),
+        max_sequences=scheduler.max_sequences,
     )
     xp = _namespace(timed, isl, osl)
     return xp.minimum(use.sequences, scheduler.max_sequences * timed.program.layout.dp)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from tokenroof.errors import InputError
+from tokenroof.types.engine import DEFAULT_ENGINE
 from tokenroof.types.limits import (
     Degree,
     Dollars,
@@ -47,7 +48,7 @@ class Scenario:
     replicas: Degree = None
     weight_dtype: str | None = None
     kv_dtype: str | None = None
-    engine: str = "vllm"
+    engine: str = DEFAULT_ENGINE
     engine_version: str = ""
     memory_fraction: Annotated[float | None, Within(0.05, 1.0)] = None
     max_num_seqs: Annotated[int | None, Within(1, 1e7)] = None

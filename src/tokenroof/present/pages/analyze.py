@@ -3,7 +3,7 @@
 import textwrap
 from collections.abc import Iterable, Sequence
 
-from tokenroof.scenario.names import ENGINE_NAMES
+from tokenroof.engines import engine as engine_of
 from tokenroof.types.served import Ranged
 from tokenroof.units import format_bytes, format_si
 from tokenroof.usecases.analyze.answer import AnalyzeResponse
@@ -134,7 +134,7 @@ def _scenario(answer: AnalyzeResponse) -> str:
     replicas = "1 replica" if answer.replicas == 1 else f"{answer.replicas} replicas"
     idle = f", {answer.gpus_idle} GPUs idle" if answer.gpus_idle else ""
     prefix = f" ({answer.prefix:,.0f} cached)" if answer.prefix else ""
-    engine = ENGINE_NAMES.get(answer.engine, answer.engine)
+    engine = engine_of(answer.engine).display_name
     price = "" if answer.cost is None else f" | ${answer.cost.usd_per_gpu_h:.2f} per GPU-hour"
     return (
         f"Scenario  {answer.weight_dtype} weights, {answer.kv_dtype} KV | {answer.layout_label}, {replicas}{idle} | "

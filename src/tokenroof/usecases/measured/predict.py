@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from tokenroof.catalog import load_model, load_system
-from tokenroof.catalog.efficiency import engine_generation
 from tokenroof.catalog.profile import profile_for
+from tokenroof.engines import engine as engine_of
+from tokenroof.engines import generation_of
 from tokenroof.errors import InputError
 from tokenroof.measure.forecasts import Load, quantities
 from tokenroof.measure.setups import METRICS, Setup, Skip, served_weights, setup_of
@@ -15,10 +16,10 @@ from tokenroof.operators.layouts import check_layout
 from tokenroof.operators.lower import lower
 from tokenroof.operators.timing import Timed, bind
 from tokenroof.serving.batch import static_batch
-from tokenroof.serving.scheduling import scheduler
 from tokenroof.serving.steady import capacity, serve_saturated
 from tokenroof.types.checks import check_choice, check_number
 from tokenroof.types.efficiency import BOUND, Efficiency
+from tokenroof.types.engine import DEFAULT_ENGINE
 from tokenroof.types.layout import Layout
 from tokenroof.types.machine import System
 from tokenroof.types.program import Load as PassLoad
@@ -28,6 +29,7 @@ from tokenroof.types.run import Run
 __all__ = ["Forecast", "PredictRequest", "Prediction", "Ranged", "Skip", "forecast", "predict"]
 
 KINDS = ("closed", "open", "offline", "batch")
+_FREE = engine_of("none").scheduler
 _SURE_OF_ROOM = 0.7  # of the requests that we think fit at once, so many surely do
 _NARROWEST_KV = "fp8"  # of the formats that engines keep a cache in without being told by the table
 _SPREAD_OF = {"tpot": "tpot", "ttft": "ttft", "ttft_p50": "ttft"}
@@ -79,7 +81,7 @@ class PredictRequest:
     dp: int = 1
     weight_dtype: str | None = None
     kv_dtype: str | None = None
-    engine: str = "vllm"
+    engine: str = DEFAULT_ENGINE
     engine_version: str = ""
     efficiency: str = "auto"
 
@@ -137,11 +139,11 @@ def _roofs(setup: Setup, system: System) -> dict[str, float]:
     timed = _timed(setup, system, BOUND, free=True)
     gpus = setup.layout.n_gpus
     if setup.kind == "batch":
-        return dict(quantities(timed, system, scheduler("none"), _load_of(setup)))
+        return dict(quantities(timed, system, _FREE, _load_of(setup)))
     best = serve_saturated(
-        timed, system, replace(scheduler("none"), max_sequences=1e9), isl=setup.isl, osl=setup.osl, prefix=setup.prefix
+        timed, system, replace(_FREE, max_sequences=1e9), isl=setup.isl, osl=setup.osl, prefix=setup.prefix
     )
-    prompt_s = static_batch(timed, scheduler("none"), batch=1.0, isl=setup.isl, osl=1.0, prefix=setup.prefix).prefill_s
+    prompt_s = static_batch(timed, _FREE, batch=1.0, isl=setup.isl, osl=1.0, prefix=setup.prefix).prefill_s
     running = setup.load if setup.kind == "closed" else 1.0
     room = capacity(timed, system, setup.scheduler, isl=setup.isl, osl=setup.osl)
     held = max(1.0, min(running, _SURE_OF_ROOM * float(room)))
@@ -207,7 +209,7 @@ def forecast(run: Run) -> Forecast | Skip:
     if isinstance(setup, Skip):
         return setup
     system = _system(setup.system.chip.id, setup.system.n_chips)
-    version = {"vllm-v0": "0.6", "trtllm-cpp": "0.9"}.get(setup.generation, "")
+    version = generation_of(setup.engine, setup.generation).version
     profile = profile_for(system, setup.engine, version=version, model=setup.model)
     try:
         found = _predicted(setup, system, profile)
@@ -237,11 +239,12 @@ def _setup(request: PredictRequest) -> Setup:
     layout = Layout(
         tp=request.tp, pp=request.pp, ep=request.ep, dp=request.dp, weights=served[1], kv_dtype=request.kv_dtype
     )
+    known = engine_of(request.engine, request.engine_version)
     system = load_system(request.system)
     check_layout(served[0], replace(layout, weights=None), system, uneven_layers=True)
     return Setup(
-        kind=request.kind, model=served[0], system=system, layout=layout, engine=request.engine,
-        generation=engine_generation(request.engine, request.engine_version), scheduler=scheduler(request.engine),
+        kind=request.kind, model=served[0], system=system, layout=layout, engine=known.name,
+        generation=known.generation.name, scheduler=known.scheduler,
         isl=request.isl, osl=request.osl, load=request.load, range_ratio=request.range_ratio,
         prefix=request.prefix, requests=request.requests, memory_fraction=None,
     )  # fmt: skip

@@ -7,6 +7,7 @@ from typing import Any
 from tokenroof.catalog.profile import profile_for
 from tokenroof.errors import InputError
 from tokenroof.types.default import Default
+from tokenroof.types.engine import DEFAULT_ENGINE
 from tokenroof.types.layout import Layout
 from tokenroof.types.machine import System
 from tokenroof.types.model import Model
@@ -36,7 +37,7 @@ class ServingRequest:
     layout: Mapping[str, int] = field(default_factory=dict)
     weight_dtype: str | None = None
     kv_dtype: str | None = None
-    engine: str = "vllm"
+    engine: str = DEFAULT_ENGINE
     efficiency: str = "auto"
     apart: bool = False
 

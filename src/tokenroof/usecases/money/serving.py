@@ -7,12 +7,13 @@ or run on GPUs of their own in proportion to their time.
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
+from tokenroof.engines import engine as engine_of
 from tokenroof.errors import InputError
 from tokenroof.formulas.architecture import uniform_dtypes, weight_bytes
 from tokenroof.operators.layout_space import stage_layouts
 from tokenroof.operators.layouts import check_layout
 from tokenroof.operators.lower import lower
-from tokenroof.operators.memory import memory_use, runtime
+from tokenroof.operators.memory import memory_use
 from tokenroof.operators.program import totals
 from tokenroof.operators.timing import Timed, bind
 from tokenroof.types.checks import check_number
@@ -25,8 +26,6 @@ from tokenroof.types.program import Load, Program
 
 __all__ = ["Serving", "Workload", "holders", "largest_batch", "largest_batch_within", "serving_of", "servings"]
 
-# A prefill pass takes this many tokens in each dp group where the engine's rules do not say: vLLM's default.
-_CHUNK_TOKENS = 8192.0
 _STAGES = (2, 4, 8, 16)
 _LONGEST = 1e8
 _TIMED_CHUNKS = 32
@@ -95,7 +94,7 @@ class Serving:
         Short prompts share a pass, long ones take several; pieces fill up what is left, so neither count is whole. Of
         many passes only some are timed: a pass's time is all but linear in where it ends.
         """
-        chunk = runtime(self.engine).max_batched_tokens or _CHUNK_TOKENS
+        chunk = float(engine_of(self.engine).scheduler.token_budget)
         size, passes = min(fresh, chunk), max(1.0, fresh / chunk)
         together = self.layout.dp * chunk / size if fresh < chunk else float(self.layout.dp)
         timed = int(min(passes, _TIMED_CHUNKS))
@@ -176,7 +175,7 @@ def servings(
     for name in (weight_dtype, kv_dtype):
         if name is not None:
             dtype(name)
-    runtime(engine)
+    engine_of(engine)
     weights = None if weight_dtype is None else uniform_dtypes(weight_dtype)
     least = float(weight_bytes(model, weights or model.weights))
     domain = min(system.domain_size, system.n_chips)

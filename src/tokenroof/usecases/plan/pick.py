@@ -145,7 +145,7 @@ def _bar(space: Space, timed: Timed, role: str, held: float, context: float, tok
     use = memory_use(
         timed.program, space.system, context=context, engine=space.engine, fraction=space.memory_fraction,
         max_batched_tokens=int(tokens),
-        max_sequences=int(min(space.scheduler.max_sequences, 256)),
+        max_sequences=space.scheduler.max_sequences,
     )  # fmt: skip
     pool = max(float(use.cache_pool_bytes), 0.0)
     kv = min(pool, held / timed.program.layout.dp * float(use.cache_bytes_per_sequence))

@@ -8,8 +8,8 @@ from dataclasses import replace
 from functools import partial
 
 from tokenroof.catalog import load_model, load_system
+from tokenroof.engines import ENGINES, LAUNCHED
 from tokenroof.errors import InputError, TokenroofError
-from tokenroof.operators.memory import RUNTIMES
 from tokenroof.scenario.infeasible import larger_systems
 from tokenroof.scenario.resolve import workload_of
 from tokenroof.scenario.slo import Slo, slo_of
@@ -26,7 +26,7 @@ from tokenroof.usecases.plan.answer import (
     MeasuredPoint,
     PlanResponse,
 )
-from tokenroof.usecases.plan.launch import ENGINE_NAMES, commands
+from tokenroof.usecases.plan.launch import commands
 from tokenroof.usecases.plan.request import PlanRequest, words_of
 from tokenroof.usecases.plan.search import machine_plan
 
@@ -95,7 +95,7 @@ def _checked(request: PlanRequest) -> tuple[str, ...]:
     """The systems that are asked for."""
     for fault in (*faults_of(request), *scenario_faults(request)):
         raise fault
-    check_choice("engine", request.engine, RUNTIMES)
+    check_choice("engine", request.engine, ENGINES)
     if request.batch is not None:
         raise InputError(
             "batch", request.batch, "left out: a plan chooses it", "give concurrency, request_rate or users"
@@ -129,7 +129,7 @@ def plan(request: PlanRequest) -> PlanResponse:
         shares = {request.engine: request.memory_fraction}  # each engine takes its share of something else
         flags = tuple(
             (engine, commands(model, system, winner, load, engine, memory_fraction=shares.get(engine)))
-            for engine in ENGINE_NAMES
+            for engine in LAUNCHED
         )
     measured: tuple[MeasuredPoint, ...] = ()
     if request.measured is not None:

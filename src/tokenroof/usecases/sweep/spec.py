@@ -9,11 +9,12 @@ from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from tokenroof.catalog.profile import EFFICIENCIES
+from tokenroof.engines import ENGINES
 from tokenroof.errors import InputError, TokenroofError
-from tokenroof.operators.memory import RUNTIMES
 from tokenroof.operators.timing import RULES
 from tokenroof.registry import nearest
 from tokenroof.types.dtype import DTYPES
+from tokenroof.types.engine import DEFAULT_ENGINE
 from tokenroof.types.layout import Layout
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ class SweepSpec:
     usd_per_gpu_h: Axis | str | None = None
     layout: tuple[str, ...] = (AUTO,)
     mode: tuple[str, ...] = ("operators",)
-    engine: tuple[str, ...] = ("vllm",)
+    engine: tuple[str, ...] = (DEFAULT_ENGINE,)
     efficiency: tuple[str, ...] = ("auto",)
     weight_dtype: tuple[str, ...] = (OWN,)
     kv_dtype: tuple[str, ...] = (OWN,)
@@ -222,7 +223,7 @@ def layout_text(parts: Mapping[str, Any]) -> str:
 def _known() -> dict[str, tuple[str, ...]]:
     formats = (OWN, *DTYPES)
     return {
-        "mode": MODES, "engine": tuple(RUNTIMES), "efficiency": EFFICIENCIES, "weight_dtype": formats,
+        "mode": MODES, "engine": tuple(ENGINES), "efficiency": EFFICIENCIES, "weight_dtype": formats,
         "kv_dtype": formats,
     }  # fmt: skip
 

@@ -1,0 +1,89 @@
+"""vLLM: tensor x data parallel; experts over all of them (--enable-expert-parallel) or cut like everything else.
+
+Flags are those of the releases of 2026.
+"""
+
+import json
+
+from tokenroof.engines.memory_facts import DRIVER_BYTES, OUTSIDE_BYTES, OUTSIDE_PER_RANK_BYTES, SAMPLED_SEQUENCES
+from tokenroof.engines.shell import CONTEXT_PARALLEL, lines
+from tokenroof.types.engine import (
+    Engine,
+    Generation,
+    HostPriors,
+    Launcher,
+    MemoryRule,
+    MemoryTerms,
+    Prior,
+    Scheduler,
+    Worker,
+)
+from tokenroof.types.layout import Layout
+from tokenroof.xp import Num
+
+__all__ = ["VLLM"]
+
+
+def _pool_bytes(one: MemoryTerms) -> Num:
+    """fraction * total - weights - peak activations - what sits outside the allocator."""
+    return one.fraction * one.total_bytes - one.weights_bytes - one.activations_bytes - one.outside_bytes
+
+
+_MEMORY = MemoryRule(
+    pool_bytes=_pool_bytes, fraction=0.9, outside_bytes=OUTSIDE_BYTES, outside_per_rank_bytes=OUTSIDE_PER_RANK_BYTES,
+    driver_bytes=DRIVER_BYTES, sampled_sequences=SAMPLED_SEQUENCES, block_tokens=16,
+    source="vLLM: gpu_memory_utilization 0.9 of the device's total",
+)  # fmt: skip
+_SCHEDULER = Scheduler(
+    name="vllm", source="vLLM 0.8 and later: chunked prefill on, 8192 batched tokens, 1024 sequences on servers"
+)
+
+
+def _inexpressible(layout: Layout) -> str:
+    if layout.cp > 1:
+        return CONTEXT_PARALLEL
+    return "" if layout.ep in (1, layout.stage) else "ep other than 1 or tp * dp"
+
+
+def _command(worker: Worker) -> str:
+    layout = worker.layout
+    words = [f"vllm serve {worker.checkpoint}", f"--tensor-parallel-size {layout.tp}"]
+    if layout.pp > 1:
+        words.append(f"--pipeline-parallel-size {layout.pp}")
+    if layout.dp > 1:
+        words.append(f"--data-parallel-size {layout.dp}")
+    if layout.ep > 1:
+        words.append("--enable-expert-parallel")
+    if layout.redundant_experts:
+        words += ["--enable-eplb", f"--eplb-config '{json.dumps({'num_redundant_experts': layout.redundant_experts})}'"]
+    words += [f"--max-num-seqs {worker.sequences}", f"--max-model-len {worker.length}"]
+    if worker.role != "decode":
+        words.append(f"--max-num-batched-tokens {worker.chunk}")
+    if worker.kv == "fp8":
+        words.append("--kv-cache-dtype fp8")
+    if worker.drafts and worker.role != "prefill":
+        drafts = {"method": "mtp", "num_speculative_tokens": worker.drafts}
+        words.append(f"--speculative-config '{json.dumps(drafts)}'")
+    if worker.role != "both":
+        words.append(f"--kv-transfer-config '{json.dumps({'kv_connector': 'NixlConnector', 'kv_role': 'kv_both'})}'")
+    return lines(words)
+
+
+VLLM = Engine(
+    name="vllm",
+    display_name="vLLM",
+    aliases=("vllm",),
+    version_words=r"vllm v?(\d+\.\d+\.\d+)",
+    generations=(
+        Generation(
+            name="vllm-v0", first=(0,), memory=_MEMORY, scheduler=_SCHEDULER,
+            host=HostPriors(pass_s=Prior(4e-3, 0.7), sequence_s=Prior(75e-6, 0.7)),
+        ),
+        Generation(
+            name="vllm", first=(0, 8), since="2025-02", memory=_MEMORY, scheduler=_SCHEDULER,
+            host=HostPriors(pass_s=Prior(0.5e-3, 0.4), amd=Prior(1.0, 0.7)),
+        ),
+    ),
+    inexpressible=_inexpressible,
+    launcher=Launcher(command=_command, fraction_flag="--gpu-memory-utilization"),
+)  # fmt: skip

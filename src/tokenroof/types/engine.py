@@ -1,0 +1,220 @@
+"""What is known of a serving engine: one record, and by version how it divides memory, schedules and times passes."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from tokenroof.types.layout import Layout
+
+__all__ = [
+    "DEFAULT_ENGINE", "Doubt", "Engine", "Generation", "HostPriors", "Launcher", "MemoryRule", "MemoryTerms", "Prior",
+    "Scheduler", "Worker",
+]  # fmt: skip
+
+DEFAULT_ENGINE = "vllm"
+
+Num = Any
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryTerms:
+    """Bytes of the fullest GPU that a rule for the cache's pool may use; numbers, or arrays over layouts.
+
+    `fraction` is the share of memory that the engine was told, or takes where it was not. `outside_bytes` is held
+    outside the tensor allocator: context and communication buffers.
+    """
+
+    total_bytes: Num
+    weights_bytes: Num
+    activations_bytes: Num
+    outside_bytes: Num
+    fraction: Num
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryRule:
+    """How an engine divides GPU memory at start.
+
+    `pool_bytes` is what it gives to the cache. `fraction` is the share of memory where it is not told one: a number, or
+    a function of (total bytes, layout, xp) where it works the share out. `outside_per_rank_bytes` comes to
+    `outside_bytes` once there are ranks to talk to. `driver_bytes` is what the driver keeps of the memory it reports.
+
+    Activations are those of a pass with the scheduler's token budget, and with `sampled_sequences` sequences that are
+    sampled at once: the engine profiles with no more of them, however many its scheduler would run. None: the rule
+    counts no activations. `sampler_copies` is how many fp32 copies of the logits live at once while sampling,
+    `block_tokens` the page of the cache.
+    """
+
+    pool_bytes: Callable[[MemoryTerms], Num]
+    fraction: float | Callable[[float, Layout, Any], Num]
+    outside_bytes: float
+    outside_per_rank_bytes: float
+    driver_bytes: float
+    sampled_sequences: int | None
+    sampler_copies: float = 8.0
+    block_tokens: int = 1
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scheduler:
+    """One engine's policy.
+
+    `mixed`: prompts ride on decode passes, in pieces of at most `token_budget` tokens per dp group and pass.
+    `reserves_output`: a request starts only when there is room for its longest answer; otherwise pages are taken as
+    the answer grows. `max_sequences` is the most that run at once in a dp group. `wait_passes`: passes that a new
+    prompt waits before the scheduler looks at it, on average, where it polls seldom or collects prompts on purpose.
+    `gather_passes`: with several dp groups, how many passes it waits at most until every group has a prompt, so that
+    none idles while another prefills.
+    """
+
+    name: str
+    mixed: bool = True
+    token_budget: Num = 8192.0
+    reserves_output: bool = False
+    max_sequences: float = 1024.0
+    wait_passes: Num = 0.0
+    gather_passes: float = 0.0
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Prior:
+    """A positive constant: the value expected before any run, and the width of its logarithm."""
+
+    value: float
+    width: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostPriors:
+    """What the host times of a generation usually are; a fit starts from these.
+
+    `pass_s` of one pass, `amd` times that on AMD's GPUs, `sequence_s` of one sequence and `warmup_s` of the first wave
+    where the generation has its own, `request_s` of one request where it is known and not fitted.
+    """
+
+    pass_s: Prior
+    amd: Prior | None = None
+    sequence_s: Prior | None = None
+    warmup_s: Prior | None = None
+    request_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doubt:
+    """First tokens that must not move a constant: of these models, sources, runs before a date; blank is any."""
+
+    reason: str
+    model: str = ""
+    source: str = ""
+    before: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Generation:
+    """Versions of an engine that share one set of rules and host times.
+
+    `first` is the first version that belongs to it. Where a table leaves the version out, runs made from `since` on
+    (year-month) count as this generation, and so do those whose engine column has one of `marks`, or whose source has
+    one of `sources`. `host` None: another engine's host times of the same name are used.
+    """
+
+    name: str
+    first: tuple[int, ...]
+    memory: MemoryRule
+    scheduler: Scheduler
+    host: HostPriors | None = None
+    since: str = ""
+    marks: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+    doubts: tuple[Doubt, ...] = ()
+
+    @property
+    def version(self) -> str:
+        """Its first version, as text."""
+        return ".".join(str(number) for number in self.first)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Worker:
+    """One worker of a deployment, as a launch command says it. `role`: both, prefill, decode.
+
+    `chunk` and `sequences` are those of one dp group, `length` the longest sequence, `drafts` the tokens guessed by the
+    model's own draft head, `experts` the routed experts of one layer.
+    """
+
+    checkpoint: str
+    layout: Layout
+    role: str
+    chunk: int
+    sequences: int
+    length: int
+    kv: str
+    drafts: int = 0
+    experts: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Launcher:
+    """How an engine is started: the command of a worker, and its flag for the share of memory.
+
+    `names_fraction`: the flag is always given, since the engine's own share has another value in every release.
+    """
+
+    command: Callable[[Worker], str]
+    fraction_flag: str
+    names_fraction: bool = False
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    numbers: list[int] = []
+    for part in text.strip().lstrip("vV").replace("-", ".").split("."):
+        digits = part[: len(part) - len(part.lstrip("0123456789"))]
+        if not digits:
+            break
+        numbers.append(int(digits[:9]))
+    return tuple(numbers)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Engine:
+    """A serving engine at a version; blank is the newest.
+
+    `aliases` are the words by which tables and result files name it, `version_words` a pattern that finds the version
+    among them. `generations` are told oldest first. `inexpressible` gives the reason why the engine's options cannot
+    say a layout, blank where they can. `launcher` None: nothing to start. `fp8_cache_with` are the weight formats whose
+    published checkpoints make it keep an 8-bit cache without being told.
+    """
+
+    name: str
+    display_name: str
+    generations: tuple[Generation, ...]
+    inexpressible: Callable[[Layout], str]
+    launcher: Launcher | None
+    aliases: tuple[str, ...] = ()
+    version_words: str = ""
+    fp8_cache_with: tuple[str, ...] = ()
+    version: str = ""
+
+    @property
+    def generation(self) -> Generation:
+        """The generation that the version belongs to; an unknown version counts as the newest."""
+        number = _numbers(self.version)
+        if not number:
+            return self.generations[-1]
+        return [one for one in self.generations if number >= one.first][-1]
+
+    @property
+    def memory(self) -> MemoryRule:
+        """How this version divides memory."""
+        return self.generation.memory
+
+    @property
+    def scheduler(self) -> Scheduler:
+        """How this version schedules."""
+        return self.generation.scheduler
+
+    def of_generation(self, name: str) -> "Engine":
+        """This engine at the first version of a generation of its."""
+        return replace(self, version=next(one.version for one in self.generations if one.name == name))
