@@ -130,7 +130,7 @@ def test_several_machines_one_of_which_cannot():
         (("--tpot", "fast"), "tpot"),
         (("--rate", "5", "--users", "9"), "one of batch, concurrency, request_rate, users"),
         (("--slo", "chatty"), "chat"),
-        (("--chunk", "many"), "not a valid integer"),
+        (("--chunk", "many"), "must be a whole number of tokens"),
         (("--weight-dtype", "fp7"), "fp8"),
         (("-o", "plan.txt"), "ending in"),
         (("-o", "nowhere/plan.csv"), "directory that exists"),

@@ -183,6 +183,8 @@ def page_lines(answer: AnalyzeResponse) -> list[str]:
         return lines + _not_fitting(answer)
     lines += ["", *_columns([*_number_rows(answer)], ("", "predicted", "80 % range", "hardware bound"))]
     lines += ["", *_work(answer), "", *_rooms(answer), "", _memory(answer), ""]
+    if answer.overrides:
+        lines += _wrapped("What if", [override.text for override in answer.overrides])
     lines += _wrapped("Defaults", [f"{d.field} {d.value}: {d.reason}" for d in answer.defaults])
     lines += _wrapped("Left out", answer.left_out)
     if answer.claim != "calibrated":

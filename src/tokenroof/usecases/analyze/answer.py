@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from tokenroof.operators.memory import MemoryUse
 from tokenroof.scenario.deployment import Deployment
+from tokenroof.scenario.overrides import Override
 from tokenroof.types.default import Default
 from tokenroof.types.layout import Layout
 from tokenroof.types.program import OperatorTime, StepTimes
@@ -129,6 +130,7 @@ class AnalyzeResponse:
     claim: str
     profile_notes: tuple[str, ...]
     defaults: tuple[Default, ...]
+    overrides: tuple[Override, ...]
     left_out: tuple[str, ...]
     warnings: tuple[str, ...]
     sentence: str

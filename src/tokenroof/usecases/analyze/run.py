@@ -183,6 +183,7 @@ def analyze(request: AnalyzeRequest) -> AnalyzeResponse:
         claim=deployment.claim,
         profile_notes=deployment.profile.notes,
         defaults=deployment.defaults,
+        overrides=deployment.overrides,
         left_out=LEFT_OUT,
         warnings=load_model(request.model).warnings,
         sentence=sentence_of(deployment, served, infeasible, cost),
