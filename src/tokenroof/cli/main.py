@@ -24,6 +24,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "chip": ("chip", "One accelerator: every figure with source, date and grade."),
     "chips": ("chips", "List accelerators, or draw rho and drain time across generations."),
     "deduce": ("deduce", "From public prices and speeds back to what a model can be."),
+    "diff": ("diff", "Two scenarios side by side: which operators, bytes and rates make the difference."),
     "fit": ("fit", "Refit the efficiency profiles on kernel timings and measured runs."),
     "import": ("import_model", "Read a config.json into a model."),
     "kv": ("kv", "KV-cache bytes of models at given contexts, with the formula."),

@@ -1,0 +1,1 @@
+"""Two scenarios side by side: which operators, bytes and rates make the difference."""
