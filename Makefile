@@ -48,7 +48,7 @@ dev: $(VENV)/.dev  ## set up .venv with everything for development
 
 demo: $(VENV)/.core  ## set up, analyze DeepSeek-V3 on one GB200 NVL72 rack, draw its roofline
 	@mkdir -p $(DEMO)
-	@$(BIN)/tokenroof analyze deepseek-v3 --system gb200-nvl72 --plot $(DEMO)/roofline.png > $(DEMO)/answer.txt \
+	@$(BIN)/tokenroof analyze deepseek-v3 --system gb200-nvl72 -o $(DEMO)/roofline.png > $(DEMO)/answer.txt \
 	  || { status=$$?; cat $(DEMO)/answer.txt; exit $$status; }
 	@cat $(DEMO)/answer.txt
 	@echo
