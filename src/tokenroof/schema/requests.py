@@ -13,14 +13,14 @@ __all__ = ["REQUESTS", "json_schema", "request_class"]
 
 # request -> where its data class lives; a sweep is asked for by its spec file
 REQUESTS: dict[str, tuple[str, str]] = {
-    "analyze": ("tokenroof.usecases.analyze.run", "AnalyzeRequest"),
+    "analyze": ("tokenroof.usecases.analyze.request", "AnalyzeRequest"),
     "break-even": ("tokenroof.usecases.money.break_even", "BreakEvenRequest"),
     "deduce": ("tokenroof.usecases.deduce.run", "DeduceRequest"),
     "fit": ("tokenroof.usecases.measured.refit", "FitRequest"),
     "kv": ("tokenroof.usecases.listing.kv", "KvRequest"),
     "lecture": ("tokenroof.usecases.lecture", "LectureRequest"),
     "offers": ("tokenroof.usecases.listing.offers", "OffersRequest"),
-    "plan": ("tokenroof.usecases.plan.answer", "PlanRequest"),
+    "plan": ("tokenroof.usecases.plan.request", "PlanRequest"),
     "price": ("tokenroof.usecases.money.price", "PriceRequest"),
     "roofline": ("tokenroof.usecases.analyze.closed_form", "RooflineRequest"),
     "speculate": ("tokenroof.usecases.money.speculate", "SpeculateRequest"),
