@@ -34,12 +34,12 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_page_answers_and_can_be_pasted():
-    done = run(*SMALL)
+    done = run(*SMALL, "--full")
     assert done.returncode == 0, done.stderr
-    for words in ("Winner by cost", "Alternatives, and why not", "Frontier", "Searched", "below the limit", "a month",
-                  "vllm serve", "sglang.launch_server", "trtllm-serve", "claim level: calibrated"):  # fmt: skip
+    for words in ("4 replicas of tp1", "TPOT, mean", "80 % range", "Alternatives", "Frontier", "Searched", "a month",
+                  "vllm serve", "sglang.launch_server", "trtllm-serve", "held by means"):  # fmt: skip
         assert words in done.stdout, words
-    assert "held by means" in done.stderr
+    assert done.stderr == ""
     assert "\x1b[" not in done.stdout
 
 
@@ -112,16 +112,16 @@ def test_same_question_same_bytes(tmp_path: Path):
 def test_limits_that_nobody_meets_end_in_one_with_the_nearest_change():
     done = run("plan", "llama-3.1-70b", "--system", "8xh100", "--ttft", "50ms", "--tpot", "3ms")
     assert done.returncode == 1
-    assert "not met on 8xh100: neither limit can be met" in done.stderr
-    assert "nearest: ttft" in done.stderr
+    assert done.stdout.startswith("Not met: neither limit can be met")
+    assert "8xh100: ttft" in done.stdout and "tok/s/GPU" not in done.stdout
     assert "Traceback" not in done.stderr
 
 
 def test_several_machines_one_of_which_cannot():
     done = run("plan", "llama-3.1-70b", "--system", "h100,8xh200", "--tpot", "40ms", "--weight-dtype", "own")
     assert done.returncode == 0, done.stderr
-    assert "Machines, best first" in done.stdout
-    assert "no layout holds one request" in done.stdout
+    page = " ".join(done.stdout.split())
+    assert "Systems" in page and "no layout holds one request" in page
 
 
 @pytest.mark.parametrize(

@@ -52,13 +52,14 @@ def _check(path: Path) -> None:
 @click.option("--objective", metavar="WHAT", help="cost, throughput, latency or energy. [default: cost]")
 @click.option("--alternatives", metavar="N", help="How many of the next best to show. [default: 5]")
 @click.option("--measured", type=click.Path(dir_okay=False), help="CSV of measured runs, drawn beside the frontier.")
+@click.option("--full", is_flag=True, help="Memory, frontier, what was searched, commands of every engine.")
 @click.option("--explain", "key", metavar="NUMBER", help="Where a number of the winner comes from: tpot_s.")
 @click.option(
     "-o", "--output", "outputs", multiple=True, type=click.Path(path_type=Path, dir_okay=False),
     help="Write to FILE.csv, .json, .parquet, .svg, .png or .html. Repeatable.",
 )  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON; what has no limit is null.")
-def command(outputs: tuple[Path, ...], key: str | None, as_json: bool, **options: Any) -> None:
+def command(outputs: tuple[Path, ...], key: str | None, full: bool, as_json: bool, **options: Any) -> None:
     """The best deployment of MODEL under limits on latency: layout, formats, batch, aggregated or disaggregated.
 
     \b
@@ -68,7 +69,6 @@ def command(outputs: tuple[Path, ...], key: str | None, as_json: bool, **options
 
     Exit code 1 where nothing meets the limits, with the limit that binds and the nearest change.
     """  # fmt: skip
-    from tokenroof.cli.plan_text import print_plan
     from tokenroof.usecases.plan.run import PlanRequest, plan
 
     for path in outputs:
@@ -83,13 +83,12 @@ def command(outputs: tuple[Path, ...], key: str | None, as_json: bool, **options
         found = explain_plan(answer, key)
         echo_json(found.to_dict()) if as_json else click.echo(text_of(found))
     else:
-        echo_json(answer) if as_json else print_plan(answer)
+        echo_json(answer) if as_json else _print(answer, full)
     if answer.winner is None:
-        unmet = answer.machines[0].unmet
-        assert unmet is not None
-        for machine in answer.machines:
-            if machine.unmet is not None:
-                note(f"not met on {machine.system}: {machine.unmet.reason}")
-        if unmet.changes:
-            note(f"nearest: {'; '.join(unmet.changes)}")
         sys.exit(1)
+
+
+def _print(answer: Any, full: bool) -> None:
+    from tokenroof.present.pages.plan import full_lines, page_lines
+
+    click.echo("\n".join(page_lines(answer) + (full_lines(answer) if full else [])))

@@ -9,7 +9,7 @@ from tokenroof.units import format_bytes, format_si
 from tokenroof.usecases.analyze.answer import AnalyzeResponse
 from tokenroof.usecases.analyze.closed_form import RooflineResponse
 
-__all__ = ["full_lines", "page_lines"]
+__all__ = ["columns", "figures", "full_lines", "page_lines", "wrapped"]
 
 _WIDTH = 100
 _BAR = 30
@@ -20,7 +20,7 @@ _RATES = {
 _LIMITS = {"memory": "memory-bound", "compute": "compute-bound", "network": "network-bound", "overhead": "launches"}
 
 
-def _figures(value: float, figures: int = 3) -> str:
+def figures(value: float, figures: int = 3) -> str:
     """Three figures, thousands marked, no exponent."""
     if value == 0.0:
         return "0"
@@ -38,14 +38,14 @@ def _figures(value: float, figures: int = 3) -> str:
 def _range(number: Ranged, scale: float) -> str:
     if number.low is None or number.high is None:
         return "-"
-    return f"{_figures(number.low * scale)} to {_figures(number.high * scale)}"
+    return f"{figures(number.low * scale)} to {figures(number.high * scale)}"
 
 
 def _number_rows(answer: AnalyzeResponse) -> Iterable[tuple[str, ...]]:
     def row(label: str, number: Ranged | None, scale: float, before: str, unit: str) -> Iterable[tuple[str, ...]]:
         if number is not None:
-            bound = "-" if number.bound is None else f"{before}{_figures(number.bound * scale)}{unit}"
-            yield label, f"{before}{_figures(number.value * scale)}{unit}", _range(number, scale), bound
+            bound = "-" if number.bound is None else f"{before}{figures(number.bound * scale)}{unit}"
+            yield label, f"{before}{figures(number.value * scale)}{unit}", _range(number, scale), bound
 
     cost = answer.cost
     rows: list[Iterable[tuple[str, ...]]] = [
@@ -65,7 +65,8 @@ def _number_rows(answer: AnalyzeResponse) -> Iterable[tuple[str, ...]]:
         yield from some
 
 
-def _columns(rows: Sequence[Sequence[str]], head: Sequence[str]) -> list[str]:
+def columns(rows: Sequence[Sequence[str]], head: Sequence[str]) -> list[str]:
+    """A table: names on the left, numbers on the right."""
     widths = [max(len(row[i]) for row in (*rows, head)) for i in range(len(head))]
     lines = []
     for row in (head, *rows):
@@ -79,11 +80,11 @@ def _bar(share: float, most: float) -> str:
 
 
 def _work(answer: AnalyzeResponse) -> list[str]:
-    lines = [f"Where a decode step of {_figures(float(answer.step.step_s) * 1e3)} ms goes"]
+    lines = [f"Where a decode step of {figures(float(answer.step.step_s) * 1e3)} ms goes"]
     most = answer.work[0].share if answer.work else 1.0
     for one in answer.work:
         limit = "" if one.kind == "host" else _LIMITS.get(one.bound_by, one.bound_by)
-        time = f"{_figures(one.time_s * 1e3)} ms"
+        time = f"{figures(one.time_s * 1e3)} ms"
         lines.append(
             f"  {one.kind:<26}{time:>9} {100 * one.share:>4.0f} %  {_bar(one.share, most):<{_BAR}}  {limit}".rstrip()
         )
@@ -142,7 +143,8 @@ def _scenario(answer: AnalyzeResponse) -> str:
     )
 
 
-def _wrapped(label: str, parts: Iterable[str]) -> list[str]:
+def wrapped(label: str, parts: Iterable[str]) -> list[str]:
+    """A line of the footer, as long as it needs to be."""
     return textwrap.wrap(
         " | ".join(parts), _WIDTH, initial_indent=f"{label:<11}", subsequent_indent=" " * 11, break_on_hyphens=False
     )
@@ -181,14 +183,14 @@ def page_lines(answer: AnalyzeResponse) -> list[str]:
     lines += ["", *textwrap.wrap(_scenario(answer), _WIDTH, subsequent_indent=" " * 10, break_on_hyphens=False)]
     if not answer.fits:
         return lines + _not_fitting(answer)
-    lines += ["", *_columns([*_number_rows(answer)], ("", "predicted", "80 % range", "hardware bound"))]
+    lines += ["", *columns([*_number_rows(answer)], ("", "predicted", "80 % range", "hardware bound"))]
     lines += ["", *_work(answer), "", *_rooms(answer), "", _memory(answer), ""]
     if answer.overrides:
-        lines += _wrapped("What if", [override.text for override in answer.overrides])
-    lines += _wrapped("Defaults", [f"{d.field} {d.value}: {d.reason}" for d in answer.defaults])
-    lines += _wrapped("Left out", answer.left_out)
+        lines += wrapped("What if", [override.text for override in answer.overrides])
+    lines += wrapped("Defaults", [f"{d.field} {d.value}: {d.reason}" for d in answer.defaults])
+    lines += wrapped("Left out", answer.left_out)
     if answer.claim != "calibrated":
-        lines += _wrapped("Claim", [answer.claim, *answer.profile_notes])
+        lines += wrapped("Claim", [answer.claim, *answer.profile_notes])
     return lines
 
 
@@ -206,7 +208,7 @@ def _operators(answer: AnalyzeResponse) -> list[str]:
         )
         for row in sorted(answer.operators, key=lambda row: -row.time_s)
     ]
-    return _columns(rows, ("operator", "runs", "FLOPs", "bytes", "FLOP/B", "bound", "time", "share"))
+    return columns(rows, ("operator", "runs", "FLOPs", "bytes", "FLOP/B", "bound", "time", "share"))
 
 
 def _count(value: float) -> str:
@@ -270,8 +272,8 @@ def _money(answer: AnalyzeResponse) -> list[str]:
     fast, cost = answer.fast_mode, answer.cost
     lines = ["Speed and price"]
     if cost is not None:
-        lines.append(f"  one request at a time     ${_figures(cost.alone_usd_per_mtok)} per M, all on output")
-        lines.append(f"  this load                 ${_figures(cost.all_on_output_usd_per_mtok.value)} per M, "
+        lines.append(f"  one request at a time     ${figures(cost.alone_usd_per_mtok)} per M, all on output")
+        lines.append(f"  this load                 ${figures(cost.all_on_output_usd_per_mtok.value)} per M, "
                      "all on output")  # fmt: skip
     if fast is not None and fast.possible and fast.price_ratio is not None and fast.concurrency is not None:
         lines.append(
@@ -292,4 +294,4 @@ def full_lines(answer: AnalyzeResponse) -> list[str]:
     sources = [f"profile {answer.profile}, claim {answer.claim}", *answer.profile_notes]
     if answer.cost is not None:
         sources.append(f"price: {answer.cost.price_source}")
-    return lines + _wrapped("Sources", sources)
+    return lines + wrapped("Sources", sources)
