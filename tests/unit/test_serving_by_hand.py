@@ -5,14 +5,18 @@ The simulation in test_serving.py holds their sum to 6 to 15 %, which is wider t
 
 from types import SimpleNamespace
 
+import engine_cases as cases
 import pytest
 from tests.serving_oracle import LinearMachine
 
-from tokenroof.serving.batch import static_batch
+from tokenroof.operators.lower import lower
+from tokenroof.operators.timing import bind
+from tokenroof.serving.batch import Pool, serve_apart, static_batch
 from tokenroof.serving.pipeline import stalled_passes
 from tokenroof.serving.scheduling import Passes
 from tokenroof.serving.steady import serve, serve_open, serve_saturated
 from tokenroof.types.engine import Scheduler
+from tokenroof.types.program import Load
 from tokenroof.xp import SCALAR
 
 MIXED = Scheduler(name="mixed", token_budget=8192)
@@ -139,6 +143,7 @@ def test_the_queue_for_memory_is_whole_lives():
     machine = LinearMachine(base=10e-3, per_sequence=0.0, per_token=0.0)
     found = closed(machine, MIXED, 30.0, 10.0, 100.0, range_ratio=0.8, limit=10.0)
     assert found.ttft_s == pytest.approx(15e-3 + 2 * 1.005, rel=1e-6)
+    assert found.settled_ttft_s == pytest.approx(15e-3 + 2 * 1.005, rel=1e-6)
     # a run of 60: in the first half of it all come at once and find the queue half as long on average
     short = closed(machine, MIXED, 30.0, 10.0, 100.0, range_ratio=0.8, limit=10.0, requests=60.0)
     begin = 0.5 * 15e-3 + 0.5 * 10e-3  # the first wave's prompts ride on one pass
@@ -182,6 +187,32 @@ def test_an_open_loop_by_hand():
     assert found.prefill_share == pytest.approx(0.04, rel=1e-9)
     assert found.ttft_s == pytest.approx(5e-3 + 0.5 * 10e-3 * 0.04 / 0.96 + 20e-3, rel=1e-9)
     assert found.in_flight == pytest.approx(4.0 * 100 * 10e-3 / 0.96, rel=1e-3)
+    assert found.e2e_s == pytest.approx(found.ttft_s + 99 * 10e-3 / 0.96, rel=1e-9)  # the first token is there
+
+
+def test_stages_wait_for_a_prompt_twice_where_prompts_are_rare():
+    """Two stages of half the layers, 4 requests/s, osl 100: each stage's turn of 5 ms becomes 10 ms with a prompt.
+
+    Of the 2 x 100 turns of a micro-batch's answer n / 200 carry one; (1 - (1 - c)^2) / c = 2 - c turns are lost to it.
+    """
+    machine = LinearMachine(base=10e-3, per_sequence=0.0, per_token=1e-5, program=staged(2, 2))
+    found = serve_open(machine, None, MIXED, rate=4.0, isl=1000.0, osl=100.0, limit=1e3)
+    chance = found.in_flight / 200
+    assert found.prefill_share == pytest.approx(4.0 * 5e-3 * (2 - chance), rel=1e-4)
+    assert found.tpot_s == pytest.approx(10e-3 / (1 - found.prefill_share), rel=1e-9)
+
+
+def test_decode_workers_share_the_answers():
+    """Three of them hold a third of the answers each, so a step is one of a third."""
+    program = lower(cases.llama_3_8b())
+    machine, rules = cases.system(n=4), Scheduler(name="none")
+    timed = bind(program, machine)
+    one, three = (Pool(timed=timed, system=machine, scheduler=rules, copies=n) for n in (1.0, 3.0))
+    found = serve_apart(one, three, concurrency=96.0, isl=100.0, osl=1000.0)
+    each = found.in_flight / 3
+    step_s = timed.step(decode=Load(each, each, 600.0)).step_s
+    assert found.tpot_s == pytest.approx(step_s, rel=1e-4)
+    assert found.e2e_s == pytest.approx(found.ttft_s + 999 * found.tpot_s, rel=1e-9)
 
 
 def test_a_run_in_an_open_loop_ends_an_answer_later_than_its_last_request_comes():
