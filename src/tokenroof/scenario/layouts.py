@@ -33,6 +33,8 @@ def chosen(deployments: Iterable[Deployment]) -> Deployment:
     roomiest: Deployment | None = None
     room_key: tuple[float, ...] = ()
     for one in deployments:
+        if best is not None and _hopeless(one, -best_key[0]):
+            continue
         served = one.serve()
         if served.fits:
             speed = served.tpot_s if one.load.kind in ("batch", "static") else -served.requests_per_s
@@ -47,6 +49,25 @@ def chosen(deployments: Iterable[Deployment]) -> Deployment:
     if found is None:
         raise InputError("layout", "none", "one that divides the model over these GPUs", "another number of GPUs")
     return found
+
+
+def _hopeless(one: Deployment, requests_per_s: float) -> bool:
+    """Whether a full deployment surely serves fewer requests than another: one look where a search takes ten.
+
+    At the limit on TPOT the rate is requests at once over osl * TPOT, so to serve as many it needs about that many at
+    once. A tenth is left for what the estimate leaves out.
+    """
+    limit_s = one.limits.tpot_s
+    if one.load.kind != "fill" or limit_s is None:
+        return False
+    room = one.room()
+    if room < 1.0:
+        return False
+    needed = 0.9 * requests_per_s / one.replicas * one.workload.osl * limit_s
+    found = one.closed(max(1.0, min(needed, room)), room=room)
+    if needed > room:
+        return float(found.requests_per_s) * one.replicas < 0.9 * requests_per_s
+    return needed > 1.0 and float(found.tpot_s) / one.tokens_per_step > limit_s
 
 
 def reason(deployment: Deployment, fits: bool) -> str:
