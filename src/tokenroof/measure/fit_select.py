@@ -6,8 +6,7 @@ from pathlib import Path
 from tokenroof.catalog.efficiency import profile_source
 from tokenroof.engines import generation_of
 from tokenroof.measure.fit_runs import Case
-from tokenroof.measure.inferencex import read_inferencex
-from tokenroof.measure.runs import read_runs
+from tokenroof.measure.importers import read_results
 from tokenroof.measure.setups import METRICS, Setup, Skip, setup_of
 from tokenroof.types.engine import Doubt
 from tokenroof.types.run import Fault, Run
@@ -71,7 +70,7 @@ def read_cases(
         if not path.is_file():
             continue
         kept = left = 0
-        for run in read_inferencex(path) if name.startswith("inferencex_amd") else read_runs(path):
+        for run in read_results(path):
             setup = Skip("unreadable") if isinstance(run, Fault) else setup_of(run)
             if isinstance(run, Fault) or isinstance(setup, Skip) or why_not_fitted(run, setup):
                 left += 1

@@ -195,6 +195,8 @@ def _lengths(run: Run, kind: str, launch: Launch) -> tuple[float, float] | Skip:
     if run.isl is None and run.mode != "decode":
         return Skip("input length is not stated")
     isl = run.isl or 1.0
+    if run.prefix and run.prefix > isl - 1.0:
+        return Skip("all of the input is cached")
     osl = 1.0 if run.mode == "prefill" else run.osl
     if osl is None:
         return Skip("output length is not stated")
@@ -205,6 +207,8 @@ def _lengths(run: Run, kind: str, launch: Launch) -> tuple[float, float] | Skip:
 
 
 def _requests(run: Run, load: float, kind: str, launch: Launch) -> float | None:
+    if run.requests is not None:
+        return run.requests
     found = _REQUESTS.search(run.note)
     if found:
         return max(float(found[1]), load)
@@ -256,5 +260,5 @@ def setup_of(run: Run) -> Setup | Skip:
         generation=engine.generation.name, scheduler=_scheduler(engine, launch), isl=lengths[0], osl=lengths[1],
         load=float(load), range_ratio=1.0 if launch.range_ratio is None else launch.range_ratio,
         requests=_requests(run, float(load), kind, launch), memory_fraction=launch.memory_fraction,
-        kv_stated=bool(run.kv_dtype or launch.kv_dtype),
+        kv_stated=bool(run.kv_dtype or launch.kv_dtype), prefix=run.prefix or 0.0,
     )  # fmt: skip

@@ -11,7 +11,8 @@ class Run:
 
     `mode`: prefill, decode, mixed (static batch), offline (saturated), server (open loop), server-closed-loop
     (`concurrency` requests kept in flight), server-interactive, disaggregated, microbench. `value` is in `unit` as
-    written. `quality` A is controlled and complete, B has a stated unknown, C is never scored.
+    written. `prefix` of the `isl` tokens were in the cache, `requests` is how many the run had. `quality` A is
+    controlled and complete, B has a stated unknown, C is never scored.
     """
 
     row_id: str
@@ -45,6 +46,8 @@ class Run:
     quality: str
     split: str
     note: str = ""
+    prefix: float | None = None
+    requests: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tokenroof.errors import InputError
-from tokenroof.measure.runs import read_runs
+from tokenroof.measure.importers import read_results
 from tokenroof.types.run import Fault, Run
 from tokenroof.usecases.measured.predict import Forecast, Skip, forecast
 
@@ -106,7 +106,7 @@ def score_rows(paths: Iterable[str | Path]) -> Iterator[Scored | Skip | Fault]:
     refused: InputError | None = None
     for path in paths:
         try:
-            for row in read_runs(path):
+            for row in read_results(path):
                 read += 1
                 yield _judged(row)
         except InputError as error:

@@ -5,7 +5,7 @@ from pathlib import Path
 from tokenroof.catalog import load_model
 from tokenroof.catalog.chips import load_chip
 from tokenroof.errors import TokenroofError
-from tokenroof.measure.runs import read_runs
+from tokenroof.measure.importers import read_results
 from tokenroof.types.model import Model
 from tokenroof.types.run import Fault, Run
 from tokenroof.usecases.plan.answer import MeasuredPoint
@@ -47,7 +47,7 @@ def measured_points(
     hardware: dict[str, str] = {}
     groups: dict[tuple[object, ...], dict[str, float]] = {}
     faults = other = lengths = 0
-    for run in read_runs(path):
+    for run in read_results(path):
         if isinstance(run, Fault):
             faults += 1
             continue

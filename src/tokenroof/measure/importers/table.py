@@ -1,0 +1,123 @@
+"""What every importer of comma-separated result files shares: opening, the head, rows, numbers, faults.
+
+Files are streamed, so that a million rows take no more memory than one.
+"""
+
+import csv
+import gzip
+import io
+import math
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO, cast
+
+from tokenroof.errors import InputError
+from tokenroof.types.run import Fault, Run
+
+__all__ = ["BadRow", "Importer", "Row", "columns_of", "count", "head_of", "number", "rows"]
+
+_HEAD_CHARACTERS = 65_536
+_MOST_BYTES_PER_CELL = 100_000
+
+Row = dict[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Importer:
+    """One format of result files.
+
+    `detect` is given the first characters of a file. `columns` are those without which nothing can be predicted or
+    compared; a format that has none is no table. `example` is a short file of the format.
+    """
+
+    name: str
+    columns: tuple[str, ...]
+    detect: Callable[[str], bool]
+    read: Callable[[Path], Iterator[Run | Fault]]
+    example: str
+
+
+class BadRow(Exception):
+    """Why a row cannot be used."""
+
+
+@contextmanager
+def _text(path: Path) -> Iterator[TextIO]:
+    """The file, opened; every way in which it is no text is one InputError."""
+    if not path.is_file():
+        raise InputError("csv", str(path), "a file")
+    opener = gzip.open if path.suffix == ".gz" else open
+    try:
+        with opener(path, "rt", encoding="utf-8-sig", errors="strict", newline="") as file:
+            yield cast(TextIO, file)
+    except (UnicodeDecodeError, gzip.BadGzipFile, EOFError) as error:
+        raise InputError("csv", str(path), "UTF-8 text", str(error)[:80]) from None
+    except OSError as error:
+        raise InputError("csv", str(path), "a readable file", error.strerror or "cannot be read") from None
+
+
+def head_of(path: Path) -> str:
+    """The first characters of a file, plain or .gz."""
+    with _text(path) as file:
+        return file.read(_HEAD_CHARACTERS)
+
+
+def columns_of(head: str) -> tuple[str, ...]:
+    """Names in the first line of a table; none where it is no table."""
+    try:
+        return tuple(next(csv.reader(io.StringIO(head)), ()))
+    except csv.Error:
+        return ()
+
+
+def rows(path: Path, read: Callable[[Row, int, str], Iterable[Run]]) -> Iterator[Run | Fault]:
+    """What `read` makes of every row (row, line, file name), in order; a row that it refuses is a Fault."""
+    with _text(path) as file:
+        csv.field_size_limit(_MOST_BYTES_PER_CELL)
+        yield from _rows(csv.DictReader(file), path.name, read)
+
+
+def _rows(
+    reader: "csv.DictReader[str]", name: str, read: Callable[[Row, int, str], Iterable[Run]]
+) -> Iterator[Run | Fault]:
+    while True:
+        try:
+            row = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            yield Fault(file=name, line=reader.line_num, text=str(error))
+            continue
+        if None in row:
+            yield Fault(file=name, line=reader.line_num, text="more cells than columns")
+            continue
+        try:
+            yield from read(row, reader.line_num, name)
+        except BadRow as error:
+            yield Fault(file=name, line=reader.line_num, text=str(error))
+
+
+def number(row: Row, column: str) -> float | None:
+    """A finite number that is not negative; None where the cell is blank or absent."""
+    text = (row.get(column) or "").strip()
+    if not text:
+        return None
+    try:
+        value = float(text)
+    except ValueError:
+        raise BadRow(f"{column} = {text[:40]!r} is not a number") from None
+    if not math.isfinite(value) or value < 0:
+        raise BadRow(f"{column} = {text[:40]} must be finite and not negative")
+    return value
+
+
+def count(row: Row, column: str) -> int | None:
+    """A whole number of at least 1; None where the cell is blank or absent."""
+    value = number(row, column)
+    if value is None:
+        return None
+    if value != int(value) or value < 1 or value > 1e6:
+        raise BadRow(f"{column} = {value:g} must be a whole number of at least 1")
+    return int(value)

@@ -1,0 +1,109 @@
+"""The tidy table: one row a measurement of one metric, of any engine, mode and load."""
+
+import math
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from tokenroof.measure.importers.table import BadRow, Importer, Row, columns_of, count, number, rows
+from tokenroof.types.run import Fault, Run
+
+__all__ = ["METRIC_UNITS", "NEEDED", "TIDY"]
+
+# The other tidy columns may be absent. A table of open loops may give `request_rate` in place of the load as text.
+NEEDED = ("model", "hardware", "engine", "mode", "input_len", "output_len", "batch_or_concurrency", "metric", "value")
+
+# metric -> the unit its value must be in
+METRIC_UNITS = {
+    "e2e_latency_s": "s",
+    "ttft_ms": "ms",
+    "ttft_p50_ms": "ms",
+    "tpot_ms": "ms",
+    "tpot_p50_ms": "ms",
+    "itl_ms": "ms",
+    "itl_p50_ms": "ms",
+    "output_tok_s": "tok/s",
+    "output_tok_s_per_gpu": "tok/s/GPU",
+    "input_tok_s": "tok/s",
+    "total_tok_s": "tok/s",
+}
+_RATE = re.compile(r"(?:qps|rate)\s*=\s*([\d.]+|inf)|~\s*([\d.]+)\s*req/s", re.IGNORECASE)
+_LOAD, _RATE_COLUMN = "batch_or_concurrency", "request_rate"
+_EXAMPLE = """model,hardware,num_gpus,tp,engine,mode,input_len,output_len,batch_or_concurrency,metric,value,unit
+Llama-3.1-8B,NVIDIA H100 SXM,1,1,vLLM,server-closed-loop,1024,128,64,tpot_ms,12.5,ms
+Llama-3.1-8B,NVIDIA H100 SXM,1,1,vLLM,server,1024,128,qps=8,ttft_ms,80,ms
+"""
+
+
+def _load(text: str) -> tuple[float | None, float | None]:
+    """Concurrency (or batch) and request rate of a load column: `64`, `qps=8`, `poisson target_qps=75`."""
+    try:
+        return float(text), None
+    except ValueError:
+        found = _RATE.search(text)
+        if not found:
+            return None, None
+        rate = (found[1] or found[2]).lower()
+        return None, math.inf if rate == "inf" else float(rate)
+
+
+def _run(row: Row, line: int, file: str) -> Run:
+    needed = ("hardware", "metric") if row.get("mode") == "microbench" else ("model", "hardware", "metric")
+    for column in needed:
+        if not (row.get(column) or "").strip():
+            raise BadRow(f"{column} is blank")
+    metric, unit = row["metric"].strip(), (row.get("unit") or "").strip()
+    wanted = METRIC_UNITS.get(metric)
+    if wanted is not None and unit and unit != wanted:
+        raise BadRow(f"unit = {unit[:20]!r} must be {wanted} for {metric}")
+    value = number(row, "value")
+    if value is None or value <= 0:
+        raise BadRow("value must be above 0" if value is not None else "value is blank")
+    load = (row.get(_LOAD) or "").strip()
+    concurrency, rate = _load(load)
+    rate = number(row, _RATE_COLUMN) if rate is None else rate
+    if concurrency is not None and not (0 < concurrency < 1e9):
+        raise BadRow(f"batch_or_concurrency = {load[:40]} must be finite and above 0")
+    texts = {
+        name: (row.get(name) or "").strip()
+        for name in ("row_id", "source", "date", "model", "model_key", "hardware", "hw_key", "weight_dtype", "kv_dtype",
+                     "engine", "engine_version", "mode", "spec_decode", "quality", "split", "note")
+    }  # fmt: skip
+    return Run(
+        **texts,
+        line=line,
+        file=file,
+        num_gpus=count(row, "num_gpus"),
+        tp=count(row, "tp"),
+        pp=count(row, "pp"),
+        ep=count(row, "ep"),
+        dp=count(row, "dp"),
+        isl=number(row, "input_len"),
+        osl=number(row, "output_len"),
+        concurrency=concurrency,
+        request_rate=rate,
+        load=load,
+        metric=metric,
+        value=value,
+        unit=unit or wanted or "",
+        prefix=number(row, "prefix_len"),
+        requests=number(row, "requests"),
+    )
+
+
+def _runs(row: Row, line: int, file: str) -> Iterator[Run]:
+    yield _run(row, line, file)
+
+
+def detect(head: str) -> bool:
+    """Whether the first line has the tidy columns."""
+    columns = set(columns_of(head))
+    return set(NEEDED) - {_LOAD} <= columns and bool(columns & {_LOAD, _RATE_COLUMN})
+
+
+def read(path: Path) -> Iterator[Run | Fault]:
+    """Every row as a Run or as the Fault that it has."""
+    return rows(path, _runs)
+
+
+TIDY = Importer(name="tidy table", columns=NEEDED, detect=detect, read=read, example=_EXAMPLE)
