@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from tokenroof.catalog import load_model, load_system
 from tokenroof.errors import InputError, UnknownName
+from tokenroof.present.pages.analyze import full_lines, page_lines
 from tokenroof.scenario.formats import served_weights
 from tokenroof.scenario.resolve import resolve
 from tokenroof.types.scenario import Scenario
@@ -270,20 +271,30 @@ def test_a_chip_without_a_published_rate_is_named() -> None:
         ask("llama-3.1-8b", "apple-m5-max")
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     model=st.sampled_from(["llama-3.1-8b", "qwen3-30b-a3b", "gpt-oss-120b", "llama-3.3-70b", "deepseek-v3"]),
-    system=st.sampled_from(["h100", "4xh100", "8xh200", "8xb200", "8xmi300x"]),
-    isl=st.floats(1, 2e4), osl=st.floats(1, 4e3), batch=st.none() | st.floats(1, 2000),
-    engine=st.sampled_from(["vllm", "sglang", "trtllm", "none"]),
+    system=st.sampled_from(["h100", "4xh100", "8xh200", "8xb200", "8xmi300x", "2xa40"]),
+    isl=st.floats(1, 2e4), osl=st.floats(1, 4e3),
+    load=st.none() | st.tuples(st.sampled_from(["batch", "concurrency", "request_rate", "users"]), st.floats(1, 5000)),
+    engine=st.sampled_from(["vllm", "sglang", "trtllm", "none"]), profile=st.sampled_from(["auto", "peak"]),
 )  # fmt: skip
-def test_one_verdict(model: str, system: str, isl: float, osl: float, batch: float | None, engine: str) -> None:
-    """`fits` is the deployment's, speeds exist exactly where it is true, and nothing is NaN."""
-    request = AnalyzeRequest(model=model, system=system, isl=isl, osl=osl, batch=batch, engine=engine)
-    answer = analyze(request)
-    same = resolve(Scenario(model=model, system=system, isl=isl, osl=osl, batch=batch, engine=engine))
-    assert answer.fits == same.serve().fits
+def test_one_verdict_and_no_bound_is_beaten(
+    model: str, system: str, isl: float, osl: float, load: tuple[str, float] | None, engine: str, profile: str
+) -> None:
+    """`fits` is the deployment's, speeds exist exactly where it is true, and pages hold what they show."""
+    asked = {"model": model, "system": system, "isl": isl, "osl": osl, "engine": engine, "profile": profile}
+    if load is not None:
+        asked[load[0]] = load[1]
+    answer = analyze(AnalyzeRequest(**asked))  # type: ignore[arg-type]
+    served = resolve(Scenario(**asked)).serve()  # type: ignore[arg-type]
+    assert answer.fits == served.fits
     assert (answer.infeasible is None) == answer.fits == (answer.tpot_s is not None)
-    if answer.tpot_s is not None:
-        assert answer.tpot_s.value == same.serve().tpot_s
-        assert math.isfinite(answer.tpot_s.value) and math.isfinite(answer.concurrency)
+    lines = page_lines(answer) + (full_lines(answer) if answer.fits else [])
+    assert max(map(len, page_lines(answer))) <= 100
+    assert not any(word in ("nan", "inf") for line in lines for word in line.split())
+    if answer.tpot_s is not None and answer.decode_step_s is not None:
+        assert answer.tpot_s.value == served.tpot_s
+        for number in (answer.tpot_s, answer.decode_step_s):
+            assert math.isfinite(number.value) and number.bound is not None
+            assert number.bound <= number.value * (1 + 1e-9)

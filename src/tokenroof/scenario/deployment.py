@@ -30,7 +30,9 @@ __all__ = ["Deployment", "PrefillWorkers"]
 
 _MOST_AT_ONCE = 10_000_000
 _SLACK = 1.0 + 1e-9
-_ROUNDS = 40
+_ROUNDS = 60
+_SETTLED = 1e-7
+_LONG_S = 1e6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -222,12 +224,19 @@ class Deployment:
     def _open(self, load: Load, room: float) -> Served:
         """Random arrivals. Users come back after reading, so that the rate follows from the time that they wait."""
         rate = load.value / self.replicas
+        if load.kind == "users":
+            rate /= load.think_s + max(self.workload.osl, 1.0) * float(self.step(1.0).step_s)
         found = self._arriving(rate, load, room)
         if load.kind == "users":
             for _ in range(_ROUNDS):
-                e2e_s = float(found.e2e_s) if math.isfinite(float(found.e2e_s)) else 1e6
-                rate = 0.5 * rate + 0.5 * load.value / self.replicas / (load.think_s + e2e_s)
+                e2e_s = min(float(found.e2e_s), _LONG_S)
+                told = load.value / self.replicas / (load.think_s + e2e_s)
+                # Where they mostly read, the time that they wait hardly moves the rate: no damping is needed.
+                step = 1.0 if load.think_s > e2e_s else 0.5
+                before, rate = rate, rate + step * (told - rate)
                 found = self._arriving(rate, load, room)
+                if abs(rate - before) <= _SETTLED * rate:
+                    break
         return self._served(found, float(found.in_flight), self.replicas, room, "load", load)
 
     def _arriving(self, rate: float, load: Load, room: float) -> ServingEstimate:

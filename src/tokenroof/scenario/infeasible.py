@@ -6,7 +6,7 @@ from tokenroof.catalog import load_system, system_names
 from tokenroof.engines import engine as engine_of
 from tokenroof.errors import TokenroofError
 from tokenroof.scenario.deployment import Deployment
-from tokenroof.scenario.resolve import resolve
+from tokenroof.scenario.resolve import holds
 from tokenroof.types.machine import System
 from tokenroof.types.scenario import DEGREES, Scenario
 from tokenroof.types.served import Infeasible
@@ -38,7 +38,7 @@ def _free(scenario: Scenario) -> Scenario:
 
 def _fits(scenario: Scenario) -> bool:
     try:
-        return resolve(scenario).fits
+        return holds(scenario)
     except TokenroofError:
         return False
 

@@ -1,6 +1,7 @@
 """From a Scenario to a Deployment: names looked up, formats and engine settled, every default said with its reason."""
 
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tokenroof.catalog import load_model, load_system
@@ -29,7 +30,7 @@ from tokenroof.types.model import Model, WeightDtypes
 from tokenroof.types.scenario import DEGREES, Scenario, scenario_faults
 from tokenroof.types.workload import Limits, Load, Workload
 
-__all__ = ["assemble", "given_layout", "load_of", "resolve", "workload_of"]
+__all__ = ["assemble", "given_layout", "holds", "load_of", "resolve", "workload_of"]
 
 _ISL, _OSL, _TPOT_S = 4096.0, 512.0, 0.05
 
@@ -174,20 +175,38 @@ def _said(scenario: Scenario, model: Model, overrides: tuple[Override, ...], def
         defaults.append(Default(field="kv_dtype", value=model.kv_dtype, reason="the engine's for this checkpoint"))
 
 
-def resolve(scenario: Scenario, *, model: Model | None = None, system: System | None = None) -> Deployment:
-    """The deployment of a scenario. A scenario that does not fit resolves too: ask `fits`.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Settled:
+    """A scenario with all but its layout: how a layout becomes its deployment, and the layouts that it leaves open."""
 
-    `model` and `system` stand in for the names where the caller has made them.
-    """
+    model: Model
+    system: System
+    make: Callable[[Layout], Deployment]
+    given: Layout | None
+    defaults: tuple[Default, ...]
+    replicas: int | None
+    engine: str
+
+    def candidates(self) -> Iterator[Deployment]:
+        """The given layout, or all usual ones. InputError where one is not legal, or none is."""
+        if self.given is not None:
+            yield legal(self.model, self.given, self.system, self.make)
+            return
+        options = usual_layouts(self.model, self.system, self.engine, self.replicas)
+        if not options:
+            check_layout(self.model, Layout(), self.system, uneven_layers=True)
+        yield from map(self.make, options)
+
+
+def _settled(scenario: Scenario, model: Model | None, system: System | None) -> _Settled:
     for fault in (*faults_of(scenario), *scenario_faults(scenario)):
         raise fault
     found = load_model(scenario.model) if model is None else model
     machine = load_system(scenario.system) if system is None else system
     if machine.chip.bytes_per_s <= 0:
         raise InputError("system", machine.id, "a machine with a known memory bandwidth")
-    for name in (scenario.kv_dtype,):
-        if name is not None:
-            dtype(name)
+    if scenario.kv_dtype is not None:
+        dtype(scenario.kv_dtype)
     defaults: list[Default] = []
     served, weights = served_weights(found, scenario.weight_dtype)
     overrides: tuple[Override, ...] = ()
@@ -210,13 +229,26 @@ def resolve(scenario: Scenario, *, model: Model | None = None, system: System | 
             limits=slo.limits, weights=weights, price=price, replicas=scenario.replicas, overrides=overrides,
         )  # fmt: skip
 
-    layout = given_layout(scenario)
-    if layout is not None:
-        return replace(legal(served, layout, machine, make), defaults=tuple(defaults))
-    options = usual_layouts(served, machine, scenario.engine, scenario.replicas)
-    if not options:
-        check_layout(served, Layout(), machine, uneven_layers=True)
-    best = chosen(make(one) for one in options)
+    return _Settled(
+        model=served, system=machine, make=make, given=given_layout(scenario), defaults=tuple(defaults),
+        replicas=scenario.replicas, engine=scenario.engine,
+    )  # fmt: skip
+
+
+def holds(scenario: Scenario) -> bool:
+    """Whether some layout that the scenario allows holds its load, without working out how well."""
+    return any(one.fits for one in _settled(scenario, None, None).candidates())
+
+
+def resolve(scenario: Scenario, *, model: Model | None = None, system: System | None = None) -> Deployment:
+    """The deployment of a scenario. A scenario that does not fit resolves too: ask `fits`.
+
+    `model` and `system` stand in for the names where the caller has made them.
+    """
+    settled = _settled(scenario, model, system)
+    if settled.given is not None:
+        return replace(next(settled.candidates()), defaults=settled.defaults)
+    best = chosen(settled.candidates())
     why = reason(best, best.serve().fits)
-    defaults.append(Default(field="layout", value=layout_label(best.layout), reason=why))
-    return replace(best, defaults=tuple(defaults), layout_reason=why)
+    layout = Default(field="layout", value=layout_label(best.layout), reason=why)
+    return replace(best, defaults=(*settled.defaults, layout), layout_reason=why)

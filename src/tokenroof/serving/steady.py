@@ -327,7 +327,7 @@ def serve_open(
     most = serve_saturated(timed, system, scheduler, isl=isl, osl=osl, prefix=prefix, limit=limit)
     running: Num = xp.minimum(limit, 1.0)
     for _ in range(24):
-        held = xp.maximum(running, 0.3)
+        held = xp.maximum(running, 1.0)  # a request that decodes is in its own batch
         decode_s = passes.decode_s(held)
         prompts = passes.prompts(1.0, held, decode_s)
         lost_s = prompts.extra_s * _stalls(passes, prompts, 1.0, held, osl)

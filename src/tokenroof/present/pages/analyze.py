@@ -125,10 +125,10 @@ def _memory(answer: AnalyzeResponse) -> str:
     pool = max(float(memory.cache_pool_bytes), 0.0)
     parts = (
         ("weights", float(memory.weights_bytes)),
-        ("activations, reserve", total - float(memory.weights_bytes) - pool),
+        ("activations + rest", total - float(memory.weights_bytes) - pool),
         ("KV", pool),
     )
-    return "Memory of one GPU   " + " | ".join(f"{n} {format_bytes(v)} ({100 * v / total:.0f} %)" for n, v in parts)
+    return "Memory of one GPU  " + " | ".join(f"{n} {format_bytes(v)} ({100 * v / total:.0f} %)" for n, v in parts)
 
 
 def _scenario(answer: AnalyzeResponse) -> str:
@@ -179,7 +179,8 @@ def page_lines(answer: AnalyzeResponse) -> list[str]:
     lines = textwrap.wrap(answer.sentence, _WIDTH, break_on_hyphens=False)
     if answer.announced:
         lines.append("note: announced hardware, not shipping: its figures are the vendor's promise")
-    lines += [f"warning: {text}" for text in answer.warnings]
+    for text in answer.warnings:
+        lines += textwrap.wrap(f"warning: {text}", _WIDTH, subsequent_indent="  ", break_on_hyphens=False)
     lines += ["", *textwrap.wrap(_scenario(answer), _WIDTH, subsequent_indent=" " * 10, break_on_hyphens=False)]
     if not answer.fits:
         return lines + _not_fitting(answer)

@@ -133,7 +133,8 @@ def analyze(request: AnalyzeRequest) -> AnalyzeResponse:
     rows = decode_rows(deployment, batch)
     mfu, mbu = nearness(deployment, batch, times) if served.fits else (None, None)
     infeasible = None if served.fits else infeasible_of(deployment)
-    least = bounds_of(deployment, served.concurrency / deployment.replicas if served.fits else 1.0)
+    running = min(served.concurrency / deployment.replicas, served.room) if served.fits else 1.0
+    least = bounds_of(deployment, running)
     cost = _cost(deployment, served) if served.fits else None
     numbers = _numbers(deployment, served, least)
     return AnalyzeResponse(
