@@ -59,7 +59,7 @@ def test_closed_forms_stand_beside_the_answer_as_bounds(rule: str) -> None:
 
 def test_the_chart_has_its_words_and_the_same_question_gives_the_same_bytes(tmp_path: Path) -> None:
     for name in ("a.svg", "b.svg"):
-        done = run("analyze", "deepseek-v3", "--system", "gb200-nvl72", "--plot", str(tmp_path / name))
+        done = run("analyze", "deepseek-v3", "--system", "gb200-nvl72", "-o", str(tmp_path / name))
         assert done.returncode == 0, done.stderr
     content = (tmp_path / "a.svg").read_bytes()
     assert content == (tmp_path / "b.svg").read_bytes()
@@ -166,8 +166,8 @@ def test_bad_config_files_are_one_line_and_exit_2(tmp_path: Path, kind: str, nee
         (("analyze", "deepseek-v3", "--system", "h100", "--batch", "0"), "batch"),
         (("analyze", "deepseek-v3", "--system", "h100", "--context", "nan"), "context"),
         (("analyze", "deepseek-v3", "--system", "h100", "--weight-dtype", "fp3"), "fp3"),
-        (("analyze", "deepseek-v3", "--system", "h100", "--plot", "page.doc"), ".svg"),
-        (("analyze", "deepseek-v3", "--system", "h100", "--plot", "/no/such/folder/page.svg"), "directory"),
+        (("analyze", "deepseek-v3", "--system", "h100", "-o", "page.doc"), ".svg"),
+        (("analyze", "deepseek-v3", "--system", "h100", "-o", "/no/such/folder/page.svg"), "directory"),
         (("analyze", "deepseek-v3", "--system", "gb200-nvl72", "--explain", "nonsense"), "nonsense"),
     ],
 )

@@ -115,7 +115,7 @@ def test_peak_stays_the_speed_of_light():
     system = compose_system(load_chip("h100"), 8)
     assert profile_for(system, "vllm", "peak") is PEAK
     assert claim_level(PEAK) == "bound"
-    with pytest.raises(InputError, match="efficiency"):
+    with pytest.raises(InputError, match="profile"):
         profile_for(system, "vllm", "best")
 
 

@@ -12,9 +12,10 @@ from typing import Annotated, Any, Literal
 
 import pytest
 
+from tokenroof.cli.main import VERBS
 from tokenroof.errors import InputError, InputFaults, TokenroofError
 from tokenroof.scenario.files import to_toml
-from tokenroof.schema import changed, json_schema, parse, read_scenario
+from tokenroof.schema import REQUESTS, changed, json_schema, parse, read_scenario, request_class
 from tokenroof.types.limits import OneOf, Within
 from tokenroof.types.scenario import Scenario
 
@@ -235,6 +236,19 @@ def test_json_schema_holds_the_limits() -> None:
     assert properties["tp"]["anyOf"][0] == {"type": "integer", "minimum": 1, "maximum": 100_000}
     assert properties["tpot"]["anyOf"][0] == {"type": "number", "exclusiveMinimum": 0.0, "maximum": 10.0}
     assert properties["mode"]["enum"] == ["agg", "disagg", "auto"]
+
+
+def test_every_verb_has_a_request() -> None:
+    assert set(REQUESTS) == set(VERBS)
+    assert parse(request_class("models"), {"filters": "moe"}) == request_class("models")(filters=("moe",), sort="id")
+    assert faults_of_verb("chip", {}) == ["name: must be given"]
+    assert faults_of_verb("tiers", {"chips": "h100"}) == ["chips: must be the name of a field; nearest: chip"]
+
+
+def faults_of_verb(verb: str, data: dict[str, object]) -> list[str]:
+    with pytest.raises(InputFaults) as caught:
+        parse(request_class(verb), data)
+    return str(caught.value).splitlines()
 
 
 def test_words_and_limits_say_themselves() -> None:

@@ -192,7 +192,7 @@ def test_too_many_sequences_name_the_number_that_fits() -> None:
         ({"layout": {"tp": 3}, "system": "8xh100"}, "tp"),
         ({"layout": {"tp": 2}}, "tp * dp * cp * pp"),
         ({"layout": {"tq": 2}}, "layout"),
-        ({"efficiency": "wishful"}, "efficiency"),
+        ({"efficiency": "wishful"}, "profile"),
     ],
 )
 def test_what_cannot_be_used_is_refused_by_name(fields: dict[str, Any], field: str) -> None:

@@ -18,7 +18,7 @@ def profile_for(
 
     Ranges are those of dense models where `model` is one, else the wider ones of models with experts.
     """
-    check_choice("efficiency", efficiency, EFFICIENCIES)
+    check_choice("profile", efficiency, EFFICIENCIES)
     experts = model is None or any(isinstance(group.ffn, MoeFfn) for group in model.layers)
     return PEAK if efficiency == "peak" else load_profile(system.chip, engine, version, experts=experts)
 

@@ -15,6 +15,7 @@ OLD_OPTIONS: dict[str, str] = {
     "--chunk": "--max-batched-tokens",
     "--chunks": "--max-batched-tokens",
     "--efficiency": "--profile",
+    "--operators": "--full",
     "--plot": "-o",
     "--rate": "--request-rate",
     "--requests-per-s": "--request-rate",

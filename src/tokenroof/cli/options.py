@@ -12,7 +12,9 @@ import click
 
 from tokenroof.cli.complete import complete_models, complete_offers, complete_systems
 from tokenroof.cli.render import note, write_text
+from tokenroof.engines import ENGINES
 from tokenroof.errors import InputError, InputFaults, faults_of
+from tokenroof.types.engine import DEFAULT_ENGINE
 from tokenroof.types.scenario import Scenario
 
 __all__ = ["model_argument", "offer_option", "output_options", "request_from", "scenario_from", "scenario_options"]
@@ -43,7 +45,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "mode": ("MODE", "agg: prefill and decode on the same GPUs; disagg: on GPUs of their own; auto: the better one."),
     "weight_dtype": ("DTYPE", "bf16, fp8, nvfp4 ... [default: the checkpoint's own]"),
     "kv_dtype": ("DTYPE", "Format of the KV cache. [default: the engine's for this checkpoint]"),
-    "engine": ("ENGINE", "vllm, sglang, trtllm; none is the hardware bound. [default: vllm]"),
+    "engine": ("ENGINE", f"{', '.join(ENGINES)}; none is the hardware bound. [default: {DEFAULT_ENGINE}]"),
     "engine_version": ("VERSION", "Its version. [default: the newest known]"),
     "memory_fraction": ("SHARE", "Share of GPU memory that the engine takes. [default: the engine's]"),
     "max_num_seqs": ("N", "Most requests in a step, as the engine's option. [default: the engine's]"),

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from tokenroof.errors import InputError, UnknownName
+from tokenroof.errors import InputError, UnitError, UnknownName
 from tokenroof.types.checks import check_positive
 from tokenroof.types.workload import Limits
 from tokenroof.units import parse_quantity
@@ -34,14 +34,20 @@ PRESETS: dict[str, Slo] = {
 }  # fmt: skip
 
 
+_FORM = "a name or pairs such as ttft:1s,tpot:50ms"
+
+
 def _pairs(text: str) -> Slo:
     """`ttft:1s,tpot:50ms`."""
     found: dict[str, Any] = {}
     for part in text.split(","):
         name, _, value = part.strip().partition(":")
         if name not in ("ttft", "tpot") or not value:
-            raise InputError("slo", text, "a name or pairs such as ttft:1s,tpot:50ms")
-        found[f"{name}_s"] = parse_quantity(value, "s")
+            raise InputError("slo", text, _FORM)
+        try:
+            found[f"{name}_s"] = parse_quantity(value, "s")
+        except UnitError as error:
+            raise InputError("slo", text, _FORM, str(error)) from None
     return Slo(**found)
 
 

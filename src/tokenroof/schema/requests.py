@@ -1,8 +1,10 @@
 """Which request each verb reads, and what it looks like as JSON Schema."""
 
-from collections.abc import Mapping
-from dataclasses import is_dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import field, is_dataclass, make_dataclass
+from functools import cache
 from importlib import import_module
+from inspect import signature
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 from tokenroof.errors import UnknownName
@@ -11,22 +13,44 @@ from tokenroof.types.limits import OneOf, Within
 
 __all__ = ["REQUESTS", "json_schema", "request_class"]
 
-# request -> where its data class lives; a sweep is asked for by its spec file
+# verb -> where its request lives: a data class, or the function whose arguments are the request; a sweep is asked for
+# by its spec file
 REQUESTS: dict[str, tuple[str, str]] = {
     "analyze": ("tokenroof.usecases.analyze.request", "AnalyzeRequest"),
     "break-even": ("tokenroof.usecases.money.break_even", "BreakEvenRequest"),
+    "chip": ("tokenroof.usecases.listing.machines", "show_chip"),
+    "chips": ("tokenroof.usecases.listing.machines", "list_chips"),
     "deduce": ("tokenroof.usecases.deduce.run", "DeduceRequest"),
     "fit": ("tokenroof.usecases.measured.refit", "FitRequest"),
+    "import": ("tokenroof.usecases.listing.models", "import_model"),
     "kv": ("tokenroof.usecases.listing.kv", "KvRequest"),
     "lecture": ("tokenroof.usecases.lecture", "LectureRequest"),
+    "model": ("tokenroof.usecases.listing.models", "show_model"),
+    "models": ("tokenroof.usecases.listing.models", "list_models"),
     "offers": ("tokenroof.usecases.listing.offers", "OffersRequest"),
     "plan": ("tokenroof.usecases.plan.request", "PlanRequest"),
     "price": ("tokenroof.usecases.money.price", "PriceRequest"),
     "roofline": ("tokenroof.usecases.analyze.closed_form", "RooflineRequest"),
     "speculate": ("tokenroof.usecases.money.speculate", "SpeculateRequest"),
     "sweep": ("tokenroof.schema.sweep_file", "SweepFile"),
+    "systems": ("tokenroof.usecases.listing.machines", "list_systems"),
+    "tiers": ("tokenroof.usecases.listing.machines", "list_tiers"),
     "train": ("tokenroof.usecases.train.run", "TrainRequest"),
+    "validate": ("tokenroof.usecases.measured.validate", "validate"),
 }
+
+
+@cache
+def _arguments(function: Callable[..., Any]) -> type:
+    """A data class of the arguments of a function, those aside that are functions themselves."""
+    hints = get_type_hints(function, include_extras=True)
+    rows = []
+    for name, parameter in signature(function).parameters.items():
+        if "Callable" not in str(hints[name]):
+            given = parameter.default is parameter.empty
+            rows.append((name, hints[name], field() if given else field(default=parameter.default)))
+    title = "".join(word.capitalize() for word in function.__name__.split("_"))
+    return make_dataclass(f"{title}Request", rows, frozen=True, kw_only=True, namespace={"__doc__": function.__doc__})
 
 
 def request_class(verb: str) -> type:
@@ -34,8 +58,8 @@ def request_class(verb: str) -> type:
     if verb not in REQUESTS:
         raise UnknownName("request", verb, nearest(verb, REQUESTS))
     module, name = REQUESTS[verb]
-    found: type = getattr(import_module(module), name)
-    return found
+    found: Any = getattr(import_module(module), name)
+    return found if isinstance(found, type) else _arguments(found)
 
 
 def _limits(hint: Any) -> tuple[Any, ...]:

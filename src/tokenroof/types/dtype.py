@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from tokenroof.errors import UnknownName
+from tokenroof.registry import nearest
 
 __all__ = ["DTYPES", "Dtype", "dtype"]
 
@@ -40,8 +41,8 @@ DTYPES: dict[str, Dtype] = {
 
 
 def dtype(name: str) -> Dtype:
-    """Look a format up by name; UnknownName lists what there is."""
+    """Look a format up by name; UnknownName has the nearest and lists what there is."""
     try:
         return DTYPES[name.lower()]
     except (KeyError, AttributeError):
-        raise UnknownName("dtype", str(name), tuple(DTYPES)) from None
+        raise UnknownName("dtype", str(name), nearest(str(name), DTYPES), f"known: {', '.join(DTYPES)}") from None
