@@ -21,6 +21,7 @@ REQUESTS: dict[str, tuple[str, str]] = {
     "chip": ("tokenroof.usecases.listing.machines", "show_chip"),
     "chips": ("tokenroof.usecases.listing.machines", "list_chips"),
     "deduce": ("tokenroof.usecases.deduce.run", "DeduceRequest"),
+    "diff": ("tokenroof.usecases.diff.run", "diff"),
     "fit": ("tokenroof.usecases.measured.refit", "FitRequest"),
     "import": ("tokenroof.usecases.listing.models", "import_model"),
     "kv": ("tokenroof.usecases.listing.kv", "KvRequest"),
