@@ -3,16 +3,23 @@
     TokenroofError
       InputError(field, value, limit, fix)    a value that cannot be used            exit 2
         InputFaults(faults, where)            several of them, all told at once      exit 2
+        InputTypeError                        a value of the wrong kind              exit 2
       UnknownName(kind, name, suggestions)    no such model, system, formula ...     exit 2
       DataMissing(entity, field, where)       a figure nobody recorded: never filled exit 2
       UnitError                               units that do not parse or do not fit  exit 2
+      FileError(path, line, reason)           a file that cannot be read or used     exit 2
+      InfeasibleError(reason, fixes)          a script asked and it does not fit     exit 1
+      MissingExtra(feature, extra)            an optional package is not installed   exit 2
 
 A configuration that does not fit a machine is an answer, not an error: see types.results.
 """
 
 from collections.abc import Iterable
 
-__all__ = ["DataMissing", "InputError", "InputFaults", "TokenroofError", "UnitError", "UnknownName"]
+__all__ = [
+    "DataMissing", "FileError", "InfeasibleError", "InputError", "InputFaults", "InputTypeError", "MissingExtra",
+    "TokenroofError", "UnitError", "UnknownName",
+]  # fmt: skip
 
 
 class TokenroofError(Exception):
@@ -37,6 +44,10 @@ class InputError(TokenroofError, ValueError):
         self.field, self.value, self.limit, self.fix = field, value, limit, fix
         message = f"{field}: must be {limit}" if value is ... else f"{field} = {_shown(value)}: must be {limit}"
         super().__init__(f"{message}; {fix}" if fix else message)
+
+
+class InputTypeError(InputError, TypeError):
+    """A value of the wrong kind: text for a number, nothing where something is needed, not a number."""
 
 
 _MOST_LINES = 20
@@ -80,3 +91,27 @@ class DataMissing(TokenroofError, LookupError):
 
 class UnitError(TokenroofError, ValueError):
     """Units that do not parse, or quantities that cannot be added or compared."""
+
+
+class FileError(TokenroofError, OSError):
+    """A file that cannot be read or used; `line` is 0 where no one line is to blame."""
+
+    def __init__(self, path: str, line: int, reason: str) -> None:
+        self.path, self.line, self.reason = str(path), line, reason
+        super().__init__(f"{self.path}:{line}: {reason}" if line else f"{self.path}: {reason}")
+
+
+class InfeasibleError(TokenroofError):
+    """What an answer raises for scripts that would rather stop than look whether it fits."""
+
+    def __init__(self, reason: str, fixes: Iterable[str] = ()) -> None:
+        self.reason, self.fixes = reason, tuple(fixes)
+        super().__init__(f"{reason}; what would fit: {', '.join(self.fixes)}" if self.fixes else reason)
+
+
+class MissingExtra(TokenroofError, ImportError):
+    """A feature that needs a package which is not installed, and the extra that brings it."""
+
+    def __init__(self, feature: str, extra: str) -> None:
+        self.feature, self.extra = feature, extra
+        super().__init__(f"{feature} needs a package that is not installed: pip install 'tokenroof[{extra}]'")

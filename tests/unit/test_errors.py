@@ -4,7 +4,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tokenroof.errors import DataMissing, InputError, TokenroofError, UnitError, UnknownName
+from tokenroof.errors import (
+    DataMissing,
+    FileError,
+    InfeasibleError,
+    InputError,
+    InputTypeError,
+    MissingExtra,
+    TokenroofError,
+    UnitError,
+    UnknownName,
+)  # fmt: skip
 
 
 def test_input_error_names_field_value_limit_and_fix() -> None:
@@ -33,11 +43,28 @@ def test_data_missing_names_the_figure() -> None:
         (UnknownName("a", "b"), LookupError),
         (DataMissing("a", "b"), LookupError),
         (UnitError("a"), ValueError),
+        (InputTypeError("a", "1", "a number"), TypeError),
+        (InputTypeError("a", "1", "a number"), InputError),
+        (FileError("runs.csv", 3, "isl is not a number"), OSError),
+        (InfeasibleError("a"), TokenroofError),
+        (MissingExtra("a chart", "export"), ImportError),
     ],
 )
 def test_one_tree_and_the_builtin_that_fits(error: Exception, builtin: type[Exception]) -> None:
     assert isinstance(error, TokenroofError)
     assert isinstance(error, builtin)
+
+
+def test_what_the_other_errors_say_and_carry() -> None:
+    bad = FileError("runs.csv", 3, "isl is 'x', not a number")
+    assert str(bad) == "runs.csv:3: isl is 'x', not a number" and (bad.path, bad.line) == ("runs.csv", 3)
+    assert str(FileError("runs.csv", 0, "is not a table")) == "runs.csv: is not a table"
+    assert str(InfeasibleError("does not fit")) == "does not fit"
+    tight = InfeasibleError("does not fit", ["8xh200", "16xh100"])
+    assert str(tight) == "does not fit; what would fit: 8xh200, 16xh100" and tight.fixes == ("8xh200", "16xh100")
+    gone = MissingExtra("a Parquet file", "export")
+    assert str(gone) == "a Parquet file needs a package that is not installed: pip install 'tokenroof[export]'"
+    assert (gone.feature, gone.extra) == ("a Parquet file", "export")
 
 
 @given(st.one_of(st.text(), st.binary(), st.lists(st.text()), st.floats(), st.none()))

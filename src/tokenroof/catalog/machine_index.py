@@ -1,4 +1,4 @@
-"""Names and citations of all machines in one small file, so that loading one of them reads one TOML file.
+"""Names and citations of all machines, and the catalogue's date, in one small file: loading a machine reads one more.
 
 `machines.json` is made from the TOML files by `python -m tokenroof.catalog.machine_index`; a test makes
 it anew and compares. It holds nothing that the TOML files do not.
@@ -6,6 +6,7 @@ it anew and compares. It holds nothing that the TOML files do not.
 
 import functools
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,10 @@ from typing import Any
 from tokenroof.catalog.facts import read_toml
 from tokenroof.errors import InputError
 
-__all__ = ["DATA", "build_index", "machine_index", "normal"]
+__all__ = ["DATA", "build_index", "catalogue_date", "machine_index", "normal"]
 
 DATA = Path(__file__).resolve().parent / "data"
+_DATED = re.compile(r'as_of"?\s*[=:]\s*"(\d{4}-\d\d-\d\d)"')
 
 
 def normal(name: str) -> str:
@@ -25,9 +27,21 @@ def normal(name: str) -> str:
 
 @functools.cache
 def machine_index() -> Mapping[str, Any]:
-    """Keys: chips and systems (alias -> id or composed name), slices, system_names, sources."""
+    """Keys: as_of, chips and systems (alias -> id or composed name), slices, system_names, sources."""
     index: dict[str, Any] = json.loads((DATA / "machines.json").read_text(encoding="utf-8"))
     return index
+
+
+def catalogue_date() -> str:
+    """The newest day on which a figure of the catalogue was read from its source: the catalogue's version."""
+    day: str = machine_index()["as_of"]
+    return day
+
+
+def _newest_day() -> str:
+    files = (p for p in DATA.rglob("*") if p.suffix in (".toml", ".json"))
+    days: list[str] = [day for path in files for day in _DATED.findall(path.read_text(encoding="utf-8"))]
+    return max(days)
 
 
 def _aliases(folder: str) -> tuple[dict[str, str], dict[str, dict[str, Any]]]:
@@ -67,6 +81,7 @@ def build_index() -> dict[str, Any]:
         if chip_id not in slices and 1 < domain <= names["largest_listed_board"]:
             listed.append(f"{domain}x{chip_id}")
     return {
+        "as_of": _newest_day(),
         "chips": chips,
         "systems": dict(sorted(systems.items())),
         "slices": {key: {k: v for k, v in each.items() if k != "listed"} for key, each in slices.items()},

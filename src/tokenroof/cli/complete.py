@@ -68,7 +68,7 @@ def _shell(asked: str) -> str:
 
 def install_completion(command: click.Command, asked: str) -> str:
     """Write the script of a shell (empty: the one of $SHELL) below the home directory; what to say about it."""
-    from tokenroof.cli.render import write_text
+    from tokenroof.files import put
 
     shell = _shell(asked)
     below, left = SHELLS[shell]
@@ -84,5 +84,5 @@ def install_completion(command: click.Command, asked: str) -> str:
         raise InputError(
             "install_completion", str(path.parent), "a folder that can be made", error.strerror or ""
         ) from None
-    write_text(path, script)
+    put(path, script)
     return f"written: {path}\n{left}"

@@ -10,6 +10,8 @@ from tokenroof.cli.deduce_flags import check_together, offer_from_flags, sheet_o
 from tokenroof.cli.offers import parse_rates
 from tokenroof.cli.render import QuantityType, echo_json, note
 from tokenroof.errors import InputError
+from tokenroof.files import put
+from tokenroof.present.json import dump
 
 __all__ = ["command"]
 
@@ -20,16 +22,11 @@ def _save(answer: Any, path: Path, chart: str) -> None:
     """Write the answer in the form that the file's ending names."""
     ending = path.suffix.lower()
     if ending == ".json":
-        import json
-
-        from tokenroof.cli.render import finite_json, write_text
-
-        write_text(path, json.dumps(finite_json(answer), indent=2, allow_nan=False, ensure_ascii=False) + "\n")
+        put(path, dump(answer) + "\n")
     elif ending == ".csv":
         from tokenroof.cli.deduce_text import estimates_csv
-        from tokenroof.cli.render import write_text
 
-        write_text(path, estimates_csv(answer))
+        put(path, estimates_csv(answer))
     elif ending in (".svg", ".png", ".html"):
         from tokenroof.present.charts.deduce import draw_corner, draw_evidence
 

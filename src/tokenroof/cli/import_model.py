@@ -4,7 +4,8 @@ from pathlib import Path
 
 import click
 
-from tokenroof.cli.render import echo_json, note, write_text
+from tokenroof.cli.render import echo_json, note
+from tokenroof.files import put
 
 __all__ = ["command"]
 
@@ -27,7 +28,7 @@ def command(source: str, online: bool, save: Path | None, as_json: bool) -> None
     model = import_model(source, online=online)
     view = view_model(model)
     if save is not None:
-        write_text(save, dump_json(model_to_json(model)))
+        put(save, dump_json(model_to_json(model)))
     if as_json:
         echo_json(view)
     else:

@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tokenroof.cli.render import echo_json, heading, note, print_table, write_text
+from tokenroof.cli.render import echo_json, heading, note, print_table
 from tokenroof.errors import InputError
+from tokenroof.files import put
 
 __all__ = ["note_left", "show_diff", "show_stale", "write_offers"]
 
@@ -143,7 +144,7 @@ def write_offers(request: Any, offer: str | None, out: Path) -> None:
         except OSError as error:
             raise InputError("output", str(out), "a folder that can be made", error.strerror or "") from None
     for path, text in files.items():
-        write_text(path, text)
+        put(path, text)
     first = next(iter(files))
     note(
         f"{len(chosen)} sheets written to {out}, {len(files)} files; the shipped snapshot is as it was. "

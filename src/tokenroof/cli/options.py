@@ -11,9 +11,10 @@ from typing import Any, TypeVar
 import click
 
 from tokenroof.cli.complete import complete_models, complete_offers, complete_systems
-from tokenroof.cli.render import note, write_text
+from tokenroof.cli.render import note
 from tokenroof.engines import ENGINES
 from tokenroof.errors import InputError, InputFaults, faults_of
+from tokenroof.files import put
 from tokenroof.types.engine import DEFAULT_ENGINE
 from tokenroof.types.scenario import Scenario
 
@@ -162,5 +163,5 @@ def _save(scenario: Scenario, path: Path) -> None:
 
     if path.suffix.lower() != ".toml":
         raise InputError("save_scenario", str(path), "a file ending in .toml")
-    write_text(path, to_toml(scenario))
+    put(path, to_toml(scenario))
     note(f"scenario written to {path}")

@@ -7,8 +7,10 @@ from typing import Any
 import click
 
 from tokenroof.cli.options import model_argument, scenario_from, scenario_options
-from tokenroof.cli.render import echo_json, finite_json, note, write_text
+from tokenroof.cli.render import echo_json, note
 from tokenroof.errors import InputError
+from tokenroof.files import put
+from tokenroof.present.json import dump
 
 __all__ = ["command"]
 
@@ -25,12 +27,9 @@ def _write(answer: Any, path: Path) -> None:
     elif ending == ".csv":
         from tokenroof.usecases.plan.table import to_csv
 
-        write_text(path, to_csv(answer))
+        put(path, to_csv(answer))
     elif ending == ".json":
-        import json
-
-        text = json.dumps(finite_json(answer), indent=2, allow_nan=False, ensure_ascii=False)
-        write_text(path, text + "\n")
+        put(path, dump(answer) + "\n")
     else:
         from tokenroof.usecases.plan.table import write_parquet
 

@@ -1,30 +1,17 @@
-"""What every verb shares: JSON out, tables, quantities as options, files by ending."""
+"""What every verb shares: JSON out, tables, quantities as options."""
 
-import json
-import math
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import fields, is_dataclass
-from enum import Enum
-from pathlib import Path
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
 import click
 
-from tokenroof.errors import InputError, TokenroofError
+from tokenroof.errors import TokenroofError
+from tokenroof.present.json import dump
 from tokenroof.units import parse_quantity
 
-__all__ = [
-    "QuantityType",
-    "echo_json",
-    "finite_json",
-    "format_count",
-    "heading",
-    "note",
-    "print_table",
-    "write_text",
-]
+__all__ = ["QuantityType", "echo_json", "heading", "note", "print_table"]
 
 
 _GAP = 3  # characters between two columns
@@ -46,29 +33,9 @@ class QuantityType(click.ParamType[float]):
         return f"<{self.unit}>"
 
 
-def finite_json(value: Any) -> Any:
-    """Plain JSON data: dataclasses become objects, unlimited values null, enums their text."""
-    if is_dataclass(value) and not isinstance(value, type):
-        return {f.name: finite_json(getattr(value, f.name)) for f in fields(value) if f.repr}
-    if isinstance(value, Enum):
-        return value.value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {str(key): finite_json(item) for key, item in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [finite_json(item) for item in value]
-    return value
-
-
-def format_count(value: float) -> str:
-    """A count of sequences or tokens with thousands marked: 5,101; infinity is `unlimited`."""
-    return "unlimited" if value == math.inf else f"{value:,.0f}" if value >= 10 else f"{value:,.3g}"
-
-
 def echo_json(value: Any) -> None:
-    """Print a response as JSON; a value without limit is null."""
-    click.echo(json.dumps(finite_json(value), indent=2, allow_nan=False, ensure_ascii=False))
+    """Print a response as JSON with its versions; a value without limit is null."""
+    click.echo(dump(value))
 
 
 def note(text: str) -> None:
@@ -141,15 +108,3 @@ def print_table(
         for row in rows:
             table.add_row(*(row[index] for index in block))
         console.print(table)
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a whole file or nothing: to a neighbour first, then renamed into place."""
-    temporary = path.with_name(f".{path.name}.part")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True) if temporary.parent.is_dir() else None
-        reason = error.strerror or "cannot be written"
-        raise InputError("output file", str(path), "a writable path", reason) from None

@@ -2,7 +2,8 @@
 
 import click
 
-from tokenroof.cli.render import QuantityType, echo_json, format_count, note
+from tokenroof.cli.render import QuantityType, echo_json, note
+from tokenroof.present.numbers import count as format_count
 from tokenroof.units import format_si
 
 __all__ = ["command"]

@@ -7,7 +7,8 @@ import click
 
 from tokenroof.cli.economics_options import line, plot_option, print_defaults, refuse, serving_fields, serving_options
 from tokenroof.cli.outputs import check_outputs, write_outputs
-from tokenroof.cli.render import echo_json, finite_json, heading, print_table
+from tokenroof.cli.render import echo_json, heading, print_table
+from tokenroof.present.json import finite_json
 
 if TYPE_CHECKING:
     from tokenroof.usecases.money.speculate import SpeculateResponse

@@ -10,6 +10,7 @@ import click
 
 from tokenroof.cli.render import echo_json, heading, note, print_table
 from tokenroof.errors import InputError
+from tokenroof.files import part_of, unwritable
 
 if TYPE_CHECKING:
     from tokenroof.usecases.measured.validate import Scored, ValidateResponse
@@ -69,7 +70,7 @@ class _Rows:
     """Writes scored rows to a neighbour of the file as they come, so that a million take no memory."""
 
     def __init__(self, path: Path) -> None:
-        self._path, self._part = path, path.with_name(f".{path.name}.part")
+        self._path, self._part = path, part_of(path)
         try:
             self._file = self._part.open("w", encoding="utf-8", newline="")
         except OSError as error:
@@ -78,7 +79,7 @@ class _Rows:
         self._row([*_COLUMNS, "measured", "predicted", "low_80", "high_80", "roof", "error", "beats_roof"])
 
     def _refused(self, error: OSError) -> InputError:
-        return InputError("output file", str(self._path), "a writable path", error.strerror or "cannot be written")
+        return unwritable(self._path, error)
 
     def _row(self, cells: list[Any]) -> None:
         try:

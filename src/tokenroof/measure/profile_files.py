@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from tokenroof.files import put
+
 __all__ = ["toml_text", "write_toml"]
 
 _DIGITS = 4
@@ -49,7 +51,5 @@ def toml_text(tables: Mapping[str, Any], comment: str = "") -> str:
 
 
 def write_toml(path: Path, tables: Mapping[str, Any], comment: str = "") -> None:
-    """Write beside the old file and put it in place, so that an interruption leaves the old one whole."""
-    beside = path.with_suffix(".toml.new")
-    beside.write_text(toml_text(tables, comment), encoding="utf-8")
-    beside.replace(path)
+    """An interruption leaves the old file whole."""
+    put(path, toml_text(tables, comment))

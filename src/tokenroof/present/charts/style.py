@@ -1,6 +1,5 @@
 """Drawing for every verb: one look, written whole to svg, png or html. matplotlib loads here."""
 
-import contextlib
 import html
 import io
 from collections.abc import Callable
@@ -8,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tokenroof.errors import InputError
+from tokenroof.files import put
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -132,15 +132,4 @@ def save_figure(figure: "Figure", path: Path, *, title: str, words: str = "") ->
                 f"<h1>{html.escape(title)}</h1>{drawing}<pre>{html.escape(words)}</pre></html>\n"
             )
             content = page.encode("utf-8")
-    _write_bytes(path, content)
-
-
-def _write_bytes(path: Path, content: bytes) -> None:
-    temporary = path.with_name(f".{path.name}.part")
-    try:
-        temporary.write_bytes(content)
-        temporary.replace(path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise InputError("plot", str(path), "a writable file", error.strerror or "cannot be written") from None
+    put(path, content)

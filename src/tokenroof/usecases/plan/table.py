@@ -1,12 +1,12 @@
 """A plan as a table: the frontier of each machine, winners and runner-ups, one row each, units in the column names."""
 
-import contextlib
 import csv
 import io
 from pathlib import Path
 from typing import Any
 
-from tokenroof.errors import InputError, TokenroofError
+from tokenroof.errors import InputError, MissingExtra
+from tokenroof.files import put
 from tokenroof.usecases.plan.answer import Candidate, FrontierPoint, MachinePlan, PlanResponse
 
 __all__ = ["COLUMNS", "rows_of", "to_csv", "write_parquet"]
@@ -68,7 +68,7 @@ def write_parquet(answer: PlanResponse, path: Path) -> None:
         import pyarrow as pa
         import pyarrow.parquet as pq
     except ImportError:
-        raise TokenroofError("Parquet needs pyarrow: pip install 'tokenroof[export]'") from None
+        raise MissingExtra("a Parquet file", "export") from None
     words = {"model", "system", "kind", "mode", "layout", "weights", "kv", "why_not"}
     whole = {"chunk_tokens", "drafts", "gpus"}
     fields = []
@@ -81,11 +81,4 @@ def write_parquet(answer: PlanResponse, path: Path) -> None:
     table = pa.Table.from_pylist(rows, schema=pa.schema(fields, metadata={"model": answer.model}))
     sink = pa.BufferOutputStream()
     pq.write_table(table, sink)
-    part = path.with_name(f".{path.name}.part")
-    try:
-        part.write_bytes(bytes(sink.getvalue()))
-        part.replace(path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
-        raise InputError("output", str(path), "a writable file", error.strerror or "cannot be written") from None
+    put(path, bytes(sink.getvalue()))

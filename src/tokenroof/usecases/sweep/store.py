@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from tokenroof import __version__
 from tokenroof.errors import InputError, TokenroofError
+from tokenroof.files import PART, beside
 from tokenroof.usecases.sweep.blocks import BOUNDS, COLUMNS, Block, Case
 from tokenroof.usecases.sweep.plan import FORMAT, Plan, block_path
 from tokenroof.usecases.sweep.spec import CATEGORICAL
@@ -22,7 +23,6 @@ __all__ = ["MANIFEST", "Store", "check_pyarrow", "encode_block", "open_store"]
 
 # Readers of Parquet datasets pass over names that begin with an underscore or a dot.
 MANIFEST = "_manifest.json"
-_PART = ".part"  # ends names that begin with a dot: no reader takes them for data, whatever it looks for
 _LABELS = tuple(name for name in CATEGORICAL if name not in ("model", "system"))  # those two are the folders
 _NOTES = {
     "layout_used": "the layout that was timed; empty for the closed forms",
@@ -116,15 +116,11 @@ class Store:
         return self._write(self.path(case, block), data)
 
     def _write(self, path: Path, data: Any) -> int:
-        part = path.with_name(f".{path.name}{_PART}")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            with part.open("wb") as file:
-                size = file.write(data)
-            part.replace(path)
+            with beside(path) as part:
+                size = part.write_bytes(data)
         except OSError as error:
-            with contextlib.suppress(OSError):
-                part.unlink(missing_ok=True)
             raise cannot_write(self.directory, error) from None
         return size
 
@@ -147,7 +143,7 @@ class Store:
 
     def sweep_out(self) -> None:
         """Remove what a killed run left half-written."""
-        for leftover in self.directory.rglob(f".*{_PART}"):
+        for leftover in self.directory.rglob(f".*{PART}"):
             with contextlib.suppress(OSError):
                 leftover.unlink(missing_ok=True)
 
@@ -211,7 +207,7 @@ def open_store(directory: Path, plan: Plan) -> Iterator[Store]:
         store = Store(directory, plan.sweep_hash)
         if MANIFEST in entries:
             _check_same(directory, plan)
-        elif any(not (name.startswith(".") and name.endswith(_PART)) for name in entries):
+        elif any(not (name.startswith(".") and name.endswith(PART)) for name in entries):
             raise InputError("output directory", str(directory), "empty, or of the same sweep", "it holds other files")
         store.sweep_out()
         if MANIFEST not in entries:
