@@ -9,8 +9,12 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.2.0"
 
 _LAZY = {
-    "analyze": "tokenroof.usecases.analyze.run",
-    "AnalyzeRequest": "tokenroof.usecases.analyze.run",
+    "Answer": "tokenroof.api.answers",
+    "Scenario": "tokenroof.types.scenario",
+    "analyze": "tokenroof.api.verbs",
+    "diff": "tokenroof.api.verbs",
+    "make_scenario": "tokenroof.api.verbs",
+    "AnalyzeRequest": "tokenroof.usecases.analyze.request",
     "break_even": "tokenroof.usecases.money.break_even",
     "BreakEvenRequest": "tokenroof.usecases.money.break_even",
     "deduce": "tokenroof.usecases.deduce.run",
@@ -18,8 +22,8 @@ _LAZY = {
     "load_model": "tokenroof.catalog",
     "load_system": "tokenroof.catalog",
     "open_sweep": "tokenroof.usecases.sweep.run",
-    "plan": "tokenroof.usecases.plan.run",
-    "PlanRequest": "tokenroof.usecases.plan.run",
+    "plan": "tokenroof.api.verbs",
+    "PlanRequest": "tokenroof.usecases.plan.request",
     "price": "tokenroof.usecases.money.price",
     "PriceRequest": "tokenroof.usecases.money.price",
     "read_sweep_spec": "tokenroof.schema",
@@ -33,21 +37,47 @@ _LAZY = {
 }
 
 __all__ = [
-    "AnalyzeRequest", "BreakEvenRequest", "DeduceRequest", "PlanRequest", "PriceRequest", "SpeculateRequest",
-    "SweepSpec", "TokenroofError", "TrainRequest", "__version__", "analyze", "break_even", "deduce", "load_model",
-    "load_system", "open_sweep", "plan", "price", "read_sweep_spec", "speculate", "sweep", "train",
+    "AnalyzeRequest",
+    "Answer",
+    "BreakEvenRequest",
+    "DeduceRequest",
+    "PlanRequest",
+    "PriceRequest",
+    "Scenario",
+    "SpeculateRequest",
+    "SweepSpec",
+    "TokenroofError",
+    "TrainRequest",
+    "__version__",
+    "analyze",
+    "break_even",
+    "deduce",
+    "diff",
+    "load_model",
+    "load_system",
+    "make_scenario",
+    "open_sweep",
+    "plan",
+    "price",
+    "read_sweep_spec",
+    "speculate",
+    "sweep",
+    "train",
 ]  # fmt: skip
 
 if TYPE_CHECKING:
+    from tokenroof.api.answers import Answer
+    from tokenroof.api.verbs import analyze, diff, make_scenario, plan
     from tokenroof.catalog import load_model, load_system
     from tokenroof.errors import TokenroofError
     from tokenroof.schema import read_sweep_spec
-    from tokenroof.usecases.analyze.run import AnalyzeRequest, analyze
+    from tokenroof.types.scenario import Scenario
+    from tokenroof.usecases.analyze.request import AnalyzeRequest
     from tokenroof.usecases.deduce.run import DeduceRequest, deduce
     from tokenroof.usecases.money.break_even import BreakEvenRequest, break_even
     from tokenroof.usecases.money.price import PriceRequest, price
     from tokenroof.usecases.money.speculate import SpeculateRequest, speculate
-    from tokenroof.usecases.plan.run import PlanRequest, plan
+    from tokenroof.usecases.plan.request import PlanRequest
     from tokenroof.usecases.sweep.run import open_sweep, sweep
     from tokenroof.usecases.sweep.spec import SweepSpec
     from tokenroof.usecases.train.run import TrainRequest, train

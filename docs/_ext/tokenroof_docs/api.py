@@ -14,7 +14,7 @@ __all__ = ["MODULES", "named", "pages"]
 
 # page -> (title, modules whose public names it lists)
 MODULES: dict[str, tuple[str, tuple[str, ...]]] = {
-    "tokenroof": ("The package", ("tokenroof",)),
+    "tokenroof": ("The package", ("tokenroof", "tokenroof.api.answers", "tokenroof.api.verbs")),
     "catalog": ("Catalogue", ("tokenroof.catalog",)),
     "operators": (
         "Operators",

@@ -1,0 +1,172 @@
+"""An answer as Python users meet it: numbers, a short repr, HTML in a notebook, dicts, frames, charts, explanations."""
+
+import html
+import tempfile
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NoReturn
+
+from tokenroof.errors import InfeasibleError, InputError, UnknownName
+from tokenroof.registry import nearest
+from tokenroof.types.served import Infeasible
+
+__all__ = ["Answer", "View"]
+
+_REPR_LINES, _REPR_WIDTH = 12, 100
+_UNITS = ("", "_s", "_usd_per_mtok", "_tokens_per_s_per_gpu", "_per_s")
+
+Rows = list[dict[str, Any]]
+
+
+def _no_explanation(response: Any, number: str) -> NoReturn:
+    raise UnknownName("number", number, (), "this answer has no explanations")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """How the answers of one verb look. `tables` gives rows by name, the first is `main`; `draw` writes a chart."""
+
+    kind: str
+    lines: Callable[[Any, bool], list[str]]
+    tables: Mapping[str, Callable[[Any], Rows]] = field(default_factory=dict)
+    draw: Callable[[Any, Path], None] | None = None
+    explain: Callable[[Any, str], Any] = _no_explanation
+
+
+class Answer:
+    """What a verb answered. Attributes are those of the response; `tpot` finds `tpot_s`, in seconds.
+
+    `page()` is what the command line prints, `to_dict()` what its --json prints, `to_frame()` a table.
+    """
+
+    __slots__ = ("_response", "_view")
+
+    def __init__(self, response: Any, view: View) -> None:
+        self._response, self._view = response, view
+
+    @property
+    def response(self) -> Any:
+        """The dataclass behind the answer."""
+        return self._response
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        for unit in _UNITS:
+            if hasattr(self._response, name + unit):
+                return getattr(self._response, name + unit)
+        near = nearest(name, [one for one in dir(self._response) if not one.startswith("_")])
+        hint = f"; did you mean {', '.join(near)}?" if near else ""
+        raise AttributeError(f"{self._view.kind} has no {name!r}{hint}")
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *(one for one in dir(self._response) if not one.startswith("_"))})
+
+    def __bool__(self) -> bool:
+        raise TypeError(f"an answer is neither true nor false: ask .fits or .winner of this {self._view.kind}")
+
+    def check(self) -> "Answer":
+        """The answer itself; InfeasibleError where it is that nothing fits."""
+        found = getattr(self._response, "infeasible", None)
+        if isinstance(self._response, Infeasible):
+            found = self._response
+        if found is not None:
+            raise InfeasibleError(found.reason, found.fixes)
+        return self
+
+    def explain(self, number: str) -> Any:
+        """Where a number comes from: formula, operators, inputs with sources, what moves it most."""
+        return self._view.explain(self._response, number)
+
+    def page(self, full: bool = False) -> str:
+        """The page of the command line."""
+        return "\n".join(self._view.lines(self._response, full))
+
+    def to_dict(self) -> dict[str, Any]:
+        """What --json prints: plain data, unlimited values None."""
+        from tokenroof.present.json import finite_json, with_versions
+
+        found: dict[str, Any] = with_versions(finite_json(self._response))
+        return found
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """Names that `to_frame` takes."""
+        return tuple(self._view.tables)
+
+    def to_frame(self, table: str = "main") -> Any:
+        """A table as a pandas DataFrame where pandas is installed, else as a pyarrow Table."""
+        from tokenroof.present.frame import to_frame
+
+        return to_frame(self._rows(table))
+
+    def _rows(self, table: str) -> Rows:
+        if table not in self._view.tables:
+            raise UnknownName("table", table, nearest(table, self.tables), f"known: {', '.join(self.tables) or 'none'}")
+        return self._view.tables[table](self._response)
+
+    def plot(self, path: str | Path | None = None) -> Any:
+        """The chart: written to `path`, or without one returned as SVG that a notebook shows."""
+        if self._view.draw is None:
+            raise InputError("plot", self._view.kind, "an answer that has a chart")
+        if path is not None:
+            self._view.draw(self._response, Path(path))
+            return self
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "chart.svg"
+            self._view.draw(self._response, file)
+            return Chart(file.read_text(encoding="utf-8"))
+
+    def save(self, *paths: str | Path) -> "Answer":
+        """Write by ending: .json, .csv, .txt, or a chart as .svg, .png, .html. Whole files or nothing."""
+        from tokenroof.files import put
+        from tokenroof.present.frame import csv_text
+        from tokenroof.present.json import dump
+
+        for one in map(Path, paths):
+            ending = one.suffix.lower()
+            if ending == ".json":
+                put(one, dump(self._response) + "\n")
+            elif ending == ".csv":
+                put(one, csv_text(self._rows("main")))
+            elif ending == ".txt":
+                put(one, self.page() + "\n")
+            else:
+                self.plot(one)
+        return self
+
+    def __str__(self) -> str:
+        return self.page()
+
+    def __repr__(self) -> str:
+        lines = [f"<tokenroof.{self._view.kind}>", *_brief(self._view.lines(self._response, False))]
+        if self.tables:
+            lines.append(f"tables: {', '.join(self.tables)}")
+        return "\n".join(line[:_REPR_WIDTH] for line in lines)
+
+    def _repr_html_(self) -> str:
+        first, _, rest = self.page().partition("\n\n")
+        return (
+            '<div class="tkr" role="region" style="max-width:720px">'
+            f'<p style="font-size:15px;font-weight:600">{html.escape(" ".join(first.split()))}</p>'
+            f'<pre style="background:none;color:inherit;line-height:1.4">{html.escape(rest)}</pre></div>'
+        )
+
+
+def _brief(lines: Iterable[str]) -> list[str]:
+    """The first lines of a page that hold something, so many that the repr stays short."""
+    return [line for line in lines if line.strip()][: _REPR_LINES - 3]
+
+
+class Chart:
+    """An SVG that a notebook shows."""
+
+    def __init__(self, svg: str) -> None:
+        self.svg = svg
+
+    def _repr_svg_(self) -> str:
+        return self.svg
+
+    def __repr__(self) -> str:
+        return f"<tokenroof.Chart, {len(self.svg):,} characters of SVG>"

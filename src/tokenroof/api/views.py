@@ -1,0 +1,104 @@
+"""How each verb's answers look from Python: their pages, tables, charts and explanations, loaded when asked for."""
+
+from pathlib import Path
+from typing import Any
+
+from tokenroof.api.answers import Rows, View
+
+__all__ = ["ANALYSIS", "DIFFERENCE", "PLAN"]
+
+
+def _analyze_lines(answer: Any, full: bool) -> list[str]:
+    from tokenroof.present.pages.analyze import full_lines, page_lines
+
+    return page_lines(answer) + (full_lines(answer) if full else [])
+
+
+def _analyze_main(answer: Any) -> Rows:
+    from tokenroof.usecases.analyze.table import main_row
+
+    return [main_row(answer)]
+
+
+def _analyze_operators(answer: Any) -> Rows:
+    from tokenroof.usecases.analyze.table import operator_rows
+
+    return operator_rows(answer)
+
+
+def _analyze_draw(answer: Any, path: Path) -> None:
+    from tokenroof.present.charts.analyze import draw_operators
+
+    draw_operators(answer, path)
+
+
+def _analyze_explain(answer: Any, number: str) -> Any:
+    from tokenroof.usecases.analyze.explain import EXPLAINABLE, explain_number
+
+    return explain_number(answer, number if number in EXPLAINABLE else f"{number}_s")
+
+
+def _defaults(answer: Any) -> Rows:
+    return [{"field": one.field, "value": one.value, "reason": one.reason} for one in answer.defaults]
+
+
+ANALYSIS = View(
+    kind="Analysis", lines=_analyze_lines, draw=_analyze_draw, explain=_analyze_explain,
+    tables={"main": _analyze_main, "operators": _analyze_operators, "defaults": _defaults},
+)  # fmt: skip
+
+
+def _plan_lines(answer: Any, full: bool) -> list[str]:
+    from tokenroof.present.pages.plan import full_lines, page_lines
+
+    return page_lines(answer) + (full_lines(answer) if full else [])
+
+
+def _plan_rows(kinds: tuple[str, ...]) -> Any:
+    def rows(answer: Any) -> Rows:
+        from tokenroof.usecases.plan.table import rows_of
+
+        return [row for row in rows_of(answer) if row["kind"] in kinds]
+
+    return rows
+
+
+def _plan_draw(answer: Any, path: Path) -> None:
+    from tokenroof.present.charts.plan import draw_plan
+
+    draw_plan(answer, path)
+
+
+PLAN = View(
+    kind="Plan", lines=_plan_lines, draw=_plan_draw,
+    tables={
+        "main": _plan_rows(("winner",)), "alternatives": _plan_rows(("runner-up",)),
+        "frontier": _plan_rows(("frontier",)), "defaults": _defaults,
+    },
+)  # fmt: skip
+
+
+def _diff_lines(answer: Any, full: bool) -> list[str]:
+    from tokenroof.present.pages.diff import page_lines
+
+    return page_lines(answer)
+
+
+def _diff_numbers(answer: Any) -> Rows:
+    return [
+        {"number": pair.number, "unit": pair.unit, "a": pair.a, "b": pair.b, "ratio": pair.ratio}
+        for pair in answer.numbers
+    ]
+
+
+def _diff_operators(answer: Any) -> Rows:
+    return [
+        {
+            "operator": pair.operator, "a_s": pair.a_s, "b_s": pair.b_s, "difference_s": pair.difference_s,
+            "because": pair.because,
+        }
+        for pair in answer.operators
+    ]  # fmt: skip
+
+
+DIFFERENCE = View(kind="Difference", lines=_diff_lines, tables={"main": _diff_numbers, "operators": _diff_operators})
