@@ -10,7 +10,6 @@ from tokenroof.operators.timing import Timed
 from tokenroof.scenario.machine_cost import MachineCost
 from tokenroof.scenario.override_values import Override
 from tokenroof.serving.batch import Pool, serve_apart, static_batch
-from tokenroof.serving.scheduling import Passes
 from tokenroof.serving.steady import ServingEstimate, capacity, serve, serve_open, serve_saturated
 from tokenroof.solve import largest_whole
 from tokenroof.types.default import Default
@@ -24,7 +23,6 @@ from tokenroof.types.program import Num, Program, StepTimes
 from tokenroof.types.scenario import Scenario
 from tokenroof.types.served import Served
 from tokenroof.types.workload import Limits, Load, Workload
-from tokenroof.xp import SCALAR
 
 __all__ = ["Deployment", "PrefillWorkers"]
 
@@ -280,17 +278,6 @@ class Deployment:
             prefill_share=share, settled_ttft_s=float(found.settled_ttft_s), saturated=bool(found.saturated),
             queued=load.kind == "concurrency" and held > room,
         )  # fmt: skip
-
-    # ------------------------------------------------------------------ the pieces that verbs read beside
-
-    def passes(self) -> Passes:
-        """The steps of one replica at the workload's mean lengths."""
-        work = self.workload
-        return Passes(self.timed, self.scheduler, work.isl, work.uncached, work.context, SCALAR)
-
-    def with_load(self, load: Load, **changes: Any) -> "Deployment":
-        """The same deployment under another load; `changes` name other fields."""
-        return replace(self, load=load, **changes)
 
 
 def _inside(value: Num, limit: float | None) -> bool:
