@@ -18,14 +18,12 @@ from functools import lru_cache
 from pathlib import Path
 
 from tokenroof.catalog import load_model, load_system
-from tokenroof.errors import InputError, TokenroofError
-from tokenroof.measure.setups import Skip, served_weights
-from tokenroof.operators.lower import lower
+from tokenroof.errors import TokenroofError
 from tokenroof.operators.memory import memory_use
-from tokenroof.types.layout import Layout
+from tokenroof.scenario.resolve import resolve
 from tokenroof.types.machine import System
-from tokenroof.types.program import Program
-from tokenroof.usecases.measured.predict import PredictRequest, predict
+from tokenroof.types.model import Model
+from tokenroof.types.scenario import Scenario
 
 FOLDER = Path(__file__).resolve().parent.parent / "tests" / "predictions"
 SCENARIOS, CURRENT, RELEASED = (FOLDER / name for name in ("scenarios.csv", "current.csv", "released.csv"))
@@ -39,7 +37,7 @@ Answer = dict[str, float]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """A deployment in a closed loop. Empty formats are those of the checkpoint."""
+    """One replica of a deployment in a closed loop. Empty formats are those of the checkpoint."""
 
     model: str
     system: str
@@ -55,17 +53,13 @@ class Question:
     concurrency: int
 
 
-@lru_cache(maxsize=4096)
-def lowered(model: str, weight_dtype: str, layout: Layout) -> Program:
-    """The operators of a model in a layout, with the weights that a word means."""
-    served = served_weights(load_model(model), weight_dtype)
-    if isinstance(served, Skip):
-        raise InputError("weight_dtype", weight_dtype, "a format that is modelled", served.reason)
-    return lower(served[0], Layout(**{name: getattr(layout, name) for name in _DEGREES}, weights=served[1],
-                                   kv_dtype=layout.kv_dtype))  # fmt: skip
-
-
 _DEGREES = ("tp", "pp", "dp", "ep")
+
+
+@lru_cache(maxsize=1024)
+def model(name: str) -> Model:
+    """A model of the catalogue, read once."""
+    return load_model(name)
 
 
 @lru_cache(maxsize=64)
@@ -74,26 +68,23 @@ def system(name: str) -> System:
     return load_system(name)
 
 
-def requests_that_fit(one: Question) -> float:
-    """Requests at their full length that the deployment's memory holds at once."""
-    layout = Layout(**{name: getattr(one, name) for name in _DEGREES}, kv_dtype=one.kv_dtype or None)
-    program = lowered(one.model, one.weight_dtype, layout)
-    use = memory_use(program, system(one.system), context=float(one.isl + one.osl), engine=one.engine)
-    return float(use.sequences)
-
-
 def answer(one: Question) -> Answer:
-    """What the package predicts. Raises where it refuses the question."""
-    found = predict(
-        PredictRequest(
+    """What the package predicts for one replica, per GPU of the replica. Raises where it refuses the question."""
+    deployment = resolve(
+        Scenario(
             model=one.model, system=one.system, engine=one.engine, tp=one.tp, pp=one.pp, dp=one.dp, ep=one.ep,
-            weight_dtype=one.weight_dtype or None, kv_dtype=one.kv_dtype or None, isl=float(one.isl),
-            osl=float(one.osl), load=float(one.concurrency),
-        )
-    ).quantities  # fmt: skip
-    names = {"tpot_s": "tpot", "ttft_s": "ttft", "output_tokens_per_s_per_gpu": "output_per_gpu"}
-    values = {column: found[name].value if name in found else NOTHING for column, name in names.items()}
-    return {**values, "requests_that_fit": requests_that_fit(one)}
+            replicas=1, weight_dtype=one.weight_dtype or None, kv_dtype=one.kv_dtype or None, isl=float(one.isl),
+            osl=float(one.osl), concurrency=float(one.concurrency),
+        ),
+        model=model(one.model), system=system(one.system),
+    )  # fmt: skip
+    served = deployment.serve()
+    use = memory_use(deployment.program, deployment.system, context=float(one.isl + one.osl), engine=one.engine)
+    return {
+        "tpot_s": served.tpot_s, "ttft_s": served.ttft_s,
+        "output_tokens_per_s_per_gpu": served.requests_per_s * one.osl / deployment.unit_gpus,
+        "requests_that_fit": float(use.sequences),
+    }  # fmt: skip
 
 
 def answered(one: Question) -> Answer:

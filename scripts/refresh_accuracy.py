@@ -40,10 +40,10 @@ def skipped(answer: ValidateResponse) -> str:
 def breaches(answer: ValidateResponse) -> str:
     """Rows that beat the speed of light, by set."""
     if not answer.n_breaches:
-        return "No scored row is better than its roof.\n"
-    lines = [f"{answer.n_breaches} of {answer.scored:,} scored rows are better than physics allows:", ""]
+        return "No scored row is better than its hardware bound.\n"
+    lines = [f"{answer.n_breaches} of {answer.scored:,} scored rows are better than the hardware allows:", ""]
     lines += [
-        f"- {b.file} row {b.line}: {b.what} = {b.measured:.4g} {b.unit}, roof {b.roof:.4g}" for b in answer.breaches
+        f"- {b.file} row {b.line}: {b.what} = {b.measured:.4g} {b.unit}, bound {b.bound:.4g}" for b in answer.breaches
     ]
     return "\n".join(lines) + "\n"
 

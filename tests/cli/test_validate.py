@@ -1,4 +1,4 @@
-"""`tokenroof validate` as a process: scores, skips with reasons, faulty rows, rows that beat the roof."""
+"""`tokenroof validate` as a process: scores, skips with reasons, faulty rows, rows that beat the hardware bound."""
 
 import csv
 import json
@@ -75,7 +75,7 @@ def test_a_measurement_faster_than_light_is_named(tmp_path: Path) -> None:
     done = run(str(table(tmp_path / "a.csv", {}, {"value": "3.0"})), "--json")
     (breach,) = json.loads(done.stdout)["breaches"]
     assert breach["line"] == 3
-    assert breach["roof"] == pytest.approx(4.8, rel=0.1)
+    assert breach["bound"] == pytest.approx(4.8, rel=0.1)
 
 
 def test_predictions_and_picture(tmp_path: Path) -> None:
@@ -84,7 +84,7 @@ def test_predictions_and_picture(tmp_path: Path) -> None:
     rows = list(csv.DictReader(out.read_text().splitlines()))
     assert len(rows) == 2
     for row in rows:
-        assert float(row["roof"]) <= float(row["low_80"]) <= float(row["predicted"]) <= float(row["high_80"])
+        assert float(row["bound"]) <= float(row["low_80"]) <= float(row["predicted"]) <= float(row["high_80"])
     assert "<svg" in picture.read_text()
 
 

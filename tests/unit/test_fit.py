@@ -23,6 +23,7 @@ from tokenroof.measure.profile_files import toml_text, write_toml
 from tokenroof.measure.robust import huber_loss, solve, weighted_quantile
 from tokenroof.measure.setups import Setup
 from tokenroof.types.layout import Layout
+from tokenroof.types.workload import Load, Workload
 from tokenroof.usecases.measured.refit import FitRequest, fit_profiles
 
 
@@ -121,10 +122,11 @@ def made_up_cases(host_s):
     for name, tp in (("llama-3.1-8b", 1), ("llama-3.1-70b", 8), ("qwen3-32b", 4)):
         model = load_model(name)
         for load in (1.0, 2.0, 4.0, 8.0, 16.0, 64.0):
-            setup = Setup(kind="closed", model=model, system=compose_system(load_chip("h100"), tp),
+            setup = Setup(model=model, system=compose_system(load_chip("h100"), tp),
                           layout=Layout(tp=tp, kv_dtype="bf16"), engine="vllm", generation="vllm",
-                          scheduler=engine_of("vllm").scheduler, isl=500.0, osl=500.0, load=load, range_ratio=0.8,
-                          requests=10 * load, memory_fraction=None)  # fmt: skip
+                          scheduler=engine_of("vllm").scheduler, memory_fraction=None,
+                          workload=Workload(isl=500.0, osl=500.0),
+                          load=Load(kind="concurrency", value=load, requests=10 * load))  # fmt: skip
             cases.append(Case(set="made up", setup=setup, quantity="tpot", metric="tpot_ms", value=1.0, model=name,
                               chip="h100", family="hopper"))  # fmt: skip
     point = np.log([host_s if name == "host.vllm" else one.value for name, one in PRIORS.items()])

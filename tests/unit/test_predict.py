@@ -5,10 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from tokenroof.errors import InputError
+from tokenroof.errors import InputError, UnknownName
 from tokenroof.measure.setups import Skip, setup_of
 from tokenroof.types.run import Run
-from tokenroof.usecases.measured.predict import Forecast, PredictRequest, forecast, predict
+from tokenroof.types.served import Ranged
+from tokenroof.usecases.measured.predict import PredictRequest, forecast, predict
 
 RUN = Run(
     row_id="x", line=2, file="x.csv", source="InferenceX via aiconfigurator", date="2026-03-25", model="DeepSeek-R1",
@@ -22,17 +23,18 @@ RUN = Run(
 def test_a_row_becomes_the_deployment_that_it_measured():
     setup = setup_of(RUN)
     assert not isinstance(setup, Skip)
-    assert (setup.kind, setup.engine, setup.generation, setup.layout.tp) == ("closed", "sglang", "sglang", 8)
-    assert setup.isl == pytest.approx(0.9 * 1024) and setup.range_ratio == 0.8 and setup.requests == 160.0
+    assert (setup.load.kind, setup.engine, setup.generation, setup.layout.tp) == ("concurrency", "sglang", "sglang", 8)
+    assert setup.workload.isl == pytest.approx(0.9 * 1024)
+    assert (setup.load.range_ratio, setup.load.requests) == (0.8, 160.0)
     assert setup.system.n_chips == 8 and setup.system.chip.id == "h200"
     assert setup.layout.weights is None  # the checkpoint is in fp8 already
 
 
 def test_the_prediction_of_a_public_run_is_near_it_and_inside_its_range():
     found = forecast(RUN)
-    assert isinstance(found, Forecast) and found.lower_is_better
+    assert isinstance(found, Ranged)
     assert found.value == pytest.approx(RUN.value, rel=0.25)
-    assert found.roof <= found.low < found.value < found.high
+    assert found.bound <= found.low < found.value < found.high
 
 
 @pytest.mark.parametrize(
@@ -61,36 +63,45 @@ def test_what_does_not_fit_is_skipped_and_not_answered_with_zero():
     assert isinstance(found, Skip) and "memory" in found.reason
 
 
-@pytest.mark.parametrize("kind", ["closed", "open", "offline", "batch"])
-def test_every_kind_of_load_is_predicted_with_a_range_under_the_roof(kind):
-    answer = predict(PredictRequest(model="llama-3.1-8b", system="h100", kind=kind, load=2.0, isl=1000, osl=200))
+LOADS = [{"concurrency": 2.0}, {"request_rate": 2.0}, {"run": "saturated"}, {"run": "static", "batch": 2.0}]
+
+
+@pytest.mark.parametrize("load", LOADS)
+def test_every_kind_of_load_is_predicted_with_a_range_above_the_bound(load):
+    answer = predict(PredictRequest(model="llama-3.1-8b", system="h100", tp=1, isl=1000.0, osl=200.0, **load))
     assert answer.claim == "calibrated" and answer.profile == "h100/vllm"
     for name, one in answer.quantities.items():
         assert one.low <= one.value <= one.high, name
-        if math.isfinite(one.value) and name in ("tpot", "output"):
-            better = one.value < one.roof if one.lower_is_better else one.value > one.roof
+        assert math.isfinite(one.value)
+        if name in ("tpot", "output"):
+            better = one.value < one.bound if name == "tpot" else one.value > one.bound
             assert not better, name
 
 
 def test_peak_is_a_bound_without_a_range():
-    answer = predict(PredictRequest(model="llama-3.1-8b", system="h100", efficiency="peak"))
+    answer = predict(
+        PredictRequest(model="llama-3.1-8b", system="h100", profile="peak", concurrency=1.0, isl=1024.0, osl=1024.0)
+    )
     assert answer.claim == "bound"
-    assert answer.quantities["tpot"].low == answer.quantities["tpot"].high == answer.quantities["tpot"].value
+    assert answer.quantities["tpot"].low is None and answer.quantities["tpot"].high is None
 
 
 def test_an_unmeasured_chip_says_so_and_has_a_wider_range():
-    measured, other = (predict(PredictRequest(model="llama-3.1-8b", system=name)) for name in ("h100", "h20"))
+    measured, other = (
+        predict(PredictRequest(model="llama-3.1-8b", system=name, concurrency=1.0)) for name in ("h100", "h20")
+    )
     width = [one.quantities["tpot"].high / one.quantities["tpot"].value for one in (measured, other)]
     assert width[1] > width[0] and any("h20" in note for note in other.notes)
 
 
 @pytest.mark.parametrize(
     ("changes", "field"),
-    [({"kind": "sideways"}, "kind"), ({"isl": 0}, "isl"), ({"osl": float("nan")}, "osl"), ({"load": -1}, "load"),
+    [({"run": "sideways"}, "run"), ({"isl": 0}, "isl"), ({"osl": float("nan")}, "osl"),
+     ({"concurrency": -1}, "concurrency"),
      ({"prefix": 1e9}, "prefix"), ({"tp": 3}, "tp"), ({"weight_dtype": "roman"}, "weight_dtype")],
 )  # fmt: skip
 def test_bad_requests_are_refused_by_field(changes, field):
-    with pytest.raises(InputError, match=field):
+    with pytest.raises((InputError, UnknownName), match=field):
         predict(PredictRequest(**{"model": "llama-3.1-8b", "system": "8xh100", **changes}))
 
 
@@ -113,7 +124,7 @@ def test_experts_that_do_not_divide_by_the_gpus_have_copies():
         assert not isinstance(setup, Skip)
         copies[gpus] = setup.layout.redundant_experts
     assert copies == {64: 0, 72: 32}
-    assert isinstance(forecast(rack), Forecast)
+    assert isinstance(forecast(rack), Ranged)
 
 
 @pytest.mark.parametrize(
@@ -132,17 +143,17 @@ def test_the_format_of_a_cache_that_a_table_does_not_state(engine, weights, kv):
     assert (stated.layout.kv_dtype, stated.kv_stated) == ("fp8", True)
 
 
-def test_a_range_ends_at_the_speed_of_light():
-    """Ranges are as wide to both sides, as factors, but on the good side they stop at the roof.
+def test_a_range_ends_at_the_hardware_bound():
+    """Ranges are as wide to both sides, as factors, but on the good side they stop at the bound.
 
-    A chip that nobody measured has a wide range: 4-bit weights on one RTX 4090 would pass the roof of TPOT, those of
+    A chip that nobody measured has a wide range: 4-bit weights on one RTX 4090 would pass the bound of TPOT, those of
     16 bits on an H100 do not.
     """
-    wide = PredictRequest(model="gemma-2-27b", system="1xrtx-4090", load=32, isl=1024, osl=8192, kv_dtype="fp8",
-                          weight_dtype="int4-wo-g32")  # fmt: skip
-    narrow = PredictRequest(model="llama-3.1-8b", system="h100", load=1)
+    wide = PredictRequest(model="gemma-2-27b", system="1xrtx-4090", concurrency=32.0, isl=1024.0, osl=8192.0,
+                          kv_dtype="fp8", weight_dtype="int4-wo-g32")  # fmt: skip
+    narrow = PredictRequest(model="llama-3.1-8b", system="h100", concurrency=1.0, isl=1024.0, osl=1024.0)
     for request, cut in ((wide, True), (narrow, False)):
         tpot = predict(request).quantities["tpot"]
         mirrored = tpot.value**2 / tpot.high
-        assert (mirrored < tpot.roof) is cut
-        assert tpot.low == pytest.approx(tpot.roof if cut else mirrored, rel=1e-9)
+        assert (mirrored < tpot.bound) is cut
+        assert tpot.low == pytest.approx(tpot.bound if cut else mirrored, rel=1e-9)

@@ -54,10 +54,10 @@ def _print(answer: "ValidateResponse", all_rows: bool) -> None:
     for reason, count in answer.skipped:
         click.echo(f"  {count:>6,} skipped: {reason}")
     if answer.n_breaches:
-        heading(f"{answer.n_breaches} measurements beat the speed of light: check precision, GPU count, cached tokens")
+        heading(f"{answer.n_breaches} measurements beat the hardware bound: check precision, GPU count, cached tokens")
         for breach in answer.breaches if all_rows else answer.breaches[:_SHOWN]:
             click.echo(f"  {breach.file} row {breach.line}: {breach.what} = {breach.measured:.4g} {breach.unit}, "
-                       f"roof {breach.roof:.4g}")  # fmt: skip
+                       f"bound {breach.bound:.4g}")  # fmt: skip
         if answer.n_breaches > _SHOWN and not all_rows:
             click.echo(f"  and {answer.n_breaches - _SHOWN} more: --all-rows")
     for fault in answer.faults if all_rows else answer.faults[:_SHOWN]:
@@ -76,7 +76,7 @@ class _Rows:
         except OSError as error:
             raise self._refused(error) from None
         self._writer = csv.writer(self._file, lineterminator="\n")
-        self._row([*_COLUMNS, "measured", "predicted", "low_80", "high_80", "roof", "error", "beats_roof"])
+        self._row([*_COLUMNS, "measured", "predicted", "low_80", "high_80", "bound", "error", "beats_bound"])
 
     def _refused(self, error: OSError) -> InputError:
         return unwritable(self._path, error)
@@ -92,8 +92,8 @@ class _Rows:
         run = row.run
         self._row(
             [getattr(run, name) for name in _COLUMNS]
-            + [f"{run.value:.6g}", f"{row.predicted:.6g}", f"{row.low:.6g}", f"{row.high:.6g}", f"{row.roof:.6g}",
-               f"{row.error:.4f}", int(row.breaks_roof)]
+            + [f"{run.value:.6g}", f"{row.predicted:.6g}", f"{row.low:.6g}", f"{row.high:.6g}", f"{row.bound:.6g}",
+               f"{row.error:.4f}", int(row.beats_bound)]
         )  # fmt: skip
 
     def close(self, whole: bool) -> None:
@@ -130,7 +130,7 @@ class _Sample:
 @click.option(
     "--plot", type=click.Path(path_type=Path, dir_okay=False), help="Predicted against measured: svg, png, html."
 )
-@click.option("--all-rows", is_flag=True, help="Name every row that beats the roof or cannot be read.")
+@click.option("--all-rows", is_flag=True, help="Name every row that beats the hardware bound or cannot be read.")
 @click.option("--json", "as_json", is_flag=True, help="Print the response as JSON.")
 def command(tables: tuple[Path, ...], output: Path | None, plot: Path | None, all_rows: bool, as_json: bool) -> None:
     """Predict measured runs and score the predictions: TABLES are CSV files in the tidy schema of docs/accuracy.

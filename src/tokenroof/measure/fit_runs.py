@@ -12,7 +12,8 @@ from typing import Any
 
 from tokenroof.catalog.efficiency import compose_profile
 from tokenroof.engines import ENGINES
-from tokenroof.measure.forecasts import Load, quantities
+from tokenroof.measure.deployments import deployment_of
+from tokenroof.measure.forecasts import quantities
 from tokenroof.measure.robust import solve
 from tokenroof.measure.setups import Setup
 from tokenroof.operators.lower import lower
@@ -20,6 +21,7 @@ from tokenroof.operators.timing import bind
 from tokenroof.types.efficiency import CollectiveCurve, OperatorCurve
 from tokenroof.types.engine import Prior
 from tokenroof.types.program import Program
+from tokenroof.types.workload import Workload
 
 __all__ = ["PRIORS", "Case", "Group", "fit_groups", "group_cases", "predict_groups", "profile_tables"]
 
@@ -93,8 +95,8 @@ def group_cases(
         one = case.setup
         fixed = replace(one.scheduler, token_budget=0.0, wait_passes=0.0)
         deployed = (one.model.id, repr(one.layout))
-        key = (deployed, one.system.id, one.generation, one.kind, fixed, one.range_ratio, one.memory_fraction,
-               one.requests is None)  # fmt: skip
+        key = (deployed, one.system.id, one.generation, one.load.kind, fixed, one.load.range_ratio,
+               one.memory_fraction, one.load.requests is None)  # fmt: skip
         found.setdefault(key, []).append(case)
         if deployed not in programs:
             programs[deployed] = lower(one.model, one.layout)
@@ -165,19 +167,21 @@ def _group_log(group: Group, values: Mapping[str, Array]) -> Array:
     profile = compose_profile("trial", group.curves, group.collectives, factors=factors, host=host)
     timed = bind(group.program, one.system, profile)
 
-    def column(name: str) -> Array:
-        return np.array([float(getattr(case.setup, name)) for case in group.cases])
+    def column(part: str, name: str) -> Array:
+        return np.array([float(getattr(getattr(case.setup, part), name)) for case in group.cases])
 
     scheduler = replace(
         one.scheduler,
-        token_budget=np.array([float(case.setup.scheduler.token_budget) for case in group.cases]),
-        wait_passes=np.array([float(case.setup.scheduler.wait_passes) for case in group.cases]),
+        token_budget=column("scheduler", "token_budget"),
+        wait_passes=column("scheduler", "wait_passes"),
     )
-    load = Load(
-        kind=one.kind, isl=column("isl"), osl=column("osl"), load=column("load"), range_ratio=one.range_ratio,
-        requests=None if one.requests is None else column("requests"), memory_fraction=one.memory_fraction,
+    load = replace(
+        one.load, value=column("load", "value"),
+        requests=None if one.load.requests is None else column("load", "requests"),
     )  # fmt: skip
-    predicted = quantities(timed, one.system, scheduler, load)
+    work = Workload(isl=column("workload", "isl"), osl=column("workload", "osl"), prefix=column("workload", "prefix"))
+    setup = replace(one, scheduler=scheduler, workload=work, load=load)
+    predicted = quantities(deployment_of(setup, profile, timed).estimate(load), work, load, one.layout.n_gpus)
     trials = len(next(iter(values.values())))
     names = np.array([case.quantity for case in group.cases])
     result = np.empty((trials, len(group.cases)))

@@ -30,11 +30,11 @@ def quantity_of(metric: str, mode: str) -> tuple[str, float]:
 
 def _doubtful(run: Run, setup: Setup) -> str:
     gap = "gap" in run.source.lower()
-    if gap and (setup.isl % 1024 or setup.model.id == "llama-3.1-8b"):
+    if gap and (setup.workload.isl % 1024 or setup.model.id == "llama-3.1-8b"):
         return "imply more than the links carry: cached prefixes or another set-up"
-    if "mixtral" in setup.model.id and setup.kind == "batch":
+    if "mixtral" in setup.model.id and setup.load.kind == "static":
         return "identical prompts route to the same experts: faster than light"
-    if "gpt-oss" in setup.model.id and setup.kind == "closed" and setup.load > 256:
+    if "gpt-oss" in setup.model.id and setup.load.kind == "concurrency" and setup.load.value > 256:
         return "batch was limited by a setting that nobody recorded"
     return ""
 
@@ -54,7 +54,7 @@ def why_not_fitted(run: Run, setup: Setup) -> str:
         return f"split {run.split}"
     if profile_source(setup.system.chip)[1] not in _FITTED_FAMILIES:
         return "no constants of this family are fitted"
-    if run.metric.startswith("ttft") and setup.kind == "closed":
+    if run.metric.startswith("ttft") and setup.load.kind == "concurrency":
         for doubt in generation_of(setup.engine, setup.generation).doubts:
             if _applies(doubt, run, setup):
                 return doubt.reason

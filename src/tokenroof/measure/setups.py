@@ -13,13 +13,15 @@ from tokenroof.catalog.launch import Launch, launch_settings
 from tokenroof.catalog.systems import compose_system
 from tokenroof.engines import engine_in
 from tokenroof.errors import TokenroofError
+from tokenroof.scenario.formats import served_weights
 from tokenroof.types.engine import Engine, Scheduler
 from tokenroof.types.layout import Layout
 from tokenroof.types.machine import Chip, System
-from tokenroof.types.model import Gqa, Mla, Model, MoeFfn, WeightDtypes
+from tokenroof.types.model import Gqa, Model, MoeFfn, WeightDtypes
 from tokenroof.types.run import Run
+from tokenroof.types.workload import Load, Workload
 
-__all__ = ["METRICS", "Setup", "Skip", "served_weights", "setup_of"]
+__all__ = ["METRICS", "Setup", "Skip", "setup_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +39,8 @@ METRICS = {
     "input_tok_s": ("input", 1.0),
 }  # fmt: skip
 _MODES = {
-    "server-closed-loop": "closed", "server": "open", "server-interactive": "open", "offline": "offline",
-    "mixed": "batch", "prefill": "batch", "decode": "batch",
+    "server-closed-loop": "concurrency", "server": "request_rate", "server-interactive": "request_rate",
+    "offline": "saturated", "mixed": "static", "prefill": "static", "decode": "static",
 }  # fmt: skip
 # Names of the published tables that the catalogue writes otherwise, or models of exactly the same shape.
 _MODELS = {
@@ -46,37 +48,25 @@ _MODELS = {
     "llama-4-maverick": "llama-4-maverick-17b-128e", "qwen3-235b": "qwen3-235b-a22b", "llama-2-13b": "llama-2-13b",
     "codellama-13b": "llama-2-13b", "deepseek-math-v2": "deepseek-v3.2", "hy3-preview": "hy3",
 }  # fmt: skip
-_LINEAR = ("attention", "dense", "experts", "shared_experts", "recurrent")
-_FORMATS = {
-    "fp8": "fp8", "fp4": "nvfp4", "nvfp4": "nvfp4", "mxfp4": "mxfp4", "int8": "int8", "w8a8": "int8",
-    "int4": "int4_g128", "w4a16": "int4_g128", "int8-wo": "int8", "int4-wo-g32": "int4_g32",
-    "w4a8kv4": "int4_g128", "fp16": "fp16",
-    "bf16": "bf16", "fp8_e4m3": "fp8",
-}  # fmt: skip
 _REQUESTS = re.compile(r"over (\d+) req")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setup:
-    """One deployment under one load. `kind`: closed, open, offline, batch. Lengths are means.
+    """One deployment of one replica under one load. Lengths are means.
 
     `kv_stated`: the cache's format was said, by the table or its launch scripts, and not taken by rule.
     """
 
-    kind: str
     model: Model
     system: System
     layout: Layout
     engine: str
     generation: str
     scheduler: Scheduler
-    isl: float
-    osl: float
-    load: float
-    range_ratio: float
-    requests: float | None
+    workload: Workload
+    load: Load
     memory_fraction: float | None
-    prefix: float = 0.0
     kv_stated: bool = True
 
 
@@ -111,32 +101,12 @@ def _find_model(run: Run) -> Model | Skip:
     return Skip(f"model {run.model} is not in the catalogue")
 
 
-def served_weights(model: Model, format: str) -> tuple[Model, WeightDtypes | None] | Skip:
-    """The model and weight formats that a table's single word means.
-
-    Quantised checkpoints keep embeddings, head, router and norms in 16 bits; published FP4 checkpoints of models with
-    latent attention keep attention in 16 bits too. A checkpoint's own quantisation of that width is taken as it is.
-    """
-    if not format:
-        return model, None
-    wanted = _FORMATS.get(format.lower())
-    if wanted is None:
-        return Skip(f"weight format {format} is not modelled")
-    width = {"nvfp4": "4", "mxfp4": "4", "int4_g128": "4", "int4_g32": "4", "fp8": "8", "int8": "8"}.get(wanted, "16")
-    own = model.weights.experts
-    if (width == "8" and own.startswith("fp8")) or (width == "4" and ("fp4" in own or own.startswith("int4"))):
-        return model, None
-    suffix = {"fp8": "-fp8", "nvfp4": "-nvfp4"}.get(wanted, "")
-    if suffix:
-        variant = _model(model.id + suffix)
-        if variant is not None:
-            return variant, None
-    plain = "bf16" if width != "16" else wanted
-    classes: dict[str, Any] = dict.fromkeys(_LINEAR, wanted)
-    if width == "4" and any(isinstance(group.mixer, Mla) for group in model.layers):
-        classes["attention"] = "bf16"
-    classes |= dict.fromkeys(("embedding", "unembedding", "other"), plain)
-    return model, WeightDtypes(**classes)
+def _served(model: Model, word: str) -> tuple[Model, WeightDtypes | None] | Skip:
+    """The model and weight formats that a table's single word means."""
+    try:
+        return served_weights(model, word)
+    except TokenroofError:
+        return Skip(f"weight format {word} is not modelled")
 
 
 def _kv_dtype(run: Run, engine: Engine, launch: Launch, weights: str) -> str:
@@ -175,10 +145,10 @@ def _layout(run: Run, model: Model, kv_dtype: str, weights: WeightDtypes | None)
     return Layout(tp=tp, pp=pp, ep=ep, dp=dp, redundant_experts=copies, weights=weights, kv_dtype=kv_dtype)
 
 
-def _load(run: Run, kind: str) -> float | Skip:
-    if kind in ("closed", "batch"):
+def _value(run: Run, kind: str) -> float | Skip:
+    if kind in ("concurrency", "static"):
         return Skip("concurrency or batch is not stated") if run.concurrency is None else run.concurrency
-    if kind == "open":
+    if kind == "request_rate":
         if run.request_rate is None or run.request_rate == float("inf"):
             return Skip("request rate is not stated, or infinite")
         return run.request_rate
@@ -200,7 +170,7 @@ def _lengths(run: Run, kind: str, launch: Launch) -> tuple[float, float] | Skip:
     osl = 1.0 if run.mode == "prefill" else run.osl
     if osl is None:
         return Skip("output length is not stated")
-    if kind == "closed" and launch.nominal == "longest":
+    if kind == "concurrency" and launch.nominal == "longest":
         mean = (1.0 + (launch.range_ratio if launch.range_ratio is not None else 1.0)) / 2.0
         return isl * mean, osl * mean
     return isl, osl
@@ -214,7 +184,7 @@ def _requests(run: Run, load: float, kind: str, launch: Launch) -> float | None:
         return max(float(found[1]), load)
     if launch.requests is not None:
         return launch.requests
-    if kind == "closed":
+    if kind == "concurrency":
         return 10.0 * load if launch.requests_per_concurrency is None else launch.requests_per_concurrency * load
     return None
 
@@ -222,13 +192,13 @@ def _requests(run: Run, load: float, kind: str, launch: Launch) -> float | None:
 def setup_of(run: Run) -> Setup | Skip:
     """The deployment of a run, or why it cannot be said."""
     kind = _MODES.get(run.mode)
-    if kind is None or (run.load == "max-load" and kind != "offline"):
+    if kind is None or (run.load == "max-load" and kind != "saturated"):
         return Skip(f"mode {run.mode} {run.load if kind else ''} is not predicted".replace("  ", " "))
     if run.spec_decode not in ("", "none"):
         return Skip("speculative decoding")
     if run.metric not in METRICS:
         return Skip(f"metric {run.metric} is not predicted")
-    if kind == "offline" and METRICS[run.metric][0] in ("e2e", "ttft", "ttft_p50"):
+    if kind == "saturated" and METRICS[run.metric][0] in ("e2e", "ttft", "ttft_p50"):
         return Skip("latency of a saturated run has no meaning")
     engine = _engine(run)
     model = _find_model(run)
@@ -245,20 +215,23 @@ def setup_of(run: Run) -> Setup | Skip:
     )  # fmt: skip
     if launch.chip:
         chip = load_chip(launch.chip)
-    served = served_weights(model, run.weight_dtype)
+    served = _served(model, run.weight_dtype)
     if isinstance(served, Skip):
         return served
     lengths = _lengths(run, kind, launch)
     layout = _layout(run, served[0], _kv_dtype(run, engine, launch, run.weight_dtype), served[1])
-    load = _load(run, kind)
-    for part in (lengths, layout, load):
+    value = _value(run, kind)
+    for part in (lengths, layout, value):
         if isinstance(part, Skip):
             return part
-    assert isinstance(layout, Layout) and isinstance(load, float) and isinstance(lengths, tuple)
+    assert isinstance(layout, Layout) and isinstance(value, float) and isinstance(lengths, tuple)
     return Setup(
-        kind=kind, model=served[0], system=compose_system(chip, layout.n_gpus), layout=layout, engine=engine.name,
-        generation=engine.generation.name, scheduler=_scheduler(engine, launch), isl=lengths[0], osl=lengths[1],
-        load=float(load), range_ratio=1.0 if launch.range_ratio is None else launch.range_ratio,
-        requests=_requests(run, float(load), kind, launch), memory_fraction=launch.memory_fraction,
-        kv_stated=bool(run.kv_dtype or launch.kv_dtype), prefix=run.prefix or 0.0,
+        model=served[0], system=compose_system(chip, layout.n_gpus), layout=layout, engine=engine.name,
+        generation=engine.generation.name, scheduler=_scheduler(engine, launch),
+        workload=Workload(isl=lengths[0], osl=lengths[1], prefix=run.prefix or 0.0), load=Load(
+            kind=kind, value=value, requests=_requests(run, value, kind, launch),
+            range_ratio=1.0 if launch.range_ratio is None else launch.range_ratio,
+        ),
+        memory_fraction=launch.memory_fraction,
+        kv_stated=bool(run.kv_dtype or launch.kv_dtype),
     )  # fmt: skip

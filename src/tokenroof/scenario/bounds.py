@@ -4,53 +4,81 @@ from dataclasses import dataclass, replace
 
 from tokenroof.engines import engine as engine_of
 from tokenroof.operators.lower import lower
-from tokenroof.operators.timing import bind
+from tokenroof.operators.timing import Timed, bind
 from tokenroof.scenario.deployment import Deployment
 from tokenroof.serving.batch import static_batch
 from tokenroof.serving.steady import serve_saturated
 from tokenroof.types.efficiency import BOUND
 from tokenroof.types.program import Load as StepLoad
 
-__all__ = ["Bounds", "bounds_of"]
+__all__ = ["Bounds", "bounds_of", "unbeatable"]
 
 _UNLIMITED = 1e9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bounds:
-    """Least times and highest rates at the deployment's own load; throughput per GPU of the system."""
+    """Least times and highest rates at the deployment's own load; rates are of the system, one per GPU of all."""
 
     decode_step_s: float
     ttft_s: float
     tpot_s: float
     e2e_s: float
+    requests_per_s: float
     output_tokens_per_s_per_gpu: float
 
+    @property
+    def settled_ttft_s(self) -> float:
+        """The same as for the mean: the least prompt waits for nobody."""
+        return self.ttft_s
 
-def bounds_of(deployment: Deployment, running: float, *, kv_dtype: str | None = None) -> Bounds:
-    """The bound with `running` requests at once in one replica. `kv_dtype` assumes another format of the cache.
+
+def unbeatable(deployment: Deployment, *, kv_dtype: str | None = None) -> Timed:
+    """The deployment's operators at peak rates over free networks. `kv_dtype` assumes another format of the cache."""
+    layout = deployment.layout if kv_dtype is None else replace(deployment.layout, kv_dtype=kv_dtype)
+    return bind(lower(deployment.model, layout), deployment.system, BOUND, free_networks=True)
+
+
+def bounds_of(deployment: Deployment, asked: float, *, sure_of_room: float = 1.0, timed: Timed | None = None) -> Bounds:
+    """The bound with `asked` requests in one replica; those beyond memory wait and slow nobody's tokens down.
 
     Tokens share their experts, since no run can read fewer; a closed loop gives no more than its requests take.
+    `sure_of_room` is the share of the room that surely runs at once, where what memory holds is our own estimate.
+    `timed` is `unbeatable`, for those who keep it.
     """
-    layout = deployment.layout if kv_dtype is None else replace(deployment.layout, kv_dtype=kv_dtype)
+    timed = timed or unbeatable(deployment)
+    if deployment.load.kind == "static":
+        return _together(deployment, timed)
     free, work, tokens = engine_of("none").scheduler, deployment.workload, deployment.tokens_per_step
-    timed = bind(lower(deployment.model, layout), deployment.system, BOUND, free_networks=True)
     answer = work.osl / tokens
     best = serve_saturated(
         timed, deployment.system, replace(free, max_sequences=_UNLIMITED), isl=work.isl, osl=answer, prefix=work.prefix
     )
     alone = static_batch(timed, free, batch=1.0, isl=work.isl, osl=1.0, prefix=work.prefix)
-    share = max(running, 1.0) / layout.pp
+    held = max(min(asked, sure_of_room * deployment.room()), 1.0) if asked > 1.0 else 1.0
+    share = held / deployment.layout.pp
     step_s = float(timed.step(decode=StepLoad(share, share, work.context)).step_s)
     prompt_s = float(alone.prefill_s)
     e2e_s = prompt_s + max(answer - 1.0, 0.0) * step_s
-    rate = float(best.output_tokens_per_s) * tokens
+    rate = float(best.requests_per_s)
     if deployment.load.kind in ("batch", "concurrency", "fill"):
-        rate = min(rate, max(running, 1.0) * work.osl / e2e_s)
+        rate = min(rate, max(asked, 1.0) / e2e_s)
+    return _bounds(deployment, step_s, prompt_s, e2e_s, rate)
+
+
+def _together(deployment: Deployment, timed: Timed) -> Bounds:
+    """A batch that starts and ends together."""
+    work, batch = deployment.workload, deployment.load.value
+    answer = work.osl / deployment.tokens_per_step
+    found = static_batch(timed, engine_of("none").scheduler, batch=batch, isl=work.isl, osl=answer, prefix=work.prefix)
+    e2e_s = float(found.e2e_s)
+    return _bounds(deployment, float(found.step_s), float(found.prefill_s), e2e_s, batch / e2e_s)
+
+
+def _bounds(deployment: Deployment, step_s: float, prompt_s: float, e2e_s: float, rate: float) -> Bounds:
+    requests_per_s = deployment.replicas * rate
     return Bounds(
-        decode_step_s=step_s,
-        ttft_s=prompt_s,
-        tpot_s=step_s / tokens,
-        e2e_s=e2e_s,
-        output_tokens_per_s_per_gpu=deployment.replicas * rate / deployment.system.n_chips,
-    )
+        decode_step_s=step_s, ttft_s=prompt_s, tpot_s=step_s / deployment.tokens_per_step, e2e_s=e2e_s,
+        requests_per_s=requests_per_s,
+        output_tokens_per_s_per_gpu=requests_per_s * deployment.workload.osl / deployment.system.n_chips,
+    )  # fmt: skip

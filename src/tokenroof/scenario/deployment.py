@@ -139,12 +139,16 @@ class Deployment:
 
     def room(self) -> float:
         """Requests that one replica holds at once, by memory and the engine's limit."""
+        return float(self.rooms())
+
+    def rooms(self) -> Num:
+        """`room` for a workload whose lengths are arrays."""
         found = capacity(
             self.timed, self.system, self.scheduler, isl=self.workload.isl, osl=self.workload.osl, engine=self.engine,
             memory_fraction=self.memory_fraction,
         )  # fmt: skip
         decoders = 1 if self.prefill_workers is None else self.prefill_workers.decode_workers
-        return float(found // 1) * decoders
+        return found // 1 * decoders
 
     @property
     def fits(self) -> bool:
@@ -165,13 +169,12 @@ class Deployment:
             if held < 1.0:
                 return _nothing(room, limit)
             return self._served(self.closed(held, load, room), held, self.replicas, room, limit, load)
-        if load.kind == "saturated":
-            found = serve_saturated(self.timed, self.system, self.scheduler, **self._lengths(), limit=room)
-            return self._served(found, float(found.in_flight), self.replicas, room, "memory", load)
+        if load.kind in ("request_rate", "users", "saturated"):
+            found = self._coming_back(load, room) if load.kind == "users" else self.estimate(load, room)
+            limit = "memory" if load.kind == "saturated" else "load"
+            return self._served(found, float(found.in_flight), self.replicas, room, limit, load)
         if load.kind == "static":
-            return self._static(load, room)
-        if load.kind in ("request_rate", "users"):
-            return self._open(load, room)
+            return self._served(self.estimate(load, room), load.value, self.replicas, room, "load", load)
         used = self.replicas if load.kind == "batch" else max(1, min(self.replicas, int(load.value)))
         held = load.value * self.layout.pp if load.kind == "batch" else max(load.value / used, 1.0)
         return self._served(self.closed(held, load, room), held, used, room, "load", load)
@@ -190,10 +193,21 @@ class Deployment:
         beyond = self.closed(held + 1.0, Load(), top)
         return held, "ttft" if _inside(beyond.tpot_s / self.tokens_per_step, limits.tpot_s) else "tpot"
 
-    def closed(self, held: Num, load: Load | None = None, room: float | None = None) -> ServingEstimate:
+    def estimate(self, load: Load, room: Num = None) -> ServingEstimate:
+        """One replica under its share of a load, as the serving formulas give it, fitting or not. Arrays too."""
+        if load.kind == "static":
+            return self._static(load)
+        limit = self.rooms() if room is None else room
+        if load.kind == "saturated":
+            return serve_saturated(self.timed, self.system, self.scheduler, **self._lengths(), limit=limit)
+        if load.kind == "request_rate":
+            return self._arriving(load.value / self.replicas, load, limit)
+        return self.closed(load.value if load.kind == "batch" else load.value / self.replicas, load, limit)
+
+    def closed(self, held: Num, load: Load | None = None, room: Num = None) -> ServingEstimate:
         """One replica (or unit) with `held` requests kept at once, as the serving formulas give it. Arrays too."""
         load = load or Load()
-        limit = self.room() if room is None else room
+        limit = self.rooms() if room is None else room
         if self.prefill_workers is None:
             return serve(
                 self.timed, self.system, self.scheduler, concurrency=held, limit=limit, requests=load.requests,
@@ -219,25 +233,24 @@ class Deployment:
         rate = self.system.scaleup_bytes_per_s if inside else self.system.scaleout_bytes_per_s
         return rate or math.inf
 
-    def _open(self, load: Load, room: float) -> Served:
-        """Random arrivals. Users come back after reading, so that the rate follows from the time that they wait."""
+    def _coming_back(self, load: Load, room: float) -> ServingEstimate:
+        """Users come back after reading, so that the rate follows from the time that they wait."""
         rate = load.value / self.replicas
         if load.kind == "users":
             rate /= load.think_s + max(self.workload.osl, 1.0) * float(self.step(1.0).step_s)
         found = self._arriving(rate, load, room)
-        if load.kind == "users":
-            for _ in range(_ROUNDS):
-                e2e_s = min(float(found.e2e_s), _LONG_S)
-                told = load.value / self.replicas / (load.think_s + e2e_s)
-                # Where they mostly read, the time that they wait hardly moves the rate: no damping is needed.
-                step = 1.0 if load.think_s > e2e_s else 0.5
-                before, rate = rate, rate + step * (told - rate)
-                found = self._arriving(rate, load, room)
-                if abs(rate - before) <= _SETTLED * rate:
-                    break
-        return self._served(found, float(found.in_flight), self.replicas, room, "load", load)
+        for _ in range(_ROUNDS):
+            e2e_s = min(float(found.e2e_s), _LONG_S)
+            told = load.value / self.replicas / (load.think_s + e2e_s)
+            # Where they mostly read, the time that they wait hardly moves the rate: no damping is needed.
+            step = 1.0 if load.think_s > e2e_s else 0.5
+            before, rate = rate, rate + step * (told - rate)
+            found = self._arriving(rate, load, room)
+            if abs(rate - before) <= _SETTLED * rate:
+                break
+        return found
 
-    def _arriving(self, rate: float, load: Load, room: float) -> ServingEstimate:
+    def _arriving(self, rate: float, load: Load, room: Num) -> ServingEstimate:
         if self.prefill_workers is not None:  # a closed loop that carries the same rate, by Little's law
             held = 1.0
             for _ in range(_ROUNDS):
@@ -247,16 +260,15 @@ class Deployment:
             self.timed, self.system, self.scheduler, rate=rate, requests=load.requests, limit=room, **self._lengths()
         )
 
-    def _static(self, load: Load, room: float) -> Served:
+    def _static(self, load: Load) -> ServingEstimate:
         found = static_batch(self.timed, self.scheduler, batch=load.value, **self._lengths())
-        rate = load.value / float(found.e2e_s)
-        estimate = ServingEstimate(
+        rate, lengths = load.value / found.e2e_s, self._lengths()
+        return ServingEstimate(
             ttft_s=found.prefill_s, tpot_s=found.step_s, e2e_s=found.e2e_s, requests_per_s=rate,
-            output_tokens_per_s=found.output_tokens_per_s, total_tokens_per_s=0.0, in_flight=load.value,
-            prefill_share=found.prefill_s / found.e2e_s, decode_step_s=found.step_s, kv_limited=False,
-            settled_ttft_s=found.prefill_s,
+            output_tokens_per_s=found.output_tokens_per_s, total_tokens_per_s=rate * (lengths["isl"] + lengths["osl"]),
+            in_flight=load.value, prefill_share=found.prefill_s / found.e2e_s, decode_step_s=found.step_s,
+            kv_limited=False, settled_ttft_s=found.prefill_s,
         )  # fmt: skip
-        return self._served(estimate, load.value, self.replicas, room, "load", load)
 
     def _served(self, found: ServingEstimate, held: float, used: int, room: float, limit: str, load: Load) -> Served:
         work, gpus = self.workload, self.system.n_chips

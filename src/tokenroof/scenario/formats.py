@@ -1,12 +1,14 @@
 """One word for a checkpoint's format becomes the format of every class of weights."""
 
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 from tokenroof.catalog import load_model
-from tokenroof.errors import TokenroofError
+from tokenroof.errors import TokenroofError, UnknownName
 from tokenroof.formulas.architecture import params_by_class
-from tokenroof.types.dtype import dtype
+from tokenroof.registry import nearest
+from tokenroof.types.dtype import DTYPES, dtype
 from tokenroof.types.model import Mla, Model, WeightDtypes
 
 __all__ = ["ALIASES", "main_format", "served_weights"]
@@ -31,15 +33,23 @@ def _bits(name: str) -> int:
     return 4 if width < 0.75 else 8 if width < 1.5 else 16
 
 
-def _published(model: Model, name: str) -> Model | None:
+@lru_cache(maxsize=1024)
+def _published(model_id: str, name: str) -> Model | None:
     """The catalogue's own checkpoint of a model in a format."""
     suffix = _VARIANTS.get(name)
     if suffix is None:
         return None
     try:
-        return load_model(model.id + suffix)
+        return load_model(model_id + suffix)
     except TokenroofError:
         return None
+
+
+def _format_named(word: str) -> str:
+    name = ALIASES.get(word.lower(), word.lower())
+    if name not in DTYPES:
+        raise UnknownName("weight_dtype", word, nearest(name, (*DTYPES, *ALIASES)) or tuple(DTYPES))
+    return dtype(name).name
 
 
 def served_weights(model: Model, name: str | None) -> tuple[Model, WeightDtypes | None]:
@@ -50,7 +60,7 @@ def served_weights(model: Model, name: str | None) -> tuple[Model, WeightDtypes 
     """
     if not name or name == "own":
         return model, None
-    wanted = dtype(ALIASES.get(name.lower(), name.lower())).name
+    wanted = _format_named(name)
     width, own = _bits(wanted), model.weights.experts
     if wanted == main_format(model):
         return model, None
@@ -58,7 +68,7 @@ def served_weights(model: Model, name: str | None) -> tuple[Model, WeightDtypes 
         width == 4 and _bits(own) == 4 and ("fp4" in own) == ("fp4" in wanted)
     ):
         return model, None
-    variant = _published(model, wanted)
+    variant = _published(model.id, wanted)
     if variant is not None:
         return variant, None
     plain = "bf16" if width != 16 else wanted

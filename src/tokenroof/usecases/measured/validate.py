@@ -12,10 +12,13 @@ from pathlib import Path
 
 from tokenroof.errors import InputError
 from tokenroof.measure.importers import read_results
+from tokenroof.measure.setups import METRICS, Skip
+from tokenroof.scenario.ranges import LOWER_IS_BETTER
 from tokenroof.types.run import Fault, Run
-from tokenroof.usecases.measured.predict import Forecast, Skip, forecast
+from tokenroof.types.served import Ranged
+from tokenroof.usecases.measured.predict import Forecaster
 
-__all__ = ["Group", "RoofBreach", "Scored", "ValidateResponse", "score_rows", "validate"]
+__all__ = ["BoundBreach", "Group", "Scored", "ValidateResponse", "score_rows", "validate"]
 
 _MOST_FAULTS_KEPT = 1000
 _MOST_BREACHES_KEPT = 1000
@@ -23,14 +26,14 @@ _MOST_BREACHES_KEPT = 1000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scored:
-    """One run beside its prediction, in the unit of the run. `roof` is the best value that physics allows."""
+    """One run beside its prediction, in the unit of the run. `bound` is the best value that the hardware allows."""
 
     run: Run
     predicted: float
     low: float
     high: float
-    roof: float
-    breaks_roof: bool
+    bound: float
+    beats_bound: bool
 
     @property
     def error(self) -> float:
@@ -59,21 +62,21 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RoofBreach:
-    """A measurement better than the speed of light: check precision, GPU count, cached tokens, clocks."""
+class BoundBreach:
+    """A measurement better than the hardware bound: check precision, GPU count, cached tokens, clocks."""
 
     file: str
     line: int
     row_id: str
     what: str
     measured: float
-    roof: float
+    bound: float
     unit: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ValidateResponse:
-    """Scores by group, reasons for what was skipped, unreadable rows, and rows that beat the roof."""
+    """Scores by group, reasons for what was skipped, unreadable rows, and rows that beat the hardware bound."""
 
     groups: tuple[Group, ...]
     rows: int
@@ -81,7 +84,7 @@ class ValidateResponse:
     skipped: tuple[tuple[str, int], ...]
     faults: tuple[Fault, ...]
     n_faults: int
-    breaches: tuple[RoofBreach, ...]
+    breaches: tuple[BoundBreach, ...]
     n_breaches: int
 
 
@@ -102,13 +105,13 @@ def score_rows(paths: Iterable[str | Path]) -> Iterator[Scored | Skip | Fault]:
 
     A table that cannot be read is one fault among others; it is an error where nothing else was read.
     """
-    read = 0
+    read, forecaster = 0, Forecaster()
     refused: InputError | None = None
     for path in paths:
         try:
             for row in read_results(path):
                 read += 1
-                yield _judged(row)
+                yield _judged(row, forecaster)
         except InputError as error:
             refused = refused or error
             yield Fault(file=Path(path).name, line=0, text=str(error))
@@ -116,25 +119,27 @@ def score_rows(paths: Iterable[str | Path]) -> Iterator[Scored | Skip | Fault]:
         raise refused
 
 
-def _judged(row: Run | Fault) -> Scored | Skip | Fault:
+def _judged(row: Run | Fault, forecaster: Forecaster) -> Scored | Skip | Fault:
     if isinstance(row, Fault):
         return row
     if row.quality == "C":
         return Skip("quality C: shown for information, never scored")
-    found = forecast(row)
+    found = forecaster.forecast(row)
     return found if isinstance(found, Skip) else _scored(row, found)
 
 
-def _scored(run: Run, found: Forecast) -> Scored:
-    better = run.value < found.roof if found.lower_is_better else run.value > found.roof
-    return Scored(run=run, predicted=found.value, low=found.low, high=found.high, roof=found.roof, breaks_roof=better)
+def _scored(run: Run, found: Ranged) -> Scored:
+    bound = found.value if found.bound is None else found.bound
+    better = run.value < bound if METRICS[run.metric][0] in LOWER_IS_BETTER else run.value > bound
+    low, high = (found.value if end is None else end for end in (found.low, found.high))
+    return Scored(run=run, predicted=found.value, low=low, high=high, bound=bound, beats_bound=better)
 
 
-def _breach(row: Scored) -> RoofBreach:
+def _breach(row: Scored) -> BoundBreach:
     run = row.run
     what = f"{run.model} on {run.num_gpus or '?'} x {run.hardware}, {run.mode} {run.metric}"
-    return RoofBreach(
-        file=run.file, line=run.line, row_id=run.row_id, what=what, measured=run.value, roof=row.roof, unit=run.unit
+    return BoundBreach(
+        file=run.file, line=run.line, row_id=run.row_id, what=what, measured=run.value, bound=row.bound, unit=run.unit
     )
 
 
@@ -164,7 +169,7 @@ def validate(
     tallies: dict[tuple[str, str, str], _Tally] = {}
     skipped: Counter[str] = Counter()
     faults: list[Fault] = []
-    breaches: list[RoofBreach] = []
+    breaches: list[BoundBreach] = []
     rows = scored = n_faults = n_breaches = 0
     for row in score_rows(paths):
         rows += 1
@@ -181,7 +186,7 @@ def validate(
             tally = tallies.setdefault((row.run.file, row.run.metric, row.run.split), _Tally())
             tally.errors.append(row.error)
             tally.covered += row.covered
-            if row.breaks_roof:
+            if row.beats_bound:
                 n_breaches += 1
                 if len(breaches) < _MOST_BREACHES_KEPT:
                     breaches.append(_breach(row))

@@ -1,0 +1,66 @@
+"""From the setup of a measured run to the Deployment that every verb asks; what tables repeat is kept."""
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from tokenroof.catalog.profile import profile_for
+from tokenroof.engines import generation_of
+from tokenroof.measure.setups import Setup
+from tokenroof.operators.timing import Timed
+from tokenroof.scenario.bounds import unbeatable
+from tokenroof.scenario.deployment import Deployment
+from tokenroof.scenario.resolve import assemble
+from tokenroof.types.efficiency import Efficiency
+from tokenroof.types.scenario import Scenario
+
+__all__ = ["Deployments", "deployment_of"]
+
+NARROWEST_KV = "fp8"  # of the formats that engines keep a cache in without being told by the table
+_MOST_KEPT = 512
+
+
+def deployment_of(setup: Setup, profile: Efficiency, timed: Timed | None = None) -> Deployment:
+    """The one replica that a run measured. `timed`: its operators, where the caller has timed them."""
+    layout = setup.layout
+    stored = None if layout.weights is None else layout.weights.experts
+    scenario = Scenario(
+        model=setup.model.id, system=setup.system.id, weight_dtype=stored, kv_dtype=layout.kv_dtype,
+        engine=setup.engine, memory_fraction=setup.memory_fraction,
+    )  # fmt: skip
+    return assemble(
+        scenario, setup.model, setup.system, layout, profile=profile, scheduler=setup.scheduler,
+        workload=setup.workload, load=setup.load, weights=layout.weights, replicas=1, timed=timed,
+    )  # fmt: skip
+
+
+@dataclass(slots=True)
+class Deployments:
+    """Deployments and their bounds by what is lowered and timed: tables repeat one for many loads and lengths."""
+
+    _kept: dict[Any, tuple[Deployment, Deployment, Timed]] = field(default_factory=dict)
+
+    def of(self, setup: Setup) -> tuple[Deployment, Deployment, Timed]:
+        """The deployment; the same with whatever is not known as it would be quickest; and the latter at its bound."""
+        key = (setup.model.id, repr(setup.layout), setup.system.id, setup.engine, setup.generation, setup.kv_stated)
+        kept = self._kept.get(key)
+        if kept is None:
+            if len(self._kept) >= _MOST_KEPT:
+                self._kept.clear()
+            kept = self._kept[key] = _made(setup)
+        return _loaded(kept[0], setup), _loaded(kept[1], setup), kept[2]
+
+
+def _loaded(kept: Deployment, setup: Setup) -> Deployment:
+    """What is lowered and timed stays; lengths, load and the engine's settings are the run's own."""
+    return replace(
+        kept, workload=setup.workload, load=setup.load, scheduler=setup.scheduler,
+        memory_fraction=setup.memory_fraction,
+    )  # fmt: skip
+
+
+def _made(setup: Setup) -> tuple[Deployment, Deployment, Timed]:
+    version = generation_of(setup.engine, setup.generation).version
+    profile = profile_for(setup.system, setup.engine, version=version, model=setup.model)
+    found = deployment_of(setup, profile)
+    free = unbeatable(found, kv_dtype=None if setup.kv_stated else NARROWEST_KV)
+    return found, replace(found, layout=free.program.layout, timed=free), free
