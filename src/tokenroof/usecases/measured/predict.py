@@ -124,7 +124,7 @@ def _load(request: PredictRequest, load: Load) -> Load:
 def predict(request: PredictRequest) -> Prediction:
     """Every quantity of a deployment under a load, with ranges."""
     deployment = resolve(request)
-    deployment = deployment.with_load(_load(request, deployment.load))
+    deployment = replace(deployment, load=_load(request, deployment.load))
     served = deployment.serve()
     found = _quantities(served, deployment, deployment) if served.fits else {}
     profile = deployment.profile
