@@ -8,8 +8,8 @@ from typing import Any
 
 from tokenroof.catalog import models
 from tokenroof.catalog.models.importer import model_from_config
-from tokenroof.formulas.architecture import active_params, total_params
-from tokenroof.formulas.architecture_cache import kv_bytes_per_sequence
+from tokenroof.mixers.architecture import active_params, total_params
+from tokenroof.mixers.architecture_cache import kv_bytes_per_sequence
 
 FIXTURES = Path(__file__).resolve().parent.parent / "tests" / "fixtures" / "configs"
 

@@ -2,7 +2,7 @@
 
 from hypothesis import strategies as st
 
-from tokenroof.formulas.architecture import uniform_dtypes
+from tokenroof.mixers.architecture import uniform_dtypes
 from tokenroof.types.layout import Layout
 from tokenroof.types.machine import Chip, System
 from tokenroof.types.model import (

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from tokenroof.catalog import load_model
-from tokenroof.formulas import architecture_cache, lecture, pricing, serving_cost, speculation
+from tokenroof.formulas import lecture, pricing, serving_cost, speculation
+from tokenroof.mixers import architecture_cache
 from tokenroof.usecases.analyze.closed_form import RooflineRequest, roofline
 from tokenroof.usecases.train.run import FITS, TrainRequest, train
 

@@ -10,7 +10,7 @@ tolerance is that share and the comment says so.
 import engine_cases as cases
 import pytest
 
-from tokenroof.formulas.architecture import active_params, total_params, uniform_dtypes
+from tokenroof.mixers.architecture import active_params, total_params, uniform_dtypes
 from tokenroof.operators.lower import lower
 from tokenroof.operators.memory import memory_use
 from tokenroof.operators.networks import collective_time_s

@@ -11,7 +11,7 @@ import pytest
 
 from tokenroof.catalog import load_chip
 from tokenroof.catalog.models.index import load_model
-from tokenroof.formulas.architecture import uniform_dtypes
+from tokenroof.mixers.architecture import uniform_dtypes
 from tokenroof.operators.layouts import is_legal
 from tokenroof.operators.lower import lower
 from tokenroof.operators.memory import memory_use

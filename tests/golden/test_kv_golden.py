@@ -7,14 +7,14 @@ checked without the code.
 import pytest
 
 from tokenroof.catalog.models.index import load_model
-from tokenroof.formulas.architecture_cache import (
+from tokenroof.mixers.architecture_cache import (
     kv_bytes_per_sequence,
     kv_bytes_per_token,
     kv_growth_bytes_per_token,
     kv_read_bytes_per_step,
     state_bytes_per_sequence,
 )
-from tokenroof.formulas.architecture_flops import attention_flops_per_token, linear_flops_per_token
+from tokenroof.mixers.architecture_flops import attention_flops_per_token, linear_flops_per_token
 
 PER_TOKEN = {
     # MLA: 61 layers x (512 latent + 64 rotary key) x 2 B

@@ -12,8 +12,8 @@ import pytest
 
 from tokenroof.catalog.models.checks import contradictions
 from tokenroof.catalog.models.importer import load_config, model_from_config
-from tokenroof.formulas.architecture import ActiveParams, active_params, params_by_part, total_params
-from tokenroof.formulas.architecture_cache import (
+from tokenroof.mixers.architecture import ActiveParams, active_params, params_by_part, total_params
+from tokenroof.mixers.architecture_cache import (
     kv_bytes_per_sequence,
     kv_bytes_per_token,
     kv_growth_bytes_per_token,

@@ -8,7 +8,7 @@ import pytest
 from tokenroof.catalog import load_model, load_system
 from tokenroof.catalog.profile import profile_for
 from tokenroof.engines import engine as engine_of
-from tokenroof.formulas.architecture import uniform_dtypes
+from tokenroof.mixers.architecture import uniform_dtypes
 from tokenroof.planner.disaggregated import prefill_workers, worker_counts
 from tokenroof.planner.points import Space, slice_of
 from tokenroof.planner.space import Format

@@ -7,20 +7,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tokenroof.catalog.models.index import load_models
-from tokenroof.formulas.architecture import (
+from tokenroof.mixers.architecture import (
     active_params,
     params_by_class,
     total_params,
     uniform_dtypes,
     weight_bytes,
 )
-from tokenroof.formulas.architecture_cache import (
+from tokenroof.mixers.architecture_cache import (
     kv_bytes_per_sequence,
     kv_bytes_per_token,
     kv_growth_bytes_per_token,
     kv_read_bytes_per_step,
 )
-from tokenroof.formulas.architecture_flops import attention_flops_per_token
+from tokenroof.mixers.architecture_flops import attention_flops_per_token
 from tokenroof.types.dtype import DTYPES
 from tokenroof.types.model import CompressedAttention, Gqa, Mla, Model
 

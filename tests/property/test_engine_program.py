@@ -10,14 +10,14 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from tokenroof.formulas import roofline
-from tokenroof.formulas.architecture import active_params, total_params, weight_bytes
-from tokenroof.formulas.architecture_cache import (
+from tokenroof.mixers.architecture import active_params, total_params, weight_bytes
+from tokenroof.mixers.architecture_cache import (
     kv_bytes_per_sequence,
     kv_bytes_per_token,
     kv_read_bytes_per_step,
     state_bytes_per_sequence,
 )
-from tokenroof.formulas.architecture_flops import attention_flops_per_token, linear_flops_per_token
+from tokenroof.mixers.architecture_flops import attention_flops_per_token, linear_flops_per_token
 from tokenroof.operators.layouts import stack
 from tokenroof.operators.lower import lower
 from tokenroof.operators.program import cache_bytes_per_sequence, totals

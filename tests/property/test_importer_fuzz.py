@@ -20,15 +20,15 @@ from hypothesis import strategies as st
 from tokenroof.catalog.models.checks import contradictions
 from tokenroof.catalog.models.importer import model_from_config, parse_config
 from tokenroof.errors import TokenroofError
-from tokenroof.formulas.architecture import active_params, params_by_part, total_params, weight_bytes
-from tokenroof.formulas.architecture_cache import (
+from tokenroof.mixers.architecture import active_params, params_by_part, total_params, weight_bytes
+from tokenroof.mixers.architecture_cache import (
     kv_bytes_per_sequence,
     kv_bytes_per_token,
     kv_growth_bytes_per_token,
     kv_read_bytes_per_step,
     state_bytes_per_sequence,
 )
-from tokenroof.formulas.architecture_flops import attention_flops_per_token, linear_flops_per_token
+from tokenroof.mixers.architecture_flops import attention_flops_per_token, linear_flops_per_token
 from tokenroof.types.model import Model
 
 ROOT = Path(__file__).resolve().parent.parent

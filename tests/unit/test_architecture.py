@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from tokenroof.errors import InputError, UnknownName
-from tokenroof.formulas.architecture import (
+from tokenroof.mixers.architecture import (
     active_params,
     attention_kind,
     ffn_params,
@@ -18,14 +18,14 @@ from tokenroof.formulas.architecture import (
     weight_bytes,
     weight_bytes_by_class,
 )
-from tokenroof.formulas.architecture_cache import (
+from tokenroof.mixers.architecture_cache import (
     kv_bytes_per_sequence,
     kv_bytes_per_token,
     kv_growth_bytes_per_token,
     kv_read_bytes_per_step,
     state_bytes_per_sequence,
 )
-from tokenroof.formulas.architecture_flops import attention_flops_per_token, mixer_state_flops
+from tokenroof.mixers.architecture_flops import attention_flops_per_token, mixer_state_flops
 from tokenroof.types.model import (
     CompressedAttention,
     DenseFfn,

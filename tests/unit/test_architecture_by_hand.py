@@ -2,15 +2,15 @@
 
 import pytest
 
-from tokenroof.formulas.architecture import ffn_params, mixer_params
-from tokenroof.formulas.architecture_cache import (
+from tokenroof.mixers.architecture import ffn_params, mixer_params
+from tokenroof.mixers.architecture_cache import (
     mixer_context_read,
     mixer_kv_bytes_per_token,
     mixer_kv_read_bytes,
     mixer_kv_stored_bytes,
     mixer_state_bytes,
 )
-from tokenroof.formulas.architecture_flops import indexer_flops_per_context_token, mixer_flops_per_context_token
+from tokenroof.mixers.architecture_flops import indexer_flops_per_context_token, mixer_flops_per_context_token
 from tokenroof.types.model import CompressedAttention, DenseFfn, Gqa, Indexer, LinearAttention, Mla, MoeFfn
 
 HIDDEN = 1000

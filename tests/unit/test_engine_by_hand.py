@@ -10,7 +10,7 @@ import engine_cases as cases
 import numpy as np
 import pytest
 
-from tokenroof.formulas.architecture_flops import mixer_state_flops
+from tokenroof.mixers.architecture_flops import mixer_state_flops
 from tokenroof.operators.lower import lower
 from tokenroof.operators.memory import memory_use
 from tokenroof.operators.program import cache_bytes_per_sequence, totals

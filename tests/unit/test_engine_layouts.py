@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 
 from tokenroof.errors import InputError, UnknownName
-from tokenroof.formulas.architecture import uniform_dtypes
+from tokenroof.mixers.architecture import uniform_dtypes
 from tokenroof.operators.layouts import check_layout, is_legal, layout_faults, legal_tp, stack
 from tokenroof.operators.lower import lower
 from tokenroof.operators.timing import arithmetic_rate

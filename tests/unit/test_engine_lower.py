@@ -7,8 +7,8 @@ import engine_cases as cases
 import pytest
 
 from tokenroof.errors import DataMissing, InputError
-from tokenroof.formulas.architecture import uniform_dtypes
-from tokenroof.formulas.architecture_cache import kv_bytes_per_sequence, kv_read_bytes_per_step
+from tokenroof.mixers.architecture import uniform_dtypes
+from tokenroof.mixers.architecture_cache import kv_bytes_per_sequence, kv_read_bytes_per_step
 from tokenroof.operators.lower import lower, lower_draft_head
 from tokenroof.operators.networks import collective_lines, places_met
 from tokenroof.operators.program import cache_bytes_per_sequence, totals

@@ -15,8 +15,8 @@ import pytest
 from tokenroof.catalog.dialects import DIALECTS
 from tokenroof.catalog.models.importer import load_config, model_from_config, model_from_path
 from tokenroof.errors import DataMissing, InputError
-from tokenroof.formulas.architecture import active_params, params_by_part, total_params
-from tokenroof.formulas.architecture_cache import kv_bytes_per_sequence, kv_bytes_per_token
+from tokenroof.mixers.architecture import active_params, params_by_part, total_params
+from tokenroof.mixers.architecture_cache import kv_bytes_per_sequence, kv_bytes_per_token
 from tokenroof.types.model import Gqa, LinearAttention, Mla, Model, MoeFfn, NoMixer, Ssm
 
 FOLDER = Path(__file__).resolve().parent.parent / "fixtures" / "configs"

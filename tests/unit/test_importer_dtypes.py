@@ -13,7 +13,7 @@ from tokenroof.catalog.dialects import ConfigReader
 from tokenroof.catalog.models.importer import load_config, model_from_config, model_from_path
 from tokenroof.catalog.models.importer_patterns import PatternReader, Patterns
 from tokenroof.errors import InputError
-from tokenroof.formulas.architecture import params_by_class, weight_bytes_by_class
+from tokenroof.mixers.architecture import params_by_class, weight_bytes_by_class
 from tokenroof.types.dtype import DTYPES
 from tokenroof.types.model import Model
 

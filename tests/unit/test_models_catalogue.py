@@ -12,7 +12,7 @@ import pytest
 from tokenroof.catalog.models.files import dump_json, model_from_json, model_to_json
 from tokenroof.catalog.models.index import DATA, find_id, known_names, load_model, load_models, model_ids
 from tokenroof.errors import InputError, UnknownName
-from tokenroof.formulas.architecture import total_params
+from tokenroof.mixers.architecture import total_params
 from tokenroof.provenance import Grade
 
 

@@ -10,8 +10,8 @@ from tokenroof.catalog import load_model, load_system
 from tokenroof.catalog.models.index import model_ids
 from tokenroof.catalog.profile import profile_for
 from tokenroof.errors import DataMissing, InputError, TokenroofError, UnitError, UnknownName
-from tokenroof.formulas.architecture import attention_kind, total_params
-from tokenroof.formulas.architecture_cache import kv_bytes_per_sequence, kv_bytes_per_token, kv_read_bytes_per_step
+from tokenroof.mixers.architecture import attention_kind, total_params
+from tokenroof.mixers.architecture_cache import kv_bytes_per_sequence, kv_bytes_per_token, kv_read_bytes_per_step
 from tokenroof.operators.lower import lower
 from tokenroof.operators.program import totals
 from tokenroof.operators.timing import bind

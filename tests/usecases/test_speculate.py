@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from tokenroof.catalog import load_model
 from tokenroof.catalog.acceptance import acceptance_curves, curves_of, load_acceptance
 from tokenroof.errors import DataMissing, InputError, UnknownName
-from tokenroof.formulas import architecture, speculation
+from tokenroof.formulas import speculation
+from tokenroof.mixers import architecture
 from tokenroof.present.charts.speculate import draw
 from tokenroof.usecases.money.drafts import draft_head
 from tokenroof.usecases.money.operating import Infeasible

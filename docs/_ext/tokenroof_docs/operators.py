@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
+from tokenroof import mixers
 from tokenroof.catalog import load_model, model_ids
-from tokenroof.operators import mixers, rows
+from tokenroof.mixers import rows
 from tokenroof.types.layout import Layout
 from tokenroof.types.program import Form, Operator, Variable
 from tokenroof_docs.markdown import Pages, cell, code, table
@@ -27,9 +28,10 @@ _COUNTS = (
     ("kv_write", "B of cache written"), ("activations", "B of activations"),
 )  # fmt: skip
 lowering = import_module("tokenroof.operators.lower")  # the package exports a function of that name
-_FILES = (str(lowering.__file__), str(mixers.__file__))
+_KINDS = Path(mixers.__file__).parent
+_FILES = (str(lowering.__file__), *(str(path) for path in _KINDS.glob("*.py") if path.name != "rows.py"))
 
-_DOORS = ("lower", "lower_mixer")
+_DOORS = ("lower",)
 
 
 @dataclass(frozen=True)
@@ -55,9 +57,14 @@ class _Watched(rows.Rows):
         frame, asked = sys._getframe(1), []
         while frame.f_back is not None:
             if frame.f_code.co_filename in _FILES and frame.f_code.co_name not in _DOORS:
-                asked.append((Path(frame.f_code.co_filename).name, frame.f_code.co_name))
+                asked.append((_place(frame.f_code.co_filename), frame.f_code.co_name))
             frame = frame.f_back
         self.origins.append(f"{asked[0][0]}: {', '.join(name for _, name in reversed(asked))}")
+
+
+def _place(file: str) -> str:
+    """The folder and name of a file of the package."""
+    return "/".join(Path(file).parts[-2:])
 
 
 def _lowered(model_id: str, layout: Layout) -> Iterable[_Seen]:

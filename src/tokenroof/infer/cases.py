@@ -6,9 +6,9 @@ from functools import lru_cache
 from tokenroof.catalog.models.index import load_model, model_ids
 from tokenroof.catalog.offers.index import in_usd, list_offers, market_models, market_offer, spread_of
 from tokenroof.errors import UnknownName
-from tokenroof.formulas.architecture import active_params, total_params
-from tokenroof.formulas.architecture_cache import kv_growth_bytes_per_token, kv_read_bytes_per_step
 from tokenroof.infer.evidence import Evidence, evidence_of
+from tokenroof.mixers.architecture import active_params, total_params
+from tokenroof.mixers.architecture_cache import kv_growth_bytes_per_token, kv_read_bytes_per_step
 
 __all__ = ["Case", "Truth", "known_truths", "open_cases", "truth_of"]
 

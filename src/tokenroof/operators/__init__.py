@@ -1,6 +1,6 @@
 """From a model, a layout and a system to the time and memory of a forward pass.
 
-lower(model, layout) -> Program            rows of counts per GPU           operators.lower, operators.mixers
+lower(model, layout) -> Program            rows of counts per GPU           operators.lower, mixers
 step(program, system, ...) -> StepTimes    seconds under a named rule       operators.timing, operators.networks
 operator_table(program, system, ...)       the same, row by row             operators.table
 memory_use(program, system, ...)           bytes per GPU, sequences it fits operators.memory

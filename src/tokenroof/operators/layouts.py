@@ -12,10 +12,11 @@ from dataclasses import replace
 from typing import Any, cast
 
 from tokenroof.errors import InputError
+from tokenroof.mixers import kind_of
 from tokenroof.types.dtype import dtype
 from tokenroof.types.layout import Layout
 from tokenroof.types.machine import Chip, System
-from tokenroof.types.model import CompressedAttention, DenseFfn, Gqa, LinearAttention, Mla, Model, MoeFfn, Ssm
+from tokenroof.types.model import DenseFfn, Model, MoeFfn
 
 __all__ = ["check_layout", "is_legal", "layout_faults", "legal_tp", "stack"]
 
@@ -28,17 +29,8 @@ def _cuts(model: Model) -> list[tuple[str, int, bool]]:
     found: dict[tuple[str, int, bool], None] = {}
     for group in model.layers:
         mixer, ffn = group.mixer, group.ffn
-        if isinstance(mixer, Gqa):
-            found["attention heads", mixer.n_heads, False] = found["KV heads", mixer.n_kv_heads, True] = None
-        elif isinstance(mixer, Mla | CompressedAttention):
-            found["attention heads", mixer.n_heads, False] = None
-        elif isinstance(mixer, LinearAttention):
-            found["value heads of linear attention", mixer.n_v_heads, False] = None
-            found["key heads of linear attention", mixer.n_k_heads, True] = None
-        elif isinstance(mixer, Ssm):
-            found["state-space heads", mixer.n_heads, False] = found["state-space groups", mixer.n_groups, True] = None
-        if isinstance(mixer, CompressedAttention):
-            found["output groups", mixer.o_groups, False] = None
+        for cut in kind_of(mixer).cuts(mixer):
+            found[cut.name, cut.size, cut.copies] = None
         if isinstance(ffn, DenseFfn):
             found["MLP width", ffn.intermediate, False] = None
         elif isinstance(ffn, MoeFfn):

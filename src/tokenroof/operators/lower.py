@@ -6,11 +6,11 @@ layouts whose degrees are arrays, so thousands of layouts of one model are lower
 
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import TypeVar
+from typing import TypeVar, assert_never
 
-from tokenroof.operators.mixers import lower_mixer
+from tokenroof.mixers import kind_of
+from tokenroof.mixers.rows import LOGITS, STAGE_TOKENS, TOKENS, Rows
 from tokenroof.operators.networks import places_met
-from tokenroof.operators.rows import LOGITS, STAGE_TOKENS, TOKENS, Rows
 from tokenroof.types.dtype import dtype
 from tokenroof.types.layout import Layout
 from tokenroof.types.model import DenseFfn, Ffn, Model, MoeFfn, NoFfn, NoMixer
@@ -31,7 +31,7 @@ def lower(model: Model, layout: Layout | None = None) -> Program:
     rows = Rows(model, layout or Layout())
     _embedding(rows)
     for mixer, count in _folded((group.mixer, group.count) for group in model.layers):
-        lower_mixer(rows, mixer, count)
+        kind_of(mixer).lower(rows, mixer, count)
     for ffn, count in _folded((group.ffn, group.count) for group in model.layers):
         _ffn(rows, ffn, count)
     _norms(rows)
@@ -89,6 +89,8 @@ def _ffn(rows: Rows, ffn: Ffn, count: int) -> None:
         rows.all_reduce("MLP all-reduce", count, width=rows.model.hidden)
     elif isinstance(ffn, MoeFfn):
         _moe(rows, ffn, count)
+    elif not isinstance(ffn, NoFfn):
+        assert_never(ffn)
 
 
 def _moe(rows: Rows, ffn: MoeFfn, count: int) -> None:
@@ -166,8 +168,7 @@ def _norms(rows: Rows) -> None:
     model = rows.model
     params = sum(group.norm_params * group.count for group in model.layers)
     blocks = sum(
-        group.count * ((not isinstance(group.mixer, NoMixer)) + (not isinstance(group.ffn, NoFfn)))
-        for group in model.layers
+        group.count * ((group.mixer != NoMixer()) + (not isinstance(group.ffn, NoFfn))) for group in model.layers
     )
     total = params + model.final_norm_params + model.other_params
     runs = blocks + 1
@@ -199,7 +200,7 @@ def lower_draft_head(model: Model, layout: Layout | None = None) -> Program:
     rows = Rows(replace(model, layers=(last,), other_params=0), layout or Layout())
     _embedding(rows)
     rows.gemm("draft projection", 1, n=model.hidden, k=2 * model.hidden / rows.tp, weight_class="dense")
-    lower_mixer(rows, last.mixer, 1)
+    kind_of(last.mixer).lower(rows, last.mixer, 1)
     _ffn(rows, last.ffn, 1)
     _norms(rows)
     _head(rows)

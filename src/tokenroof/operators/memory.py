@@ -9,8 +9,8 @@ from typing import Any
 
 from tokenroof.engines import engine as engine_of
 from tokenroof.errors import InputError
+from tokenroof.mixers.rows import LOGITS, ONE, STAGE_TOKENS, TOKENS
 from tokenroof.operators.program import cache_bytes_per_sequence, form_value
-from tokenroof.operators.rows import LOGITS, ONE, STAGE_TOKENS, TOKENS
 from tokenroof.types.engine import DEFAULT_ENGINE, Engine, MemoryRule, MemoryTerms
 from tokenroof.types.layout import Layout
 from tokenroof.types.machine import Chip, System

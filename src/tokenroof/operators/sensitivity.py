@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from tokenroof.errors import InputError
+from tokenroof.mixers.rows import STAGE_TOKENS
 from tokenroof.operators.networks import collective_lines
 from tokenroof.operators.program import form_value, variables
-from tokenroof.operators.rows import STAGE_TOKENS
 from tokenroof.operators.sensitivity_inputs import (
     COLLECTIVE_LATENCY,
     HOST,

@@ -15,9 +15,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tokenroof.errors import DataMissing, InputError
+from tokenroof.mixers.rows import DECODE, ONE, PREFILL, STAGE_TOKENS
 from tokenroof.operators.networks import Line, collective_lines
 from tokenroof.operators.program import form_value, namespace_of, variables
-from tokenroof.operators.rows import DECODE, ONE, PREFILL, STAGE_TOKENS
 from tokenroof.types.efficiency import PEAK, Efficiency, OperatorCurve
 from tokenroof.types.machine import Chip, System
 from tokenroof.types.program import Form, Load, Num, Operator, Program, StepTimes

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from tokenroof.engines import engine as engine_of
-from tokenroof.formulas.architecture import params_by_class, weight_bytes
+from tokenroof.mixers.architecture import params_by_class, weight_bytes
 from tokenroof.operators.layout_space import legal_sizes, stage_layouts
 from tokenroof.types.dtype import dtype
 from tokenroof.types.layout import Layout

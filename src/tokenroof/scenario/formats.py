@@ -6,7 +6,7 @@ from typing import Any
 
 from tokenroof.catalog import load_model
 from tokenroof.errors import TokenroofError, UnknownName
-from tokenroof.formulas.architecture import params_by_class
+from tokenroof.mixers.architecture import params_by_class
 from tokenroof.registry import nearest
 from tokenroof.types.dtype import DTYPES, dtype
 from tokenroof.types.model import Mla, Model, WeightDtypes

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from tokenroof.errors import DataMissing, InputError
-from tokenroof.formulas.architecture import attention_kind
+from tokenroof.mixers.architecture import attention_kind
 from tokenroof.scenario.override_layers import each_layer
 from tokenroof.scenario.override_values import Override, Rule, amount_of
 from tokenroof.types.model import Gqa, Indexer, LayerGroup, Mixer, Mla, Model

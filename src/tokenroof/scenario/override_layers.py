@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from itertools import groupby
 
-from tokenroof.formulas.architecture import ffn_params, mixer_params
+from tokenroof.mixers.architecture import ffn_params, mixer_params
 from tokenroof.types.model import (
     CompressedAttention,
     Ffn,

@@ -29,6 +29,11 @@ __all__ = [
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Mixer:
+    """Attention or what stands in its place. What a kind costs is in its file of `tokenroof.mixers`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Indexer:
     """The scanner of top-k sparse attention: it reads a small key of every cached token and keeps `top_k`.
 
@@ -48,7 +53,7 @@ class Indexer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Gqa:
+class Gqa(Mixer):
     """Multi-head, multi-query or grouped-query attention.
 
     `window` is the sliding window in tokens (or the chunk, where `chunked`), None for full attention.
@@ -77,7 +82,7 @@ class Gqa:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Mla:
+class Mla(Mixer):
     """Multi-head latent attention: one latent and one rotary key per token, shared by all heads.
 
     `window` and `sqrt_context` as in Gqa: what-ifs here, since no published model has either.
@@ -98,7 +103,7 @@ class Mla:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CompressedAttention:
+class CompressedAttention(Mixer):
     """DeepSeek-V4 style: a sliding window of full entries plus one compressed entry per `ratio` tokens.
 
     `ratio` 0 keeps the window only. Keys and values are one shared vector of `head_dim`.
@@ -118,7 +123,7 @@ class CompressedAttention:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LinearAttention:
+class LinearAttention(Mixer):
     """Linear attention (lightning, gated delta, KDA): a constant state per sequence, no growing cache.
 
     `in_params` and `out_params` are the weights of the projections; `state_elements` the recurrent state and
@@ -141,7 +146,7 @@ class LinearAttention:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ssm:
+class Ssm(Mixer):
     """Mamba or Mamba-2: a constant state per sequence. Same meaning of the sizes as LinearAttention."""
 
     kind: str
@@ -160,11 +165,8 @@ class Ssm:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NoMixer:
+class NoMixer(Mixer):
     """A layer without attention (NAS-pruned models, hybrids that split mixer and feed-forward)."""
-
-
-Mixer = Gqa | Mla | CompressedAttention | LinearAttention | Ssm | NoMixer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

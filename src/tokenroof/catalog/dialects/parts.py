@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from tokenroof.catalog.dialects.reader import ConfigReader
 from tokenroof.errors import InputError
-from tokenroof.formulas.architecture import ffn_params, mixer_params
+from tokenroof.mixers.architecture import ffn_params, mixer_params
 from tokenroof.types.model import DenseFfn, Ffn, Gqa, LayerGroup, Mixer, Mla, MoeFfn
 
 __all__ = [

@@ -9,16 +9,13 @@ import re
 from collections.abc import Callable
 
 from tokenroof.catalog.models.index import find_id, load_model, model_ids
-from tokenroof.formulas.architecture import total_params
-from tokenroof.types.model import CompressedAttention, DenseFfn, Gqa, Mla, Model, MoeFfn
+from tokenroof.mixers import KINDS, kind_of
+from tokenroof.mixers.architecture import total_params
+from tokenroof.types.model import DenseFfn, Model, MoeFfn
 
 __all__ = ["catalogue_twin", "contradictions", "shape_facts"]
 
 _MOST_DIFFERENCES = 2
-
-
-def _attention(model: Model) -> list[Gqa | Mla | CompressedAttention]:
-    return [g.mixer for g in model.layers if isinstance(g.mixer, Gqa | Mla | CompressedAttention)]
 
 
 def _experts(model: Model) -> list[MoeFfn]:
@@ -29,23 +26,27 @@ def _values(items: list[int]) -> str:
     return "/".join(str(v) for v in sorted(set(items))) or "none"
 
 
-def _kv_heads(model: Model) -> str:
-    return _values([m.n_kv_heads for m in _attention(model) if isinstance(m, Gqa)])
+_MIXER_FACTS = tuple(dict.fromkeys(name for kind in KINDS.values() for name in kind.shape))
 
 
-def _head_dims(model: Model) -> str:
-    return _values([m.v_head_dim if isinstance(m, Mla) else m.head_dim for m in _attention(model)])
+def _mixer_fact(name: str) -> Callable[[Model], str]:
+    def read(model: Model) -> str:
+        shapes = [(kind_of(group.mixer).shape, group.mixer) for group in model.layers]
+        return _values([shape[name](mixer) for shape, mixer in shapes if name in shape])
+
+    return read
+
+
+def _without_cache(model: Model) -> str:
+    return str(sum(group.count for group in model.layers if kind_of(group.mixer).cache is None))
 
 
 _FACTS: dict[str, Callable[[Model], str]] = {
     "layers": lambda m: str(m.n_layers),
-    "layers without a growing cache": lambda m: str(sum(g.count for g in m.layers if g.mixer not in _attention(m))),
+    "layers without a growing cache": _without_cache,
     "hidden size": lambda m: str(m.hidden),
     "vocabulary": lambda m: str(m.vocab),
-    "attention heads": lambda m: _values([a.n_heads for a in _attention(m)]),
-    "key/value heads": _kv_heads,
-    "head width": _head_dims,
-    "MLA latent": lambda m: _values([a.kv_lora_rank for a in _attention(m) if isinstance(a, Mla)]),
+    **{name: _mixer_fact(name) for name in _MIXER_FACTS},
     "experts": lambda m: _values([e.n_experts for e in _experts(m)]),
     "routes per token": lambda m: _values([e.top_k for e in _experts(m)]),
     "expert width": lambda m: _values([e.intermediate for e in _experts(m)]),

@@ -7,33 +7,15 @@ from dataclasses import MISSING, fields
 from typing import Any, TypeVar
 
 from tokenroof.errors import InputError
+from tokenroof.mixers import KINDS
 from tokenroof.provenance import Fact, Grade
-from tokenroof.types.model import (
-    CompressedAttention,
-    DenseFfn,
-    Gqa,
-    Indexer,
-    LayerGroup,
-    LinearAttention,
-    Mla,
-    Model,
-    MoeFfn,
-    NoFfn,
-    NoMixer,
-    Ssm,
-    WeightDtypes,
-)
+from tokenroof.types.model import DenseFfn, Indexer, LayerGroup, Model, MoeFfn, NoFfn, WeightDtypes
 
 __all__ = ["SCHEMA", "dump_json", "is_saved_model", "model_from_json", "model_to_json"]
 
 SCHEMA = 1
 _KINDS: dict[str, type[Any]] = {
-    "gqa": Gqa,
-    "mla": Mla,
-    "compressed": CompressedAttention,
-    "linear": LinearAttention,
-    "ssm": Ssm,
-    "none": NoMixer,
+    **{kind.name: kind.mixer for kind in KINDS.values()},
     "dense": DenseFfn,
     "moe": MoeFfn,
     "no_ffn": NoFfn,

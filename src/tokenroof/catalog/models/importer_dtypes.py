@@ -14,7 +14,7 @@ from tokenroof.catalog.dialects.parts import Architecture, Layer
 from tokenroof.catalog.dialects.reader import ConfigReader
 from tokenroof.catalog.models.importer_patterns import PatternReader, Patterns
 from tokenroof.errors import InputError
-from tokenroof.formulas.architecture import ffn_params, is_recurrent, mixer_params
+from tokenroof.mixers.architecture import ffn_params, mixer_params, mixer_weight_class
 from tokenroof.types.model import WeightDtypes
 
 __all__ = ["read_dtypes", "read_kv_dtype"]
@@ -193,7 +193,7 @@ def _scheme(r: ConfigReader, q: ConfigReader, expert_dtype: str | None, n_layers
 
 def _class_params(layer: Layer, hidden: int) -> dict[str, int]:
     sums: dict[str, int] = defaultdict(int)
-    sums["recurrent" if is_recurrent(layer.mixer) else "attention"] += mixer_params(layer.mixer, hidden)
+    sums[mixer_weight_class(layer.mixer)] += mixer_params(layer.mixer, hidden)
     for part in ffn_params(layer.ffn, hidden):
         if part.weight_class != "other":
             sums[part.weight_class] += part.total

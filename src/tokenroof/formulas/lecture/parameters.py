@@ -1,6 +1,6 @@
 """Weights of a plain transformer from its dimensions, biases and norms left out.
 
-`formulas.architecture` counts real models exactly; these are the estimates that papers print.
+`mixers.architecture` counts real models exactly; these are the estimates that papers print.
 """
 
 from tokenroof.registry import formula

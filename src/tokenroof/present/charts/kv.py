@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tokenroof.catalog.models.index import load_model
 from tokenroof.errors import InputError
-from tokenroof.formulas.architecture_cache import kv_bytes_per_sequence, state_bytes_per_sequence
+from tokenroof.mixers.architecture_cache import kv_bytes_per_sequence, state_bytes_per_sequence
 from tokenroof.present.charts.style import COLOURS, check_ending, new_figure, save_figure, thousands
 from tokenroof.types.dtype import dtype
 

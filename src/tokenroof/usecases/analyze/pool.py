@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from tokenroof.errors import InputError
-from tokenroof.formulas import architecture, architecture_cache, moe
+from tokenroof.formulas import moe
+from tokenroof.mixers import architecture, architecture_cache
 from tokenroof.operators.timing import arithmetic_rate
 from tokenroof.provenance import Fact, Grade, assumed
 from tokenroof.scenario.formats import main_format

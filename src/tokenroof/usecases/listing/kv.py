@@ -6,9 +6,8 @@ from typing import Annotated
 
 from tokenroof.catalog.models.index import load_model
 from tokenroof.errors import InputError
-from tokenroof.formulas.architecture import attention_kind
-from tokenroof.formulas.architecture_cache import (
-    cache_entry_elements,
+from tokenroof.mixers import kind_of
+from tokenroof.mixers.architecture_cache import (
     kv_bytes_per_sequence,
     kv_bytes_per_token,
     kv_growth_bytes_per_token,
@@ -19,7 +18,7 @@ from tokenroof.formulas.architecture_cache import (
 )
 from tokenroof.types.dtype import dtype
 from tokenroof.types.limits import Within
-from tokenroof.types.model import CompressedAttention, Gqa, Indexer, LayerGroup, Mixer, Mla, Model
+from tokenroof.types.model import LayerGroup, Mixer, Model
 
 __all__ = [
     "KvAtContext",
@@ -108,68 +107,6 @@ class KvResponse:
     models: tuple[ModelKv, ...]
 
 
-def _width(kv_bytes: float) -> str:
-    return f"{kv_bytes:g} B"
-
-
-def _index_text(indexer: Indexer | None) -> tuple[str, str]:
-    if indexer is None or indexer.shared:
-        return "", ""
-    size = f"{indexer.head_dim * indexer.key_bytes_per_element:g} B"
-    if indexer.block > 1:
-        return " + index key / block", f" + {size} / {indexer.block}"
-    return " + index key", f" + {size}"
-
-
-def _window_note(mixer: Mixer) -> str:
-    if isinstance(mixer, Gqa) and mixer.cross_attention:
-        return "reads an encoder's tokens, adds nothing per token of text"
-    if isinstance(mixer, Gqa | Mla) and not mixer.stores_kv:
-        return "reads the cache of an earlier layer"
-    notes = []
-    window = mixer.window if isinstance(mixer, Gqa | Mla | CompressedAttention) else None
-    if window is not None:
-        chunked = isinstance(mixer, Gqa) and mixer.chunked
-        text = f"{'starts again' if chunked else 'stops growing'} after {window:,} tokens"
-        goes_on = isinstance(mixer, CompressedAttention) and mixer.ratio
-        notes.append(f"the window {text}, compressed entries go on" if goes_on else text)
-    indexer = mixer.indexer if isinstance(mixer, Gqa | Mla | CompressedAttention) else None
-    if indexer is not None:
-        unit = "compressed entries" if isinstance(mixer, CompressedAttention) else "tokens"
-        reuse = ", chosen by an earlier layer's indexer" if indexer.shared else ""
-        notes.append(f"a step reads {indexer.top_k * indexer.block:,} {unit}{reuse}")
-    return "; ".join(notes)
-
-
-def _formula(mixer: Mixer, kv_bytes: float) -> tuple[str, str]:
-    """Bytes per token of one layer, in names and in numbers."""
-    width = _width(kv_bytes)
-    if isinstance(mixer, CompressedAttention):
-        entry = f"{mixer.head_dim} x {width}"
-        if not mixer.ratio:
-            return "width x bytes", entry
-        name, number = _index_text(mixer.indexer)
-        return (
-            f"width x bytes + (width x bytes{name}) / ratio",
-            f"{entry} + ({entry}{number}) / {mixer.ratio}",
-        )
-    if isinstance(mixer, Mla):
-        name, number = _index_text(mixer.indexer)
-        if not mixer.stores_kv:
-            return f"0{name}", f"0{number}"
-        return (
-            f"(latent + rotary key) x bytes{name}",
-            f"({mixer.kv_lora_rank} + {mixer.qk_rope_dim}) x {width}{number}",
-        )
-    if isinstance(mixer, Gqa) and mixer.stores_kv and not mixer.cross_attention:
-        name, number = _index_text(mixer.indexer)
-        return (
-            f"KV heads x (key + value width) x bytes{name}",
-            f"{mixer.n_kv_heads} x ({mixer.head_dim} + {mixer.v_head_dim}) x {width}{number}",
-        )
-    return "0", "0"
-
-
 def _bracketed(text: str) -> str:
     """The text in parentheses where it adds at its outermost level."""
     outer = re.sub(r"\([^()]*\)", "", text)
@@ -190,22 +127,23 @@ def _merged(groups: tuple[LayerGroup, ...]) -> list[tuple[int, Mixer]]:
 
 
 def kv_terms(model: Model, kv_bytes: float) -> tuple[KvTerm, ...]:
-    """The cache by kind of layer; the bytes_per_token sum to formulas' kv_bytes_per_token."""
+    """The cache by kind of layer; the bytes_per_token sum to kv_bytes_per_token."""
     terms = []
     for count, mixer in _merged(model.layers):
-        if not cache_entry_elements(mixer) and not mixer_state_bytes(mixer) and not isinstance(mixer, Gqa):
+        kind = kind_of(mixer)
+        if kind.cache is None and not mixer_state_bytes(mixer):
             continue
-        name, numbers = _formula(mixer, kv_bytes)
+        name, numbers = kind.words.cache_formula(mixer, kv_bytes)
         per_layer = mixer_kv_bytes_per_token(mixer, kv_bytes)
         terms.append(
             KvTerm(
                 layers=count,
-                kind=attention_kind(mixer),
+                kind=kind.words.title(mixer),
                 formula=f"layers x {_bracketed(name)}",
                 substituted=f"{count} x {_bracketed(numbers)}",
                 bytes_per_token=count * per_layer,
                 state_bytes=count * mixer_state_bytes(mixer),
-                note=_window_note(mixer),
+                note=kind.words.cache_note(mixer),
             )
         )
     return tuple(terms)

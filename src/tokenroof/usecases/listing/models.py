@@ -7,7 +7,8 @@ from pathlib import Path
 
 from tokenroof.catalog.models.index import find_id, load_model, load_model_file, load_models, model_ids
 from tokenroof.errors import InputError, UnknownName
-from tokenroof.formulas.architecture import (
+from tokenroof.mixers import kind_of
+from tokenroof.mixers.architecture import (
     ActiveParams,
     PartParams,
     active_params,
@@ -21,7 +22,7 @@ from tokenroof.formulas.architecture import (
     weight_bytes,
     weight_bytes_by_class,
 )
-from tokenroof.formulas.architecture_cache import (
+from tokenroof.mixers.architecture_cache import (
     kv_bytes_per_token,
     kv_growth_bytes_per_token,
     mixer_kv_bytes_per_token,
@@ -31,18 +32,7 @@ from tokenroof.formulas.architecture_cache import (
 from tokenroof.provenance import Fact
 from tokenroof.registry import nearest
 from tokenroof.types.dtype import dtype
-from tokenroof.types.model import (
-    CompressedAttention,
-    DenseFfn,
-    Gqa,
-    LayerGroup,
-    LinearAttention,
-    Mla,
-    Model,
-    MoeFfn,
-    NoFfn,
-    Ssm,
-)
+from tokenroof.types.model import DenseFfn, LayerGroup, Model, MoeFfn, NoFfn
 from tokenroof.usecases.listing.kv import ModelKv, model_kv
 
 __all__ = [
@@ -144,34 +134,9 @@ SORTS: dict[str, Callable[[ModelRow], object]] = {
 }
 
 
-def _mixer_tags(group: LayerGroup) -> set[str]:
-    mixer = group.mixer
-    tags = set()
-    if isinstance(mixer, Gqa):
-        grouped = "mqa" if mixer.n_kv_heads == 1 else "gqa"
-        tags.add("mha" if mixer.n_kv_heads == mixer.n_heads else grouped)
-        if mixer.window is not None:
-            tags.add("window")
-        if not mixer.stores_kv:
-            tags.add("shared-kv")
-        if mixer.cross_attention:
-            tags.add("cross")
-    elif isinstance(mixer, Mla):
-        tags.add("mla")
-    elif isinstance(mixer, CompressedAttention):
-        tags |= {"compressed", "window"}
-    elif isinstance(mixer, LinearAttention):
-        tags.add("linear")
-    elif isinstance(mixer, Ssm):
-        tags.add("ssm")
-    if isinstance(mixer, Gqa | Mla | CompressedAttention) and mixer.indexer is not None:
-        tags.add("sparse")
-    return tags
-
-
 def model_tags(model: Model) -> tuple[str, ...]:
     """Words to filter by: moe or dense, kinds of attention, vision, mtp, and narrow weight formats."""
-    tags = set().union(*(_mixer_tags(group) for group in model.layers))
+    tags = set().union(*(kind_of(group.mixer).words.tags(group.mixer) for group in model.layers))
     moes = [group.ffn for group in model.layers if isinstance(group.ffn, MoeFfn)]
     tags.add("moe" if moes else "dense")
     if any(ffn.latent for ffn in moes):
@@ -246,22 +211,6 @@ def list_models(*, filters: tuple[str, ...] = (), sort: str = "id") -> tuple[Mod
     return tuple(sorted(rows, key=lambda row: (SORTS[sort](row), row.id)))
 
 
-def _geometry(group: LayerGroup) -> str:
-    m = group.mixer
-    if isinstance(m, Gqa):
-        value = "" if m.v_head_dim == m.head_dim else f"/{m.v_head_dim}"
-        return f"{m.n_heads} heads, {m.n_kv_heads} KV, width {m.head_dim}{value}" + (", K = V" if m.k_equals_v else "")
-    if isinstance(m, Mla):
-        return f"{m.n_heads} heads, latent {m.kv_lora_rank} + {m.qk_rope_dim}, value width {m.v_head_dim}"
-    if isinstance(m, CompressedAttention):
-        return f"{m.n_heads} heads on one vector of {m.head_dim}"
-    if isinstance(m, LinearAttention):
-        return f"{m.n_v_heads} heads, state {m.k_head_dim} x {m.v_head_dim}"
-    if isinstance(m, Ssm):
-        return f"{m.n_heads} heads x {m.head_dim}, state {m.d_state}"
-    return ""
-
-
 def _network(group: LayerGroup) -> str:
     f = group.ffn
     if isinstance(f, DenseFfn):
@@ -304,7 +253,7 @@ def _layer_rows(model: Model, kv_bytes: float) -> tuple[LayerRow, ...]:
                 layers=_spans(model, index),
                 count=group.count,
                 attention=attention_kind(group.mixer),
-                geometry=_geometry(group),
+                geometry=kind_of(group.mixer).words.geometry(group.mixer),
                 ffn=_network(group),
                 params=own + sum(p.total for p in parts),
                 active_params=own + sum(p.active for p in parts),

@@ -35,7 +35,7 @@ def draft_head(model: Model) -> Model:
     """
     order = model.order or tuple(range(len(model.layers)))
     last = [model.layers[position] for position in order]
-    mixer = next((group.mixer for group in reversed(last) if not isinstance(group.mixer, NoMixer)), NoMixer())
+    mixer = next((group.mixer for group in reversed(last) if group.mixer != NoMixer()), NoMixer())
     ffn = next((group.ffn for group in reversed(last) if not isinstance(group.ffn, NoFfn)), NoFfn())
     layer = LayerGroup(count=1, mixer=mixer, ffn=ffn, norm_params=max(group.norm_params for group in last))
     return replace(

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from tokenroof.engines import engine as engine_of
 from tokenroof.errors import InputError
-from tokenroof.formulas.architecture import uniform_dtypes, weight_bytes
+from tokenroof.mixers.architecture import uniform_dtypes, weight_bytes
 from tokenroof.operators.layout_space import stage_layouts
 from tokenroof.operators.layouts import check_layout
 from tokenroof.operators.lower import lower

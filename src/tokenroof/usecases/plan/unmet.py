@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from tokenroof.formulas.architecture import weight_bytes
+from tokenroof.mixers.architecture import weight_bytes
 from tokenroof.operators.layouts import legal_tp
 from tokenroof.planner.points import Points, slice_of
 from tokenroof.usecases.plan.answer import Unmet

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from tokenroof.catalog import load_model, load_system
 from tokenroof.errors import DataMissing, InputError
-from tokenroof.formulas import architecture, scaling_laws, training, training_optimum
+from tokenroof.formulas import scaling_laws, training, training_optimum
+from tokenroof.mixers import architecture
 from tokenroof.types.checks import check_choice, check_number, check_positive
 from tokenroof.types.default import Default
 from tokenroof.types.model import Model

@@ -6,29 +6,17 @@ layers and vision towers are outside the headline size, as vendors publish it, a
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import assert_never
 
 from tokenroof.errors import InputError
+from tokenroof.mixers import kind_of
 from tokenroof.types.dtype import dtype
-from tokenroof.types.model import (
-    CompressedAttention,
-    DenseFfn,
-    Ffn,
-    Gqa,
-    Indexer,
-    LayerGroup,
-    LinearAttention,
-    Mixer,
-    Mla,
-    Model,
-    MoeFfn,
-    Ssm,
-    WeightDtypes,
-)
+from tokenroof.types.model import DenseFfn, Ffn, LayerGroup, Mixer, Model, MoeFfn, NoFfn, WeightDtypes
 
 __all__ = [
     "WEIGHT_CLASSES", "ActiveParams", "PartParams", "active_params", "attention_kind", "ffn_params",
-    "is_recurrent", "mixer_params", "params_by_class", "params_by_part", "total_params", "uniform_dtypes",
-    "weight_bytes", "weight_bytes_by_class",
+    "is_recurrent", "mixer_params", "mixer_weight_class", "params_by_class", "params_by_part",
+    "total_params", "uniform_dtypes", "weight_bytes", "weight_bytes_by_class",
 ]  # fmt: skip
 
 # The weight classes of WeightDtypes, in the order in which they are shown.
@@ -42,6 +30,9 @@ WEIGHT_CLASSES = (
     "unembedding",
     "other",
 )
+
+
+_MIXER_PARTS = {"attention": "attention", "recurrent": "linear attention / SSM"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,72 +61,23 @@ class ActiveParams:
 
 def is_recurrent(mixer: Mixer) -> bool:
     """Whether the layer keeps a constant state per sequence and no growing cache."""
-    return isinstance(mixer, LinearAttention | Ssm)
+    kind = kind_of(mixer)
+    return kind.state is not None and kind.cache is None
+
+
+def mixer_weight_class(mixer: Mixer) -> str:
+    """The field of WeightDtypes that tells how the layer's attention is stored."""
+    return kind_of(mixer).weight_class
 
 
 def attention_kind(mixer: Mixer) -> str:
     """A short name for tables: MHA, GQA, MQA, MLA, +window, +top-k, compressed, or the kind of recurrence."""
-    if isinstance(mixer, LinearAttention | Ssm):
-        return mixer.kind
-    if isinstance(mixer, CompressedAttention):
-        return f"compressed/{mixer.ratio}" if mixer.ratio else f"window {mixer.window}"
-    if not isinstance(mixer, Gqa | Mla):
-        return "none"
-    rest = f" top-{mixer.indexer.top_k * mixer.indexer.block}" if mixer.indexer else ""
-    rest += " sqrt(C)" if mixer.sqrt_context and not (mixer.indexer or mixer.window) else ""
-    rest += "" if mixer.stores_kv else " (shared KV)"
-    if isinstance(mixer, Mla):
-        return "MLA" + ("" if mixer.window is None else f" window {mixer.window}") + rest
-    name = "MHA" if mixer.n_kv_heads == mixer.n_heads else ("MQA" if mixer.n_kv_heads == 1 else "GQA")
-    if mixer.cross_attention:
-        return f"cross {name}"
-    return name + ("" if mixer.window is None else f" {'chunk' if mixer.chunked else 'window'} {mixer.window}") + rest
-
-
-def _indexer_params(indexer: Indexer | None) -> int:
-    return 0 if indexer is None or indexer.shared else indexer.extra_params
-
-
-def _gqa_params(mixer: Gqa, hidden: int) -> int:
-    query_width = mixer.n_heads * mixer.head_dim
-    queries = query_width * (2 if mixer.output_gate else 1)
-    q = hidden * queries if mixer.q_lora_rank is None else (hidden + queries) * mixer.q_lora_rank
-    kv = 0
-    if mixer.stores_kv:
-        values = 0 if mixer.k_equals_v else mixer.v_head_dim
-        kv = hidden * mixer.n_kv_heads * (mixer.head_dim + values)
-    return q + kv + mixer.n_heads * mixer.v_head_dim * hidden + mixer.extra_params + _indexer_params(mixer.indexer)
-
-
-def _mla_params(mixer: Mla, hidden: int) -> int:
-    query_width = mixer.n_heads * (mixer.qk_nope_dim + mixer.qk_rope_dim)
-    q = hidden * query_width if mixer.q_lora_rank is None else (hidden + query_width) * mixer.q_lora_rank
-    down = hidden * (mixer.kv_lora_rank + mixer.qk_rope_dim) if mixer.stores_kv else 0
-    up = mixer.kv_lora_rank * mixer.n_heads * (mixer.qk_nope_dim + mixer.v_head_dim)
-    out = mixer.n_heads * mixer.v_head_dim * hidden
-    gate = out if mixer.output_gate else 0
-    return q + down + up + out + gate + mixer.extra_params + _indexer_params(mixer.indexer)
-
-
-def _compressed_params(mixer: CompressedAttention, hidden: int) -> int:
-    width = mixer.n_heads * mixer.head_dim
-    q = (hidden + width) * mixer.q_lora_rank
-    kv = hidden * mixer.head_dim
-    out = width * mixer.o_lora_rank + mixer.o_groups * mixer.o_lora_rank * hidden
-    return q + kv + out + mixer.extra_params + _indexer_params(mixer.indexer)
+    return kind_of(mixer).words.title(mixer)
 
 
 def mixer_params(mixer: Mixer, hidden: int) -> int:
     """Weights of one layer's attention or of what stands in its place, norms of the layer left out."""
-    if isinstance(mixer, Gqa):
-        return _gqa_params(mixer, hidden)
-    if isinstance(mixer, Mla):
-        return _mla_params(mixer, hidden)
-    if isinstance(mixer, CompressedAttention):
-        return _compressed_params(mixer, hidden)
-    if isinstance(mixer, LinearAttention | Ssm):
-        return mixer.in_params + mixer.out_params + mixer.extra_params
-    return 0
+    return kind_of(mixer).params(mixer, hidden)
 
 
 def _mlp(width_in: int, intermediate: int, gated: bool) -> int:
@@ -147,8 +89,10 @@ def ffn_params(ffn: Ffn, hidden: int) -> tuple[PartParams, ...]:
     if isinstance(ffn, DenseFfn):
         dense = _mlp(hidden, ffn.intermediate, ffn.gated) + ffn.extra_params
         return (PartParams(part="dense MLP", weight_class="dense", total=dense, active=dense),)
-    if not isinstance(ffn, MoeFfn):
+    if isinstance(ffn, NoFfn):
         return ()
+    if not isinstance(ffn, MoeFfn):
+        assert_never(ffn)
     expert = _mlp(ffn.latent or hidden, ffn.intermediate, ffn.gated) + ffn.expert_bias_params
     experts = ffn.n_experts * expert
     shared = _mlp(hidden, ffn.shared_intermediate, ffn.shared_gated) + ffn.extra_params
@@ -166,11 +110,11 @@ def ffn_params(ffn: Ffn, hidden: int) -> tuple[PartParams, ...]:
 
 def _group_parts(group: LayerGroup, hidden: int) -> list[PartParams]:
     mixer = mixer_params(group.mixer, hidden)
-    recurrent = is_recurrent(group.mixer)
+    weight_class = mixer_weight_class(group.mixer)
     parts = [
         PartParams(
-            part="linear attention / SSM" if recurrent else "attention",
-            weight_class="recurrent" if recurrent else "attention",
+            part=_MIXER_PARTS[weight_class],
+            weight_class=weight_class,
             total=mixer,
             active=mixer,
         ),
