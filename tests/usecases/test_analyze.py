@@ -297,4 +297,5 @@ def test_one_verdict_and_no_bound_is_beaten(
         assert answer.tpot_s.value == served.tpot_s
         for number in (answer.tpot_s, answer.decode_step_s):
             assert math.isfinite(number.value) and number.bound is not None
-            assert number.bound <= number.value * (1 + 1e-9)
+            # the open loop halves its distance to the settled state 24 times: 6e-8 is left
+            assert number.bound <= number.value * (1 + 1e-6)
