@@ -23,10 +23,12 @@ from tokenroof.mixers.architecture_cache import (
     state_bytes_per_sequence,
 )
 from tokenroof.mixers.architecture_flops import attention_flops_per_token
-from tokenroof.mixers.kind import Cache, Cut, Kind, State, Words
+from tokenroof.mixers.kind import Cache, Cut, Kind, State, WhatIfs, Words
+from tokenroof.mixers.what_ifs import no_faults, not_thinned, set_number
 from tokenroof.operators import lower
 from tokenroof.operators.layouts import legal_tp
 from tokenroof.operators.program import cache_bytes_per_sequence
+from tokenroof.scenario.override_model import MODEL_FIELDS, change_model
 from tokenroof.types.layout import Layout
 from tokenroof.types.model import DenseFfn, LayerGroup, Mixer, Model, NoFfn
 from tokenroof.usecases.listing.kv import kv_terms
@@ -184,6 +186,35 @@ def test_what_tp_cuts_is_named_and_sized(mixer: Mixer) -> None:
     assert bool(cuts) != kind_of(mixer).cache_free
 
 
+@every_sample
+def test_what_ifs_name_fields_that_exist_and_move_one_number(mixer: Mixer) -> None:
+    what_ifs = kind_of(mixer).what_ifs
+    assert {f"model.{name}" for name in what_ifs.fields} <= set(MODEL_FIELDS)
+    for attribute in what_ifs.fields.values():
+        assert getattr(what_ifs.change(mixer, attribute, 12), attribute) == 12
+    assert what_ifs.widened(mixer, 512, 512) == mixer
+    assert what_ifs.faults(mixer) == ()
+    for rule in ("sqrt", "topk", "window"):
+        thinner = what_ifs.thinned(mixer, rule, 64, 512)
+        if thinner is not None:
+            assert mixer_kv_read_bytes(thinner, 1e6, 2.0) < mixer_kv_read_bytes(mixer, 1e6, 2.0)
+            assert what_ifs.thinned(thinner, rule, 64, 512) in (None, thinner)
+
+
+def test_only_a_kinds_own_file_and_the_readers_of_configs_name_it() -> None:
+    """So that another kind is its file, its line in KINDS and its reader."""
+    top = Path(mixers.__file__).parents[1]
+    classes = {cls.__name__ for cls in KINDS} - {"NoMixer"}
+    rooms = (top / "mixers", top / "catalog/dialects")
+    named = {
+        path.relative_to(top).as_posix(): found
+        for path in top.rglob("*.py")
+        if not any(room in path.parents for room in rooms)
+        if (found := classes & set(re.findall(r"\w+", path.read_text(encoding="utf-8"))))
+    }
+    assert named.keys() == {"types/model.py"}
+
+
 # A kind that nobody has: a cache of one vector per token, half of the tokens read.
 
 
@@ -220,6 +251,11 @@ def halved(**changes: Any) -> Kind[Halved]:
             geometry=lambda m: f"one vector of {m.width}",
             cache_formula=lambda m, size: ("width x bytes", f"{m.width} x {size:g} B"), cache_note=lambda m: "",
         ),
+        "what_ifs": WhatIfs(
+            fields={"head_dim": "width"}, change=set_number, widened=lambda m, before, after: m,
+            thinned=not_thinned, faults=no_faults,
+        ),
+        "wide_at_4_bits": False,
     }  # fmt: skip
     return Kind(**{name: value for name, value in (parts | changes).items() if value is not MISSING})
 
@@ -238,6 +274,8 @@ def test_a_registered_kind_is_all_that_the_rest_of_tokenroof_needs(monkeypatch: 
     assert [row.name for row in lower(model).operators].count("halved projection") == 1
     (term,) = kv_terms(model, 2.0)
     assert (term.substituted, term.bytes_per_token) == ("3 x 96 x 2 B", 576.0)
+    changed, _ = change_model(model, "model.head_dim", "2x")
+    assert kv_bytes_per_sequence(changed, 1_000) == 2 * kv_bytes_per_sequence(model, 1_000)
     view = view_model(model)
     assert view.row.attention == "halved 96"
     assert "halved" in view.row.tags
@@ -257,7 +295,7 @@ def test_a_kind_that_leaves_a_part_out_is_refused(name: str) -> None:
         halved(**{name: MISSING})
 
 
-@pytest.mark.parametrize("record", [Cache, State, Words])
+@pytest.mark.parametrize("record", [Cache, State, WhatIfs, Words])
 def test_parts_have_no_defaults(record: type) -> None:
     assert all(f.default is MISSING and f.default_factory is MISSING for f in fields(record))
 

@@ -13,11 +13,12 @@ from tokenroof.catalog.launch import Launch, launch_settings
 from tokenroof.catalog.systems import compose_system
 from tokenroof.engines import engine_in
 from tokenroof.errors import TokenroofError
+from tokenroof.mixers import kind_of
 from tokenroof.scenario.formats import served_weights
 from tokenroof.types.engine import Engine, Scheduler
 from tokenroof.types.layout import Layout
 from tokenroof.types.machine import Chip, System
-from tokenroof.types.model import Gqa, Model, MoeFfn, WeightDtypes
+from tokenroof.types.model import Model, MoeFfn, WeightDtypes
 from tokenroof.types.run import Run
 from tokenroof.types.workload import Load, Workload
 
@@ -140,8 +141,9 @@ def _layout(run: Run, model: Model, kv_dtype: str, weights: WeightDtypes | None)
     # a run that was made had as many experts on every GPU: where they do not divide, copies filled the rest
     copies = max((-ffn.n_experts % ep for ffn in experts), default=0)
     for group in model.layers:
-        if isinstance(group.mixer, Gqa) and group.mixer.n_heads % tp:
-            return Skip(f"tp {tp} does not divide {group.mixer.n_heads} heads")
+        heads = [cut.size for cut in kind_of(group.mixer).cuts(group.mixer) if cut.name == "attention heads"]
+        if any(size % tp for size in heads):
+            return Skip(f"tp {tp} does not divide {heads[0]} heads")
     return Layout(tp=tp, pp=pp, ep=ep, dp=dp, redundant_experts=copies, weights=weights, kv_dtype=kv_dtype)
 
 

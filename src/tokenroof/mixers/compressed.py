@@ -8,9 +8,10 @@ from tokenroof.mixers.indexed import (
     indexer_scan_flops,
     lower_indexer,
 )
-from tokenroof.mixers.kind import Cache, Cut, Kind, Words
+from tokenroof.mixers.kind import Cache, Cut, Kind, WhatIfs, Words
 from tokenroof.mixers.lowering import FULL, Entries, close, context_parallel, core
 from tokenroof.mixers.rows import Rows
+from tokenroof.mixers.what_ifs import no_faults, not_thinned, set_number, widened_indexer
 from tokenroof.types.model import CompressedAttention
 from tokenroof.types.program import ContextRule
 
@@ -142,4 +143,19 @@ KIND: Kind[CompressedAttention] = Kind(
         cache_formula=_cache_formula,
         cache_note=_cache_note,
     ),
+    what_ifs=WhatIfs(
+        fields={
+            "heads": "n_heads",
+            "head_dim": "head_dim",
+            "q_lora_rank": "q_lora_rank",
+            "o_lora_rank": "o_lora_rank",
+            "window": "window",
+            "ratio": "ratio",
+        },
+        change=set_number,
+        widened=widened_indexer,
+        thinned=not_thinned,
+        faults=no_faults,
+    ),
+    wide_at_4_bits=False,
 )

@@ -1,10 +1,12 @@
 """Multi-head, multi-query and grouped-query attention: keys and values of every KV head, one entry per token."""
 
+from tokenroof.errors import InputError
 from tokenroof.mixers import per_token
 from tokenroof.mixers.indexed import indexer_params, indexer_scan_flops, lower_indexer
-from tokenroof.mixers.kind import Cache, Cut, Kind, Words
+from tokenroof.mixers.kind import Cache, Cut, Kind, WhatIfs, Words
 from tokenroof.mixers.lowering import NOTHING, close, context_parallel, core
 from tokenroof.mixers.rows import Rows
+from tokenroof.mixers.what_ifs import set_number, thinned, widened_indexer
 from tokenroof.types.model import Gqa
 from tokenroof.types.program import ContextRule
 
@@ -113,6 +115,23 @@ def _cache_note(mixer: Gqa) -> str:
     return per_token.note(mixer, "starts again" if mixer.chunked else "stops growing")
 
 
+def _change(mixer: Gqa, attribute: str, value: int) -> Gqa:
+    changed = set_number(mixer, attribute, value)
+    if attribute == "head_dim" and mixer.v_head_dim == mixer.head_dim:
+        return set_number(changed, "v_head_dim", value)
+    return changed
+
+
+def _faults(mixer: Gqa) -> tuple[InputError, ...]:
+    heads, kv = mixer.n_heads, mixer.n_kv_heads
+    if not heads % kv:
+        return ()
+    divisors = [d for d in range(1, heads + 1) if heads % d == 0]
+    near = sorted({max(d for d in divisors if d <= kv), min((d for d in divisors if d >= kv), default=heads)})
+    limit, fix = f"a divisor of the {heads} attention heads", f"use {' or '.join(str(d) for d in near)}"
+    return (InputError("model.kv_heads", kv, limit, fix),)
+
+
 KIND: Kind[Gqa] = Kind(
     name="gqa",
     mixer=Gqa,
@@ -138,4 +157,19 @@ KIND: Kind[Gqa] = Kind(
     },
     lower=_lower,
     words=Words(title=_title, tags=_tags, geometry=_geometry, cache_formula=_cache_formula, cache_note=_cache_note),
+    what_ifs=WhatIfs(
+        fields={
+            "heads": "n_heads",
+            "kv_heads": "n_kv_heads",
+            "head_dim": "head_dim",
+            "v_head_dim": "v_head_dim",
+            "q_lora_rank": "q_lora_rank",
+            "window": "window",
+        },
+        change=_change,
+        widened=widened_indexer,
+        thinned=lambda m, rule, size, hidden: None if m.cross_attention else thinned(m, rule, size, hidden),
+        faults=_faults,
+    ),
+    wide_at_4_bits=False,
 )

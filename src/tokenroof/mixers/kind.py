@@ -8,10 +8,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Generic, Literal, TypeVar
 
+from tokenroof.errors import InputError
 from tokenroof.mixers.rows import Rows
 from tokenroof.types.model import Indexer, Mixer
 
-__all__ = ["Cache", "Cut", "Kind", "State", "Words"]
+__all__ = ["Cache", "Cut", "Kind", "State", "WhatIfs", "Words"]
 
 M = TypeVar("M", bound=Mixer)
 
@@ -66,6 +67,23 @@ class Words(Generic[M]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WhatIfs(Generic[M]):
+    """How a layer follows a number that a question changes.
+
+    `fields` names the numbers that may be set (`model.heads`) and the attribute of each; `change` sets one.
+    `widened` is the layer at another hidden size, from before to after: what it keeps whole moves in proportion.
+    `thinned` is the layer under another rule of attention (sqrt, topk or window of a size, at a hidden size), None
+    where it reads not all of the context as it is. `faults` are numbers that contradict each other.
+    """
+
+    fields: Mapping[str, str]
+    change: Callable[[M, str, int], M]
+    widened: Callable[[M, int, int], M]
+    thinned: Callable[[M, str, int, int], M | None]
+    faults: Callable[[M], tuple[InputError, ...]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Kind(Generic[M]):
     """One kind of attention, or of what stands in its place.
 
@@ -73,6 +91,7 @@ class Kind(Generic[M]):
     `weight_class`. `pair_flops` is the FLOP of one attended entry and new token, in the form that decode uses
     (True) or that prefill does; `scan_flops` what an indexer spends per cached token. `shape` are the numbers by
     which two copies of a model are compared. `lower` appends the operator rows of a number of equal layers.
+    `wide_at_4_bits`: published 4-bit checkpoints keep its weights in bf16.
     """
 
     name: str
@@ -88,6 +107,8 @@ class Kind(Generic[M]):
     shape: Mapping[str, Callable[[M], int]]
     lower: Callable[[Rows, M, int], None]
     words: Words[M]
+    what_ifs: WhatIfs[M]
+    wide_at_4_bits: bool
     cache_free: bool = False
 
     def __post_init__(self) -> None:

@@ -1,7 +1,8 @@
 """Linear attention (lightning, gated delta, KDA): a matrix of state per head."""
 
-from tokenroof.mixers.kind import Cut, Kind, State, Words
+from tokenroof.mixers.kind import Cut, Kind, State, WhatIfs, Words
 from tokenroof.mixers.recurrent import lower_recurrent, no_cache_formula, projection_params, state_bytes, state_flops
+from tokenroof.mixers.what_ifs import no_faults, not_thinned, scaled, set_number
 from tokenroof.types.model import LinearAttention
 
 __all__ = ["KIND"]
@@ -29,4 +30,12 @@ KIND: Kind[LinearAttention] = Kind(
         cache_formula=no_cache_formula,
         cache_note=lambda m: "",
     ),
+    what_ifs=WhatIfs(
+        fields={"state": "state_elements"},
+        change=set_number,
+        widened=scaled,
+        thinned=not_thinned,
+        faults=no_faults,
+    ),
+    wide_at_4_bits=False,
 )

@@ -6,9 +6,10 @@ picks single tokens, which needs the absorbed form.
 
 from tokenroof.mixers import per_token
 from tokenroof.mixers.indexed import indexer_params, indexer_scan_flops, lower_indexer
-from tokenroof.mixers.kind import Cache, Cut, Kind, Words
+from tokenroof.mixers.kind import Cache, Cut, Kind, WhatIfs, Words
 from tokenroof.mixers.lowering import FULL, PARTS, close, context_parallel, core
 from tokenroof.mixers.rows import PREFILL, Rows
+from tokenroof.mixers.what_ifs import no_faults, set_number, thinned, widened_indexer
 from tokenroof.types.model import Mla
 from tokenroof.types.program import ContextRule, Num, Shape
 
@@ -151,4 +152,20 @@ KIND: Kind[Mla] = Kind(
         cache_formula=_cache_formula,
         cache_note=per_token.note,
     ),
+    what_ifs=WhatIfs(
+        fields={
+            "heads": "n_heads",
+            "v_head_dim": "v_head_dim",
+            "kv_lora_rank": "kv_lora_rank",
+            "qk_nope_dim": "qk_nope_dim",
+            "qk_rope_dim": "qk_rope_dim",
+            "q_lora_rank": "q_lora_rank",
+            "window": "window",
+        },
+        change=set_number,
+        widened=widened_indexer,
+        thinned=thinned,
+        faults=no_faults,
+    ),
+    wide_at_4_bits=True,
 )

@@ -1,6 +1,7 @@
 """Layers without attention: pruned models, and hybrids that keep attention and network in layers of their own."""
 
-from tokenroof.mixers.kind import Kind, Words
+from tokenroof.mixers.kind import Kind, WhatIfs, Words
+from tokenroof.mixers.what_ifs import no_faults, not_thinned, set_number
 from tokenroof.types.model import NoMixer
 
 __all__ = ["KIND"]
@@ -26,4 +27,12 @@ KIND: Kind[NoMixer] = Kind(
         cache_formula=lambda m, kv_bytes: ("0", "0"),
         cache_note=lambda m: "",
     ),
+    what_ifs=WhatIfs(
+        fields={},
+        change=set_number,
+        widened=lambda m, before, after: m,
+        thinned=not_thinned,
+        faults=no_faults,
+    ),
+    wide_at_4_bits=False,
 )

@@ -6,10 +6,11 @@ from typing import Any
 
 from tokenroof.catalog import load_model
 from tokenroof.errors import TokenroofError, UnknownName
+from tokenroof.mixers import kind_of
 from tokenroof.mixers.architecture import params_by_class
 from tokenroof.registry import nearest
 from tokenroof.types.dtype import DTYPES, dtype
-from tokenroof.types.model import Mla, Model, WeightDtypes
+from tokenroof.types.model import Model, WeightDtypes
 
 __all__ = ["ALIASES", "main_format", "served_weights"]
 
@@ -73,7 +74,7 @@ def served_weights(model: Model, name: str | None) -> tuple[Model, WeightDtypes 
         return variant, None
     plain = "bf16" if width != 16 else wanted
     classes: dict[str, Any] = dict.fromkeys(_LINEAR, wanted)
-    if width == 4 and any(isinstance(group.mixer, Mla) for group in model.layers):
+    if width == 4 and any(kind_of(group.mixer).wide_at_4_bits for group in model.layers):
         classes["attention"] = "bf16"
     classes |= dict.fromkeys(("embedding", "unembedding", "other"), plain)
     return model, WeightDtypes(**classes)

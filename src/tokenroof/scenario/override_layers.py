@@ -8,20 +8,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from itertools import groupby
 
+from tokenroof.mixers import kind_of
 from tokenroof.mixers.architecture import ffn_params, mixer_params
-from tokenroof.types.model import (
-    CompressedAttention,
-    Ffn,
-    Gqa,
-    Indexer,
-    LayerGroup,
-    LinearAttention,
-    Mixer,
-    Mla,
-    Model,
-    MoeFfn,
-    Ssm,
-)
+from tokenroof.types.model import Ffn, LayerGroup, Model, MoeFfn
 
 __all__ = ["each_layer", "ordered", "with_hidden", "with_layers", "with_routes"]
 
@@ -65,24 +54,6 @@ def with_routes(ffn: MoeFfn, top_k: int) -> MoeFfn:
     return replace(ffn, top_k=top_k, active_routes=active)
 
 
-def _indexer(indexer: Indexer | None, more: int, factored: bool) -> Indexer | None:
-    """Keys and head weights are projected from the hidden state, queries too unless attention factors its own."""
-    if indexer is None:
-        return None
-    heads, width = indexer.n_heads, indexer.head_dim
-    rows = width + heads + (0 if factored else heads * width)
-    return replace(indexer, extra_params=max(0, indexer.extra_params + more * rows))
-
-
-def _mixer(mixer: Mixer, before: int, after: int) -> Mixer:
-    if isinstance(mixer, LinearAttention | Ssm):
-        inside, outside = (round(size * after / before) for size in (mixer.in_params, mixer.out_params))
-        return replace(mixer, in_params=inside, out_params=outside)
-    if isinstance(mixer, Gqa | Mla | CompressedAttention) and mixer.indexer is not None:
-        return replace(mixer, indexer=_indexer(mixer.indexer, after - before, mixer.q_lora_rank is not None))
-    return mixer
-
-
 def _ffn(ffn: Ffn, before: int, after: int) -> Ffn:
     if not isinstance(ffn, MoeFfn):
         return ffn
@@ -102,7 +73,7 @@ def with_hidden(model: Model, hidden: int) -> Model:
     def change(group: LayerGroup) -> LayerGroup:
         return replace(
             group,
-            mixer=_mixer(group.mixer, before, hidden),
+            mixer=kind_of(group.mixer).what_ifs.widened(group.mixer, before, hidden),
             ffn=_ffn(group.ffn, before, hidden),
             norm_params=scaled(group.norm_params),
         )

@@ -5,24 +5,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tokenroof.errors import DataMissing, InputError
+from tokenroof.mixers import kind_of
 from tokenroof.scenario.override_attention import change_attention
 from tokenroof.scenario.override_layers import each_layer, with_hidden, with_layers, with_routes
 from tokenroof.scenario.override_values import Amount, Override, Rule, amount_of, fact_of
 from tokenroof.types.dtype import dtype
-from tokenroof.types.model import (
-    CompressedAttention,
-    DenseFfn,
-    Ffn,
-    Gqa,
-    LayerGroup,
-    LinearAttention,
-    Mixer,
-    Mla,
-    Model,
-    MoeFfn,
-    Ssm,
-    WeightDtypes,
-)
+from tokenroof.types.model import DenseFfn, Ffn, LayerGroup, Mixer, Model, MoeFfn, WeightDtypes
 
 __all__ = ["FORMAT_FIELDS", "MODEL_FIELDS", "change_model", "check_model"]
 
@@ -39,21 +27,22 @@ def _count(what: str, high: float = 1e7) -> Rule:
     return Rule(what=what, low=1, high=high, whole=True)
 
 
-# field -> rule, kinds of layer that have it, attribute
-_MIXER: dict[str, tuple[Rule, tuple[type, ...], str]] = {
-    "heads": (_count("attention heads"), (Gqa, Mla, CompressedAttention), "n_heads"),
-    "kv_heads": (_count("KV heads"), (Gqa,), "n_kv_heads"),
-    "head_dim": (_count("width of a head"), (Gqa, CompressedAttention), "head_dim"),
-    "v_head_dim": (_count("width of a head's values"), (Gqa, Mla), "v_head_dim"),
-    "kv_lora_rank": (_count("width of the latent of MLA"), (Mla,), "kv_lora_rank"),
-    "qk_nope_dim": (_count("width of a head's keys without positions"), (Mla,), "qk_nope_dim"),
-    "qk_rope_dim": (_count("width of the rotary key of MLA"), (Mla,), "qk_rope_dim"),
-    "q_lora_rank": (_count("rank of the query projection"), (Gqa, Mla, CompressedAttention), "q_lora_rank"),
-    "o_lora_rank": (_count("rank of the output projection"), (CompressedAttention,), "o_lora_rank"),
-    "window": (_count("sliding window, tokens", 1e9), (Gqa, Mla, CompressedAttention), "window"),
-    "ratio": (_count("tokens per compressed entry"), (CompressedAttention,), "ratio"),
-    "state": (_count("recurrent state, elements", 1e12), (LinearAttention, Ssm), "state_elements"),
+# Which of them a layer has, its kind says: what_ifs.fields in tokenroof.mixers.
+_MIXER: dict[str, Rule] = {
+    "heads": _count("attention heads"),
+    "kv_heads": _count("KV heads"),
+    "head_dim": _count("width of a head"),
+    "v_head_dim": _count("width of a head's values"),
+    "kv_lora_rank": _count("width of the latent of MLA"),
+    "qk_nope_dim": _count("width of a head's keys without positions"),
+    "qk_rope_dim": _count("width of the rotary key of MLA"),
+    "q_lora_rank": _count("rank of the query projection"),
+    "o_lora_rank": _count("rank of the output projection"),
+    "window": _count("sliding window, tokens", 1e9),
+    "ratio": _count("tokens per compressed entry"),
+    "state": _count("recurrent state, elements", 1e12),
 }
+# field -> rule, kinds of network that have it, attribute
 _FFN: dict[str, tuple[Rule, tuple[type, ...], str]] = {
     "experts": (_count("routed experts", 1e6), (MoeFfn,), "n_experts"),
     "top_k": (_count("experts per token", 1e6), (MoeFfn,), "top_k"),
@@ -71,7 +60,7 @@ _WHOLE: dict[str, Rule] = {
 }
 MODEL_FIELDS: Mapping[str, Rule] = {
     f"model.{name}": rule
-    for name, rule in (*_WHOLE.items(), *((n, row[0]) for n, row in (*_MIXER.items(), *_FFN.items())))
+    for name, rule in (*_WHOLE.items(), *_MIXER.items(), *((n, row[0]) for n, row in _FFN.items()))
 }
 
 
@@ -93,13 +82,6 @@ def _joined(numbers: Iterable[float]) -> float | str:
     return found[0] if len(found) == 1 else ", ".join(f"{number:,.10g}" for number in found)
 
 
-def _mixer(mixer: Mixer, attribute: str, value: int) -> Mixer:
-    changes: dict[str, Any] = {attribute: value}
-    if isinstance(mixer, Gqa) and attribute == "head_dim" and mixer.v_head_dim == mixer.head_dim:
-        changes["v_head_dim"] = value
-    return replace(mixer, **changes)
-
-
 def _ffn(ffn: Ffn, attribute: str, value: int) -> Ffn:
     if isinstance(ffn, MoeFfn) and attribute == "top_k":
         return with_routes(ffn, value)
@@ -111,9 +93,19 @@ def _ffn(ffn: Ffn, attribute: str, value: int) -> Ffn:
 
 
 def _indexed(mixer: Mixer, value: Callable[[float], int]) -> Mixer:
-    if isinstance(mixer, Gqa | Mla | CompressedAttention) and mixer.indexer is not None:
-        return replace(mixer, indexer=replace(mixer.indexer, top_k=value(mixer.indexer.top_k)))
-    return mixer
+    indexer = kind_of(mixer).indexer(mixer)
+    if indexer is None:
+        return mixer
+    changes: dict[str, Any] = {"indexer": replace(indexer, top_k=value(indexer.top_k))}
+    return replace(mixer, **changes)
+
+
+def _attribute(part: Mixer | Ffn, name: str) -> str | None:
+    """Where a part holds the number of a field, None where it has none."""
+    if isinstance(part, Mixer):
+        return kind_of(part).what_ifs.fields.get(name)
+    _, kinds, attribute = _FFN.get(name, (None, (), ""))
+    return attribute if isinstance(part, kinds) else None
 
 
 def _by_layer(model: Model, name: str, amount: Amount) -> tuple[Model, float | str, float | str]:
@@ -126,13 +118,13 @@ def _by_layer(model: Model, name: str, amount: Amount) -> tuple[Model, float | s
         if name == "index_top_k":
             return replace(group, mixer=_indexed(group.mixer, new))
         part = group.mixer if name in _MIXER else group.ffn
-        _, kinds, attribute = (_MIXER | _FFN)[name]
+        attribute = _attribute(part, name)
         # 0 and None say that a layer goes without: a layer with one is another layer, not this one changed
-        old = getattr(part, attribute) if isinstance(part, kinds) else None
-        if not old:
+        old = getattr(part, attribute) if attribute else None
+        if not attribute or not old:
             return group
         if name in _MIXER:
-            return replace(group, mixer=_mixer(group.mixer, attribute, new(old)))
+            return replace(group, mixer=kind_of(group.mixer).what_ifs.change(group.mixer, attribute, new(old)))
         return replace(group, ffn=_ffn(group.ffn, attribute, new(old)))
 
     changed = each_layer(model, change)
@@ -144,8 +136,7 @@ def _by_layer(model: Model, name: str, amount: Amount) -> tuple[Model, float | s
 def _had(model: Model) -> list[str]:
     """Fields that some layer of the model has."""
     parts = [part for group in model.layers for part in (group.mixer, group.ffn)]
-    rows = (_MIXER | _FFN).items()
-    return [name for name, (_, kinds, at) in rows if any(isinstance(p, kinds) and getattr(p, at) for p in parts)]
+    return [name for name in (*_MIXER, *_FFN) if any((at := _attribute(p, name)) and getattr(p, at) for p in parts)]
 
 
 def _whole(model: Model, name: str, amount: Amount) -> tuple[Model, float | str | None, float | str]:
@@ -206,17 +197,6 @@ def _same_width(model: Model, name: str, amount: Amount) -> None:
         )  # fmt: skip
 
 
-def _head_faults(mixer: Mixer) -> Iterable[InputError]:
-    if isinstance(mixer, Gqa) and mixer.n_heads % mixer.n_kv_heads:
-        heads, kv = mixer.n_heads, mixer.n_kv_heads
-        divisors = [d for d in range(1, heads + 1) if heads % d == 0]
-        near = sorted({max(d for d in divisors if d <= kv), min((d for d in divisors if d >= kv), default=heads)})
-        yield InputError(
-            "model.kv_heads", kv, f"a divisor of the {heads} attention heads",
-            f"use {' or '.join(str(d) for d in near)}",
-        )  # fmt: skip
-
-
 def _route_faults(ffn: Ffn) -> Iterable[InputError]:
     if isinstance(ffn, MoeFfn) and ffn.top_k > ffn.n_experts + ffn.zero_experts:
         yield InputError("model.top_k", ffn.top_k, f"at most the {ffn.n_experts + ffn.zero_experts} experts")
@@ -225,5 +205,5 @@ def _route_faults(ffn: Ffn) -> Iterable[InputError]:
 def check_model(model: Model) -> None:
     """InputError where the changed numbers of a model contradict each other."""
     for group in model.layers:
-        for fault in (*_head_faults(group.mixer), *_route_faults(group.ffn)):
+        for fault in (*kind_of(group.mixer).what_ifs.faults(group.mixer), *_route_faults(group.ffn)):
             raise fault
