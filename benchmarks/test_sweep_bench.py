@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tokenroof.usecases.sweep.blocks import evaluate_block, prepare
+from tokenroof.usecases.sweep.evaluate import evaluate_block, prepare
 from tokenroof.usecases.sweep.plan import plan_sweep
 from tokenroof.usecases.sweep.run import sweep
 from tokenroof.usecases.sweep.spec import Range, SweepSpec
@@ -16,7 +16,7 @@ from tokenroof.usecases.sweep.threads import block_bytes
 
 TEN_MILLION = SweepSpec(
     model=("deepseek-v3",), system=("8xh200",), layout=("tp=8,ep=8",), batch=Range(start=1, stop=3163, step=1),
-    context=Range(start=41, stop=131_072, step=41.43), usd_per_gpu_h=(2.5,),
+    context=Range(start=41, stop=131_072, step=41.43), price_per_gpu_hour=(2.5,),
 )  # fmt: skip
 
 
@@ -40,7 +40,7 @@ def test_ten_million_points_as_a_process(benchmark, fresh, tmp_path):
     spec = tmp_path / "spec.toml"
     spec.write_text(
         'model = "deepseek-v3"\nsystem = "8xh200"\nlayout = "tp=8,ep=8"\nbatch = { from = 1, to = 3163, step = 1 }\n'
-        "context = { from = 41, to = 131072, step = 41.43 }\nusd_per_gpu_h = 2.5\n"
+        "context = { from = 41, to = 131072, step = 41.43 }\nprice_per_gpu_hour = 2.5\n"
     )
     code = (
         "import resource, sys\nfrom tokenroof.cli.main import main\nsys.argv = ['tokenroof', 'sweep', *sys.argv[1:]]\n"
@@ -57,14 +57,23 @@ def test_ten_million_points_as_a_process(benchmark, fresh, tmp_path):
     benchmark.extra_info["peak_MB"] = int(said.split()[-1]) / 1e3
 
 
-@pytest.mark.parametrize("mode", ["operators", "lecture"])
-def test_one_block(benchmark, mode):
+@pytest.mark.parametrize("rule", ["operators", "lecture"])
+def test_one_block(benchmark, rule):
     """Evaluation alone: 63,260 points."""
-    layout = TEN_MILLION.layout if mode == "operators" else ("auto",)
-    plan = plan_sweep(SweepSpec.from_dict(TEN_MILLION.as_dict() | {"mode": [mode], "layout": list(layout)}))
+    layout = TEN_MILLION.layout if rule == "operators" else ("auto",)
+    plan = plan_sweep(SweepSpec.from_dict(TEN_MILLION.as_dict() | {"rule": [rule], "layout": list(layout)}))
     case, block = next(plan.blocks())
     ready, grid = prepare(case), plan.grid(block)
-    assert set(benchmark(evaluate_block, case, ready, grid)) >= set(plan.columns)
+    assert set(benchmark(evaluate_block, case, ready, grid, plan.columns)) >= set(plan.columns)
+
+
+def test_one_block_of_what_requests_see(benchmark):
+    """With isl and osl: 65,000 points, service and cost beside decode."""
+    lengths = {"context": None, "isl": [float(n) for n in range(41, 131_072, 131)], "osl": [512.0]}
+    plan = plan_sweep(SweepSpec.from_dict(TEN_MILLION.as_dict() | lengths))
+    case, block = next(plan.blocks())
+    ready, grid = prepare(case), plan.grid(block)
+    assert set(benchmark(evaluate_block, case, ready, grid, plan.columns)) >= set(plan.columns)
 
 
 def test_one_block_with_its_file(benchmark):
@@ -83,5 +92,5 @@ def test_a_finished_sweep_again(benchmark, tmp_path):
 
 def test_read_one_column_back(benchmark, tmp_path):
     answer = sweep(TEN_MILLION, tmp_path / "out")
-    grid = benchmark.pedantic(answer.to_xarray, args=(("step_s",),), rounds=3)
-    assert grid.step_s.size == 3163 * 3163
+    grid = benchmark.pedantic(answer.to_xarray, args=(("decode_step_s",),), rounds=3)
+    assert grid.decode_step_s.size == 3163 * 3163

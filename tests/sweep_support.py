@@ -12,7 +12,7 @@ SMALL = SweepSpec(
     layout=("tp=1", "tp=8"),
     batch=Range(start=1, stop=64, points=12),
     context=Range(start=128, stop=131072, points=11, log=True),
-    usd_per_gpu_h=(2.0, 3.5),
+    price_per_gpu_hour=(2.0, 3.5),
     block_points=50,
 )  # 2 cases x 264 points in blocks of 2 x 11 x 2: 12 blocks
 

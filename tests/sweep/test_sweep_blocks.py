@@ -14,7 +14,8 @@ from tokenroof.usecases.analyze.bound import closed_form
 from tokenroof.usecases.analyze.closed_form import bound_of
 from tokenroof.usecases.analyze.pool import pool_of
 from tokenroof.usecases.analyze.run import AnalyzeRequest, analyze
-from tokenroof.usecases.sweep.blocks import BOUNDS, COLUMNS, Block, Case, evaluate_block, prepare
+from tokenroof.usecases.sweep.blocks import BOUNDS, COLUMNS, SERVED, Block, Case
+from tokenroof.usecases.sweep.evaluate import evaluate_block, prepare
 from tokenroof.usecases.sweep.plan import Plan, plan_sweep
 from tokenroof.usecases.sweep.spec import LIMITS, SweepSpec
 from tokenroof.usecases.sweep.threads import block_bytes
@@ -31,7 +32,7 @@ def columns_of(spec: SweepSpec, case: int = 0) -> tuple[Plan, Case, dict[str, An
     plan = plan_sweep(spec)
     whole = Block(0, tuple((0, size) for size in plan.sizes))
     one = plan.cases[case]
-    found = evaluate_block(one, prepare(one), plan.grid(whole))
+    found = evaluate_block(one, prepare(one), plan.grid(whole), plan.columns)
     return plan, one, {name: np.broadcast_to(found[name], plan.sizes) for name in plan.columns}
 
 
@@ -41,46 +42,49 @@ def points(plan: Plan) -> Any:
 
 
 @pytest.mark.parametrize("model", MODELS)
-@pytest.mark.parametrize("efficiency", ["auto", "peak"])
-def test_operators_agree_with_analyze_at_every_point(model: str, efficiency: str) -> None:
+@pytest.mark.parametrize("profile", ["auto", "peak"])
+def test_operators_agree_with_analyze_at_every_point(model: str, profile: str) -> None:
     spec = SweepSpec(
-        model=(model,), system=("8xh200",), layout=("tp=8",), efficiency=(efficiency,), engine=("sglang",),
-        batch=BATCH, context=CONTEXT, usd_per_gpu_h=PRICES,
+        model=(model,), system=("8xh200",), layout=("tp=8",), profile=(profile,), engine=("sglang",),
+        batch=BATCH, context=CONTEXT, price_per_gpu_hour=PRICES,
     )  # fmt: skip
     plan, case, columns = columns_of(spec)
     for place, at in points(plan):
         answer = analyze(AnalyzeRequest(
-            model=model, system="8xh200", tp=8, engine="sglang", profile=efficiency, batch=at["batch"],
-            context=at["context"], price_per_gpu_hour=at["usd_per_gpu_h"],
+            model=model, system="8xh200", tp=8, engine="sglang", profile=profile, batch=at["batch"],
+            context=at["context"], price_per_gpu_hour=at["price_per_gpu_hour"],
         ))  # fmt: skip
         step_s = float(answer.step.step_s)
-        assert columns["step_s"][place] == pytest.approx(step_s, rel=1e-12)
+        assert columns["decode_step_s"][place] == pytest.approx(step_s, rel=1e-12)
         assert columns["communication_s"][place] == pytest.approx(answer.step.communication_s, rel=1e-12)
-        assert columns["tokens_per_s_per_gpu"][place] == pytest.approx(at["batch"] / step_s / 8, rel=1e-12)
+        assert columns["decode_tokens_per_s_per_gpu"][place] == pytest.approx(at["batch"] / step_s / 8, rel=1e-12)
         assert columns["fits"][place] == answer.fits
         assert case.notes["claim_level"] == answer.claim
         if answer.decode_step_s is not None and answer.decode_step_s.high is not None:
-            high = columns["range_high"][place] * columns["step_s"][place]
+            high = columns["range_high"][place] * columns["decode_step_s"][place]
             assert high == pytest.approx(answer.decode_step_s.high, rel=1e-12)
 
 
 @pytest.mark.parametrize("model", MODELS)
-@pytest.mark.parametrize("mode", ["lecture", "text", "book"])
-def test_closed_forms_agree_with_analyze_at_every_point(model: str, mode: str) -> None:
+@pytest.mark.parametrize("rule", ["lecture", "text", "book"])
+def test_closed_forms_agree_with_analyze_at_every_point(model: str, rule: str) -> None:
     spec = SweepSpec(
-        model=(model,), system=("8xh200",), mode=(mode,), batch=BATCH, context=CONTEXT, usd_per_gpu_h=PRICES
+        model=(model,), system=("8xh200",), rule=(rule,), batch=BATCH, context=CONTEXT, price_per_gpu_hour=PRICES
     )  # fmt: skip
     plan, case, columns = columns_of(spec)
     assert (case.notes["claim_level"], case.notes["layout_used"]) == ("bound", "")
     for place, at in points(plan):
         pool = pool_of(load_model(model), load_system("8xh200"))
-        bound = closed_form(pool, at["batch"], at["context"], rule=mode, usd_per_gpu_h=at["usd_per_gpu_h"])
+        bound = closed_form(pool, at["batch"], at["context"], rule=rule, usd_per_gpu_h=at["price_per_gpu_hour"])
         assert bound.cost is not None
-        for name in ("compute_s", "weights_s", "kv_s", "step_s", "mfu"):
+        assert columns["decode_step_s"][place] == pytest.approx(bound.roofline.step_s, rel=1e-12)
+        for name in ("compute_s", "weights_s", "kv_s", "mfu"):
             assert columns[name][place] == pytest.approx(getattr(bound.roofline, name), rel=1e-12)
         assert BOUNDS[columns["bound"][place]] == bound.roofline.bound
-        assert columns["tokens_per_s_per_gpu"][place] == pytest.approx(bound.roofline.tokens_per_s / 8, rel=1e-12)
-        assert columns["cost_usd_per_mtok"][place] == pytest.approx(bound.cost.at_batch, rel=1e-12)
+        assert columns["decode_tokens_per_s_per_gpu"][place] == pytest.approx(
+            bound.roofline.tokens_per_s / 8, rel=1e-12
+        )
+        assert columns["decode_usd_per_mtok"][place] == pytest.approx(bound.cost.at_batch, rel=1e-12)
         used = pool.stored_bytes + at["batch"] * pool.sequence_bytes(at["context"])
         assert columns["memory_bytes_per_gpu"][place] == pytest.approx(used / 8, rel=1e-12)
         assert columns["fits"][place] == (pool.largest_batch(at["context"]) >= at["batch"])
@@ -89,62 +93,108 @@ def test_closed_forms_agree_with_analyze_at_every_point(model: str, mode: str) -
 def test_auto_takes_the_layout_that_analyze_takes_at_the_far_corner() -> None:
     spec = SweepSpec(model=("deepseek-v3",), system=("8xh200",), batch=(8.0, 64.0), context=(1024.0, 4096.0))
     _, case, columns = columns_of(spec)
-    answer = analyze(AnalyzeRequest(model="deepseek-v3", system="8xh200", batch=64.0, context=4096.0, osl=1.0))
+    answer = analyze(AnalyzeRequest(model="deepseek-v3", system="8xh200", batch=64.0, context=4096.0))
     assert case.layout == answer.layout
-    assert columns["step_s"][-1, -1] == pytest.approx(float(answer.step.step_s), rel=1e-12)
+    assert columns["decode_step_s"][-1, -1] == pytest.approx(float(answer.step.step_s), rel=1e-12)
 
 
-def test_prompt_and_answer_lengths() -> None:
-    """isl and osl: decode at their mean context, prefill of what is not cached, the request from end to end."""
+@pytest.mark.parametrize(
+    ("model", "system", "degrees", "engine"),
+    [("llama-3.1-8b", "8xh200", {"tp": 8}, "vllm"), ("llama-3.1-8b", "10xh200", {"tp": 2, "pp": 2}, "sglang"),
+     ("deepseek-v3", "8xh200", {"dp": 8, "ep": 8}, "vllm"), ("gpt-oss-120b", "8xh100", {"tp": 2}, "trtllm")],
+)  # fmt: skip
+def test_what_requests_see_is_what_analyze_answers(
+    model: str, system: str, degrees: dict[str, int], engine: str
+) -> None:
+    """With isl and osl: decode, service and cost of every point that fits, over prefixes and prices."""
     spec = SweepSpec(
-        model=("llama-3.1-8b",), system=("8xh200",), layout=("tp=8",), batch=(16.0,), isl=(4096.0, 20_000.0),
-        osl=(1.0, 800.0), prefix=(0.0, 1000.0), usd_per_gpu_h=(2.0,),
+        model=(model,), system=(system,), layout=(",".join(f"{n}={v}" for n, v in degrees.items()),), engine=(engine,),
+        batch=(1.0, 16.0, 250.0), isl=(4096.0, 20_000.0), osl=(1.0, 800.0), prefix=(0.0, 1000.0),
+        price_per_gpu_hour=(2.0, 3.5),
     )  # fmt: skip
     plan, _, columns = columns_of(spec)
+    fitting = 0
     for place, at in points(plan):
-        answer = analyze(AnalyzeRequest(
-            model="llama-3.1-8b", system="8xh200", tp=8, batch=16.0, isl=at["isl"], osl=at["osl"], prefix=at["prefix"],
-            price_per_gpu_hour=2.0,
-        ))  # fmt: skip
-        prefill_s, step_s = answer.prefill_s, float(answer.step.step_s)
-        assert columns["step_s"][place] == pytest.approx(step_s, rel=1e-12)
-        assert columns["prefill_s"][place] == pytest.approx(prefill_s, rel=1e-12)
-        assert columns["e2e_s"][place] == pytest.approx(prefill_s + (at["osl"] - 1) * step_s, rel=1e-12)
-        new = at["isl"] - at["prefix"]
-        spent = 8 * 2.0 / 3600 * prefill_s  # one dp group: eight GPUs for the time of one prefill
-        assert columns["input_cost_usd_per_mtok"][place] == pytest.approx(spent / new * 1e6, rel=1e-12)
-        decode = columns["cost_usd_per_mtok"][place] * at["osl"] / 1e6
-        assert columns["cost_usd_per_request"][place] == pytest.approx(spent + decode, rel=1e-12)
+        answer = analyze(AnalyzeRequest(model=model, system=system, engine=engine, **degrees, **at))  # type: ignore[arg-type]
+        here = {name: values[place] for name, values in columns.items()}
+        assert here["fits"] == answer.fits
+        assert here["decode_step_s"] == pytest.approx(float(answer.step.step_s), rel=1e-9)
+        assert here["prefill_s"] == pytest.approx(answer.prefill_s, rel=1e-9)
+        if not answer.fits:
+            continue
+        fitting += 1
+        assert answer.cost is not None
+        wanted = {
+            name: getattr(answer, name)
+            for name in (
+                "tpot_s",
+                "interactivity",
+                "ttft_s",
+                "e2e_s",
+                "output_tokens_per_s_per_gpu",
+                "decode_tokens_per_s_per_gpu",
+            )
+        }
+        wanted |= {"cost_output_usd_per_mtok": answer.cost.output_usd_per_mtok,
+                   "cost_input_usd_per_mtok": answer.cost.input_usd_per_mtok}  # fmt: skip
+        for name, number in wanted.items():
+            assert here[name] == pytest.approx(number.value, rel=1e-9, abs=1e-12), name
+        assert here["requests_per_s"] == pytest.approx(answer.requests_per_s, rel=1e-9)
+        assert here["request_usd"] == pytest.approx(answer.cost.request_usd, rel=1e-9)
+    assert fitting > 8
+
+
+def test_closed_forms_bound_what_requests_see() -> None:
+    """The machine's time is shared out: what input and output cost together is the request."""
+    spec = SweepSpec(
+        model=("llama-3.1-8b",), system=("8xh200",), rule=("operators", "lecture"), batch=(1.0, 16.0),
+        isl=(4096.0,), osl=(800.0,), prefix=(0.0, 1000.0), price_per_gpu_hour=(2.0,),
+    )  # fmt: skip
+    _, _, real = columns_of(spec, 0)
+    _, case, bound = columns_of(spec, 1)
+    assert case.rule == "lecture"
+    for name in ("tpot_s", "ttft_s", "e2e_s", "cost_output_usd_per_mtok", "request_usd"):
+        assert (bound[name] < real[name]).all(), name
+    for found in (real, bound):
+        input_usd = found["cost_input_usd_per_mtok"] * (found["isl"] - found["prefix"])
+        parts = (input_usd + found["cost_output_usd_per_mtok"] * found["osl"]) / 1e6
+        assert (parts <= found["request_usd"] * (1 + 1e-9)).all()
+    assert parts == pytest.approx(bound["request_usd"], rel=1e-9)
+
+
+def test_a_context_alone_says_nothing_of_requests() -> None:
+    plan, _, _ = columns_of(small())
+    assert not set(plan.columns) & {"prefill_s", *SERVED}
 
 
 def test_pipeline_copies_and_idle_gpus_are_paid_for() -> None:
     """Two copies of tp 2 and pp 2 on ten GPUs: two are idle."""
     spec = SweepSpec(
         model=("llama-3.1-8b",), system=("10xh200",), layout=("tp=2,pp=2",), batch=(32.0,), context=(4096.0,),
-        usd_per_gpu_h=(3.0,),
+        price_per_gpu_hour=(3.0,),
     )  # fmt: skip
     _, _, columns = columns_of(spec)
     flying = 2 * 2 * 32  # copies, passes in the pipeline of each, sequences in a pass
-    per_s = flying / columns["step_s"][0, 0, 0]
-    assert columns["tokens_per_s_per_gpu"][0, 0, 0] == pytest.approx(per_s / 10, rel=1e-12)
-    assert columns["cost_usd_per_mtok"][0, 0, 0] == pytest.approx(10 * 3.0 / 3600 / per_s * 1e6, rel=1e-12)
+    per_s = flying / columns["decode_step_s"][0, 0, 0]
+    assert columns["decode_tokens_per_s_per_gpu"][0, 0, 0] == pytest.approx(per_s / 10, rel=1e-12)
+    assert columns["decode_usd_per_mtok"][0, 0, 0] == pytest.approx(10 * 3.0 / 3600 / per_s * 1e6, rel=1e-12)
 
 
-@pytest.mark.parametrize("mode", ["operators", "lecture", "text", "book"])
-def test_blocks_are_the_pieces_of_the_whole(mode: str) -> None:
+@pytest.mark.parametrize("rule", ["operators", "lecture", "text", "book"])
+def test_blocks_are_the_pieces_of_the_whole(rule: str) -> None:
     """Cutting the grid changes no bit, and numbers are those of a grid of one point."""
-    spec = small(mode=(mode,), layout=("auto",))
+    spec = small(rule=(rule,), layout=("auto",))
     plan, case, columns = columns_of(spec)
     ready = prepare(case)
     for _, block in plan.blocks():
-        part = evaluate_block(case, ready, plan.grid(block))
+        part = evaluate_block(case, ready, plan.grid(block), plan.columns)
         box = tuple(slice(start, stop) for start, stop in block.box)
         shape = tuple(stop - start for start, stop in block.box)
         for name in plan.columns:
             assert np.array_equal(np.broadcast_to(part[name], shape), columns[name][box]), name
     for place in ((0, 0, 0), (5, 3, 1), tuple(size - 1 for size in plan.sizes)):
         lone = evaluate_block(case, ready, {name: values[at] for (name, values), at in
-                                            zip(plan.axes.items(), place, strict=True)})  # fmt: skip
+                                            zip(plan.axes.items(), place, strict=True)}, plan.columns)  # fmt: skip
         for name in plan.columns:
             assert float(lone[name]) == pytest.approx(float(columns[name][place]), rel=1e-12), name
 
@@ -160,7 +210,7 @@ def test_the_bound_is_the_largest_term() -> None:
 def test_every_column_is_finite_and_documented() -> None:
     spec = SweepSpec(
         model=("deepseek-v3",), system=("8xh200",), batch=(1.0, 1e9), isl=(1.0, 1e9), osl=(1.0, 1e9), prefix=(0.0, 0.5),
-        usd_per_gpu_h=(0.0, 1e6),
+        price_per_gpu_hour=(0.0, 1e6),
     )  # fmt: skip
     plan, _, columns = columns_of(spec)
     assert set(plan.columns) == set(COLUMNS) - {"context"}
@@ -185,5 +235,5 @@ def test_a_worker_that_lives_on_does_not_answer_with_older_figures(monkeypatch: 
     for plan in (first, second):
         case, block = next(plan.blocks())
         made.append(bytes(block_bytes(case, block, plan.grid(block), plan.columns, plan.sweep_hash)))
-    times = [pq.read_table(io.BytesIO(data))["step_s"].to_numpy() for data in made]
+    times = [pq.read_table(io.BytesIO(data))["decode_step_s"].to_numpy() for data in made]
     assert (times[1] > times[0]).all()

@@ -189,6 +189,6 @@ def test_help_has_an_example() -> None:
 def test_the_example_runs(repo_root: Path, tmp_path: Path) -> None:
     answer = tokenroof.sweep(tokenroof.read_sweep_spec(repo_root / "examples/sweep.toml"), tmp_path / "out")
     assert answer.skipped == ()
-    cheapest = answer.to_xarray(("cost_usd_per_mtok", "fits")).sel(usd_per_gpu_h=2.0)
-    costs = cheapest.cost_usd_per_mtok.where(cheapest.fits)
+    cheapest = answer.to_xarray(("decode_usd_per_mtok", "fits")).sel(price_per_gpu_hour=2.0)
+    costs = cheapest.decode_usd_per_mtok.where(cheapest.fits)
     assert float(costs.min()) > 0

@@ -31,16 +31,16 @@ def faults(text: str) -> tuple[str, ...]:
 def test_one_value_many_values_and_ranges() -> None:
     spec = parse(
         GOOD.replace("[1, 2]", "{ from = 1, to = 64, points = 7, scale = 'log' }")
-        + "usd_per_gpu_h = { from = 1, to = 2, step = 0.25 }\nmode = ['operators', 'book']\n"
-        + "layout = ['auto', { tp = 8, ep = 8 }, 'dp=4']\noutputs = ['step_s']"
+        + "price_per_gpu_hour = { from = 1, to = 2, step = 0.25 }\nrule = ['operators', 'book']\n"
+        + "layout = ['auto', { tp = 8, ep = 8 }, 'dp=4']\noutputs = ['decode_step_s']"
     )
     assert spec.model == ("llama-3.1-8b",)
     assert spec.context == (4096.0,)
     assert spec.layout == ("auto", "tp=8,ep=8", "dp=4")
-    assert spec.mode == ("operators", "book")
+    assert spec.rule == ("operators", "book")
     assert axis_values(spec, "batch").tolist() == [1, 2, 4, 8, 16, 32, 64]
-    assert axis_values(spec, "usd_per_gpu_h").tolist() == [1, 1.25, 1.5, 1.75, 2]
-    assert spec.numeric_axes() == ("batch", "context", "usd_per_gpu_h")
+    assert axis_values(spec, "price_per_gpu_hour").tolist() == [1, 1.25, 1.5, 1.75, 2]
+    assert spec.numeric_axes() == ("batch", "context", "price_per_gpu_hour")
     assert SweepSpec.from_dict(spec.as_dict()) == spec
 
 
@@ -50,25 +50,25 @@ def test_a_table_of_degrees_in_its_own_section() -> None:
 
 
 def test_counts_in_a_range_are_rounded_and_prices_are_not() -> None:
-    spec = parse(GOOD + "usd_per_gpu_h = { from = 1, to = 2, points = 4 }")
-    assert axis_values(spec, "usd_per_gpu_h") == pytest.approx([1, 4 / 3, 5 / 3, 2])
+    spec = parse(GOOD + "price_per_gpu_hour = { from = 1, to = 2, points = 4 }")
+    assert axis_values(spec, "price_per_gpu_hour") == pytest.approx([1, 4 / 3, 5 / 3, 2])
     many = SweepSpec(model=("a",), system=("b",), batch=Range(start=1, stop=3, points=100), context=(1.0,))
     assert axis_values(many, "batch").tolist() == [1, 2, 3]
 
 
 def test_every_fault_is_named_with_its_path() -> None:
     found = faults(
-        'modle = "x"\nsystem = 3\nbatch = [1, -2, "x"]\ncontext = { from = 1, too = 3 }\nefficiency = "pek"\n'
+        'modle = "x"\nsystem = 3\nbatch = [1, -2, "x"]\ncontext = { from = 1, too = 3 }\nprofile = "pek"\n'
         "[[layout]]\ntpp = 3\n[[layout]]\ntp = 1.5\n"
     )
     assert set(found) == {
-        "modle: unknown field; nearest: mode",
+        "modle: unknown field; nearest: model",
         "model: missing",
         "system = 3: must be text",
         "batch[2] = 'x': must be a number",
         "context.to: missing",
         "context.too: unknown field; nearest: to",
-        "efficiency = 'pek': must be one of auto, peak",
+        "profile = 'pek': must be one of auto, peak",
         "layout[0].tpp: unknown field; nearest: tp",
         "layout[1].tp = 1.5: must be a whole number",
     }
@@ -104,15 +104,15 @@ def test_numbers_out_of_bounds(line: str, fault: str) -> None:
     ("lines", "fault"),
     [
         ("model = []", "model: empty; give at least one value"),
-        ("mode = ['book', 'book']", "mode: the same value twice"),
-        ("mode = ['book', 'boook']", "mode[1] = 'boook': must be one of lecture, text, book, operators"),
+        ("rule = ['book', 'book']", "rule: the same value twice"),
+        ("rule = ['book', 'boook']", "rule[1] = 'boook': must be one of lecture, text, book, operators"),
         ("engine = 'vlm'", "engine = 'vlm': must be one of vllm, sglang, trtllm, none"),
         ("layout = 'tp=x'", "layout.tp = 'x': must be a whole number from 1 to 1,000,000"),
         ("layout = ['auto', { tp = 0 }]", "layout[1].tp = '0': must be a whole number from 1 to 1,000,000"),
         ("layout = 'tq=8'", "layout = 'tq=8': must be one of tp, pp, ep, dp, cp, redundant_experts = a whole number; "
                             "nearest: tp"),
         ("layout = 'tp=2,tp=4'", "layout = 'tp=2,tp=4': must be each degree once; tp is given twice"),
-        ("usd_per_gpu_h = 'rent'", "usd_per_gpu_h = 'rent': must be rental"),
+        ("price_per_gpu_hour = 'rent'", "price_per_gpu_hour = 'rent': must be rental"),
         ("isl = 3", "context: given together with isl; give one or the other"),
         ("prefix = 3", "prefix: needs isl and osl"),
         ("block_points = 0", "block_points = 0: must be from 1 to 1,000,000"),
@@ -152,10 +152,10 @@ def test_two_names_of_one_model_are_one_model() -> None:
 
 
 def test_impossible_combinations_are_set_aside_with_their_reason() -> None:
-    plan = plan_sweep(parse(GOOD + "layout = ['tp=1', 'tp=5', 'tp=16']\nmode = ['operators', 'text']"))
+    plan = plan_sweep(parse(GOOD + "layout = ['tp=1', 'tp=5', 'tp=16']\nrule = ['operators', 'text']"))
     assert [dict(case.labels)["layout"] for case in plan.cases] == ["tp=1"]
-    reasons = {(skip.labels["layout"], skip.labels["mode"]): skip.reason for skip in plan.skipped}
-    assert reasons["tp=1", "text"] == "mode text knows no layout: only auto goes with it"
+    reasons = {(skip.labels["layout"], skip.labels["rule"]): skip.reason for skip in plan.skipped}
+    assert reasons["tp=1", "text"] == "rule text knows no layout: only auto goes with it"
     assert "at most 1 chip" in reasons["tp=5", "operators"]
     assert "at most 1 chip" in reasons["tp=16", "operators"]
 
@@ -167,18 +167,18 @@ def test_nothing_that_can_be_evaluated_is_a_fault_of_the_spec() -> None:
 
 def test_outputs_are_checked_against_the_columns_of_this_sweep() -> None:
     assert plan_sweep(parse(GOOD + "outputs = ['mfu']")).columns == ("batch", "context", "mfu")
-    with pytest.raises(SpecError, match="outputs: no 'cost_usd_per_mtok' in this sweep"):
-        plan_sweep(parse(GOOD + "outputs = ['cost_usd_per_mtok']"))  # no price, no costs
+    with pytest.raises(SpecError, match="outputs: no 'decode_usd_per_mtok' in this sweep"):
+        plan_sweep(parse(GOOD + "outputs = ['decode_usd_per_mtok']"))  # no price, no costs
 
 
 def test_rental_prices_come_from_the_catalogue_or_are_missing_aloud() -> None:
-    priced = plan_sweep(parse(GOOD + "usd_per_gpu_h = 'rental'"))
+    priced = plan_sweep(parse(GOOD + "price_per_gpu_hour = 'rental'"))
     system = priced.cases[0].system
     assert system.rental is not None
     assert priced.cases[0].rental_usd_per_h == system.rental.median_usd_per_h
-    assert "usd_per_gpu_h" in priced.columns
+    assert "price_per_gpu_hour" in priced.columns
     with pytest.raises(SpecError, match="no rental price is recorded for 8xapple-m4-max"):
-        plan_sweep(parse(GOOD.replace("h200", "8xapple-m4-max") + "usd_per_gpu_h = 'rental'"))
+        plan_sweep(parse(GOOD.replace("h200", "8xapple-m4-max") + "price_per_gpu_hour = 'rental'"))
 
 
 def test_points_are_counted_without_looking_anything_up() -> None:

@@ -12,7 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from tokenroof.errors import InputError, UnknownName
-from tokenroof.usecases.sweep.blocks import COLUMNS, evaluate_block, prepare
+from tokenroof.usecases.sweep.blocks import COLUMNS
+from tokenroof.usecases.sweep.evaluate import evaluate_block, prepare
 from tokenroof.usecases.sweep.plan import plan_sweep
 from tokenroof.usecases.sweep.run import open_sweep, sweep
 from tokenroof.usecases.sweep.store import MANIFEST, open_store
@@ -32,34 +33,34 @@ def test_files_lie_by_model_and_system_and_hold_every_point(tmp_path: Path) -> N
     assert set(table["model"].to_pylist()) == {"llama-3.1-8b", "gpt-oss-20b"}
     assert set(table["layout"].to_pylist()) == {"tp=1", "tp=8"}
     assert set(table["claim_level"].to_pylist()) == {"calibrated"}
-    places = {tuple(row.values()) for row in table.select(["model", "layout", "batch", "context", "usd_per_gpu_h"])
+    places = {tuple(row.values()) for row in table.select(["model", "layout", "batch", "context", "price_per_gpu_hour"])
               .to_pylist()}  # fmt: skip
     assert len(places) == 4 * 264
     assert table.equals(answer.dataset().to_table())
 
 
 def test_units_are_in_the_schema(tmp_path: Path) -> None:
-    sweep(small(outputs=("step_s", "bound")), tmp_path / "out")
+    sweep(small(outputs=("decode_step_s", "bound")), tmp_path / "out")
     path = next((tmp_path / "out").rglob("*.parquet"))
     schema = pq.read_schema(path)
-    assert schema.field("step_s").metadata == {b"unit": b"s", b"what": COLUMNS["step_s"][1].encode()}
+    assert schema.field("decode_step_s").metadata == {b"unit": b"s", b"what": COLUMNS["decode_step_s"][1].encode()}
     assert schema.field("context").metadata[b"unit"] == b"token/sequence"
-    assert schema.field("usd_per_gpu_h").metadata[b"unit"] == b"USD/GPU/h"
+    assert schema.field("price_per_gpu_hour").metadata[b"unit"] == b"USD/GPU/h"
     assert b"sweep" in schema.metadata
     manifest = json.loads((tmp_path / "out" / MANIFEST).read_text())
-    assert manifest["columns"]["step_s"]["unit"] == "s"
+    assert manifest["columns"]["decode_step_s"]["unit"] == "s"
     assert manifest["sweep_hash"].encode() == schema.metadata[b"sweep"]
 
 
 def test_numbers_come_back_bit_for_bit(tmp_path: Path) -> None:
-    spec = small(layout=("tp=8", "auto"), mode=("operators", "book"))
+    spec = small(layout=("tp=8", "auto"), rule=("operators", "book"))
     answer = sweep(spec, tmp_path / "out")
     grid = answer.to_xarray()
     plan = plan_sweep(spec)
     for case in plan.cases:
-        here = grid.sel({name: case.labels[name] for name in ("model", "system", "layout", "mode")}).squeeze(drop=True)
+        here = grid.sel({name: case.labels[name] for name in ("model", "system", "layout", "rule")}).squeeze(drop=True)
         for _, block in list(plan.blocks())[:6]:
-            wanted = evaluate_block(case, prepare(case), plan.grid(block))
+            wanted = evaluate_block(case, prepare(case), plan.grid(block), plan.columns)
             box = dict(zip(plan.axes, (slice(*ends) for ends in block.box), strict=True))
             for name in set(plan.columns) - set(plan.axes):
                 found = here[name].isel(box).values
@@ -69,23 +70,23 @@ def test_numbers_come_back_bit_for_bit(tmp_path: Path) -> None:
 def test_the_grid_has_every_field_as_a_dimension_and_marks_what_is_impossible(tmp_path: Path) -> None:
     answer = sweep(small(layout=("tp=1", "tp=5")), tmp_path / "out")
     assert [skip.labels["layout"] for skip in answer.skipped] == ["tp=5"]
-    grid = open_sweep(tmp_path / "out").to_xarray(("step_s", "fits", "bound"))
+    grid = open_sweep(tmp_path / "out").to_xarray(("decode_step_s", "fits", "bound"))
     assert dict(grid.sizes) == {
-        "model": 1, "system": 1, "layout": 2, "mode": 1, "engine": 1, "efficiency": 1, "weight_dtype": 1, "kv_dtype": 1,
-        "batch": 12, "context": 11, "usd_per_gpu_h": 2,
+        "model": 1, "system": 1, "layout": 2, "rule": 1, "engine": 1, "profile": 1, "weight_dtype": 1, "kv_dtype": 1,
+        "batch": 12, "context": 11, "price_per_gpu_hour": 2,
     }  # fmt: skip
-    assert grid.step_s.attrs["units"] == "s"
+    assert grid.decode_step_s.attrs["units"] == "s"
     assert grid.batch.attrs["units"] == "sequence"
     there, absent = grid.sel(layout="tp=1"), grid.sel(layout="tp=5")
     assert there.evaluated.all()
     assert not absent.evaluated.any()
-    assert bool(there.step_s.notnull().all())
-    assert bool(absent.step_s.isnull().all())
+    assert bool(there.decode_step_s.notnull().all())
+    assert bool(absent.decode_step_s.isnull().all())
     assert set(np.unique(absent.bound)) == {-1}
     words = np.array(grid.bound.attrs["flag_meanings"].split())
     assert set(words[np.unique(there.bound)]) <= {"weights", "kv", "overhead", "compute", "activations"}
     assert there.layout_used.item() == "tp=1"
-    with pytest.raises(UnknownName, match="nearest: step_s"):
+    with pytest.raises(UnknownName, match="nearest: "):
         answer.to_xarray(("steps_s",))
 
 
@@ -116,7 +117,7 @@ def test_lost_and_damaged_blocks_are_made_again_to_the_byte(tmp_path: Path) -> N
 
 def test_a_block_of_another_sweep_does_not_count(tmp_path: Path) -> None:
     sweep(small(), tmp_path / "a")
-    sweep(small(usd_per_gpu_h=(2.0, 4.0)), tmp_path / "b")
+    sweep(small(price_per_gpu_hour=(2.0, 4.0)), tmp_path / "b")
     name = next(iter(parquet_bytes(tmp_path / "a")))
     (tmp_path / "a" / name).write_bytes((tmp_path / "b" / name).read_bytes())
     assert sweep(small(), tmp_path / "a").blocks_computed == 1
@@ -128,7 +129,7 @@ def test_bytes_do_not_depend_on_threads_or_order(tmp_path: Path) -> None:
     assert parquet_bytes(tmp_path / "one") == parquet_bytes(tmp_path / "many")
 
 
-@pytest.mark.parametrize("change", [{"batch": (1.0,)}, {"mode": ("book",), "layout": ("auto",)}, {"block_points": 49}])
+@pytest.mark.parametrize("change", [{"batch": (1.0,)}, {"rule": ("book",), "layout": ("auto",)}, {"block_points": 49}])
 def test_one_directory_holds_one_sweep(tmp_path: Path, change: dict[str, Any]) -> None:
     sweep(small(), tmp_path / "out")
     before = parquet_bytes(tmp_path / "out")
@@ -158,8 +159,8 @@ def test_a_damaged_manifest_is_one_line(tmp_path: Path, content: str) -> None:
 def test_a_newer_format_is_refused(tmp_path: Path) -> None:
     sweep(small(), tmp_path / "out")
     path = tmp_path / "out" / MANIFEST
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"format": 2}))
-    with pytest.raises(InputError, match="must be one of format 1; it has 2"):
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"format": 3}))
+    with pytest.raises(InputError, match="must be one of format 2; it has 3"):
         open_sweep(tmp_path / "out")
 
 

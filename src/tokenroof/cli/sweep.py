@@ -119,9 +119,9 @@ def command(
 ) -> None:
     """Evaluate a grid of scenarios from SPEC, a TOML file, into a Parquet dataset with units.
 
-    A field of the spec with one value is held fixed, with several it is an axis: model, system, layout, mode, engine,
-    efficiency, weight_dtype, kv_dtype, batch, context (or isl and osl, prefix), usd_per_gpu_h. A run that was
-    stopped goes on where it was.
+    A field of the spec with one value is held fixed, with several it is an axis: model, system, layout, rule, engine,
+    profile, weight_dtype, kv_dtype, batch, context (or isl and osl, prefix), price_per_gpu_hour.
+    A run that was stopped goes on where it was.
 
     \b
     Example:

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from tokenroof.operators.program import totals
 from tokenroof.scenario.deployment import Deployment
 from tokenroof.types.program import Load as StepLoad
+from tokenroof.types.program import Num
 from tokenroof.types.served import Cost, Served
+from tokenroof.xp import NUMPY, SCALAR
 
 __all__ = ["ALLOCATIONS", "Shares", "cost_of", "request_usd", "shares_of"]
 
@@ -30,14 +32,18 @@ def request_usd(
     return usd_per_s / (served.requests_per_s * duty_cycle)
 
 
-def _cached_share(deployment: Deployment) -> float:
+def _any(number: Num) -> bool:
+    return bool(number.any() if hasattr(number, "any") else number)
+
+
+def _cached_share(deployment: Deployment) -> Num:
     """Part of a prompt's prefill that goes to attending to its cached prefix."""
     work = deployment.workload
-    if not work.prefix:
+    if not _any(work.prefix):
         return 0.0
-    whole = float(deployment.prefill().step_s)
-    alone = float(deployment.prefill(work.uncached, work.uncached).step_s)
-    return max(whole - alone, 0.0) / whole
+    whole = deployment.prefill().step_s
+    alone = deployment.prefill(work.uncached, work.uncached).step_s
+    return (NUMPY if hasattr(whole, "shape") else SCALAR).maximum(whole - alone, 0.0) / whole
 
 
 def _flops(deployment: Deployment, served: Served) -> tuple[float, float, float]:
@@ -76,13 +82,15 @@ def cost_of(
     allocation: str = "time",
     gpus: int | None = None,
 ) -> Cost:
-    """USD per million tokens of each kind; together they recover the request's cost exactly."""
+    """USD per million tokens of each kind; together they recover the request's cost exactly. Arrays too."""
     usd = request_usd(deployment, served, usd_per_gpu_h, duty_cycle, gpus)
     shares, work = shares_of(deployment, served, allocation), deployment.workload
+    xp = NUMPY if hasattr(work.prefix, "shape") else SCALAR
+    cached = xp.ratio(usd * shares.cached, work.prefix, 0.0)
     return Cost(
         allocation=allocation,
         input_usd_per_mtok=usd * shares.uncached / work.uncached * _MTOK,
-        cached_usd_per_mtok=usd * shares.cached / work.prefix * _MTOK if work.prefix else None,
+        cached_usd_per_mtok=cached * _MTOK if _any(work.prefix) else None,
         output_usd_per_mtok=usd * shares.output / work.osl * _MTOK,
         request_usd=usd,
     )

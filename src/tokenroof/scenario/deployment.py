@@ -23,6 +23,7 @@ from tokenroof.types.program import Num, Program, StepTimes
 from tokenroof.types.scenario import Scenario
 from tokenroof.types.served import Served
 from tokenroof.types.workload import Limits, Load, Workload
+from tokenroof.xp import NUMPY, SCALAR
 
 __all__ = ["Deployment", "PrefillWorkers"]
 
@@ -179,6 +180,16 @@ class Deployment:
         held = load.value * self.layout.pp if load.kind == "batch" else max(load.value / used, 1.0)
         return self._served(self.closed(held, load, room), held, used, room, "load", load)
 
+    def at_batch(self, batch: Num) -> Served:
+        """What requests see with `batch` at once in each step, as if memory held them: `fits` says whether. Arrays too.
+
+        Where it does, this is what `serve` answers.
+        """
+        held, room = batch * self.layout.pp, self.rooms()
+        found = self.closed(held, Load(kind="batch", value=batch), held)
+        served = self._served(found, held, self.replicas, held, "load", Load(kind="batch", value=batch))
+        return replace(served, fits=room >= held, room=room)
+
     def most(self, limits: Limits, room: float | None = None) -> tuple[float, str]:
         """Most requests at once in one replica inside the limits and memory, and which of them ends it."""
         top = self.room() if room is None else room
@@ -270,26 +281,33 @@ class Deployment:
             kv_limited=False, settled_ttft_s=found.prefill_s,
         )  # fmt: skip
 
-    def _served(self, found: ServingEstimate, held: float, used: int, room: float, limit: str, load: Load) -> Served:
+    def _served(self, found: ServingEstimate, held: Num, used: int, room: Num, limit: str, load: Load) -> Served:
         work, gpus = self.workload, self.system.n_chips
-        rate = used * float(found.requests_per_s)
-        running = min(held, room)
+        xp = NUMPY if hasattr(found.e2e_s, "shape") else SCALAR
+        rate = used * _number(found.requests_per_s)
+        running = xp.minimum(held, room)
         decoders = 1 if self.prefill_workers is None else self.prefill_workers.decode_workers
-        step_s, tpot_s = float(found.decode_step_s), float(found.tpot_s)
-        share = float(found.prefill_share)
+        step_s, tpot_s, e2e_s = (_number(one) for one in (found.decode_step_s, found.tpot_s, found.e2e_s))
+        share = _number(found.prefill_share)
         if self.prefill_workers is not None:
             share = self.prefill_workers.workers * self.prefill_workers.layout.n_gpus / self.unit_gpus
-        elif math.isfinite(float(found.e2e_s)):
-            share = max(0.0, 1.0 - work.osl / self.tokens_per_step * step_s / float(found.e2e_s))
+        else:
+            share = xp.where(
+                e2e_s < math.inf, xp.maximum(0.0, 1.0 - work.osl / self.tokens_per_step * step_s / e2e_s), share
+            )
         return Served(
             fits=True, limit=limit, concurrency=held * used, batch=running / decoders / self.layout.pp, room=room,
-            ttft_s=float(found.ttft_s), tpot_s=tpot_s / self.tokens_per_step, e2e_s=float(found.e2e_s),
+            ttft_s=_number(found.ttft_s), tpot_s=tpot_s / self.tokens_per_step, e2e_s=e2e_s,
             requests_per_s=rate, output_tokens_per_s_per_gpu=rate * work.osl / gpus,
             input_tokens_per_s_per_gpu=rate * work.isl / gpus, decode_step_s=step_s,
             decode_tokens_per_s_per_gpu=used * running * self.tokens_per_step / step_s / gpus,
-            prefill_share=share, settled_ttft_s=float(found.settled_ttft_s), saturated=bool(found.saturated),
+            prefill_share=share, settled_ttft_s=_number(found.settled_ttft_s), saturated=bool(found.saturated),
             queued=load.kind == "concurrency" and held > room,
         )  # fmt: skip
+
+
+def _number(value: Num) -> Num:
+    return value if getattr(value, "ndim", 0) else float(value)
 
 
 def _inside(value: Num, limit: float | None) -> bool:

@@ -27,12 +27,20 @@ from tokenroof.types.layout import Layout
 from tokenroof.types.limits import faults_of
 from tokenroof.types.machine import System
 from tokenroof.types.model import Model, WeightDtypes
+from tokenroof.types.program import Num
 from tokenroof.types.scenario import DEGREES, Scenario, scenario_faults
 from tokenroof.types.workload import Limits, Load, Workload
+from tokenroof.xp import SCALAR, Namespace
 
-__all__ = ["assemble", "given_layout", "holds", "load_of", "resolve", "workload_of"]
+__all__ = ["assemble", "engine_scheduler", "given_layout", "holds", "lengths_at", "load_of", "resolve", "workload_of"]
 
 _ISL, _OSL, _TPOT_S = 4096.0, 512.0, 0.05
+
+
+def lengths_at(context: Num, osl: float | None = None, xp: Namespace = SCALAR) -> tuple[Num, Num]:
+    """(isl, osl) whose mean length in decode is `context`; the answer is a page, or what has room in the context."""
+    answer = xp.maximum(xp.minimum(_OSL, 2.0 * (context - 1.0)) if osl is None else osl, 1.0)
+    return xp.maximum(context - answer / 2.0, 1.0), answer
 
 
 def workload_of(scenario: Scenario, model: Model, defaults: list[Default]) -> Workload:
@@ -46,9 +54,7 @@ def workload_of(scenario: Scenario, model: Model, defaults: list[Default]) -> Wo
         if scenario.context is not None and abs(isl + osl / 2.0 - scenario.context) > 0.5:
             raise InputError("context", scenario.context, f"isl + osl / 2 = {isl + osl / 2:g}", "leave one of them out")
     elif scenario.context is not None:
-        osl = min(osl, 2.0 * (scenario.context - 1.0)) if scenario.osl is None else osl
-        osl = max(osl, 1.0)
-        isl = max(scenario.context - osl / 2.0, 1.0)
+        isl, osl = lengths_at(scenario.context, scenario.osl)
         defaults.append(Default(field="isl", value=f"{isl:,.0f}", reason="the given context is its mean in decode"))
     else:
         limit = model.context_config or model.context_advertised

@@ -136,9 +136,9 @@ class SweepFile(_Closed):
     model: _Names
     system: _Names
     layout: _Layouts = "auto"
-    mode: _Names = "operators"
+    rule: _Names = "operators"
     engine: _Names = DEFAULT_ENGINE
-    efficiency: _Names = "auto"
+    profile: _Names = "auto"
     weight_dtype: _Names = "own"
     kv_dtype: _Names = "own"
     batch: _Numbers
@@ -146,7 +146,7 @@ class SweepFile(_Closed):
     isl: _Numbers | None = None
     osl: _Numbers | None = None
     prefix: _Numbers | None = None
-    usd_per_gpu_h: _Prices | None = None
+    price_per_gpu_hour: _Prices | None = None
     outputs: list[StrictStr] | None = None
     block_points: StrictInt = 65_536
 

@@ -1,6 +1,9 @@
 """Tokens of one request, and how many requests there are."""
 
 from dataclasses import dataclass
+from typing import Any
+
+from tokenroof.xp import NUMPY, SCALAR
 
 __all__ = ["LOADS", "Limits", "Load", "Workload"]
 
@@ -9,19 +12,20 @@ LOADS = ("batch", "concurrency", "request_rate", "users", "saturated", "static",
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workload:
-    """Tokens of one request: all input, of it a prefix found in the cache, and output."""
+    """Tokens of one request: all input, of it a prefix found in the cache, and output. Numbers, or arrays of them."""
 
     isl: float = 4096.0
     osl: float = 512.0
     prefix: float = 0.0
 
     @property
-    def uncached(self) -> float:
+    def uncached(self) -> Any:
         """Input tokens that have to be computed; one always is."""
-        return max(self.isl - self.prefix, 1.0)
+        rest = self.isl - self.prefix
+        return (NUMPY if hasattr(rest, "shape") else SCALAR).maximum(rest, 1.0)
 
     @property
-    def context(self) -> float:
+    def context(self) -> Any:
         """Mean length of a sequence while it is decoded."""
         return self.isl + self.osl / 2.0
 

@@ -77,40 +77,45 @@ def _loaded(field: str, names: tuple[str, ...], load: Callable[[str], T], faults
     return found
 
 
-def _scenario(labels: Mapping[str, str], largest: tuple[float, float]) -> Scenario:
-    """The scenario of a case at the greatest batch and context of its grid, which decide on an open layout."""
+def _scenario(labels: Mapping[str, str], largest: Mapping[str, float]) -> Scenario:
+    """The scenario of a case at the greatest load of its grid, which decides on an open layout."""
     weight_dtype, kv_dtype = (None if labels[name] == OWN else labels[name] for name in ("weight_dtype", "kv_dtype"))
     named = layout_of(labels["layout"])
+    load: dict[str, Any] = {name: min(value, _MOST) for name, value in largest.items()}
     degrees = {} if named is None else {name: getattr(named, name) for name in (*DEGREES, "redundant_experts")}
     return Scenario(
-        model=labels["model"], system=labels["system"], batch=min(largest[0], _MOST),
-        context=min(largest[1], _MOST), osl=1.0,
-        weight_dtype=weight_dtype, kv_dtype=kv_dtype, engine=labels["engine"], profile=labels["efficiency"],
+        model=labels["model"], system=labels["system"],
+        **load,
+        weight_dtype=weight_dtype, kv_dtype=kv_dtype, engine=labels["engine"], profile=labels["profile"],
         **degrees,
     )  # fmt: skip
 
 
-def _case(labels: Mapping[str, str], common: dict[str, Any], largest: tuple[float, float]) -> Case | Skipped:
-    """`largest` is the greatest batch and context of the grid."""
+def _case(labels: Mapping[str, str], common: dict[str, Any], largest: Mapping[str, float]) -> Case | Skipped:
+    """`largest` is the greatest batch and lengths of the grid."""
     model, system = common["model"], common["system"]
-    common |= {"labels": labels, "mode": labels["mode"], "engine": labels["engine"]}
+    common |= {"labels": labels, "rule": labels["rule"]}
     try:
-        if labels["mode"] != "operators":
+        if labels["rule"] != "operators":
             if labels["layout"] != AUTO:
-                return Skipped(labels=labels, reason=f"mode {labels['mode']} knows no layout: only {AUTO} goes with it")
+                return Skipped(labels=labels, reason=f"rule {labels['rule']} knows no layout: only {AUTO} goes with it")
             formats = {name: None if labels[name] == OWN else labels[name] for name in ("weight_dtype", "kv_dtype")}
             served, weights = served_weights(model, formats["weight_dtype"])
             pool = pool_of(served, system, weights=weights, kv_dtype=formats["kv_dtype"])
             notes = {"layout_used": "", "claim_level": claim_level(PEAK)}
             return Case(**common, notes=notes, pool=pool)
-        deployment = resolve_scenario(_scenario(labels, largest), model=model, system=system)
+        scenario = _scenario(labels, largest)
+        deployment = resolve_scenario(scenario, model=model, system=system)
         layout, named = deployment.layout, layout_of(labels["layout"])
         if named is not None:
             kept = ("activation_dtype", "collective_dtype", "dispatch_dtype")
             layout = replace(layout, **{name: getattr(named, name) for name in kept})
         common["model"] = deployment.model
         notes = {"layout_used": layout_text(_parts(layout)), "claim_level": deployment.claim}
-        return Case(**common, notes=notes, layout=layout, profile=deployment.profile)
+        return Case(
+            **common, notes=notes, layout=layout, profile=deployment.profile, scenario=scenario,
+            scheduler=deployment.scheduler,
+        )  # fmt: skip
     except TokenroofError as error:
         return Skipped(labels=labels, reason=str(error))
 
@@ -122,10 +127,10 @@ def _parts(layout: Layout) -> dict[str, Any]:
     return parts or {"tp": 1}
 
 
-def _largest(spec: SweepSpec) -> tuple[float, float]:
-    """Greatest batch, and greatest mean context in decode."""
-    top = {name: float(axis_values(spec, name).max()) for name in spec.numeric_axes()}
-    return top["batch"], top["context"] if "context" in top else top["isl"] + top["osl"] / 2.0
+def _largest(spec: SweepSpec) -> dict[str, float]:
+    """Greatest batch, and greatest context or lengths."""
+    names = [name for name in spec.numeric_axes() if name in ("batch", "context", "isl", "osl")]
+    return {name: float(axis_values(spec, name).max()) for name in names}
 
 
 def resolve(spec: SweepSpec, where: str = "sweep") -> Cases:
@@ -136,10 +141,10 @@ def resolve(spec: SweepSpec, where: str = "sweep") -> Cases:
     models = _loaded("model", spec.model, load_model, faults)
     systems = _loaded("system", spec.system, load_system, faults)
     rentals: dict[str, float | None] = dict.fromkeys(systems)
-    if spec.usd_per_gpu_h == RENTAL:
+    if spec.price_per_gpu_hour == RENTAL:
         for name, system in systems.items():
             if system.rental is None:
-                faults.append(f"usd_per_gpu_h: no rental price is recorded for {name}; give prices")
+                faults.append(f"price_per_gpu_hour: no rental price is recorded for {name}; give prices")
             else:
                 rentals[name] = system.rental.median_usd_per_h
     if faults:

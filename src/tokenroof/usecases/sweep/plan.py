@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FORMAT", "Plan", "block_path", "grid_of", "plan_sweep", "points_asked"]
 
-FORMAT = 1  # of the directory: manifest and file names
+FORMAT = 2  # of the directory: manifest and file names
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -91,9 +91,13 @@ def _digest(data: Any) -> str:
     return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
 
 
+def _behind(case: Case) -> tuple[Any, ...]:
+    return case.model, case.system, case.profile, case.scheduler
+
+
 def _facts_hash(cases: Cases) -> str:
     """Two runs may share a directory only if every figure behind them is the same."""
-    things = {id(thing): thing for case in cases.cases for thing in (case.model, case.system, case.profile)}
+    things = {id(thing): thing for case in cases.cases for thing in _behind(case)}
     figures = sorted(repr(thing) for thing in things.values())
     notes = [[*case.labels.values(), *case.notes.values()] for case in cases.cases]
     return _digest([FORMAT, __version__, figures, notes])
@@ -104,7 +108,7 @@ def plan_sweep(spec: SweepSpec, where: str = "sweep") -> Plan:
     check_spec(spec, where)
     cases = resolve(spec, where)
     names = spec.numeric_axes()
-    columns = column_names(names, priced=spec.usd_per_gpu_h is not None)
+    columns = column_names(names, priced=spec.price_per_gpu_hour is not None)
     return Plan(
         spec=spec,
         cases=cases.cases,

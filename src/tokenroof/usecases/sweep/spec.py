@@ -21,17 +21,19 @@ if TYPE_CHECKING:
     from numpy import ndarray
 
 __all__ = [
-    "AUTO", "CATEGORICAL", "LAYOUT_PARTS", "LIMITS", "MODES", "NUMERIC", "OWN", "RENTAL", "Axis", "Range", "SpecError",
-    "SweepSpec", "axis_faults", "axis_values", "check_spec", "layout_of", "layout_text", "load_faults", "name_faults",
+    "AUTO", "CATEGORICAL", "LAYOUT_PARTS", "LIMITS", "NUMERIC", "OWN", "PRICE", "RENTAL", "RULE_NAMES", "Axis", "Range",
+    "SpecError", "SweepSpec", "axis_faults", "axis_values", "check_spec", "layout_of", "layout_text", "load_faults",
+    "name_faults",
 ]  # fmt: skip
 
 OWN = "own"  # a format as the checkpoint stores it
 AUTO = "auto"  # the layout that `analyze` takes at the grid's largest batch and context; none for the closed forms
 RENTAL = "rental"  # the median rental price that the catalogue has for the system
-MODES = RULES  # the last, operators, is the default: the closed forms know neither layout nor engine
+RULE_NAMES = RULES  # the last, operators, is the default: the closed forms know neither layout nor engine
 
-CATEGORICAL = ("model", "system", "layout", "mode", "engine", "efficiency", "weight_dtype", "kv_dtype")
-NUMERIC = ("batch", "context", "isl", "osl", "prefix", "usd_per_gpu_h")
+CATEGORICAL = ("model", "system", "layout", "rule", "engine", "profile", "weight_dtype", "kv_dtype")
+PRICE = "price_per_gpu_hour"
+NUMERIC = ("batch", "context", "isl", "osl", "prefix", PRICE)
 
 # field -> (unit, least, greatest, whether a range gives whole numbers)
 LIMITS: dict[str, tuple[str, float, float, bool]] = {
@@ -40,7 +42,7 @@ LIMITS: dict[str, tuple[str, float, float, bool]] = {
     "isl": ("token/request", 1.0, 1e9, True),
     "osl": ("token/request", 1.0, 1e9, True),
     "prefix": ("token/request", 0.0, 1e9, True),
-    "usd_per_gpu_h": ("USD/GPU/h", 0.0, 1e6, False),
+    PRICE: ("USD/GPU/h", 0.0, 1e6, False),
 }
 MOST_POINTS_PER_AXIS = 1_000_000
 MOST_BLOCK_POINTS = 1_000_000
@@ -80,10 +82,10 @@ Axis = tuple[float, ...] | Range
 class SweepSpec:
     """A grid over scenarios. Each field is an axis; one value holds a field fixed.
 
-    `layout` holds "auto" and degrees such as "tp=8,ep=8"; `efficiency` "auto" (the chip's profile) and "peak".
-    The load is either `context`, the tokens that a decode step finds in each sequence, or `isl` and `osl`:
-    then decode is timed at isl + osl / 2 and the prefill of one request as well, less its cached `prefix`.
-    `usd_per_gpu_h` is a price, prices, "rental" (the catalogue's median for each system), or None: no costs.
+    `layout` holds "auto" and degrees such as "tp=8,ep=8"; `profile` "auto" (the chip's own) and "peak".
+    The load is either `context`, the tokens that a decode step finds in each sequence, or `isl` and `osl`, of which
+    `prefix` is cached: then requests are known, and what they see is worked out beside decode.
+    `price_per_gpu_hour` is a price, prices, "rental" (the catalogue's median for each system), or None: no costs.
     `outputs` None keeps every column. `block_points` bounds what is evaluated and written at a time.
     """
 
@@ -94,11 +96,11 @@ class SweepSpec:
     isl: Axis | None = None
     osl: Axis | None = None
     prefix: Axis | None = None
-    usd_per_gpu_h: Axis | str | None = None
+    price_per_gpu_hour: Axis | str | None = None
     layout: tuple[str, ...] = (AUTO,)
-    mode: tuple[str, ...] = ("operators",)
+    rule: tuple[str, ...] = ("operators",)
     engine: tuple[str, ...] = (DEFAULT_ENGINE,)
-    efficiency: tuple[str, ...] = ("auto",)
+    profile: tuple[str, ...] = ("auto",)
     weight_dtype: tuple[str, ...] = (OWN,)
     kv_dtype: tuple[str, ...] = (OWN,)
     outputs: tuple[str, ...] | None = None
@@ -223,7 +225,7 @@ def layout_text(parts: Mapping[str, Any]) -> str:
 def _known() -> dict[str, tuple[str, ...]]:
     formats = (OWN, *DTYPES)
     return {
-        "mode": MODES, "engine": tuple(ENGINES), "efficiency": EFFICIENCIES, "weight_dtype": formats,
+        "rule": RULE_NAMES, "engine": tuple(ENGINES), "profile": EFFICIENCIES, "weight_dtype": formats,
         "kv_dtype": formats,
     }  # fmt: skip
 
@@ -280,8 +282,9 @@ def check_spec(spec: SweepSpec, where: str = "sweep") -> SweepSpec:
         axis = getattr(spec, name)
         if isinstance(axis, tuple | Range):
             faults += axis_faults(name, axis)
-    if isinstance(spec.usd_per_gpu_h, str) and spec.usd_per_gpu_h != RENTAL:
-        faults.append(f"usd_per_gpu_h = {spec.usd_per_gpu_h!r}: must be numbers, or {RENTAL}")
+    price = spec.price_per_gpu_hour
+    if isinstance(price, str) and price != RENTAL:
+        faults.append(f"{PRICE} = {price!r}: must be numbers, or {RENTAL}")
     faults += load_faults(spec.numeric_axes())
     faults += _prefix_faults(spec.prefix, spec.isl)
     if not 1 <= spec.block_points <= MOST_BLOCK_POINTS:

@@ -12,7 +12,8 @@ from typing import Any
 
 from tokenroof import __version__
 from tokenroof.types.checks import check_number
-from tokenroof.usecases.sweep.blocks import Block, Case, evaluate_block, prepare
+from tokenroof.usecases.sweep.blocks import Block, Case
+from tokenroof.usecases.sweep.evaluate import evaluate_block, prepare
 from tokenroof.usecases.sweep.plan import Plan
 from tokenroof.usecases.sweep.store import Store, encode_block
 
@@ -47,7 +48,7 @@ def _ready(case: Case, sweep_hash: str) -> Any:
 
 def block_bytes(case: Case, block: Block, grid: dict[str, Any], columns: tuple[str, ...], sweep_hash: str) -> Any:
     """Evaluate one block and encode its file."""
-    values = evaluate_block(case, _ready(case, sweep_hash), grid)
+    values = evaluate_block(case, _ready(case, sweep_hash), grid, columns)
     return encode_block(case, block, {name: values[name] for name in columns}, sweep_hash)
 
 
