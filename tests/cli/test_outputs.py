@@ -10,7 +10,7 @@ from economics_process import assert_one_line, run_inside
 CASES = {
     "price": (("llama-3.1-8b", "--system", "h100"), "frontier", "output_usd_per_mtok"),
     "break-even": (
-        ("llama-3.3-70b", "--system", "8xh100", "--api", "market/llama-3.3-70b", "--tp", "8"), "mixes", "duty_cycle",
+        ("llama-3.3-70b", "--system", "8xh100", "--offer", "market/llama-3.3-70b", "--tp", "8"), "mixes", "duty_cycle",
     ),
     "speculate": (("llama-3.1-8b", "--system", "h100", "--depth", "1", "--depth", "2"), "rows", "speedup"),
     "train": (("llama-3.1-405b",), "bubbles", "idle"),

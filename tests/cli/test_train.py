@@ -53,7 +53,7 @@ def test_charts(tmp_path: Path) -> None:
         (("--system", "8xh100", "--arithmetic", "fp4"), "fp4"),
         (("--stages", "0"), "stages"),
         (("--layers", "0", "--hidden", "8"), "layers"),
-        (("--plot", "x.txt"), "plot"),
+        (("-o", "x.txt"), "output"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_2(arguments: tuple[str, ...], needle: str) -> None:

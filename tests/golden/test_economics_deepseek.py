@@ -14,12 +14,14 @@ from tokenroof.catalog.offers.index import load_offer
 from tokenroof.formulas import lecture, pricing, serving_cost
 from tokenroof.operators.lower import lower
 from tokenroof.operators.memory import memory_use
-from tokenroof.operators.timing import bind
+from tokenroof.operators.timing import Timed, bind
+from tokenroof.scenario.costs import Shares, allocated
 from tokenroof.types.efficiency import PEAK
 from tokenroof.types.layout import Layout
 from tokenroof.types.machine import System
-from tokenroof.usecases.money.costs import Shares, margin_of, prices_of
-from tokenroof.usecases.money.serving import Serving, Workload
+from tokenroof.types.program import Load, StepTimes
+from tokenroof.types.workload import Workload
+from tokenroof.usecases.money.costs import margin_of
 
 DAY_S = 86400.0
 HIT, MISS, OUT = 342e9, 266e9, 168e9
@@ -75,35 +77,39 @@ def test_ds6_prefill_without_hits() -> None:
     assert without_hits == about(32_244)
 
 
-def shares() -> Shares:
-    """Node-seconds of one request: prompts and answers on nodes of their own."""
-    return Shares(
-        fresh_s=LOAD.isl / PREFILL_TOK_S, cached_s=0.0, decode_s=LOAD.osl / DECODE_TOK_S,
-        fresh_flops=2 * 37e9 * LOAD.fresh, cached_flops=0.0, decode_flops=2 * 37e9 * LOAD.osl,
-    )  # fmt: skip
+PARTS = {
+    # node-seconds of one request: prompts and answers on nodes of their own
+    "time": (LOAD.isl / PREFILL_TOK_S, LOAD.osl / DECODE_TOK_S),
+    "flops": (2 * 37e9 * LOAD.uncached, 2 * 37e9 * LOAD.osl),
+    "output": (0.0, 1.0),
+}
+BUSY_S = sum(PARTS["time"])
+
+
+def shares(rule: str = "time") -> Shares:
+    """Who pays for a request; cached input is paid for by the rest of the input."""
+    prompt, answer = PARTS[rule]
+    return Shares(uncached=prompt / (prompt + answer), cached=0.0, output=answer / (prompt + answer))
 
 
 def test_ds7_cost_per_million_tokens() -> None:
-    parts = shares()
-    request_usd = serving_cost.request_cost_usd(usd_per_s=NODE_USD_S, busy_s=parts.busy_s, duty_cycle=1.0)
-    blend = (LOAD.fresh, LOAD.prefix, LOAD.osl)
-    by_time = prices_of(parts, LOAD, request_usd=request_usd, allocation="time", blend=blend)
+    request_usd = serving_cost.request_cost_usd(usd_per_s=NODE_USD_S, busy_s=BUSY_S, duty_cycle=1.0)
+    by_time = allocated(shares(), LOAD, request_usd, "time")
     assert by_time.output_usd_per_mtok == about(0.300, 2e-3)
     assert by_time.input_usd_per_mtok == about(0.138, 2e-3)
     every_input = NODE_USD_S / PREFILL_TOK_S * 1e6
     assert every_input == about(0.060, 6e-3)  # printed to two digits
     # whatever the rule, the day costs the same
     for rule in ("time", "flops", "output"):
-        prices = prices_of(parts, LOAD, request_usd=request_usd, allocation=rule, blend=blend)
-        paid = LOAD.fresh * prices.input_usd_per_mtok + LOAD.osl * prices.output_usd_per_mtok
+        prices = allocated(shares(rule), LOAD, request_usd, rule)
+        paid = LOAD.uncached * prices.input_usd_per_mtok + LOAD.osl * prices.output_usd_per_mtok
         paid += LOAD.prefix * (prices.cached_usd_per_mtok or 0.0)
         assert paid * REQUESTS / 1e6 == about(day_cost(), 1e-3)
 
 
 def test_time_explains_the_price_ratio_no_better_than_hits_do() -> None:
     """Lecture E32: an output token costs 2.2 fresh input tokens, or 5 input tokens of any kind; R1 sells at 4."""
-    parts = shares()
-    prices = prices_of(parts, LOAD, request_usd=1.0, allocation="time", blend=(1.0, 0.0, 1.0))
+    prices = allocated(shares(), LOAD, 1.0, "time")
     assert prices.output_usd_per_mtok / prices.input_usd_per_mtok == about(2.18, 2e-3)
     any_input = PREFILL_TOK_S / DECODE_TOK_S
     assert any_input == about(4.98)
@@ -119,23 +125,25 @@ def test_peak_and_mean_nodes_are_a_duty_cycle() -> None:
 # ------------------------------------------------------------------ the model on the same machines
 
 
-def decode_unit() -> tuple[System, Serving]:
+def decode_unit() -> tuple[System, Timed]:
     """18 nodes, EP144 and DP144, 32 redundant experts: 2 routed experts a GPU."""
     system, model = load_system("144xh800"), load_model("deepseek-r1")
     layout = Layout(ep=144, dp=144, redundant_experts=32)
     program = lower(model, layout)
-    timed = bind(program, system, PEAK, free_networks=True)  # the overview hides communication behind computation
-    return system, Serving(
-        model=model, system=system, layout=layout, engine="none", profile=PEAK, program=program, timed=timed
-    )
+    # the overview hides communication behind computation
+    return system, bind(program, system, PEAK, free_networks=True)
+
+
+def step(timed: Timed, batch: float, context: float) -> StepTimes:
+    return timed.step(decode=Load(batch, batch, context))
 
 
 def test_ds8_ds10_the_bound_is_below_what_they_measured() -> None:
-    _, serving = decode_unit()
+    _, timed = decode_unit()
     context, per_gpu = 4989.0, DECODE_TOK_S / 8
     for speed, batch in ((22.0, 84.1), (20.0, 92.5)):  # DS8: sequences a GPU at 20 to 22 tok/s each
         assert per_gpu / speed == about(batch)
-        step_s = serving.step_s(batch * 144, context)
+        step_s = float(step(timed, batch * 144, context).step_s)
         assert step_s < 1.0 / speed
         bound_usd = 2.0 / 3600.0 * step_s / batch * 1e6
         assert 0.1 < bound_usd < 0.300  # DS7's cost of an output token
@@ -143,7 +151,7 @@ def test_ds8_ds10_the_bound_is_below_what_they_measured() -> None:
 
 
 def test_ds9_cache_of_a_gpu() -> None:
-    system, serving = decode_unit()
-    use = memory_use(serving.program, system, context=4989.0, engine="none")
+    system, timed = decode_unit()
+    use = memory_use(timed.program, system, context=4989.0, engine="none")
     assert 88 * use.cache_bytes_per_sequence / 1e9 == about(30.9, 2e-3)
-    assert serving.most_batch(4989.0) > 93 * 144
+    assert use.sequences > 93 * 144

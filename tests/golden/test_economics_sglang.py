@@ -11,11 +11,13 @@ import pytest
 from tokenroof.catalog import load_model, load_system
 from tokenroof.formulas import lecture, roofline
 from tokenroof.operators.lower import lower
-from tokenroof.operators.timing import bind
+from tokenroof.operators.timing import Timed, bind
+from tokenroof.scenario.costs import Shares, allocated
 from tokenroof.types.efficiency import PEAK
 from tokenroof.types.layout import Layout
-from tokenroof.usecases.money.costs import Shares, prices_of
-from tokenroof.usecases.money.serving import Serving, Workload
+from tokenroof.types.program import Load
+from tokenroof.types.workload import Workload
+from tokenroof.usecases.money.costs import blended
 
 NODE_USD_S = 16.0 / 3600.0
 DECODE_TOK_S = 22_282.0  # a node at 256 sequences a GPU, 2,000 tokens each
@@ -36,18 +38,16 @@ def test_the_same_by_allocation() -> None:
     """2,000 tokens in and the answer that keeps 3 prefill and 9 decode nodes busy together."""
     answer = 2000 * 9 * DECODE_TOK_S / (3 * PREFILL_TOK_S[2048])
     load = Workload(isl=2000, osl=answer)
-    parts = Shares(
-        fresh_s=load.isl / PREFILL_TOK_S[2048], cached_s=0.0, decode_s=load.osl / DECODE_TOK_S, fresh_flops=1.0,
-        cached_flops=0.0, decode_flops=1.0,
-    )  # fmt: skip
-    request_usd = NODE_USD_S * parts.busy_s
+    prompt_s, answer_s = load.isl / PREFILL_TOK_S[2048], load.osl / DECODE_TOK_S
+    busy_s = prompt_s + answer_s
+    parts = Shares(uncached=prompt_s / busy_s, cached=0.0, output=answer_s / busy_s)
     blend = (load.isl, 0.0, load.osl)
-    by_time = prices_of(parts, load, request_usd=request_usd, allocation="time", blend=blend)
-    on_output = prices_of(parts, load, request_usd=request_usd, allocation="output", blend=blend)
+    by_time = allocated(parts, load, NODE_USD_S * busy_s, "time")
+    on_output = allocated(Shares(uncached=0.0, cached=0.0, output=1.0), load, NODE_USD_S * busy_s, "output")
     assert by_time.output_usd_per_mtok == about(0.1995)
     assert on_output.output_usd_per_mtok == about(0.266)
     assert on_output.input_usd_per_mtok == 0.0
-    assert by_time.blended_usd_per_mtok == about(on_output.blended_usd_per_mtok, 1e-12)
+    assert blended(by_time, blend) == about(blended(on_output, blend), 1e-12)
 
 
 def test_step_time_and_batch() -> None:
@@ -57,17 +57,16 @@ def test_step_time_and_batch() -> None:
     assert 256 * 72 * 8 / 256 == 576  # tokens of a pass for each routed expert
 
 
-def serving(gpus: int) -> Serving:
+def timed(gpus: int) -> Timed:
     system, model = load_system(f"{gpus}xh100"), load_model("deepseek-v3")
     layout = Layout(ep=gpus, dp=gpus, redundant_experts=32)
     program = lower(model, layout)
     # two-batch overlap hides communication: the bound has none
-    timed = bind(program, system, PEAK, free_networks=True)
-    return Serving(model=model, system=system, layout=layout, engine="none", profile=PEAK, program=program, timed=timed)
+    return bind(program, system, PEAK, free_networks=True)
 
 
 def test_the_bound_on_decode_is_cheaper_than_what_they_reached() -> None:
-    step_s = serving(72).step_s(256.0 * 72, 2000.0)
+    step_s = float(timed(72).step(decode=Load(256.0 * 72, 256.0 * 72, 2000.0)).step_s)
     bound = NODE_USD_S / (256 * 8 / step_s) * 1e6
     assert step_s < 0.0919
     assert 0.04 < bound < 0.1995
@@ -75,5 +74,7 @@ def test_the_bound_on_decode_is_cheaper_than_what_they_reached() -> None:
 
 @pytest.mark.parametrize("length", PREFILL_TOK_S)
 def test_the_bound_on_prefill_is_faster_than_what_they_reached(length: int) -> None:
-    bound = length / serving(32).prefill_s(float(length), float(length)) / 4
+    prompts = 8192.0 / length * 32  # a step of 8,192 tokens in each of 32 dp groups
+    step_s = float(timed(32).step(prefill=Load(length * prompts, prompts, float(length))).step_s)
+    bound = length * prompts / step_s / 4
     assert PREFILL_TOK_S[length] < bound < 4 * PREFILL_TOK_S[length]

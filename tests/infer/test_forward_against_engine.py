@@ -5,7 +5,7 @@ the same rent and the same sequences per read of the weights, so that only the m
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -13,12 +13,15 @@ import pytest
 from tokenroof.catalog.models.index import load_model
 from tokenroof.catalog.profile import claim_level, profile_for
 from tokenroof.catalog.systems import load_system
+from tokenroof.formulas.architecture import uniform_dtypes
 from tokenroof.infer.calibrations import CALIBRATIONS
 from tokenroof.infer.cases import truth_of
 from tokenroof.infer.forward import predict_prices
+from tokenroof.operators.lower import lower
+from tokenroof.operators.timing import bind
 from tokenroof.types.efficiency import PEAK
 from tokenroof.types.layout import Layout
-from tokenroof.usecases.money.serving import serving_of
+from tokenroof.types.program import Load
 
 CONTEXT = 4989.0  # mean context that DeepSeek published
 BATCHES = (32.0, 128.0)  # per read of the weights; memory holds 138 of DeepSeek-V3
@@ -72,16 +75,19 @@ def gap(model: str, batch: float, *, peak: bool) -> Gap:
     truth = truth_of(model)
     assert truth is not None
     profile = PEAK if peak else profile_for(SYSTEM, "vllm")
-    served = serving_of(
-        load_model(model), SYSTEM, LAYOUTS[model], engine="vllm", profile=profile, weight_dtype="fp8", kv_dtype="bf16"
-    )
+    layout = replace(LAYOUTS[model], weights=uniform_dtypes("fp8"), kv_dtype="bf16")
+    timed = bind(lower(load_model(model), layout), SYSTEM, profile)
+    replicas = SYSTEM.n_chips // layout.n_gpus
+    prompts = 8192.0 / CONTEXT * layout.dp  # a full step of prefill in every dp group
+    prefill_s = float(timed.step(prefill=Load(CONTEXT * prompts, prompts, CONTEXT)).step_s) / prompts / replicas
+    decode_s = float(timed.step(decode=Load(batch, batch, CONTEXT)).step_s) / batch / replicas
     # medians of infer.priors: MFU 0.5 over sqrt(sparsity), MBU 0.6
     mfu = 1.0 if peak else 0.5 / math.sqrt(truth.total_params / truth.active_params)
     fresh, out = _closed_form(model, batch, mfu, 1.0 if peak else 0.6)
     usd_per_s = USD_PER_CHIP_H * SYSTEM.n_chips / 3600.0
     return Gap(
-        input_x=served.prefill_s(CONTEXT, CONTEXT) / CONTEXT * usd_per_s / fresh,
-        output_x=served.decode_s(batch, CONTEXT) * usd_per_s / out,
+        input_x=prefill_s / CONTEXT * usd_per_s / fresh,
+        output_x=decode_s * usd_per_s / out,
     )
 
 

@@ -13,15 +13,15 @@ from tokenroof.catalog.offers.index import load_offer
 from tokenroof.errors import DataMissing, InputError, UnknownName
 from tokenroof.present.charts.break_even import draw
 from tokenroof.scenario.machine_cost import OwnershipInputs
+from tokenroof.types.served import Infeasible
 from tokenroof.usecases.money.break_even import BreakEvenRequest, BreakEvenResponse, break_even
-from tokenroof.usecases.money.operating import Infeasible
 
 API = "market/llama-3.3-70b"
 
 
-def request(model: str = "llama-3.3-70b", system: str = "8xh100", api: str = API, **fields: Any) -> BreakEvenRequest:
+def request(model: str = "llama-3.3-70b", system: str = "8xh100", offer: str = API, **fields: Any) -> BreakEvenRequest:
     return BreakEvenRequest(
-        model=model, system=system, api=api, **{"efficiency": "peak", "usd_per_gpu_h": 2.0} | fields
+        model=model, system=system, offer=offer, **{"profile": "peak", "price_per_gpu_hour": 2.0} | fields
     )
 
 
@@ -39,20 +39,20 @@ def ask(**fields: Any) -> BreakEvenResponse:
 @given(price=st.floats(0.05, 20), near=st.floats(1e-6, 0.5))
 def test_the_crossing_really_crosses(price: float, near: float) -> None:
     """Just above it self-hosting is cheaper, just below the API; where it lies above 1, the API is cheaper at 1."""
-    crossing = ask(usd_per_gpu_h=price).duty_cycle
+    crossing = ask(price_per_gpu_hour=price).duty_cycle
     for duty, cheaper in ((crossing * (1 + near), "self-hosting"), (crossing * (1 - near), "the API")):
         if 1e-4 <= duty <= 1.0:
-            assert ask(usd_per_gpu_h=price, duty_cycle=duty).cheaper_at_traffic == cheaper
+            assert ask(price_per_gpu_hour=price, duty_cycle=duty).cheaper_at_traffic == cheaper
     if crossing > 1.0:
-        assert ask(usd_per_gpu_h=price, duty_cycle=1.0).cheaper_at_traffic == "the API"
+        assert ask(price_per_gpu_hour=price, duty_cycle=1.0).cheaper_at_traffic == "the API"
 
 
 @pytest.mark.parametrize("factor", [1.001, 0.999])
 def test_an_owner_s_crossing_counts_the_power_of_busy_hours(factor: float) -> None:
     own = OwnershipInputs(capex_usd_per_gpu=35_000.0, usd_per_kwh=0.5, yearly_rate=0.1)
-    answer = break_even(request(own=own, duty_cycle=0.5))
+    answer = break_even(request(own=own, price_per_gpu_hour=None, duty_cycle=0.5))
     assert isinstance(answer, BreakEvenResponse)
-    again = break_even(request(own=own, duty_cycle=answer.duty_cycle * factor))
+    again = break_even(request(own=own, price_per_gpu_hour=None, duty_cycle=answer.duty_cycle * factor))
     assert isinstance(again, BreakEvenResponse)
     assert again.duty_cycle == pytest.approx(answer.duty_cycle, rel=1e-9)
     assert again.cheaper_at_traffic == ("self-hosting" if factor > 1 else "the API")
@@ -60,23 +60,23 @@ def test_an_owner_s_crossing_counts_the_power_of_busy_hours(factor: float) -> No
 
 def test_the_crossing_scales_as_it_must() -> None:
     base = ask()
-    assert ask(usd_per_gpu_h=4.0).duty_cycle == pytest.approx(2 * base.duty_cycle)
-    measured = ask(measured_tok_s=base.economics.output_tokens_per_s / 2)
+    assert ask(price_per_gpu_hour=4.0).duty_cycle == pytest.approx(2 * base.duty_cycle)
+    measured = ask(measured_tok_s=base.economics.output_tokens_per_s_per_gpu.value * 8 / 2)
     assert measured.duty_cycle == pytest.approx(2 * base.duty_cycle)
-    assert measured.measured_over_modelled == pytest.approx(0.5)
+    assert measured.measured_over_predicted == pytest.approx(0.5)
     assert base.crossing_requests_per_s == pytest.approx(base.duty_cycle * base.requests_per_s)
     # the same load costs the same either way
-    assert base.request_busy_usd / base.duty_cycle == pytest.approx(base.request_api_usd)
+    assert base.request_busy_usd.value / base.duty_cycle == pytest.approx(base.request_api_usd)
 
 
 def test_rents_give_a_range() -> None:
-    answer = break_even(request(usd_per_gpu_h=None))
+    answer = break_even(request(price_per_gpu_hour=None))
     assert isinstance(answer, BreakEvenResponse)
     assert answer.low < answer.duty_cycle < answer.high
 
 
 def test_the_bill_is_the_seller_s_own() -> None:
-    answer = ask(model="deepseek-v3", system="8xh200", api="deepseek/deepseek-v3", prefix=2048.0)
+    answer = ask(model="deepseek-v3", system="8xh200", offer="deepseek/deepseek-v3", prefix=2048.0)
     usage = Usage(input_tokens=4096, cached_tokens=2048, output_tokens=512)
     assert answer.request_api_usd == bill(load_offer("deepseek/deepseek-v3"), usage).total
     assert answer.request_api_usd == pytest.approx((2048 * 0.27 + 2048 * 0.07 + 512 * 1.10) / 1e6)
@@ -84,8 +84,8 @@ def test_the_bill_is_the_seller_s_own() -> None:
 
 
 def test_modes_and_windows_change_the_bill() -> None:
-    night = ask(model="deepseek-v3", system="8xh200", api="deepseek/deepseek-v3", window="night")
-    day = ask(model="deepseek-v3", system="8xh200", api="deepseek/deepseek-v3")
+    night = ask(model="deepseek-v3", system="8xh200", offer="deepseek/deepseek-v3", offer_window="night")
+    day = ask(model="deepseek-v3", system="8xh200", offer="deepseek/deepseek-v3")
     assert night.request_api_usd == pytest.approx(day.request_api_usd / 2)
     assert night.duty_cycle == pytest.approx(2 * day.duty_cycle)
 
@@ -108,7 +108,7 @@ def test_mixes_that_nobody_sells_are_left_open() -> None:
 
 def test_sentences_say_which_side_wins() -> None:
     assert "beats" in ask().sentence
-    assert "always cheaper" in ask(usd_per_gpu_h=50.0).sentence
+    assert "always cheaper" in ask(price_per_gpu_hour=50.0).sentence
 
 
 @given(rate=st.floats(0.01, 1000))
@@ -123,7 +123,7 @@ def test_a_demand_takes_enough_systems(rate: float) -> None:
 
 
 def test_other_models_are_named() -> None:
-    answer = ask(model="llama-3.1-8b", system="h100", api="openai/gpt-5")
+    answer = ask(model="llama-3.1-8b", system="h100", offer="openai/gpt-5")
     assert answer.same_model is None
     assert "quality is not compared" in answer.notes[0]
     assert ask(model="llama-3.1-8b", system="h100").same_model is False
@@ -136,16 +136,17 @@ def test_no_room_is_an_answer() -> None:
 @pytest.mark.parametrize(
     ("fields", "error"),
     [
-        ({"api": ""}, InputError),
-        ({"api": "nobody/none"}, UnknownName),
-        ({"mode": "turbo"}, InputError),
-        ({"window": "noon"}, InputError),
+        ({"offer": ""}, InputError),
+        ({"offer": "nobody/none"}, UnknownName),
+        ({"offer_mode": "turbo"}, InputError),
+        ({"offer_window": "noon"}, InputError),
         ({"measured_tok_s": 0.0}, InputError),
         ({"measured_tok_s": math.nan}, InputError),
         ({"requests_per_s": -1.0}, InputError),
+        ({"request_rate": 3.0}, InputError),
         ({"traffic": "weekly"}, InputError),
-        ({"api": "deepseek/deepseek-v3", "isl": 100_000.0}, InputError),
-        ({"system": "8xgaudi2", "usd_per_gpu_h": None}, DataMissing),
+        ({"offer": "deepseek/deepseek-v3", "isl": 100_000.0}, InputError),
+        ({"system": "8xgaudi2", "price_per_gpu_hour": None}, DataMissing),
     ],
 )
 def test_what_cannot_be_used_is_one_line(fields: dict[str, Any], error: type[Exception]) -> None:

@@ -8,7 +8,7 @@ from tokenroof.usecases.money.explain import PLAN_KEYS, PRICE_KEYS, explain_plan
 from tokenroof.usecases.money.price import PriceRequest, price
 from tokenroof.usecases.plan.run import PlanRequest, plan
 
-PRICE = price(PriceRequest(model="llama-3.1-70b", system="8xh100", duty_cycle=0.5, apart=False))
+PRICE = price(PriceRequest(model="llama-3.1-70b", system="8xh100", duty_cycle=0.5))
 PLANS = {
     name: plan(PlanRequest(model="llama-3.1-70b", system="8xh100", tpot=0.05, **more))
     for name, more in {
@@ -24,9 +24,9 @@ PLANS = {
 def test_price_is_explained_to_the_figure_on_its_page(key):
     economics = PRICE.economics
     shown = {
-        "tpot_s": economics.point.tpot_s,
-        "usd_per_mtok_output": economics.prices.output_usd_per_mtok,
-        "usd_per_mtok_input": economics.prices.input_usd_per_mtok,
+        "tpot_s": economics.tpot_s.value,
+        "usd_per_mtok_output": economics.output_usd_per_mtok.value,
+        "usd_per_mtok_input": economics.input_usd_per_mtok.value,
     }
     found = explain_price(PRICE, key)
     head = found.head if isinstance(found, OperatorExplanation) else found

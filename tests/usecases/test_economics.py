@@ -13,16 +13,16 @@ from hypothesis import strategies as st
 from tokenroof.catalog import load_system
 from tokenroof.errors import DataMissing, InputError, TokenroofError, UnknownName
 from tokenroof.scenario.machine_cost import OwnershipInputs, machine_cost
+from tokenroof.scenario.resolve import resolve
+from tokenroof.types.served import Infeasible
 from tokenroof.usecases.money.costs import ALLOCATIONS, Economics, EconomicsRequest, economics
-from tokenroof.usecases.money.operating import Infeasible
-from tokenroof.usecases.money.serving import Workload
 from tokenroof.usecases.money.traffic import traffic_from_loads, traffic_of
 
 CASES = (("llama-3.1-8b", "h100"), ("gpt-oss-120b", "8xh100"), ("llama-3.1-70b", "8xh100"))
 
 
 def request(model: str = "llama-3.1-8b", system: str = "h100", **fields: Any) -> EconomicsRequest:
-    return EconomicsRequest(model=model, system=system, **{"efficiency": "peak", "usd_per_gpu_h": 2.0} | fields)
+    return EconomicsRequest(model=model, system=system, **{"profile": "peak", "price_per_gpu_hour": 2.0} | fields)
 
 
 @lru_cache(maxsize=64)
@@ -46,11 +46,13 @@ def test_every_rule_recovers_the_request_s_cost(model: str, system: str, prefix:
     load = answer.workload
     assert {prices.allocation for prices in answer.by_rule} == set(ALLOCATIONS)
     for prices in answer.by_rule:
-        paid = load.fresh * prices.input_usd_per_mtok + load.osl * prices.output_usd_per_mtok
+        paid = load.uncached * prices.input_usd_per_mtok + load.osl * prices.output_usd_per_mtok
         paid += load.prefix * (prices.cached_usd_per_mtok or 0.0)
-        assert paid / 1e6 == pytest.approx(answer.request_usd, rel=1e-9)
+        assert paid / 1e6 == pytest.approx(answer.request_usd.value, rel=1e-9)
         # blended at the request's own ratio, every rule says the same
-        assert prices.blended_usd_per_mtok * (load.isl + load.osl) / 1e6 == pytest.approx(answer.request_usd, rel=1e-9)
+        assert prices.blended_usd_per_mtok * (load.isl + load.osl) / 1e6 == pytest.approx(
+            answer.request_usd.value, rel=1e-9
+        )
 
 
 def test_rules_differ_as_they_say() -> None:
@@ -63,9 +65,9 @@ def test_rules_differ_as_they_say() -> None:
 
 def test_cached_input_costs_attention_only() -> None:
     fresh, cached = ask(), ask(prefix=4000.0)
-    assert cached.prices.cached_usd_per_mtok is not None
-    assert 0 < cached.prices.cached_usd_per_mtok < 0.25 * fresh.prices.input_usd_per_mtok
-    assert cached.request_usd < fresh.request_usd
+    assert cached.cached_usd_per_mtok is not None
+    assert 0 < cached.cached_usd_per_mtok.value < 0.25 * fresh.input_usd_per_mtok.value
+    assert cached.request_usd.value < fresh.request_usd.value
 
 
 @given(duty=st.floats(0.01, 0.99), less=st.floats(0.05, 0.95))
@@ -74,76 +76,79 @@ def test_cost_falls_with_the_duty_cycle(duty: float, less: float) -> None:
     idler = economics(request(duty_cycle=duty * less))
     assert isinstance(idle, Economics)
     assert isinstance(idler, Economics)
-    assert busy.request_usd < idle.request_usd < idler.request_usd
-    assert idle.request_usd * duty == pytest.approx(busy.request_usd, rel=1e-9)
+    assert busy.request_usd.value < idle.request_usd.value < idler.request_usd.value
+    assert idle.request_usd.value * duty == pytest.approx(busy.request_usd.value, rel=1e-9)
 
 
 @given(price=st.floats(0.01, 100))
 def test_cost_is_proportional_to_rent(price: float) -> None:
-    answer = economics(request(usd_per_gpu_h=price))
+    answer = economics(request(price_per_gpu_hour=price))
     assert isinstance(answer, Economics)
-    assert answer.request_usd / price == pytest.approx(ask().request_usd / 2.0, rel=1e-9)
+    assert answer.request_usd.value / price == pytest.approx(ask().request_usd.value / 2.0, rel=1e-9)
 
 
 def test_a_tighter_tpot_costs_more_and_is_kept() -> None:
     costs = []
-    for tpot_s in (0.1, 0.03, 0.01, 0.006):
-        answer = ask(model="llama-3.1-70b", system="8xh100", tpot_s=tpot_s)
-        assert answer.point.step_s <= answer.point.tpot_s <= tpot_s
-        assert answer.tokens_per_s_per_user == pytest.approx(1 / answer.point.tpot_s)
-        costs.append(answer.request_usd)
+    for tpot in (0.1, 0.03, 0.01, 0.007):
+        answer = ask(model="llama-3.1-70b", system="8xh100", tpot=tpot)
+        assert answer.served.decode_step_s <= answer.tpot_s.value <= tpot * (1 + 1e-9)
+        assert answer.tokens_per_s_per_user == pytest.approx(1 / answer.tpot_s.value)
+        costs.append(answer.request_usd.value)
     assert costs == sorted(costs)
 
 
-def test_prompts_of_others_slow_a_shared_machine_down() -> None:
-    """Of the time between two tokens the decode pass takes the share that decode has of all machine time."""
-    shared = ask(model="llama-3.1-70b", system="8xh100")
-    share = shared.shares.decode_s / shared.shares.busy_s
-    assert shared.point.step_s / shared.point.tpot_s == pytest.approx(share, rel=0.05)
-    alone = ask(model="llama-3.1-70b", system="8xh100", apart=True)
-    assert alone.point.tpot_s == alone.point.step_s
+def test_what_is_printed_for_eight_gpus_is_what_eight_gpus_do() -> None:
+    """No fleet beside the system: prefill and decode share its GPUs, and the page's numbers are the deployment's."""
+    answer = ask(model="llama-3.1-70b", system="8xh100")
+    served = resolve(request("llama-3.1-70b", "8xh100")).serve()
+    assert answer.served == served
+    assert answer.tpot_s.value > served.decode_step_s
+    assert answer.gpus == 8
 
 
-def test_apart_is_never_dearer_than_together() -> None:
-    for model, system in CASES:
-        assert ask(model=model, system=system, apart=True).request_usd <= ask(model=model, system=system).request_usd
-
-
-def test_the_chosen_layout_is_the_cheapest_of_all() -> None:
-    """Slow oracle: every layout named one by one, at the batch that it holds."""
+def test_the_chosen_layout_is_the_cheapest_of_the_usual_ones() -> None:
+    """Slow oracle: layouts named one by one, each filled up to the limit."""
     best = ask(model="gpt-oss-120b", system="8xh100")
     for tp in (1, 2, 4, 8):
-        for dp in (1, 2, 4, 8):
-            for ep in (1, tp * dp):
-                try:
-                    one = economics(request("gpt-oss-120b", "8xh100", layout={"tp": tp, "dp": dp, "ep": ep}))
-                except InputError:
-                    continue
-                if isinstance(one, Economics):
-                    assert one.request_usd >= best.request_usd * (1 - 1e-9), (tp, dp, ep)
+        for ep in (1, tp):
+            one = economics(request("gpt-oss-120b", "8xh100", tp=tp, ep=ep))
+            if isinstance(one, Economics):
+                assert one.request_usd.value >= best.request_usd.value * (1 - 1e-9), (tp, ep)
 
 
 def test_throughput_and_cost_are_two_views_of_one_time() -> None:
     answer = ask(model="llama-3.1-70b", system="8xh100")
-    assert answer.requests_per_s * answer.request_usd == pytest.approx(8 * 2.0 / 3600, rel=1e-9)
-    assert answer.output_tokens_per_s == pytest.approx(answer.requests_per_s * 512)
-    assert answer.claim_level == "bound"
-    assert (answer.low, answer.high) == (1.0, 1.0)
+    assert answer.requests_per_s * answer.request_usd.value == pytest.approx(8 * 2.0 / 3600, rel=1e-9)
+    assert 8 * answer.output_tokens_per_s_per_gpu.value == pytest.approx(answer.requests_per_s * 512)
+    assert answer.claim == "bound"
+    assert (answer.request_usd.low, answer.request_usd.high) == (None, None)
 
 
 def test_a_calibrated_profile_costs_more_than_the_bound_and_has_a_range() -> None:
-    bound, real = ask(), economics(request(efficiency="auto"))
+    bound, real = ask(), economics(request(profile="auto"))
     assert isinstance(real, Economics)
-    assert real.request_usd > bound.request_usd
-    assert real.low < 1.0 < real.high
+    cost = real.request_usd
+    assert cost.value > bound.request_usd.value
+    assert cost.low is not None
+    assert cost.high is not None
+    assert cost.low < cost.value < cost.high
+    rate = real.output_tokens_per_s_per_gpu
+    assert rate.low is not None
+    assert cost.high / cost.value == pytest.approx(rate.value / rate.low)
+
+
+def test_requests_that_wait_for_room_pay_for_no_machine_time() -> None:
+    """More at once than memory holds: they queue, and shares are those of the requests that are inside."""
+    full = ask(model="llama-3.1-70b", system="8xh100", tp=8, tpot=1.0)
+    queued = ask(model="llama-3.1-70b", system="8xh100", tp=8, concurrency=4 * full.served.concurrency)
+    assert queued.served.queued
+    assert queued.shares.output == pytest.approx(full.shares.output, rel=0.05)
 
 
 def test_blend_and_margin() -> None:
-    answer = ask(blend=(3.0, 0.0, 1.0), sell_usd_per_mtok=(0.1, 0.1, 0.4))
-    prices = answer.prices
-    assert prices.blended_usd_per_mtok == pytest.approx(
-        (3 * prices.input_usd_per_mtok + prices.output_usd_per_mtok) / 4
-    )
+    answer = ask(blend=(3.0, 0.0, 1.0), sell=(0.1, 0.1, 0.4))
+    parts = 3 * answer.input_usd_per_mtok.value + answer.output_usd_per_mtok.value
+    assert answer.blended_usd_per_mtok.value == pytest.approx(parts / 4)
     assert answer.margin is not None
     assert answer.margin.revenue_usd == pytest.approx((4096 * 0.1 + 512 * 0.4) / 1e6)
     assert 1 + answer.margin.markup == pytest.approx(1 / (1 - answer.margin.gross_margin))
@@ -156,20 +161,27 @@ def test_weights_that_no_gpu_holds_are_an_answer_with_fixes() -> None:
     assert any(fix.startswith("system ") for fix in answer.fixes)
 
 
-def test_an_impossible_tpot_names_the_best_one_and_it_works() -> None:
-    answer = economics(request("llama-3.1-70b", "8xh100", tpot_s=1e-4))
+@pytest.mark.parametrize("limit", ["tpot", "ttft"])
+def test_an_impossible_limit_names_the_best_one_and_it_works(limit: str) -> None:
+    answer = economics(request("llama-3.1-70b", "8xh100", **{limit: 1e-4}))
     assert isinstance(answer, Infeasible)
-    best = float(answer.fixes[0].removeprefix("--tpot ").removesuffix("ms")) / 1e3
-    assert isinstance(economics(request("llama-3.1-70b", "8xh100", tpot_s=best)), Economics)
-    assert isinstance(economics(request("llama-3.1-70b", "8xh100", tpot_s=best * 0.99)), Infeasible)
+    best = float(answer.fixes[0].removeprefix(f"{limit} ").removesuffix("ms")) / 1e3
+    assert isinstance(economics(request("llama-3.1-70b", "8xh100", **{limit: best})), Economics)
+    assert isinstance(economics(request("llama-3.1-70b", "8xh100", **{limit: best * 0.9})), Infeasible)
 
 
-def test_too_many_sequences_name_the_number_that_fits() -> None:
-    answer = economics(request(concurrency=1e6))
+def test_a_load_beyond_a_limit_names_the_load_that_keeps_it() -> None:
+    answer = economics(request(concurrency=400.0, tpot=0.02))
     assert isinstance(answer, Infeasible)
-    most = float(answer.fixes[0].removeprefix("--concurrency "))
-    assert isinstance(economics(request(concurrency=most)), Economics)
-    assert isinstance(economics(request(concurrency=most + 1)), Infeasible)
+    most = float(answer.fixes[0].removeprefix("concurrency "))
+    assert isinstance(economics(request(concurrency=most, tpot=0.02)), Economics)
+
+
+def test_more_arrivals_than_are_served_have_no_cost_but_a_rate_that_has() -> None:
+    answer = economics(request(request_rate=1e4))
+    assert isinstance(answer, Infeasible)
+    rate = float(answer.fixes[0].removeprefix("request_rate "))
+    assert isinstance(economics(request(request_rate=rate)), Economics)
 
 
 @pytest.mark.parametrize(
@@ -185,14 +197,14 @@ def test_too_many_sequences_name_the_number_that_fits() -> None:
         ({"allocation": "luck"}, "allocation"),
         ({"blend": (1.0, 1.0, 1.0)}, "blend"),
         ({"blend": (0.0, 0.0, 0.0)}, "blend"),
-        ({"sell_usd_per_mtok": (0.0, 0.0, 0.0)}, "sell"),
-        ({"usd_per_gpu_h": -1.0}, "price_per_gpu_hour"),
-        ({"tpot_s": 0.0}, "tpot"),
+        ({"sell": (0.0, 0.0, 0.0)}, "sell"),
+        ({"price_per_gpu_hour": -1.0}, "price_per_gpu_hour"),
+        ({"owner": "hyperscaler"}, "price_per_gpu_hour"),
+        ({"tpot": 0.0}, "tpot"),
         ({"concurrency": -4.0}, "concurrency"),
-        ({"layout": {"tp": 3}, "system": "8xh100"}, "tp"),
-        ({"layout": {"tp": 2}}, "tp * dp * cp * pp"),
-        ({"layout": {"tq": 2}}, "layout"),
-        ({"efficiency": "wishful"}, "profile"),
+        ({"tp": 3, "system": "8xh100"}, "tp"),
+        ({"tp": 2}, "tp * dp * cp * pp"),
+        ({"profile": "wishful"}, "profile"),
     ],
 )
 def test_what_cannot_be_used_is_refused_by_name(fields: dict[str, Any], field: str) -> None:
@@ -208,7 +220,7 @@ def test_unknown_names_and_missing_prices() -> None:
     with pytest.raises(UnknownName, match="engine"):
         economics(request(engine="vlm"))
     with pytest.raises(DataMissing, match="rental price"):
-        economics(request("llama-3.1-8b", "gaudi2", usd_per_gpu_h=None))
+        economics(request("llama-3.1-8b", "gaudi2", price_per_gpu_hour=None))
 
 
 # ------------------------------------------------------------------ ownership
@@ -347,9 +359,3 @@ def test_any_bytes_are_a_shape_or_one_error(tmp_path_factory: pytest.TempPathFac
         assert "\n" not in str(error)
     else:
         assert 0 < traffic.duty_cycle <= 1.0
-
-
-def test_workload_is_checked_where_it_is_made() -> None:
-    assert Workload(isl=10, osl=4, prefix=9).context == 12
-    with pytest.raises(InputError):
-        Workload(isl=10, osl=4, prefix=9.5)

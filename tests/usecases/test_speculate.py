@@ -16,13 +16,15 @@ from tokenroof.errors import DataMissing, InputError, UnknownName
 from tokenroof.formulas import speculation
 from tokenroof.mixers import architecture
 from tokenroof.present.charts.speculate import draw
+from tokenroof.scenario.resolve import resolve
+from tokenroof.types.scenario import Scenario
+from tokenroof.types.served import Infeasible
 from tokenroof.usecases.money.drafts import draft_head
-from tokenroof.usecases.money.operating import Infeasible
 from tokenroof.usecases.money.speculate import SpeculateRequest, SpeculateResponse, speculate
 
 
 def request(model: str = "llama-3.1-70b", system: str = "8xh100", **fields: Any) -> SpeculateRequest:
-    return SpeculateRequest(model=model, system=system, **{"efficiency": "peak"} | fields)
+    return SpeculateRequest(model=model, system=system, **{"profile": "peak"} | fields)
 
 
 @lru_cache(maxsize=64)
@@ -41,14 +43,14 @@ CASES = st.sampled_from([("llama-3.1-70b", "8xh100"), ("gpt-oss-120b", "8xh100")
 
 @given(
     case=CASES, acceptance=st.floats(0, 1), cost=st.floats(0, 1), batch=st.floats(1, 5000), depth=st.integers(1, 16),
-    efficiency=st.sampled_from(["peak", "auto"]),
+    profile=st.sampled_from(["peak", "auto"]),
 )  # fmt: skip
 def test_speed_up_is_at_most_the_tokens_of_a_verification(
-    case: tuple[str, str], acceptance: float, cost: float, batch: float, depth: int, efficiency: str
+    case: tuple[str, str], acceptance: float, cost: float, batch: float, depth: int, profile: str
 ) -> None:
     answer = ask(
         model=case[0], system=case[1], acceptance=acceptance, draft_cost=cost, batches=(batch,), depths=(depth,),
-        efficiency=efficiency,
+        profile=profile,
     )  # fmt: skip
     (row,) = answer.rows
     (point,) = row.points
@@ -74,9 +76,9 @@ def test_compute_bound_passes_lose() -> None:
         assert expected * (1 - 1e-9) <= point.speedup <= 1.06 * expected
 
 
-@pytest.mark.parametrize("efficiency", ["peak", "auto"])
-def test_it_stops_paying_where_it_says(efficiency: str) -> None:
-    fields = {"acceptance": 0.7, "draft_cost": 0.05, "isl": 256.0, "osl": 256.0, "efficiency": efficiency}
+@pytest.mark.parametrize("profile", ["peak", "auto"])
+def test_it_stops_paying_where_it_says(profile: str) -> None:
+    fields = {"acceptance": 0.7, "draft_cost": 0.05, "isl": 256.0, "osl": 256.0, "profile": profile}
     answer = ask(**fields)
     assert answer.stops_at is not None
     assert answer.stops_at > 1
@@ -119,6 +121,26 @@ def test_deepseek_s_own_head_is_near_its_1_8() -> None:
     assert answer.drafter == "MTP head"
     assert answer.lengths == (1.85,)
     assert 1.5 < answer.best_speedup < 1.85
+
+
+@pytest.mark.parametrize("drafts", [1, 3])
+def test_the_load_with_drafts_is_what_a_scenario_with_drafts_is_served(drafts: int) -> None:
+    """The numbers of every verb that is asked for the same drafts in the same layout."""
+    asked = {"model": "deepseek-v3", "system": "8xh200", "tp": 8, "ep": 8}
+    found = ask(**asked, acceptance=0.8, drafts=drafts).served_with_drafts
+    assert found is not None
+    plain = resolve(Scenario(**asked, profile="peak")).serve()
+    faster = resolve(Scenario(**asked, profile="peak", acceptance=0.8, drafts=drafts)).serve()
+    assert (found.without, found.with_drafts) == (plain, faster)
+    assert found.tpot_s.value == faster.tpot_s
+
+
+def test_a_measured_length_is_served_as_the_acceptance_that_yields_it() -> None:
+    found = ask(model="deepseek-v3", system="8xh200").served_with_drafts
+    assert found is not None
+    assert found.drafts == 1
+    assert found.acceptance == pytest.approx(0.85)
+    assert found.with_drafts.requests_per_s > found.without.requests_per_s
 
 
 def test_draft_head_is_the_mtp_layer_of_the_checkpoint() -> None:

@@ -18,7 +18,11 @@ from tokenroof.scenario.costs import cost_of
 from tokenroof.scenario.ranges import ranged
 from tokenroof.scenario.resolve import resolve
 from tokenroof.types.scenario import DEGREES, Scenario
+from tokenroof.types.served import Infeasible
 from tokenroof.usecases.analyze.run import AnalyzeRequest, analyze
+from tokenroof.usecases.money.break_even import BreakEvenRequest, BreakEvenResponse, break_even
+from tokenroof.usecases.money.costs import Economics
+from tokenroof.usecases.money.price import PriceRequest, PriceResponse, price
 from tokenroof.usecases.plan.run import PlanRequest, plan
 
 MODELS = ("llama-3.1-8b", "llama-3.3-70b", "qwen3-32b", "qwen3-30b-a3b", "qwen3-235b-a22b", "gpt-oss-120b",
@@ -84,6 +88,44 @@ def test_analyze_and_plan_give_the_deployments_numbers(scenario: Scenario) -> No
     tpot = answer.tpot_s
     if tpot.low is not None and tpot.high is not None and tpot.low > (tpot.bound or 0.0):
         assert (found.low, found.high) == pytest.approx((tpot.low / tpot.value, tpot.high / tpot.value), rel=1e-9)
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS[:20], ids=lambda one: f"{one.model}-{one.system}-{one.engine}")
+def test_price_and_break_even_give_the_deployments_numbers(scenario: Scenario) -> None:
+    deployment = resolve(scenario)
+    served, profile = deployment.serve(), deployment.profile
+    cost = cost_of(deployment, served, 2.5)
+    priced = price(asked(PriceRequest, scenario, longest=4000.0))
+    against = break_even(asked(BreakEvenRequest, scenario, offer="market/llama-3.3-70b"))
+    assert isinstance(priced, PriceResponse)
+    assert isinstance(against, BreakEvenResponse)
+
+    def same(found: Economics) -> None:
+        assert found.served == served
+        assert found.tpot_s == ranged("tpot", served.tpot_s, profile)
+        assert found.output_tokens_per_s_per_gpu == ranged("throughput", served.output_tokens_per_s_per_gpu, profile)
+        assert found.request_usd == ranged("cost", cost.request_usd, profile)
+        assert found.input_usd_per_mtok == ranged("cost", cost.input_usd_per_mtok, profile)
+        assert found.output_usd_per_mtok == ranged("cost", cost.output_usd_per_mtok, profile)
+
+    same(priced.economics)
+    same(against.economics)
+    assert priced.fast[0].tpot_s == served.tpot_s
+    assert against.request_busy_usd.value == pytest.approx(cost.request_usd, rel=1e-9)
+    own = next(mix for mix in against.mixes if mix.isl == scenario.isl)
+    assert own.own_usd == pytest.approx(cost.request_usd, rel=1e-9)
+    told = analyze(asked(AnalyzeRequest, scenario))
+    assert told.cost is not None
+    assert told.cost.output_usd_per_mtok.value == priced.economics.output_usd_per_mtok.value
+    assert told.cost.output_usd_per_mtok.high == pytest.approx(priced.economics.output_usd_per_mtok.high, rel=1e-9)
+
+
+def test_a_deployment_without_room_is_refused_by_every_verb() -> None:
+    scenario = Scenario(model="deepseek-v3", system="8xh100", tp=8, ep=8, price_per_gpu_hour=2.5)
+    assert not resolve(scenario).serve().fits
+    assert not analyze(asked(AnalyzeRequest, scenario)).fits
+    refused = price(asked(PriceRequest, scenario)), break_even(asked(BreakEvenRequest, scenario, offer="openai/gpt-5"))
+    assert all(isinstance(one, Infeasible) for one in refused)
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS[:6], ids=lambda one: f"{one.model}-{one.system}-{one.engine}")

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tokenroof.cli.economics_options import NumbersType, line, plot_option, print_defaults
+from tokenroof.cli.economics_options import NumbersType
+from tokenroof.cli.options import output_options
 from tokenroof.cli.outputs import check_outputs, write_outputs
 from tokenroof.cli.render import QuantityType, echo_json, heading, note, print_table
 
@@ -13,6 +14,17 @@ if TYPE_CHECKING:
     from tokenroof.usecases.train.run import TrainResponse
 
 __all__ = ["command"]
+
+
+def _line(label: str, value: str, remark: str = "") -> None:
+    """One line of a page: label, value, remark."""
+    click.echo(f"  {label:<22}{value:<25} {remark}".rstrip())
+
+
+def _print_defaults(defaults: Any) -> None:
+    """What the user did not give, to stderr."""
+    for choice in defaults:
+        note(f"took {choice.field} = {choice.value}: {choice.reason}")
 
 
 def _tokens(count: float) -> str:
@@ -57,8 +69,8 @@ def _split(answer: "TrainResponse") -> None:
         right=(1, 2, 3),
     )  # fmt: skip
     if same and best.split_over_optimum is not None:
-        line("equal split costs", f"{best.split_over_optimum:.3g}x the least", "a rule of thumb, not the optimum")
-    line("law", answer.fit.name, answer.fit.source)
+        _line("equal split costs", f"{best.split_over_optimum:.3g}x the least", "a rule of thumb, not the optimum")
+    _line("law", answer.fit.name, answer.fit.source)
     if answer.model is not None:
         note("note: the law is of dense models; active parameters stand for its parameters")
 
@@ -68,8 +80,8 @@ def _machines(answer: "TrainResponse") -> None:
         run = answer.run
         click.echo()
         heading(f"A run of {_tokens(run.tokens)} tokens")
-        line("FLOP", f"{run.flops:.4g}", "6 a parameter and token; attention left out")
-        line("overtraining", f"{run.overtraining:,.3g}x", f"loss {run.loss:.4f} by this law")
+        _line("FLOP", f"{run.flops:.4g}", "6 a parameter and token; attention left out")
+        _line("overtraining", f"{run.overtraining:,.3g}x", f"loss {run.loss:.4f} by this law")
     if answer.bills:
         click.echo()
         print_table(
@@ -155,18 +167,18 @@ def _pipeline(answer: "TrainResponse") -> None:
 )
 @click.option("--layers", type=int, help="[default: the model's]")
 @click.option("--hidden", type=int, help="Width. [default: the model's]")
-@plot_option
-def command(model: str | None, plot: Path | None, outputs: tuple[Path, ...], as_json: bool, **options: Any) -> None:
+@output_options
+def command(model: str | None, outputs: tuple[Path, ...], as_json: bool, **options: Any) -> None:
     """How many tokens and parameters a model should have, if it is to be served too.
 
     \b
     tokenroof train --active 100e9 --tokens-per-s 50e6
     tokenroof train deepseek-v3 --tokens 14.8e12 --system 2048xh800 --mfu 0.33 --price-per-gpu-hour 2
-    tokenroof train llama-3.1-405b --stages 16 --micro-batches 64 --plot train.svg
+    tokenroof train llama-3.1-405b --stages 16 --micro-batches 64 -o train.svg
     """
     from tokenroof.usecases.train.run import TrainRequest, train
 
-    paths = check_outputs(plot, outputs)
+    paths = check_outputs(None, outputs)
     answer = train(
         TrainRequest(
             model=model,
@@ -207,4 +219,4 @@ def command(model: str | None, plot: Path | None, outputs: tuple[Path, ...], as_
     _split(answer)
     _machines(answer)
     _pipeline(answer)
-    print_defaults(answer.defaults)
+    _print_defaults(answer.defaults)

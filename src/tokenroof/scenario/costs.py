@@ -7,9 +7,10 @@ from tokenroof.scenario.deployment import Deployment
 from tokenroof.types.program import Load as StepLoad
 from tokenroof.types.program import Num
 from tokenroof.types.served import Cost, Served
+from tokenroof.types.workload import Workload
 from tokenroof.xp import NUMPY, SCALAR
 
-__all__ = ["ALLOCATIONS", "Shares", "cost_of", "request_usd", "shares_of"]
+__all__ = ["ALLOCATIONS", "Shares", "allocated", "cost_of", "request_usd", "shares_of"]
 
 ALLOCATIONS = ("time", "flops", "output")
 _MTOK = 1e6
@@ -73,6 +74,19 @@ def shares_of(deployment: Deployment, served: Served, allocation: str = "time") 
     return Shares(uncached=served.prefill_share - cached, cached=cached, output=1.0 - served.prefill_share)
 
 
+def allocated(shares: Shares, work: Workload, usd: Num, allocation: str) -> Cost:
+    """A request's cost laid on its tokens: what each kind carries over how many there are of it. Arrays too."""
+    xp = NUMPY if hasattr(work.prefix, "shape") else SCALAR
+    cached = xp.ratio(usd * shares.cached, work.prefix, 0.0)
+    return Cost(
+        allocation=allocation,
+        input_usd_per_mtok=usd * shares.uncached / work.uncached * _MTOK,
+        cached_usd_per_mtok=cached * _MTOK if _any(work.prefix) else None,
+        output_usd_per_mtok=usd * shares.output / work.osl * _MTOK,
+        request_usd=usd,
+    )
+
+
 def cost_of(
     deployment: Deployment,
     served: Served,
@@ -84,13 +98,4 @@ def cost_of(
 ) -> Cost:
     """USD per million tokens of each kind; together they recover the request's cost exactly. Arrays too."""
     usd = request_usd(deployment, served, usd_per_gpu_h, duty_cycle, gpus)
-    shares, work = shares_of(deployment, served, allocation), deployment.workload
-    xp = NUMPY if hasattr(work.prefix, "shape") else SCALAR
-    cached = xp.ratio(usd * shares.cached, work.prefix, 0.0)
-    return Cost(
-        allocation=allocation,
-        input_usd_per_mtok=usd * shares.uncached / work.uncached * _MTOK,
-        cached_usd_per_mtok=cached * _MTOK if _any(work.prefix) else None,
-        output_usd_per_mtok=usd * shares.output / work.osl * _MTOK,
-        request_usd=usd,
-    )
+    return allocated(shares_of(deployment, served, allocation), deployment.workload, usd, allocation)

@@ -215,6 +215,14 @@ class Deployment:
             return self._arriving(load.value / self.replicas, load, limit)
         return self.closed(load.value if load.kind == "batch" else load.value / self.replicas, load, limit)
 
+    def missed(self, served: Served) -> str:
+        """What a served load breaks: memory, engine, tpot or ttft; nothing where everything holds."""
+        if not served.fits:
+            return served.limit
+        if not _inside(served.tpot_s, self.limits.tpot_s):
+            return "tpot"
+        return "" if _inside(served.ttft_s, self.limits.ttft_s) else "ttft"
+
     def closed(self, held: Num, load: Load | None = None, room: Num = None) -> ServingEstimate:
         """One replica (or unit) with `held` requests kept at once, as the serving formulas give it. Arrays too."""
         load = load or Load()
@@ -292,8 +300,10 @@ class Deployment:
         if self.prefill_workers is not None:
             share = self.prefill_workers.workers * self.prefill_workers.layout.n_gpus / self.unit_gpus
         else:
+            # Who waits for room takes no machine time: those inside stay as long as Little's law has it.
+            stay_s = xp.where(held > room, running / _number(found.requests_per_s), e2e_s)
             share = xp.where(
-                e2e_s < math.inf, xp.maximum(0.0, 1.0 - work.osl / self.tokens_per_step * step_s / e2e_s), share
+                e2e_s < math.inf, xp.maximum(0.0, 1.0 - work.osl / self.tokens_per_step * step_s / stay_s), share
             )
         return Served(
             fits=True, limit=limit, concurrency=held * used, batch=running / decoders / self.layout.pp, room=room,

@@ -33,18 +33,18 @@ def chosen(deployments: Iterable[Deployment]) -> Deployment:
     roomiest: Deployment | None = None
     room_key: tuple[float, ...] = ()
     for one in deployments:
-        if best is not None and _hopeless(one, -best_key[0]):
+        if best is not None and _hopeless(one, -best_key[1]):
             continue
         served = one.serve()
         if served.fits:
             speed = served.tpot_s if one.load.kind in ("batch", "static") else -served.requests_per_s
-            key = (speed, float(one.layout.n_gpus))
+            key = (float(bool(one.missed(served))), speed, float(one.layout.n_gpus))
             if best is None or key < best_key:
                 best, best_key = one, key
         if best is None:
-            key = (-one.room(), -float(one.memory().cache_pool_bytes))
-            if roomiest is None or key < room_key:
-                roomiest, room_key = one, key
+            room = (-one.room(), -float(one.memory().cache_pool_bytes))
+            if roomiest is None or room < room_key:
+                roomiest, room_key = one, room
     found = best or roomiest
     if found is None:
         raise InputError("layout", "none", "one that divides the model over these GPUs", "another number of GPUs")

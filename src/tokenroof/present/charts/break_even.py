@@ -19,7 +19,7 @@ def _costs(axis: Any, answer: BreakEvenResponse) -> None:
     here = answer.economics
     tokens = (here.workload.isl + here.workload.osl) / _MTOK
     duties = [0.01 * 100.0 ** (i / 199) for i in range(200)]
-    busy, cost = answer.request_busy_usd / tokens, here.machine
+    busy, cost = answer.request_busy_usd.value / tokens, here.machine
     api = answer.request_api_usd / tokens
     percent = [100.0 * duty for duty in duties]
     extra = cost.busy_extra_usd_per_h / cost.usd_per_gpu_h if cost.usd_per_gpu_h else 0.0
@@ -36,7 +36,7 @@ def _costs(axis: Any, answer: BreakEvenResponse) -> None:
             percent, [busy * low / duty for duty in duties], [busy * high / duty for duty in duties],
             color=COLOURS["muted"], alpha=0.18, lw=0, label="lowest to highest rent",
         )  # fmt: skip
-    axis.axhline(api, color=COLOURS["limit"], lw=1.8, label=answer.api)
+    axis.axhline(api, color=COLOURS["limit"], lw=1.8, label=answer.offer)
     if answer.duty_cycle <= 1.0:
         axis.plot([100.0 * answer.duty_cycle], [api], "o", color=COLOURS["limit"], ms=8)
         axis.annotate(
@@ -105,7 +105,7 @@ def draw(answer: BreakEvenResponse, path: Path) -> None:
     if panels == 3:
         _traffic(axes[0, 2], answer)
     here = answer.economics
-    title = f"{here.model_name} on {here.system_name} against {answer.api}"
-    source = "measured throughput" if answer.measured else f"modelled, {here.claim_level}"
+    title = f"{here.model_name} on {here.system_name} against {answer.offer}"
+    source = "measured throughput" if answer.measured else f"modelled, {here.claim}"
     figure.suptitle(f"{title}   ·   {source}", x=0.01, ha="left", fontsize=12)
     save_figure(figure, path, title=title, words=answer.sentence)

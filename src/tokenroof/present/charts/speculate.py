@@ -80,6 +80,6 @@ def draw(answer: SpeculateResponse, path: Path) -> None:
     title = f"Speculative decoding: {answer.model_name} on {answer.system_name}"
     source = answer.acceptance_source.partition(":")[0]
     accepted = source if answer.acceptance is None else f"acceptance {answer.acceptance:g} ({source})"
-    how = f"{answer.layout}, context {answer.context:,.0f}, {answer.drafter}, {accepted}, {answer.claim_level}"
+    how = f"{answer.layout}, context {answer.context:,.0f}, {answer.drafter}, {accepted}, {answer.claim}"
     figure.suptitle(f"{title}\n{how}", x=0.01, ha="left", fontsize=11)
     save_figure(figure, path, title=title, words=answer.sentence)

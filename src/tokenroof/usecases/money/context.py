@@ -1,21 +1,22 @@
 """Long context: how the cost of a token grows with the prompt, where it bends, and the step that a sheet would use."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from tokenroof.catalog.offers.index import steps
 from tokenroof.catalog.offers.paths import find_offer
+from tokenroof.scenario.costs import cost_of
+from tokenroof.scenario.deployment import Deployment
+from tokenroof.scenario.layouts import layout_label
 from tokenroof.types.checks import check_number
-from tokenroof.usecases.money.costs import Scene
-from tokenroof.usecases.money.operating import Operating
-from tokenroof.usecases.money.serving import Serving, largest_batch_within
+from tokenroof.types.served import Infeasible
+from tokenroof.usecases.money.scene import EconomicsRequest, Scene, served_scene
 
 __all__ = ["ContextPoint", "ContextTiers", "SheetStep", "context_tiers"]
 
-_MTOK = 1e6
-_SHORT = 1024.0
-_POINTS = 25
+_LENGTHS = (1e3, 4e3, 8e3, 32e3, 128e3)
+_LONGER = (256e3, 1e6)
 _DEFAULT_LONGEST = 1e6
 # Round lengths that a sheet may step at; sellers use 32K to 512K.
 _SHEET_STEPS = (8e3, 16e3, 32e3, 64e3, 128e3, 200e3, 256e3, 512e3)
@@ -25,10 +26,13 @@ _WORTH_A_STEP = 1.5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContextPoint:
-    """Cost of tokens in requests of one prompt length, in the batch that fits at that length."""
+    """What the same question answers for prompts of `isl` tokens; multiples are of the shortest prompt's cost."""
 
-    context: float
-    batch: float
+    isl: float
+    layout: str
+    concurrency: float
+    tpot_s: float
+    output_tokens_per_s_per_gpu: float
     input_usd_per_mtok: float
     output_usd_per_mtok: float
     input_x: float
@@ -47,14 +51,13 @@ class SheetStep:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContextTiers:
-    """Multiples are of the cost at `short`. A bend is where a token costs twice as much; None if it never does.
+    """Multiples are of the shortest prompt's cost. A bend is where a token costs twice as much; None if it never does.
 
     `step_at` is the round length at which two prices come closest to cost, None where one price does; `step_*_x` is the
     mean cost above it over the mean cost below, prompt lengths spread evenly on a logarithm; `covers_*_x` what the
     longest prompt costs over that mean.
     """
 
-    short: float
     longest: float
     points: tuple[ContextPoint, ...]
     input_bend: float | None
@@ -68,19 +71,38 @@ class ContextTiers:
     verdict: str
 
 
-def _batch(serving: Serving, context: float, tpot_s: float | None, most: float) -> float:
-    return min(largest_batch_within(serving, context, tpot_s or math.inf, context), most)
-
-
-def _costs(scene: Scene, point: Operating, context: float, tpot_s: float | None) -> tuple[float, float, float] | None:
-    """(batch, input, output) cost per token at a prompt length; None where memory does not hold one sequence."""
-    most = point.batch if point.limit == "given" else math.inf
-    batch = _batch(point.serving, context, tpot_s, most)
-    if batch <= 0:
+def _row(request: EconomicsRequest, isl: float) -> tuple[float, str, Scene] | None:
+    """The same question with prompts of another length; None where nothing holds it."""
+    if request.prefix > isl - 1.0:
         return None
-    price = scene.usd_per_s / scene.duty_cycle
-    read = price * point.prefill.prefill_s(context, context) / context
-    return batch, read, price * point.serving.decode_s(batch, context)
+    scene = served_scene(replace(request, isl=isl, context=None))
+    if isinstance(scene, Infeasible):
+        return None
+    return isl, layout_label(scene.deployment.layout, scene.deployment.replicas), scene
+
+
+def _points(request: EconomicsRequest, lengths: list[float]) -> list[ContextPoint]:
+    points: list[ContextPoint] = []
+    for found in (_row(request, length) for length in lengths):
+        if found is None:
+            continue
+        isl, label, scene = found
+        cost = cost_of(
+            scene.deployment, scene.served, scene.machine.usd_per_gpu_h, duty_cycle=scene.duty_cycle,
+            allocation=scene.allocation,
+        )  # fmt: skip
+        read, write = cost.input_usd_per_mtok, cost.output_usd_per_mtok
+        first = points[0] if points else None
+        points.append(
+            ContextPoint(
+                isl=isl, layout=label, concurrency=scene.served.concurrency, tpot_s=scene.served.tpot_s,
+                output_tokens_per_s_per_gpu=scene.served.output_tokens_per_s_per_gpu, input_usd_per_mtok=read,
+                output_usd_per_mtok=write,
+                input_x=read / first.input_usd_per_mtok if first and first.input_usd_per_mtok else 1.0,
+                output_x=write / first.output_usd_per_mtok if first else 1.0,
+            )
+        )  # fmt: skip
+    return points
 
 
 def _bend(curve: list[tuple[float, float]], factor: float = 2.0) -> float | None:
@@ -108,41 +130,33 @@ def _mean(curve: list[tuple[float, float]], low: float, high: float) -> float:
 
 
 def context_tiers(
-    scene: Scene,
-    point: Operating,
+    request: EconomicsRequest,
+    deployment: Deployment,
     *,
-    tpot_s: float | None,
     longest: float | None = None,
     step_at: float | None = None,
     offer: str | None = None,
 ) -> ContextTiers:
-    """Cost against prompt length on the chosen layout, and where a seller would put a step."""
-    model = scene.model
+    """Cost against prompt length, and where a seller would put a step."""
+    model, osl = deployment.model, deployment.workload.osl
     limit = longest or float(model.context_advertised or model.context_config or _DEFAULT_LONGEST)
-    check_number("longest", limit, low=2.0 * _SHORT, high=1e8)
-    lengths = [_SHORT * (limit / _SHORT) ** (i / (_POINTS - 1)) for i in range(_POINTS)]
-    rows = [(length, _costs(scene, point, length, tpot_s)) for length in lengths]
-    found = [(length, *costs) for length, costs in rows if costs is not None]
-    first = found[0]
-    points = tuple(
-        ContextPoint(
-            context=length, batch=batch, input_usd_per_mtok=read * _MTOK, output_usd_per_mtok=write * _MTOK,
-            input_x=read / first[2], output_x=write / first[3],
-        )
-        for length, batch, read, write in found
-    )  # fmt: skip
-    reads = [(p.context, p.input_usd_per_mtok) for p in points]
-    writes = [(p.context, p.output_usd_per_mtok) for p in points]
-    input_bend, output_bend, reach = _bend(reads), _bend(writes), points[-1].context
-    where = _step_at(step_at, reads, writes)
+    check_number("longest", limit, low=2.0 * _LENGTHS[0], high=1e8)
+    asked = request if request.osl is not None else replace(request, osl=osl)
+    lengths = [length for length in (*_LENGTHS, *_LONGER) if length <= limit]
+    points = tuple(_points(asked, lengths))
+    reads = [(p.isl, p.input_usd_per_mtok) for p in points]
+    writes = [(p.isl, p.output_usd_per_mtok) for p in points]
+    reach = points[-1].isl if points else 0.0
+    input_bend, output_bend = (_bend(curve) if len(curve) > 1 else None for curve in (reads, writes))
+    where = _step_at(step_at, reads, writes) if len(points) > 1 else None
     ratio: dict[str, float | None] = dict.fromkeys(("in", "out", "covers_in", "covers_out"))
     if where is not None:
         for name, curve in (("in", reads), ("out", writes)):
-            below = _mean(curve, _SHORT, where)
-            ratio[name] = _mean(curve, where, reach) / below
-            ratio[f"covers_{name}"] = curve[-1][1] / below
+            below = _mean(curve, curve[0][0], where)
+            if below > 0.0:
+                ratio[name] = _mean(curve, where, reach) / below
+                ratio[f"covers_{name}"] = curve[-1][1] / below
     return ContextTiers(
-        short=_SHORT,
         longest=reach,
         points=points,
         input_bend=input_bend,
@@ -153,31 +167,30 @@ def context_tiers(
         covers_input_x=ratio["covers_in"],
         covers_output_x=ratio["covers_out"],
         sheet=_sheet(offer),
-        verdict=_verdict(input_bend, output_bend, reach, limit),
+        verdict=_verdict(input_bend, output_bend, reach, lengths[-1]),
     )
 
 
 def _misfit(curve: list[tuple[float, float]], where: float, reach: float) -> float:
     """Mean square of the logarithm of cost over price, with one price below `where` and one above."""
-    total = 0.0
-    for low, high in ((_SHORT, where), (where, reach)):
+    total, short = 0.0, curve[0][0]
+    for low, high in ((short, where), (where, reach)):
         level = _mean(curve, low, high)
         square = [(x, math.log(y / level) ** 2) for x, y in curve]
         total += _mean(square, low, high) * math.log(high / low)
-    return total / math.log(reach / _SHORT)
+    return total / math.log(reach / short)
 
 
 def _step_at(given: float | None, reads: list[tuple[float, float]], writes: list[tuple[float, float]]) -> float | None:
     """The round length at which two prices, one below and one above, come closest to cost."""
-    reach = reads[-1][0]
+    short, reach = reads[0][0], reads[-1][0]
     if given is not None:
-        return check_number("step_at", given, low=_SHORT * 1.01, high=reach * 0.99)
-    if max(curve[-1][1] / curve[0][1] for curve in (reads, writes)) < _WORTH_A_STEP:
+        return check_number("step_at", given, low=short * 1.01, high=reach * 0.99)
+    costly = [curve for curve in (reads, writes) if curve[0][1] > 0.0]
+    possible = [step for step in _SHEET_STEPS if short * 1.01 < step < 0.9 * reach]
+    if not possible or max(curve[-1][1] / curve[0][1] for curve in costly) < _WORTH_A_STEP:
         return None
-    possible = [step for step in _SHEET_STEPS if step < 0.9 * reach]
-    if not possible:
-        return None
-    return min(possible, key=lambda where: sum(_misfit(curve, where, reach) for curve in (reads, writes)))
+    return min(possible, key=lambda where: sum(_misfit(curve, where, reach) for curve in costly))
 
 
 def _sheet(offer: str | None) -> tuple[SheetStep, ...]:

@@ -8,12 +8,11 @@ from tokenroof.errors import DataMissing, InputError
 from tokenroof.operators.layout_space import stage_layouts
 from tokenroof.operators.lower import lower
 from tokenroof.operators.timing import Timed, bind
-from tokenroof.types.checks import check_number
+from tokenroof.scenario.deployment import Deployment
 from tokenroof.types.default import Default
 from tokenroof.types.layout import Layout
 from tokenroof.types.model import LayerGroup, Model, NoFfn, NoMixer
 from tokenroof.types.program import Load
-from tokenroof.usecases.money.serving import Serving
 
 __all__ = ["Drafter", "draft_head", "drafter_of"]
 
@@ -44,8 +43,8 @@ def draft_head(model: Model) -> Model:
     )  # fmt: skip
 
 
-def _timed(model: Model, layout: Layout, serving: Serving) -> Timed:
-    return bind(lower(model, layout), serving.system, serving.profile)
+def _timed(model: Model, layout: Layout, deployment: Deployment) -> Timed:
+    return bind(lower(model, layout), deployment.system, deployment.profile)
 
 
 def _of_program(name: str, timed: Timed) -> Drafter:
@@ -55,11 +54,11 @@ def _of_program(name: str, timed: Timed) -> Drafter:
     return Drafter(name=name, layout=timed.program.layout, step_s=step_s)
 
 
-def _of_model(draft: Model, serving: Serving, context: float) -> Drafter:
+def _of_model(draft: Model, deployment: Deployment, context: float) -> Drafter:
     """On the target's own GPUs, in the layout with the quickest pass."""
-    system, stage = serving.system, serving.layout.stage
+    system, stage = deployment.system, deployment.layout.stage
     found = [
-        _of_program(draft.name, _timed(draft, layout, serving))
+        _of_program(draft.name, _timed(draft, layout, deployment))
         for size in sorted({1, stage} | {1 << power for power in range(stage.bit_length())})
         for layout in stage_layouts(draft, size, system)
         if size <= stage
@@ -70,27 +69,28 @@ def _of_model(draft: Model, serving: Serving, context: float) -> Drafter:
 
 
 def drafter_of(
-    serving: Serving, *, draft: str | None, draft_cost: float | None, context: float, defaults: list[Default]
+    deployment: Deployment, *, draft: str | None, draft_cost: float | None, context: float, defaults: list[Default]
 ) -> Drafter:
     """By a share of the target's pass, by name, or the target's own head; what was assumed is added to `defaults`."""
-    model = serving.model
+    model = deployment.model
     if draft_cost is not None:
         if draft is not None:
             raise InputError("draft_cost", draft_cost, "left out when a draft is named")
-        share = check_number("draft_cost", draft_cost, low=0.0, high=1.0, fix="a draft's pass over the target's")
+        share = draft_cost
         return Drafter(
             name=f"{share:g} of a pass",
             layout=None,
-            step_s=lambda batch, length: share * serving.step_s(batch, length),
+            step_s=lambda batch, length: share * float(deployment.step(batch, length).step_s),
         )
     if draft == "mtp" and not model.mtp_layers:
-        raise DataMissing(model.id, "multi-token prediction layer", "the checkpoint", "use --draft head to assume one")
+        raise DataMissing(model.id, "multi-token prediction layer", "the checkpoint", "draft head assumes one")
     if draft in (None, "mtp", "head"):
         own = bool(model.mtp_layers) and draft != "head"
         if draft is None:
             why = "the checkpoint's own" if own else "none in the checkpoint; one more layer of its kind is assumed"
             defaults.append(Default(field="draft", value="MTP head" if own else "one layer", reason=why))
-        return _of_program("MTP head" if own else "draft head", _timed(draft_head(model), serving.layout, serving))
+        name = "MTP head" if own else "draft head"
+        return _of_program(name, _timed(draft_head(model), deployment.layout, deployment))
     if draft is None:
         raise AssertionError("unreachable")
-    return _of_model(load_model(draft), serving, context)
+    return _of_model(load_model(draft), deployment, context)

@@ -63,47 +63,41 @@ def _tpot(*, step_s: Num, waiting_s: Num, xp: object) -> Num:
     return step_s + waiting_s
 
 
+def _usd_per_s(leaf: Mapping[str, Num], xp: object) -> Num:
+    return pricing.system_usd_per_s(gpus=leaf["gpus"], usd_per_gpu_s=leaf["usd_per_gpu_s"], xp=xp)  # type: ignore[arg-type]
+
+
 def explain_price(answer: PriceResponse, key: str) -> Explanation | OperatorExplanation:
     """The derivation of one number of `price`: its TPOT, or a cost under the allocation by time."""
     _check_key(key, PRICE_KEYS)
     economics = answer.economics
-    point, shares, load = economics.point, economics.shares, economics.workload
-    serving = point.serving
-    profile, system = serving.profile, serving.system
-    step_s = _modelled(point.step_s, "s", profile)
-    decode = Load(point.batch, point.batch, load.context)
+    deployment, served, work = economics.deployment, economics.served, economics.workload
+    profile, system, tokens = deployment.profile, deployment.system, deployment.tokens_per_step
+    decode_s = served.decode_step_s / tokens
+    batch = max(served.batch, 1.0) * (1.0 + float(deployment.scenario.drafts or 0))
+    decode = Load(batch, max(served.batch, 1.0), work.context)
     if key == "tpot_s":
-        others = _modelled(point.tpot_s - point.step_s, "s", profile, "prompts of others, ")
-        facts = {"step_s": step_s, "waiting_s": others}
-        return _with_rows(_tpot, facts, key, serving.program, decode, system, profile)
-    if economics.prices.allocation != "time":
-        raise InputError("explain", key, "a cost under --allocation time", "leave --allocation out")
+        others = _modelled(served.tpot_s - decode_s, "s", profile, "prefill of others, ")
+        facts = {"step_s": _modelled(decode_s, "s", profile), "waiting_s": others}
+        return _with_rows(_tpot, facts, key, deployment.program, decode, system, profile)
+    if economics.allocation != "time":
+        raise InputError("explain", key, "a cost under allocation time", "leave the allocation out")
+    output = key == "usd_per_mtok_output"
+    share = economics.shares.output if output else economics.shares.uncached
     facts = {
         "usd_per_gpu_s": _rent(economics.machine.usd_per_gpu_h, economics.machine.source, system),
         "gpus": given(float(economics.gpus), "GPU", "GPUs of the system"),
         "duty_cycle": assumed(economics.duty_cycle, "1", "share of the time that the system is busy"),
+        "requests_per_s": _modelled(served.requests_per_s, "1/s", profile),
+        "share": _modelled(share, "1", profile, "share of a request's time, "),
+        "tokens": given(work.osl if output else work.uncached, "token", "tokens of this kind in a request"),
     }
-    if key == "usd_per_mtok_output":
 
-        def output(*, xp: object, **leaf: Num) -> Num:
-            usd_per_s = pricing.system_usd_per_s(gpus=leaf["gpus"], usd_per_gpu_s=leaf["usd_per_gpu_s"], xp=xp)  # type: ignore[arg-type]
-            cost = pricing.cost_usd_per_token(
-                usd_per_s=usd_per_s, step_s=leaf["step_s"], batch=leaf["in_flight"], xp=xp  # type: ignore[arg-type]
-            )  # fmt: skip
-            return _MTOK * cost / leaf["duty_cycle"]
+    def usd(*, xp: object, **leaf: Num) -> Num:
+        request_usd = _usd_per_s(leaf, xp) / (leaf["requests_per_s"] * leaf["duty_cycle"])
+        return _MTOK * request_usd * leaf["share"] / leaf["tokens"]
 
-        facts |= {"step_s": step_s, "in_flight": _modelled(point.concurrency, "sequence", profile)}
-        return _with_rows(output, facts, key, serving.program, decode, system, profile)
-
-    def fresh(*, xp: object, **leaf: Num) -> Num:
-        usd_per_s = pricing.system_usd_per_s(gpus=leaf["gpus"], usd_per_gpu_s=leaf["usd_per_gpu_s"], xp=xp)  # type: ignore[arg-type]
-        return _MTOK * usd_per_s * leaf["prefill_s"] / leaf["fresh_tokens"] / leaf["duty_cycle"]
-
-    facts |= {
-        "prefill_s": _modelled(shares.fresh_s, "s", point.prefill.profile),
-        "fresh_tokens": given(load.fresh, "token", "input of a request that is not cached"),
-    }
-    return explain(fresh, facts, name=key, unit="USD/Mtoken")
+    return explain(usd, facts, name=key, unit="USD/Mtoken")
 
 
 def _answering(winner: Candidate, step_s: Callable[[float], float]) -> float:

@@ -1,34 +1,32 @@
-"""What to charge: tokens by kind, fast and slow tiers, discounts, long context, cached input; all from machine time."""
+"""What to charge: tokens by kind, fast and slow tiers, discounts, long context, cached input; all as served."""
 
 from dataclasses import dataclass
 
 from tokenroof.errors import InputError
-from tokenroof.formulas import pricing
-from tokenroof.scenario.formats import served_weights
-from tokenroof.usecases.analyze.pool import pool_of
+from tokenroof.types.limits import Tokens
+from tokenroof.types.served import Infeasible
+from tokenroof.usecases.analyze.sentence import hardware, short_name
 from tokenroof.usecases.money.cache import CachePrices, cache_prices
 from tokenroof.usecases.money.context import ContextTiers, context_tiers
-from tokenroof.usecases.money.costs import Economics, EconomicsRequest, Scene, economics_at, point_of, scene_of
-from tokenroof.usecases.money.operating import Infeasible
+from tokenroof.usecases.money.costs import Economics, EconomicsRequest, economics_at
+from tokenroof.usecases.money.scene import served_scene
 from tokenroof.usecases.money.tiers import (
     Discounts,
-    FastTier,
     Floor,
-    FrontierPoint,
     PairReading,
-    decode_usd_per_mtok,
+    SpeedTier,
     discounts_of,
-    fast_tiers,
     floor_of,
     frontier_of,
     read_pair,
+    speed_tiers,
 )
 
 __all__ = ["PriceRequest", "PriceResponse", "parse_pair", "price"]
 
-_SPEEDS = (1.5, 2.0, 2.5, 3.0, 4.0)
-_HOLDS_S = (60.0, 300.0, 3600.0, 86400.0)
-_MTOK = 1e6
+_SPEEDS = (1.5, 2.0, 2.5)
+_HOLDS_S = (60.0, 3600.0, 86400.0)
+_MOST = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,26 +38,25 @@ class PriceRequest(EconomicsRequest):
 
     pair: tuple[float, float] | None = None
     speeds: tuple[float, ...] = _SPEEDS
-    longest: float | None = None
-    step_at: float | None = None
+    longest: Tokens = None
+    step_at: Tokens = None
     offer: str | None = None
     holds_s: tuple[float, ...] = _HOLDS_S
-    apart: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PriceResponse:
-    """`slow_usd_per_mtok` is the output token of the operating point, decode only: what tiers are multiples of."""
+    """`fast` begins with the load as it is; `context` asks the same question for other lengths of the prompt."""
 
     economics: Economics
-    slow_usd_per_mtok: float
-    frontier: tuple[FrontierPoint, ...]
+    fast: tuple[SpeedTier, ...]
+    frontier: tuple[SpeedTier, ...]
     floor: Floor
-    fast: tuple[FastTier, ...]
     pair: PairReading | None
     discounts: Discounts
     context: ContextTiers
     cache: CachePrices
+    sentence: str
 
 
 def parse_pair(text: str) -> tuple[float, float]:
@@ -74,53 +71,46 @@ def parse_pair(text: str) -> tuple[float, float]:
     return numbers[0], numbers[1]
 
 
-def _lecture_floor(request: PriceRequest, scene: Scene) -> float:
-    """The closed form E6 over all GPUs of the system, USD per million tokens."""
-    deployment = pool_of(
-        scene.model,
-        scene.system,
-        weights=served_weights(scene.model, request.weight_dtype)[1],
-        kv_dtype=request.kv_dtype,
+def _usd(value: float) -> str:
+    return f"${value:,.2f}" if value >= 0.1 or value == 0.0 else f"${value:.2g}"
+
+
+def _busy(economics: Economics) -> str:
+    if economics.duty_cycle == 1.0:
+        return "if the GPUs are always busy; half busy, twice that"
+    return f"with the GPUs busy {100 * economics.duty_cycle:.0f} % of the time"
+
+
+def _sentence(economics: Economics) -> str:
+    read, write = economics.input_usd_per_mtok.value, economics.output_usd_per_mtok.value
+    return (
+        f"Serving {short_name(economics.deployment.model)} on {hardware(economics.deployment)} costs you "
+        f"{_usd(read)} per M input and {_usd(write)} per M output tokens at "
+        f"{economics.tokens_per_s_per_user:,.3g} tok/s per user, {_busy(economics)}."
     )
-    context, scale = scene.load.context, scene.system.n_chips / deployment.chips
-    usd = pricing.cost_floor_usd_per_token(
-        usd_per_s=scene.usd_per_s / scene.duty_cycle,
-        active_params=deployment.active_params,
-        flops_per_s=deployment.flops_per_s * scale,
-        context=context,
-        kv_bytes_per_token=deployment.read_bytes(context) / context,
-        bytes_per_s=deployment.bytes_per_s * scale,
-    )
-    return float(usd) * _MTOK
 
 
 def price(request: PriceRequest) -> PriceResponse | Infeasible:
     """Prices at cost for everything that a sheet may list. Margins are the seller's own."""
-    for name, values in (("speeds", request.speeds), ("holds", request.holds_s)):
-        if len(values) > 50:
-            raise InputError(name, f"{len(values)} values", "at most 50 values")
-    scene = scene_of(request)
-    point = point_of(request, scene)
-    if isinstance(point, Infeasible):
-        return point
-    slow = decode_usd_per_mtok(scene, point.serving, point.batch)
-    frontier = frontier_of(scene, slow)
-    floor = floor_of(scene, slow, frontier, _lecture_floor(request, scene))
+    for name, values in (("speeds", request.speeds), ("holds_s", request.holds_s)):
+        if len(values) > _MOST:
+            raise InputError(name, f"{len(values)} values", f"at most {_MOST} values")
+    scene = served_scene(request)
+    if isinstance(scene, Infeasible):
+        return scene
+    economics = economics_at(request, scene)
+    frontier = frontier_of(scene)
+    floor = floor_of(scene, frontier)
     return PriceResponse(
-        economics=economics_at(request, scene, point),
-        slow_usd_per_mtok=slow,
+        economics=economics,
+        fast=speed_tiers(scene, request.speeds),
         frontier=frontier,
         floor=floor,
-        fast=fast_tiers(scene, point, request.speeds),
-        pair=None if request.pair is None else read_pair(scene, point, *request.pair),
-        discounts=discounts_of(scene, point, floor.in_memory_usd_per_mtok),
+        pair=None if request.pair is None else read_pair(scene, *request.pair),
+        discounts=discounts_of(scene, floor),
         context=context_tiers(
-            scene,
-            point,
-            tpot_s=point.tpot_limit_s,
-            longest=request.longest,
-            step_at=request.step_at,
-            offer=request.offer,
+            request, scene.deployment, longest=request.longest, step_at=request.step_at, offer=request.offer
         ),
-        cache=cache_prices(scene, point, request.holds_s),
+        cache=cache_prices(scene, request.holds_s),
+        sentence=_sentence(economics),
     )

@@ -5,25 +5,30 @@ arithmetic grows with the depth, and at small batches of a model with experts so
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from typing import Annotated
 
-from tokenroof.catalog import load_model, load_system
 from tokenroof.catalog.acceptance import AcceptanceCurve, curves_of, load_acceptance
-from tokenroof.catalog.profile import claim_level
 from tokenroof.errors import InputError
 from tokenroof.formulas import speculation
+from tokenroof.planner.drafts import tokens_per_pass
+from tokenroof.scenario.deployment import Deployment
+from tokenroof.scenario.layouts import layout_label
+from tokenroof.scenario.ranges import ranged
+from tokenroof.scenario.resolve import resolve
+from tokenroof.scenario.unmet import unmet
+from tokenroof.solve import crossing
 from tokenroof.types.checks import check_number
 from tokenroof.types.default import Default
-from tokenroof.types.program import Load
+from tokenroof.types.limits import Within, faults_of
+from tokenroof.types.scenario import DEGREES, Scenario
+from tokenroof.types.served import Infeasible, Ranged, Served
 from tokenroof.usecases.money.drafts import Drafter, drafter_of
-from tokenroof.usecases.money.operating import Infeasible
-from tokenroof.usecases.money.request import ServingRequest, candidates_for, operating_point, workload_of
-from tokenroof.usecases.money.serving import Serving
-from tokenroof.usecases.money.tiers import layout_label
 
 __all__ = [
-    "BatchRow", "CurvePoint", "DepthPoint", "DepthStop", "Span", "SpeculateRequest", "SpeculateResponse", "speculate"
+    "BatchRow", "CurvePoint", "DepthPoint", "DepthStop", "ServedDrafts", "Span", "SpeculateRequest",
+    "SpeculateResponse", "speculate",
 ]  # fmt: skip
 
 _ACCEPTANCE = 0.8
@@ -33,19 +38,29 @@ _FARTHEST = 1e6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SpeculateRequest(ServingRequest):
+class SpeculateRequest(Scenario):
     """`acceptance` is the chance of one more accepted draft; `measured` an acceptance curve of the catalogue, which
-    goes first. `draft` is `mtp`, `head` or a model; `draft_cost` instead its pass over the target's. `batches` are
-    sequences of one pass of one copy.
+    goes first. `draft` is `mtp`, `head` or a model; `draft_cost` instead its step over the target's. `batches` are
+    requests of one step of one replica. `drafts` is how many to serve with, None the best at the served batch.
     """
 
-    acceptance: float | None = None
     measured: str | None = None
     draft: str | None = None
-    draft_cost: float | None = None
+    draft_cost: Annotated[float | None, Within(0.0, 1.0)] = None
     depths: tuple[int, ...] = ()
     batches: tuple[float, ...] = ()
-    apart: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServedDrafts:
+    """The load served with and without `drafts` per step, by the model's own draft head, in the same layout."""
+
+    drafts: int
+    acceptance: float
+    without: Served
+    with_drafts: Served
+    tpot_s: Ranged
+    output_tokens_per_s_per_gpu: Ranged
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +127,8 @@ class SpeculateResponse:
     layout: str
     context: float
     drafter: str
+    served: Served
+    served_with_drafts: ServedDrafts | None
     acceptance: float | None
     acceptance_source: str
     lengths: tuple[float, ...]
@@ -129,7 +146,7 @@ class SpeculateResponse:
     compute_bound_from: float | None
     sentence: str
     profile: str
-    claim_level: str
+    claim: str
     defaults: tuple[Default, ...]
     left_out: tuple[str, ...] = (
         "memory of the draft's weights and cache",
@@ -141,15 +158,17 @@ class SpeculateResponse:
 class _Model:
     """All that a point needs: target, drafter, mean tokens by depth, context."""
 
-    serving: Serving
+    deployment: Deployment
     drafter: Drafter
     lengths: tuple[float, ...]
     depths: tuple[int, ...]
     context: float
 
+    def step_s(self, batch: float) -> float:
+        return float(self.deployment.step(batch, self.context).step_s)
+
     def point(self, batch: float, depth: int, step_s: float) -> DepthPoint:
-        load = Load(batch * (1.0 + depth), batch, self.context + depth)
-        times = self.serving.timed.step(decode=load)
+        times = self.deployment.step(batch, self.context + depth, drafts=float(depth))
         draft_s = self.drafter.step_s(batch, self.context)
         tokens = self.lengths[depth - 1]
         speedup = speculation.measured_speculation_speedup(
@@ -165,10 +184,10 @@ class _Model:
         )
 
     def speedup_of(self, depth: int, batch: float) -> float:
-        return self.point(batch, depth, self.serving.step_s(batch, self.context)).speedup
+        return self.point(batch, depth, self.step_s(batch)).speedup
 
     def row(self, batch: float) -> BatchRow:
-        step_s = self.serving.step_s(batch, self.context)
+        step_s = self.step_s(batch)
         points = tuple(self.point(batch, depth, step_s) for depth in self.depths)
         best = max(points, key=lambda point: point.speedup)
         pays = best.speedup > 1.0
@@ -180,7 +199,7 @@ class _Model:
             best_speedup=best.speedup,
             tpot_s=tpot_s,
             tokens_per_s_per_user=1.0 / tpot_s,
-            output_tokens_per_s=self.serving.in_flight(batch) / tpot_s,
+            output_tokens_per_s=self.deployment.replicas * self.deployment.layout.pp * batch / tpot_s,
             points=points,
         )
 
@@ -193,7 +212,7 @@ def _acceptance(
     if request.measured is not None:
         return load_acceptance(request.measured), 0.0
     if request.acceptance is not None:
-        return None, check_number("acceptance", request.acceptance, low=0.0, high=1.0)
+        return None, request.acceptance
     found = curves_of(model_id)
     if found:
         defaults.append(Default(field="acceptance", value=found[0].id, reason=f"measured: {found[0].source}"))
@@ -218,7 +237,7 @@ def _depths(request: SpeculateRequest, curve: AcceptanceCurve | None) -> tuple[i
     for depth in request.depths:
         if not 1 <= depth <= most:
             limit = f"from 1 to {most}" + ("" if curve is None else f", as deep as {curve.id} was measured")
-            raise InputError("depth", depth, limit)
+            raise InputError("depths", depth, limit)
     return tuple(sorted(set(request.depths)))
 
 
@@ -245,10 +264,7 @@ def _last_paying(speedup: Callable[[float], float]) -> float | None:
     if paying[-1] == len(grid) - 1:
         return None
     low, high = grid[paying[-1]], grid[paying[-1] + 1]
-    for _ in range(40):
-        middle = (low * high) ** 0.5
-        low, high = (middle, high) if speedup(middle) > 1.0 else (low, middle)
-    return high
+    return crossing(lambda batch: speedup(batch) > 1.0, low, high, ratio=True, rounds=40)[1]
 
 
 def _compute_bound_from(model: _Model, depth: int) -> float | None:
@@ -257,15 +273,11 @@ def _compute_bound_from(model: _Model, depth: int) -> float | None:
     def bound(batch: float) -> bool:
         return model.point(batch, depth, 1.0).compute_bound
 
-    low, high = 1.0, _FARTHEST
-    if not bound(high):
+    if not bound(_FARTHEST):
         return None
-    if bound(low):
-        return low
-    for _ in range(60):
-        middle = (low * high) ** 0.5
-        low, high = (low, middle) if bound(middle) else (middle, high)
-    return high
+    if bound(1.0):
+        return 1.0
+    return crossing(lambda batch: not bound(batch), 1.0, _FARTHEST, ratio=True, rounds=60)[1]
 
 
 def _sentence(stops: float | None, beyond: bool, bound_from: float | None, depth: int, most: float) -> str:
@@ -285,26 +297,58 @@ def _sentence(stops: float | None, beyond: bool, bound_from: float | None, depth
     return f"{where}; a verification of {drafts} is compute-bound from {bound_from:,.0f} on."
 
 
+def _implied_acceptance(tokens: float, depth: int) -> float:
+    """The acceptance at which `depth` drafts yield so many tokens a step."""
+    return crossing(lambda share: tokens_per_pass(share, depth) < tokens, 0.0, 1.0)[1]
+
+
+def _with_drafts(request: SpeculateRequest, timed: _Model, served: Served) -> ServedDrafts | None:
+    """The load with drafts of the model's own head, as every verb serves it; None where there is none or it slows."""
+    base = timed.deployment
+    best = timed.row(max(served.batch, 1.0)).best_depth
+    depth = request.drafts if request.drafts is not None else best
+    if not depth or not base.model.mtp_layers or request.draft not in (None, "mtp") or request.draft_cost is not None:
+        return None
+    if request.acceptance is not None:
+        acceptance = request.acceptance
+    elif depth <= timed.depths[-1]:
+        acceptance = _implied_acceptance(timed.lengths[depth - 1], depth)
+    else:
+        raise InputError("drafts", depth, f"at most {timed.depths[-1]}, as deep as the curve was measured")
+    layout = {name: getattr(base.layout, name) for name in (*DEGREES, "redundant_experts")}
+    faster = resolve(replace(request, **layout, drafts=depth, acceptance=acceptance))
+    found = faster.serve()
+    if not found.fits:
+        return None
+    return ServedDrafts(
+        drafts=depth, acceptance=acceptance, without=served, with_drafts=found,
+        tpot_s=ranged("tpot", found.tpot_s, faster.profile),
+        output_tokens_per_s_per_gpu=ranged("throughput", found.output_tokens_per_s_per_gpu, faster.profile),
+    )  # fmt: skip
+
+
 def speculate(request: SpeculateRequest) -> SpeculateResponse | Infeasible:
-    """Speed-up of speculative decoding on the layout that the request names, or on the cheapest one."""
+    """Speed-up of speculative decoding on the layout that the request names, or on the best one without drafts."""
+    for fault in faults_of(request):
+        raise fault
     defaults: list[Default] = []
-    model, system = load_model(request.model), load_system(request.system)
-    load = workload_of(request)
+    base = resolve(replace(request, acceptance=None, drafts=None))
+    model, system, work = base.model, base.system, base.workload
     curve, acceptance = _acceptance(request, model.id, defaults)
     depths = _depths(request, curve)
-    point = operating_point(request, model, system, candidates_for(request, model, system), defaults)
-    if isinstance(point, Infeasible):
-        return point
-    serving = point.serving
+    served = base.serve()
+    missed = unmet(base, served)
+    if missed is not None:
+        return missed
     drafter = drafter_of(
-        serving, draft=request.draft, draft_cost=request.draft_cost, context=load.context, defaults=defaults
+        base, draft=request.draft, draft_cost=request.draft_cost, context=work.context, defaults=defaults
     )
     lengths = _lengths(curve, acceptance, depths[-1])
-    timed = _Model(serving=serving, drafter=drafter, lengths=lengths, depths=depths, context=load.context)
-    most = min(serving.most_batch(load.isl + load.osl), _FARTHEST)
+    timed = _Model(deployment=base, drafter=drafter, lengths=lengths, depths=depths, context=work.context)
+    most = min(max(base.room() // base.layout.pp, 1.0), _FARTHEST)
     batches = request.batches or (*(b for b in (4.0**power for power in range(10)) if b < most), most)
     for batch in batches:
-        check_number("batch", batch, low=1.0, high=_FARTHEST)
+        check_number("batches", batch, low=1.0, high=_FARTHEST)
     curve_points = tuple(
         CurvePoint(batch=batch, speedups=tuple(one.speedup for one in timed.row(batch).points))
         for batch in _geometric(1.0, most, _GRID)
@@ -320,9 +364,11 @@ def speculate(request: SpeculateRequest) -> SpeculateResponse | Infeasible:
         model_name=model.name,
         system=system.id,
         system_name=system.name,
-        layout=layout_label(serving.layout, serving.copies),
-        context=load.context,
+        layout=layout_label(base.layout, base.replicas),
+        context=work.context,
         drafter=drafter.name,
+        served=served,
+        served_with_drafts=_with_drafts(request, timed, served),
         acceptance=None if curve is not None else acceptance,
         acceptance_source="given" if curve is None and request.acceptance is not None else _source(curve),
         lengths=tuple(lengths[depth - 1] for depth in depths),
@@ -341,9 +387,9 @@ def speculate(request: SpeculateRequest) -> SpeculateResponse | Infeasible:
         stops_beyond_memory=beyond,
         compute_bound_from=bound_from,
         sentence=_sentence(stops, beyond, bound_from, typical, most),
-        profile=serving.profile.id,
-        claim_level=claim_level(serving.profile),
-        defaults=tuple(defaults),
+        profile=base.profile.id,
+        claim=base.claim,
+        defaults=(*base.defaults, *defaults),
     )
 
 

@@ -1,0 +1,59 @@
+"""What the pages of price, break-even and speculate have in common."""
+
+import re
+from collections.abc import Iterable
+
+from tokenroof.engines import engine
+from tokenroof.present.numbers import MS, USD_PER_GPU_HOUR, count, quantity
+from tokenroof.present.page import Lines, Page
+from tokenroof.types.default import Default
+from tokenroof.types.served import Infeasible
+from tokenroof.usecases.money.costs import Economics
+
+__all__ = ["defaults_of", "length", "refused_page", "scenario_of"]
+
+_OPTION = re.compile(r"^[a-z_]+(?= \S+$)")
+
+
+def length(tokens: float) -> str:
+    """Tokens of a prompt as people write them: 8K, 128K, 1M."""
+    if tokens >= 1e6 and tokens % 1e6 == 0:
+        return f"{tokens / 1e6:g}M"
+    return f"{tokens / 1e3:g}K" if tokens >= 1e3 and tokens % 1e3 == 0 else f"{tokens:,.0f}"
+
+
+def scenario_of(economics: Economics) -> tuple[str, ...]:
+    """Layout, lengths, limit or load, engine and rent."""
+    work, load = economics.workload, economics.deployment.load
+    cached = f", {count(work.prefix)} of them cached" if work.prefix else ""
+    limit = quantity(economics.tpot_limit_s, MS)
+    asked = f"TPOT {limit}" if economics.tpot_limit_s is not None else ""
+    if load.kind != "fill":
+        asked = f"{count(economics.served.concurrency)} requests at once"
+    idle = f"{economics.gpus_idle} of {economics.gpus} GPUs idle" if economics.gpus_idle else ""
+    machine = economics.machine
+    price = quantity(machine.usd_per_gpu_h, USD_PER_GPU_HOUR)
+    parts = (
+        economics.layout_label, idle, f"{count(work.isl)} in{cached}, {count(work.osl)} out", asked,
+        engine(economics.engine).display_name, price if machine.kind == "rented" else f"{price}, owned",
+    )  # fmt: skip
+    return tuple(part for part in parts if part)
+
+
+def defaults_of(defaults: Iterable[Default]) -> tuple[str, ...]:
+    """What was not given, in the shortest form."""
+    return tuple(f"{one.field} {one.value}: {one.reason}" for one in defaults)
+
+
+def _spelled(fix: str) -> str:
+    """A change as the option that makes it."""
+    found = _OPTION.match(fix)
+    return fix if found is None else f"--{found[0].replace('_', '-')}{fix[found.end() :]}"
+
+
+def refused_page(answer: Infeasible) -> Page:
+    """The verdict first, then changes that were tried and hold; no speeds and no costs."""
+    blocks = (Lines(title="What would be met", lines=[_spelled(fix) for fix in answer.fixes]),)
+    return Page(
+        title="not met", sentence=f"Not met: {answer.reason}.", blocks=blocks if answer.fixes else (), refused=True
+    )
