@@ -13,10 +13,10 @@ import pytest
 from tokenroof.catalog.models.index import load_model
 from tokenroof.catalog.profile import claim_level, profile_for
 from tokenroof.catalog.systems import load_system
-from tokenroof.formulas.architecture import uniform_dtypes
 from tokenroof.infer.calibrations import CALIBRATIONS
 from tokenroof.infer.cases import truth_of
 from tokenroof.infer.forward import predict_prices
+from tokenroof.mixers.architecture import uniform_dtypes
 from tokenroof.operators.lower import lower
 from tokenroof.operators.timing import bind
 from tokenroof.types.efficiency import PEAK
