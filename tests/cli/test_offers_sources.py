@@ -62,8 +62,8 @@ def test_written_sheets_are_read_back_and_used(tmp_path: Path) -> None:
     assert shown["origin"]["source"].startswith("genai-prices 0.2.3")
     deduced = json.loads(run("deduce", sheet, "--draws", "65536", "--json").stdout)
     assert deduced["offer"] == shown
-    even = run("break-even", "deepseek-v3", "--system", "8xh200", "--api", sheet, "--json")
-    assert json.loads(even.stdout)["api"] == "deepseek/deepseek-v4-pro"
+    even = run("break-even", "deepseek-v3", "--system", "8xh200", "--offer", sheet, "--json")
+    assert json.loads(even.stdout)["offer"] == "deepseek/deepseek-v4-pro"
     one = tmp_path / "one.toml"
     assert run("offers", "anthropic/claude-opus-5", "--from", "genai-prices", "-o", str(one)).exit_code == 0
     assert json.loads(run("deduce", str(one), "--draws", "65536", "--json").stdout)["offer"]["id"].endswith("opus-5")

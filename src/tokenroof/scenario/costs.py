@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from tokenroof.formulas import serving_cost
 from tokenroof.operators.program import totals
 from tokenroof.scenario.deployment import Deployment
 from tokenroof.types.program import Load as StepLoad
@@ -30,7 +31,9 @@ def request_usd(
 ) -> float:
     """Price of all GPUs that are paid for (by default the system's) over the requests served, idle hours included."""
     usd_per_s = usd_per_gpu_h / 3600.0 * (gpus or deployment.system.n_chips)
-    return usd_per_s / (served.requests_per_s * duty_cycle)
+    busy_s: Num = 1.0 / served.requests_per_s
+    found: float = serving_cost.request_cost_usd(usd_per_s=usd_per_s, busy_s=busy_s, duty_cycle=duty_cycle)
+    return found
 
 
 def _any(number: Num) -> bool:
@@ -77,12 +80,12 @@ def shares_of(deployment: Deployment, served: Served, allocation: str = "time") 
 def allocated(shares: Shares, work: Workload, usd: Num, allocation: str) -> Cost:
     """A request's cost laid on its tokens: what each kind carries over how many there are of it. Arrays too."""
     xp = NUMPY if hasattr(work.prefix, "shape") else SCALAR
-    cached = xp.ratio(usd * shares.cached, work.prefix, 0.0)
+    cached, each = xp.ratio(usd * shares.cached, work.prefix, 0.0), serving_cost.allocated_usd_per_token
     return Cost(
         allocation=allocation,
-        input_usd_per_mtok=usd * shares.uncached / work.uncached * _MTOK,
+        input_usd_per_mtok=_MTOK * each(request_usd=usd, share=shares.uncached, tokens=work.uncached),
         cached_usd_per_mtok=cached * _MTOK if _any(work.prefix) else None,
-        output_usd_per_mtok=usd * shares.output / work.osl * _MTOK,
+        output_usd_per_mtok=_MTOK * each(request_usd=usd, share=shares.output, tokens=work.osl),
         request_usd=usd,
     )
 
