@@ -17,6 +17,7 @@ __all__ = [
     "Unit",
     "dims_text",
     "format_bytes",
+    "format_figures",
     "format_si",
     "parse_count",
     "parse_quantity",
@@ -208,3 +209,18 @@ def format_bytes(value: float, digits: int = 4) -> str:
     if abs(value) < 1e9 or not math.isfinite(value):
         return format_si(value, "B", digits)
     return f"{value / 1e9:,.{0 if abs(value) >= 1e12 else 1}f} GB"
+
+
+def format_figures(value: float, figures: int = 3) -> str:
+    """Three figures, thousands marked, never an exponent: 1214.2 -> '1,214', 0.82449 -> '0.824'."""
+    if value == 0.0:
+        return "0"
+    size = abs(value)
+    if size >= 10 ** (figures - 1):
+        return f"{value:,.0f}"
+    decimals = figures - 1
+    while size >= 10.0:
+        size, decimals = size / 10.0, decimals - 1
+    while size < 1.0:
+        size, decimals = size * 10.0, decimals + 1
+    return f"{value:.{min(decimals, 12)}f}"

@@ -12,8 +12,9 @@ from tokenroof.scenario.costs import cost_of, shares_of
 from tokenroof.scenario.infeasible import infeasible_of, larger_systems
 from tokenroof.scenario.layouts import layout_label
 from tokenroof.scenario.ranges import ranged
-from tokenroof.scenario.resolve import holds, load_of, resolve, workload_of
+from tokenroof.scenario.resolve import load_of, met, resolve, workload_of
 from tokenroof.scenario.slo import slo_of
+from tokenroof.scenario.unmet import unmet
 from tokenroof.solve import crossing, largest_whole
 from tokenroof.types.layout import Layout
 from tokenroof.types.limits import faults_of
@@ -139,13 +140,50 @@ def test_a_range_is_the_spread_of_its_metric_and_stops_at_the_bound() -> None:
 def test_why_it_does_not_fit_by_hand() -> None:
     """8.03 B parameters in 16 bits are 16.06 GB; a T4 has 16 GB in all."""
     small = resolve(asked(system="t4"))
-    assert not small.fits and not holds(asked(system="t4"))
+    assert not small.fits and not met(asked(system="t4"))
     told = infeasible_of(small)
     assert "16.1 GB" in told.reason
     assert [system.id for system in larger_systems(load_system("t4"))][:3] == ["2xt4", "4xt4", "8xt4"]
     for fix in told.fixes:
         field, _, value = fix.partition(" ")
-        assert holds(asked(**({"system": "t4"} | {field: value})))
+        assert met(asked(**({"system": "t4"} | {field: value})))
+
+
+@pytest.mark.parametrize(
+    ("given", "limit"),
+    [
+        ({"tpot": 0.001}, "tpot"), ({"ttft": 0.001}, "ttft"), ({"concurrency": 64.0, "tpot": 0.004}, "tpot"),
+        ({"request_rate": 500.0}, "load"), ({"users": 1e7, "think": 30.0}, "load"), ({"batch": 1e5}, "memory"),
+    ],
+)  # fmt: skip
+def test_what_is_not_met_says_what_ends_it_and_its_changes_hold(given: dict[str, float], limit: str) -> None:
+    scenario = asked(**given)
+    deployment = resolve(scenario)
+    told = unmet(deployment, deployment.serve())
+    assert told is not None and told.limit == limit and not met(scenario)
+    assert deployment.fits == (limit != "memory")
+    assert told.fixes
+    for fix in told.fixes:
+        field, _, value = fix.partition(" ")
+        shown = value.replace(",", "")
+        changed = (
+            shown
+            if field in ("system", "kv_dtype", "weight_dtype")
+            else (float(shown.removesuffix("ms")) / 1e3 if shown.endswith("ms") else float(shown))
+        )
+        assert met(asked(**({name: held for name, held in given.items()} | {field: changed}))), fix
+
+
+def test_in_an_empty_system_that_is_too_slow_the_nearest_layout_is_shown() -> None:
+    late = resolve(Scenario(model="llama-3.3-70b", system="8xh100", tpot=1e-3))
+    others = [resolve(replace(late.scenario, tp=tp)) for tp in (2, 4, 8)]
+    assert float(late.closed(1.0).tpot_s) == min(float(one.closed(1.0).tpot_s) for one in others)
+
+
+@pytest.mark.parametrize("given", [{"tp": 4, "replicas": 3}, {"replicas": 9}, {"tp": 8, "replicas": 2}])
+def test_more_replicas_than_gpus_are_refused(given: dict[str, int]) -> None:
+    with pytest.raises(InputError, match=r"replicas.*at most"):
+        resolve(Scenario(model="llama-3.1-8b", system="8xh100", **given))
 
 
 def test_labels_and_slos() -> None:

@@ -64,7 +64,7 @@ def command(
         from tokenroof.present.pages.analyze import full_lines, page_lines
 
         click.echo("\n".join(page_lines(answer) + (full_lines(answer) if full else [])))
-    if not answer.fits:
+    if answer.infeasible is not None:
         sys.exit(1)
 
 

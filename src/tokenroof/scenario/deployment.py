@@ -11,7 +11,7 @@ from tokenroof.scenario.machine_cost import MachineCost
 from tokenroof.scenario.override_values import Override
 from tokenroof.serving.batch import Pool, serve_apart, static_batch
 from tokenroof.serving.steady import ServingEstimate, capacity, serve, serve_open, serve_saturated
-from tokenroof.solve import largest_whole
+from tokenroof.solve import crossing, largest_whole
 from tokenroof.types.default import Default
 from tokenroof.types.efficiency import Efficiency
 from tokenroof.types.engine import Scheduler
@@ -29,7 +29,7 @@ __all__ = ["Deployment", "PrefillWorkers"]
 
 _MOST_AT_ONCE = 10_000_000
 _SLACK = 1.0 + 1e-9
-_ROUNDS = 60
+_ROUNDS = 40
 _SETTLED = 1e-7
 _LONG_S = 1e6
 
@@ -152,10 +152,14 @@ class Deployment:
         return found // 1 * decoders
 
     @property
+    def asked_at_once(self) -> float:
+        """Requests that one replica must hold at once for its load: at least one."""
+        return max(self.load.value * self.layout.pp, 1.0) if self.load.kind in ("batch", "static") else 1.0
+
+    @property
     def fits(self) -> bool:
-        """The one verdict: does memory hold the load that was asked for, and at least one request?"""
-        asked = self.load.value * self.layout.pp if self.load.kind in ("batch", "static") else 1.0
-        return self.room() >= max(asked, 1.0)
+        """The one verdict on memory: does it hold the load that was asked for, and at least one request?"""
+        return self.room() >= self.asked_at_once
 
     # ------------------------------------------------------------------ under load
 
@@ -215,10 +219,22 @@ class Deployment:
             return self._arriving(load.value / self.replicas, load, limit)
         return self.closed(load.value if load.kind == "batch" else load.value / self.replicas, load, limit)
 
+    def one_each(self) -> Served:
+        """One request at once in every replica: as quick as this deployment gets."""
+        return self.serve(Load(kind="concurrency", value=float(self.replicas)))
+
+    def keeps(self) -> bool:
+        """Whether the load is held inside every limit; to fill a system one request in each replica is enough."""
+        if not self.fits:
+            return False
+        return not self.missed(self.one_each() if self.load.kind == "fill" else self.serve())
+
     def missed(self, served: Served) -> str:
-        """What a served load breaks: memory, engine, tpot or ttft; nothing where everything holds."""
+        """What a served load breaks: memory, engine, load (more arrives than is served), tpot or ttft; else nothing."""
         if not served.fits:
             return served.limit
+        if served.saturated and self.load.kind in ("request_rate", "users"):
+            return "load"
         if not _inside(served.tpot_s, self.limits.tpot_s):
             return "tpot"
         return "" if _inside(served.ttft_s, self.limits.ttft_s) else "ttft"
@@ -253,21 +269,24 @@ class Deployment:
         return rate or math.inf
 
     def _coming_back(self, load: Load, room: float) -> ServingEstimate:
-        """Users come back after reading, so that the rate follows from the time that they wait."""
-        rate = load.value / self.replicas
-        if load.kind == "users":
-            rate /= load.think_s + max(self.workload.osl, 1.0) * float(self.step(1.0).step_s)
-        found = self._arriving(rate, load, room)
-        for _ in range(_ROUNDS):
-            e2e_s = min(float(found.e2e_s), _LONG_S)
-            told = load.value / self.replicas / (load.think_s + e2e_s)
-            # Where they mostly read, the time that they wait hardly moves the rate: no damping is needed.
-            step = 1.0 if load.think_s > e2e_s else 0.5
-            before, rate = rate, rate + step * (told - rate)
-            found = self._arriving(rate, load, room)
-            if abs(rate - before) <= _SETTLED * rate:
-                break
-        return found
+        """Users come back after reading, so that the rate follows from the time that they wait: N / (think + E2E).
+
+        The higher the rate the longer they wait, so the two meet once. Where they would ask for more than is served
+        even so, it is served at its most, saturated.
+        """
+        users = load.value / self.replicas
+        quickest_s = load.think_s + max(self.workload.osl, 1.0) / self.tokens_per_step * float(self.step(1.0).step_s)
+        most = math.inf if self.disaggregated else float(self.estimate(Load(kind="saturated"), room).requests_per_s)
+
+        def told(rate: float) -> float:
+            return users / (load.think_s + min(float(self._arriving(rate, load, room).e2e_s), _LONG_S))
+
+        highest = min(users / quickest_s, most * (1.0 - _SETTLED))
+        lowest = told(highest)
+        if lowest >= highest:
+            return self._arriving(most if most < users / quickest_s else highest, load, room)
+        rate, _ = crossing(lambda rate: told(rate) > rate, lowest, highest, rounds=_ROUNDS)
+        return self._arriving(rate, load, room)
 
     def _arriving(self, rate: float, load: Load, room: Num) -> ServingEstimate:
         if self.prefill_workers is not None:  # a closed loop that carries the same rate, by Little's law

@@ -4,14 +4,13 @@ from dataclasses import replace
 
 from tokenroof.catalog import load_system, system_names
 from tokenroof.engines import engine as engine_of
-from tokenroof.errors import TokenroofError
 from tokenroof.scenario.deployment import Deployment
-from tokenroof.scenario.resolve import holds
+from tokenroof.scenario.resolve import met
 from tokenroof.types.machine import System
 from tokenroof.types.scenario import DEGREES, Scenario
 from tokenroof.types.served import Infeasible
 
-__all__ = ["infeasible_of", "larger_systems"]
+__all__ = ["infeasible_of", "larger_systems", "other_ways"]
 
 _COUNTS = (2, 4, 8, 16, 32, 64)
 _NARROWER = ("fp8", "nvfp4", "int4_g128")
@@ -36,36 +35,28 @@ def _free(scenario: Scenario) -> Scenario:
     return replace(scenario, **dict.fromkeys((*DEGREES, "replicas", "redundant_experts")))  # type: ignore[arg-type]
 
 
-def _fits(scenario: Scenario) -> bool:
-    try:
-        return holds(scenario)
-    except TokenroofError:
-        return False
-
-
-def _fixes(deployment: Deployment) -> tuple[str, ...]:
+def other_ways(deployment: Deployment) -> tuple[str, ...]:
+    """Another layout, format or system under which the same load is held inside the same limits: each was tried."""
     scenario, system = deployment.scenario, deployment.system
+    free = _free(scenario)
     fixes: list[str] = []
-    room = deployment.room()
-    if room >= deployment.layout.pp:
-        fixes.append(f"batch {room // deployment.layout.pp:,.0f}")
-    if any(getattr(scenario, name) is not None for name in DEGREES) and _fits(_free(scenario)):
+    if free != scenario and met(free):
         fixes.append("another layout")
     for name in _NARROWER:
-        if name != scenario.weight_dtype and _fits(replace(_free(scenario), weight_dtype=name)):
+        if name != scenario.weight_dtype and met(replace(free, weight_dtype=name)):
             fixes.append(f"weight_dtype {name}")
             break
-    if deployment.kv_dtype not in ("fp8", "nvfp4") and _fits(replace(_free(scenario), kv_dtype="fp8")):
+    if deployment.kv_dtype not in ("fp8", "nvfp4") and met(replace(free, kv_dtype="fp8")):
         fixes.append("kv_dtype fp8")
     for other in larger_systems(system)[:_MOST_LOOKED_AT]:
-        if _fits(replace(_free(scenario), system=other.id)):
+        if met(replace(free, system=other.id)):
             fixes.append(f"system {other.id}")
             break
     return tuple(fixes)
 
 
 def infeasible_of(deployment: Deployment) -> Infeasible:
-    """What lacks on the fullest GPU, and what would fit."""
+    """What lacks on the fullest GPU, and what would do."""
     use = deployment.memory()
     weights, pool = float(use.weights_bytes), float(use.cache_pool_bytes)
     available = max(weights + pool, 0.0)
@@ -73,11 +64,15 @@ def infeasible_of(deployment: Deployment) -> Infeasible:
     if pool <= 0.0:
         reason = f"its weights alone need {weights / 1e9:,.1f} GB per GPU; {who} can give {available / 1e9:,.1f} GB"
     else:
-        asked = deployment.load.value * deployment.layout.pp if deployment.load.kind in ("batch", "static") else 1.0
+        asked = deployment.asked_at_once
         each = float(use.cache_bytes_per_sequence)
-        need = weights + asked / deployment.layout.dp * each
+        need = weights + max(asked / deployment.layout.dp, 1.0) * each
+        requests = "one request" if asked == 1.0 else f"{asked:,.0f} requests"
         reason = (
-            f"weights and the KV cache of {asked:,.0f} requests need {need / 1e9:,.1f} GB per GPU; "
+            f"weights and the KV cache of {requests} need {need / 1e9:,.1f} GB per GPU; "
             f"{who} can give {available / 1e9:,.1f} GB"
         )
-    return Infeasible(reason=reason, fixes=_fixes(deployment))
+    most = deployment.room() // deployment.layout.pp
+    fewer = deployment.scenario.batch is not None and most >= 1.0 and met(replace(deployment.scenario, batch=most))
+    fixes = (f"batch {most:,.0f}",) if fewer else ()
+    return Infeasible(reason=reason, fixes=(*fixes, *other_ways(deployment)))

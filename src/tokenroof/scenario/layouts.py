@@ -16,6 +16,7 @@ _BATCH = "quickest TPOT at this batch"
 _MOST = "most requests/s that memory and limits allow"
 _ASKED = "most requests/s under this load"
 _NONE = "no layout holds this load; this one has most room"
+_LATE = "no layout keeps the limits; this one comes nearest"
 
 
 def usual_layouts(model: Model, system: System, engine: str, replicas: int | None) -> tuple[Layout, ...]:
@@ -27,11 +28,11 @@ def usual_layouts(model: Model, system: System, engine: str, replicas: int | Non
 
 
 def chosen(deployments: Iterable[Deployment]) -> Deployment:
-    """The best of some layouts of one scenario; where none holds the load, the one that has most room for it."""
+    """The best of some layouts of one scenario; where none keeps the limits the nearest to them, else the roomiest."""
     best: Deployment | None = None
     best_key: tuple[float, ...] = ()
-    roomiest: Deployment | None = None
-    room_key: tuple[float, ...] = ()
+    fallback: Deployment | None = None
+    fallback_key: tuple[float, ...] = ()
     for one in deployments:
         if best is not None and _hopeless(one, -best_key[1]):
             continue
@@ -42,13 +43,23 @@ def chosen(deployments: Iterable[Deployment]) -> Deployment:
             if best is None or key < best_key:
                 best, best_key = one, key
         if best is None:
-            room = (-one.room(), -float(one.memory().cache_pool_bytes))
-            if roomiest is None or room < room_key:
-                roomiest, room_key = one, room
-    found = best or roomiest
+            short = _shortcoming(one)
+            if fallback is None or short < fallback_key:
+                fallback, fallback_key = one, short
+    found = best or fallback
     if found is None:
         raise InputError("layout", "none", "one that divides the model over these GPUs", "another number of GPUs")
     return found
+
+
+def _shortcoming(one: Deployment) -> tuple[float, ...]:
+    """How far a layout is from what is asked: from the limits with one request at once, else from having room."""
+    room = one.room()
+    if not one.fits:
+        return (1.0, -room, -float(one.memory().cache_pool_bytes))
+    alone, limits = one.closed(1.0, room=room), one.limits
+    times = ((float(alone.tpot_s) / one.tokens_per_step, limits.tpot_s), (float(alone.ttft_s), limits.ttft_s))
+    return (0.0, max((seconds / limit for seconds, limit in times if limit), default=0.0), float(one.layout.n_gpus))
 
 
 def _hopeless(one: Deployment, requests_per_s: float) -> bool:
@@ -73,7 +84,7 @@ def _hopeless(one: Deployment, requests_per_s: float) -> bool:
 def reason(deployment: Deployment, fits: bool) -> str:
     """Why `chosen` took it, in words."""
     if not fits:
-        return _NONE
+        return _LATE if deployment.fits else _NONE
     kind = deployment.load.kind
     return _BATCH if kind in ("batch", "static") else _MOST if kind == "fill" else _ASKED
 

@@ -7,7 +7,7 @@ from typing import Any
 from tokenroof.catalog import load_model, load_system
 from tokenroof.catalog.profile import claim_level, profile_for
 from tokenroof.engines import engine as engine_of
-from tokenroof.errors import DataMissing, InputError
+from tokenroof.errors import DataMissing, InputError, TokenroofError
 from tokenroof.operators.layout_space import units_on
 from tokenroof.operators.layouts import check_layout
 from tokenroof.operators.lower import lower
@@ -32,7 +32,7 @@ from tokenroof.types.scenario import DEGREES, Scenario, scenario_faults
 from tokenroof.types.workload import Limits, Load, Workload
 from tokenroof.xp import SCALAR, Namespace
 
-__all__ = ["assemble", "engine_scheduler", "given_layout", "holds", "lengths_at", "load_of", "resolve", "workload_of"]
+__all__ = ["assemble", "engine_scheduler", "given_layout", "lengths_at", "load_of", "met", "resolve", "workload_of"]
 
 _ISL, _OSL, _TPOT_S = 4096.0, 512.0, 0.05
 
@@ -196,12 +196,24 @@ class _Settled:
     def candidates(self) -> Iterator[Deployment]:
         """The given layout, or all usual ones. InputError where one is not legal, or none is."""
         if self.given is not None:
-            yield legal(self.model, self.given, self.system, self.make)
+            made = legal(self.model, self.given, self.system, self.make)
+            _held_on(self.system, made.layout.n_gpus, self.replicas)
+            yield made
             return
+        _held_on(self.system, 1, self.replicas)
         options = usual_layouts(self.model, self.system, self.engine, self.replicas)
         if not options:
             check_layout(self.model, Layout(), self.system, uneven_layers=True)
         yield from map(self.make, options)
+
+
+def _held_on(system: System, gpus: int, replicas: int | None) -> None:
+    """InputError for more replicas than a system holds."""
+    most = int(units_on(system, gpus))
+    if replicas is not None and replicas > max(most, 1):
+        raise InputError(
+            "replicas", replicas, f"at most {most} of {gpus} GPUs on {system.id}", "fewer replicas or a larger system"
+        )
 
 
 def _settled(scenario: Scenario, model: Model | None, system: System | None) -> _Settled:
@@ -241,9 +253,15 @@ def _settled(scenario: Scenario, model: Model | None, system: System | None) -> 
     )  # fmt: skip
 
 
-def holds(scenario: Scenario) -> bool:
-    """Whether some layout that the scenario allows holds its load, without working out how well."""
-    return any(one.fits for one in _settled(scenario, None, None).candidates())
+def met(scenario: Scenario) -> bool:
+    """Whether some layout that the scenario allows holds its load inside every limit, without working out which best.
+
+    A scenario that cannot be resolved is not met.
+    """
+    try:
+        return any(one.keeps() for one in _settled(scenario, None, None).candidates())
+    except TokenroofError:
+        return False
 
 
 def resolve(scenario: Scenario, *, model: Model | None = None, system: System | None = None) -> Deployment:

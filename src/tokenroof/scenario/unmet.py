@@ -5,24 +5,18 @@ from dataclasses import replace
 
 from tokenroof.errors import TokenroofError
 from tokenroof.scenario.deployment import Deployment
-from tokenroof.scenario.infeasible import infeasible_of
-from tokenroof.scenario.resolve import resolve
+from tokenroof.scenario.infeasible import infeasible_of, other_ways
+from tokenroof.scenario.resolve import met, resolve
 from tokenroof.types.scenario import Scenario
 from tokenroof.types.served import Infeasible, Served
+from tokenroof.units import format_figures
 
 __all__ = ["unmet"]
 
 _OPEN = {"batch": None, "concurrency": None, "request_rate": None, "users": None}
 _A_THOUSANDTH = 1.001
+_OF_THE_MOST = 0.95
 _WORDS = {"tpot": "TPOT", "ttft": "TTFT"}
-
-
-def _met(scenario: Scenario) -> bool:
-    try:
-        deployment = resolve(scenario)
-    except TokenroofError:
-        return False
-    return not deployment.missed(deployment.serve())
 
 
 def _alone(deployment: Deployment, limit: str) -> tuple[float, float]:
@@ -58,39 +52,42 @@ def _latency(deployment: Deployment, served: Served, limit: str) -> Infeasible:
     alone = tpot_s if limit == "tpot" else ttft_s
     allowed = (limits.tpot_s if limit == "tpot" else limits.ttft_s) or math.inf
     name, fixes = _WORDS[limit], []
+    shown = (served.tpot_s if limit == "tpot" else served.ttft_s) if served.fits else alone
     if alone <= allowed and served.fits:
-        shown = served.tpot_s if limit == "tpot" else served.ttft_s
         least = f"more than {allowed * 1e3:.4g} ms" if math.isinf(shown) else f"{shown * 1e3:.4g} ms"
         reason = f"{name} is {least} under this load; the limit is {allowed * 1e3:.4g} ms"
         free = resolve(replace(scenario, **_OPEN))  # type: ignore[arg-type]
         most = free.serve()
         if most.fits:
             fixes.append(f"concurrency {most.concurrency:.0f}")
-        if math.isfinite(shown) and _met(_limited(deployment, limit, shown)):
-            fixes.append(f"{limit} {_milli(shown)}")
     else:
         reason = f"{name} is {alone * 1e3:.4g} ms even with one request at once; the limit is {allowed * 1e3:.4g} ms"
-        if _met(_limited(deployment, limit, alone)):
-            fixes.append(f"{limit} {_milli(alone)}")
-        fixes.append("a faster GPU or narrower weights")
-    return Infeasible(reason=reason, fixes=tuple(fixes))
+    if math.isfinite(shown) and met(_limited(deployment, limit, shown)):
+        fixes.append(f"{limit} {_milli(shown)}")
+    return Infeasible(reason=reason, fixes=(*fixes, *other_ways(deployment)), limit=limit)
 
 
 def _too_many(deployment: Deployment, served: Served) -> Infeasible:
     """More arrive than are served: the queue, and so every latency, grows without end."""
-    asked, most = deployment.scenario.request_rate, served.requests_per_s
-    if asked is None:
-        return Infeasible(reason=f"its users ask for more than the {most:,.3g} requests/s that it serves")
-    rate = float(f"{0.95 * most:.3g}")
-    fixes = (f"request_rate {rate:g}",) if _met(replace(deployment.scenario, request_rate=rate)) else ()
-    return Infeasible(reason=f"{asked:,.3g} requests/s arrive and at most {most:,.3g} are served", fixes=fixes)
+    scenario, most = deployment.scenario, served.requests_per_s
+    kind = deployment.load.kind
+    if kind == "users":
+        reason = f"its users ask for more than the {format_figures(most)} requests/s that it serves"
+        each_s = deployment.load.think_s + float(deployment.one_each().e2e_s)
+        fewer = float(math.floor(_OF_THE_MOST * most * each_s))
+    else:
+        reason = f"{deployment.load.value:,.6g} requests/s arrive and at most {format_figures(most)} are served"
+        fewer = float(f"{_OF_THE_MOST * most:.3g}")
+    held = fewer > 0 and met(replace(scenario, **{kind: fewer}))  # type: ignore[arg-type]
+    fixes = (f"{kind} {fewer:,.6g}",) if held else ()
+    return Infeasible(reason=reason, fixes=(*fixes, *other_ways(deployment)), limit="load")
 
 
 def unmet(deployment: Deployment, served: Served) -> Infeasible | None:
     """None where the load is served inside the limits, otherwise what breaks and what would hold."""
-    if served.fits and served.saturated and deployment.load.kind in ("request_rate", "users"):
-        return _too_many(deployment, served)
     limit = deployment.missed(served)
     if not limit:
         return None
+    if limit == "load":
+        return _too_many(deployment, served)
     return _latency(deployment, served, limit) if limit in _WORDS else infeasible_of(deployment)

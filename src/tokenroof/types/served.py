@@ -7,10 +7,14 @@ __all__ = ["Cost", "Infeasible", "Ranged", "Served"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Infeasible:
-    """No such deployment: why, and the nearest changes that would work."""
+    """What is asked is not done: why, and the nearest changes that would do it.
+
+    `limit` is what ends it: memory, tpot, ttft, or load where more arrives than is served.
+    """
 
     reason: str
     fixes: tuple[str, ...] = ()
+    limit: str = "memory"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

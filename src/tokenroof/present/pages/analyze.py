@@ -6,10 +6,11 @@ from collections.abc import Iterable, Sequence
 from tokenroof.engines import engine as engine_of
 from tokenroof.types.served import Ranged
 from tokenroof.units import format_bytes, format_si
+from tokenroof.units import format_figures as figures
 from tokenroof.usecases.analyze.answer import AnalyzeResponse
 from tokenroof.usecases.analyze.closed_form import RooflineResponse
 
-__all__ = ["columns", "figures", "full_lines", "page_lines", "wrapped"]
+__all__ = ["columns", "full_lines", "page_lines", "wrapped"]
 
 _WIDTH = 100
 _BAR = 30
@@ -18,21 +19,6 @@ _RATES = {
     "domains", "flops_per_s": "FLOP/s",
 }  # fmt: skip
 _LIMITS = {"memory": "memory-bound", "compute": "compute-bound", "network": "network-bound", "overhead": "launches"}
-
-
-def figures(value: float, figures: int = 3) -> str:
-    """Three figures, thousands marked, no exponent."""
-    if value == 0.0:
-        return "0"
-    if abs(value) >= 10 ** (figures - 1):
-        return f"{value:,.0f}"
-    decimals = figures - 1
-    size = abs(value)
-    while size >= 10.0:
-        size, decimals = size / 10.0, decimals - 1
-    while size < 1.0:
-        size, decimals = size * 10.0, decimals + 1
-    return f"{value:.{min(decimals, 12)}f}"
 
 
 def _range(number: Ranged, scale: float) -> str:
@@ -154,7 +140,7 @@ def _not_fitting(answer: AnalyzeResponse) -> list[str]:
     assert answer.infeasible is not None
     memory = answer.memory
     weights, pool = float(memory.weights_bytes), float(memory.cache_pool_bytes)
-    asked = max(answer.batch * answer.layout.pp / answer.layout.dp, 1.0)
+    asked = max(answer.deployment.asked_at_once / answer.layout.dp, 1.0)
     cache = asked * float(memory.cache_bytes_per_sequence)
     available = max(weights + pool, 0.0)
     need, most = weights + cache, max(weights + cache, available)
@@ -169,9 +155,22 @@ def _not_fitting(answer: AnalyzeResponse) -> list[str]:
         f"  {label:<30}{format_bytes(v):>10}  {_bar(v, most) if v > most / 60 else '':<{_BAR}}  {text}".rstrip()
         for label, v, text in rows
     ]
-    lines += ["", "What fits"]
-    fixes = answer.infeasible.fixes or ("nothing in the catalogue that is of this chip or near it",)
-    return lines + [f"  {fix}" for fix in fixes]
+    return [*lines, "", *_would_do(answer, "What fits")]
+
+
+def _would_do(answer: AnalyzeResponse, head: str) -> list[str]:
+    assert answer.infeasible is not None
+    fixes = answer.infeasible.fixes or ("nothing that was tried: narrower formats, more of this chip, others near it",)
+    return [head, *(f"  {fix}" for fix in fixes)]
+
+
+def _shown_instead(answer: AnalyzeResponse) -> str:
+    """What the numbers are of where what was asked is not met."""
+    if answer.infeasible is None:
+        return ""
+    if answer.infeasible.limit == "load":
+        return "at its most"
+    return "one request each" if answer.concurrency == answer.replicas else ""
 
 
 def page_lines(answer: AnalyzeResponse) -> list[str]:
@@ -184,7 +183,10 @@ def page_lines(answer: AnalyzeResponse) -> list[str]:
     lines += ["", *textwrap.wrap(_scenario(answer), _WIDTH, subsequent_indent=" " * 10, break_on_hyphens=False)]
     if not answer.fits:
         return lines + _not_fitting(answer)
-    lines += ["", *columns([*_number_rows(answer)], ("", "predicted", "80 % range", "hardware bound"))]
+    if answer.infeasible is not None:
+        lines += ["", *_would_do(answer, "What is within the limits")]
+    head = (_shown_instead(answer), "predicted", "80 % range", "hardware bound")
+    lines += ["", *columns([*_number_rows(answer)], head)]
     lines += ["", *_work(answer), "", *_rooms(answer), "", _memory(answer), ""]
     if answer.overrides:
         lines += wrapped("What if", [override.text for override in answer.overrides])

@@ -4,9 +4,10 @@ import textwrap
 from collections.abc import Iterable
 
 from tokenroof.engines import engine
-from tokenroof.present.pages.analyze import columns, figures, wrapped
+from tokenroof.present.pages.analyze import columns, wrapped
 from tokenroof.scenario.layouts import layout_label
 from tokenroof.units import format_bytes
+from tokenroof.units import format_figures as figures
 from tokenroof.usecases.plan.answer import Candidate, MachinePlan, PlanResponse
 
 __all__ = ["full_lines", "page_lines", "sentence_of"]

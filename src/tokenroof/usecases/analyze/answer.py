@@ -70,7 +70,7 @@ class FastMode:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnalyzeResponse:
-    """One scenario served. `fits` is the one verdict; where it is False `infeasible` says why and no speed is given.
+    """One scenario served. `fits`: memory holds it; where it does not no speed is given. `infeasible`: what is not met.
 
     `tpot_s` is what a user sees, prefill of other requests included; `decode_step_s` is a decode step alone.
     Throughputs count every GPU of the system. `operators` are the rows of one decode step, `work` their sums by kind,

@@ -1,16 +1,17 @@
 """The main job: one model on one system. Does it fit, how fast is it, what limits it, what does it cost."""
 
 import math
+from dataclasses import replace
 
 from tokenroof.catalog import load_model
 from tokenroof.scenario.bounds import Bounds, bounds_of
 from tokenroof.scenario.costs import cost_of, request_usd
 from tokenroof.scenario.deployment import Deployment
-from tokenroof.scenario.infeasible import infeasible_of
 from tokenroof.scenario.layouts import layout_label
 from tokenroof.scenario.ranges import ranged
 from tokenroof.scenario.resolve import resolve
-from tokenroof.types.served import Ranged, Served
+from tokenroof.scenario.unmet import unmet
+from tokenroof.types.served import Infeasible, Ranged, Served
 from tokenroof.types.workload import Limits, Load
 from tokenroof.usecases.analyze.answer import AnalyzeResponse, FastMode, Rooms, ServedCost
 from tokenroof.usecases.analyze.bound import ClosedForm, closed_form
@@ -46,7 +47,7 @@ def _cost(deployment: Deployment, served: Served) -> ServedCost | None:
     if price is None:
         return None
     found = cost_of(deployment, served, price.usd_per_gpu_h)
-    alone = deployment.serve(Load(kind="concurrency", value=float(deployment.replicas)))
+    alone = deployment.one_each()
     osl = deployment.workload.osl
     cached = found.cached_usd_per_mtok
     return ServedCost(
@@ -75,7 +76,7 @@ def _rooms(deployment: Deployment, closed: ClosedForm) -> Rooms:
 def _fast_mode(deployment: Deployment, served: Served, speedup: float) -> FastMode:
     target = served.tpot_s / speedup
     held, _ = deployment.most(Limits(tpot_s=target))
-    alone = deployment.serve(Load(kind="concurrency", value=float(deployment.replicas)))
+    alone = deployment.one_each()
     fast = deployment.serve(Load(kind="concurrency", value=held * deployment.replicas)) if held >= 1.0 else None
     return FastMode(
         speedup=speedup,
@@ -122,17 +123,31 @@ def _numbers(deployment: Deployment, served: Served, least: Bounds) -> dict[str,
     }
 
 
+def _shown(deployment: Deployment, served: Served, infeasible: Infeasible | None) -> Served:
+    """What is served; where a limit on latency is missed in an empty system one request each, in overload the most."""
+    if infeasible is None or infeasible.limit == "memory":
+        return served
+    if infeasible.limit == "load":
+        return replace(deployment.serve(Load(kind="saturated")), ttft_s=math.inf, e2e_s=math.inf)
+    return served if served.fits else deployment.one_each()
+
+
 def analyze(request: AnalyzeRequest) -> AnalyzeResponse:
-    """Answer for one scenario. One that does not fit is answered too: `fits` is False and `infeasible` says why."""
+    """Answer for one scenario. What is asked and not met is answered too: `infeasible` says why, and what would do.
+
+    Speeds are of what is served: in a system that misses a limit even when empty of one request in each replica, in
+    one with more arrivals than it serves of the most that it serves. Where memory does not hold it there are none.
+    """
     deployment = resolve(request)
     model, system, layout, work = deployment.model, deployment.system, deployment.layout, deployment.workload
-    served = deployment.serve()
+    asked = deployment.serve()
+    infeasible = unmet(deployment, asked)
+    served = _shown(deployment, asked, infeasible)
     closed = _closed(deployment, request, served)
     batch = served.batch if served.fits else request.batch or 1.0
     times = deployment.step(batch, drafts=float(request.drafts or 0))
     rows = decode_rows(deployment, batch)
     mfu, mbu = nearness(deployment, batch, times) if served.fits else (None, None)
-    infeasible = None if served.fits else infeasible_of(deployment)
     running = min(served.concurrency / deployment.replicas, served.room) if served.fits else 1.0
     least = bounds_of(deployment, running)
     cost = _cost(deployment, served) if served.fits else None

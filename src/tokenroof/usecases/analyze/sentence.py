@@ -3,6 +3,7 @@
 from tokenroof.scenario.deployment import Deployment
 from tokenroof.types.model import Model
 from tokenroof.types.served import Infeasible, Served
+from tokenroof.units import format_figures
 from tokenroof.usecases.analyze.answer import ServedCost
 
 __all__ = ["hardware", "sentence_of", "short_name"]
@@ -35,15 +36,35 @@ def _usd(value: float) -> str:
     return f"${value:,.2f}" if value >= 0.1 else f"${value:.2g}"
 
 
+def _refused(infeasible: Infeasible, what: str, where: str) -> str:
+    """Why not: memory, a limit on latency, or more arrivals than are served."""
+    if infeasible.limit in ("tpot", "ttft"):
+        return f"{what} on {where} is too slow for its {infeasible.limit.upper()} limit: {infeasible.reason}."
+    if infeasible.limit == "load":
+        return f"{what} on {where} does not keep up: {infeasible.reason}."
+    return f"{what} does not fit on {where}: {infeasible.reason}."
+
+
+def _waiting(deployment: Deployment, served: Served) -> str:
+    """A closed loop of more requests than memory holds."""
+    running = served.batch * deployment.layout.pp * deployment.replicas
+    return (
+        f"Of {served.concurrency:,.0f} requests {running:,.0f} run at once, the rest wait "
+        f"(TTFT {format_figures(served.ttft_s)} s); those that run get"
+    )
+
+
 def sentence_of(deployment: Deployment, served: Served, infeasible: Infeasible | None, cost: ServedCost | None) -> str:
     """`Llama-3.3-70B fits on 8 x H100. 64 requests at once get 15 tok/s each and cost $2.73 per M output tokens.`"""
     what, where = short_name(deployment.model), hardware(deployment)
     if infeasible is not None:
-        return f"{what} does not fit on {where}: {infeasible.reason}."
-    many = f"{served.concurrency:,.0f} requests at once get"
-    each = f"{1.0 / served.tpot_s:,.3g} tok/s each"
+        return _refused(infeasible, what, where)
+    rate = format_figures(1.0 / served.tpot_s)
+    many, each = f"{served.concurrency:,.0f} requests at once get", f"{rate} tok/s each"
+    if served.queued:
+        many = _waiting(deployment, served)
     if served.concurrency < 1.5:
-        many, each = "One request alone gets", f"{1.0 / served.tpot_s:,.3g} tok/s"
+        many, each = "One request alone gets", f"{rate} tok/s"
     price = "" if cost is None else f" and cost {_usd(cost.output_usd_per_mtok.value)} per M output tokens"
     if served.concurrency < 1.5:
         price = price.replace("cost", "costs")
@@ -51,4 +72,4 @@ def sentence_of(deployment: Deployment, served: Served, infeasible: Infeasible |
     cause = ""
     if prefill >= _MOSTLY_PREFILL:
         cause = f"; {_share(prefill)} of that TPOT is the prefill of newly arriving prompts"
-    return f"{what} fits on {where}. {many} {each} (TPOT {served.tpot_s * 1e3:,.3g} ms){price}{cause}."
+    return f"{what} fits on {where}. {many} {each} (TPOT {format_figures(served.tpot_s * 1e3)} ms){price}{cause}."
