@@ -1,0 +1,1 @@
+"""Requests in time: what arrives (synthetic or from traces), and what a prefix cache finds of it."""
