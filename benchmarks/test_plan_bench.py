@@ -7,7 +7,7 @@ import pytest
 
 from tokenroof.usecases.plan.run import PlanRequest, plan
 
-DEEPSEEK = {"model": "deepseek-v3", "systems": ("gb200-nvl72",), "ttft": 1.0, "tpot": 0.05}
+DEEPSEEK = {"model": "deepseek-v3", "system": "gb200-nvl72", "ttft": 1.0, "tpot": 0.05}
 
 
 @pytest.mark.parametrize("engine", ["vllm", "none"])
@@ -24,4 +24,11 @@ def test_deepseek_with_drafts(benchmark):
 
 def test_a_dense_model_on_32_gpus(benchmark):
     answer = benchmark(plan, PlanRequest(model="llama-3.1-70b", system="32xh200", ttft=1.0, tpot=0.05))
+    assert answer.winner is not None
+
+
+@pytest.mark.parametrize("load", [{"users": 1e3}, {"users": 1e7}, {"request_rate": 10.0}, {"request_rate": 1e5}])
+def test_loads_small_and_large(benchmark, load):
+    """Any load is to answer within 1.5 times the time of a small one."""
+    answer = benchmark(plan, PlanRequest(model="llama-3.3-70b", system="8xh100", think=30.0, **load))
     assert answer.winner is not None

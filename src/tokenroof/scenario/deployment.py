@@ -2,16 +2,18 @@
 
 import math
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any
 
 from tokenroof.operators.memory import MemoryUse, memory_use
 from tokenroof.operators.program import cache_bytes_per_sequence
 from tokenroof.operators.timing import Timed
+from tokenroof.scenario.arriving import SETTLED, fastest_inside, loop_that_carries, rate_of_users
 from tokenroof.scenario.machine_cost import MachineCost
 from tokenroof.scenario.override_values import Override
 from tokenroof.serving.batch import Pool, serve_apart, static_batch
 from tokenroof.serving.steady import ServingEstimate, capacity, serve, serve_open, serve_saturated
-from tokenroof.solve import crossing, largest_whole
+from tokenroof.solve import largest_whole
 from tokenroof.types.default import Default
 from tokenroof.types.efficiency import Efficiency
 from tokenroof.types.engine import Scheduler
@@ -29,9 +31,6 @@ __all__ = ["Deployment", "PrefillWorkers"]
 
 _MOST_AT_ONCE = 10_000_000
 _SLACK = 1.0 + 1e-9
-_ROUNDS = 40
-_SETTLED = 1e-7
-_LONG_S = 1e6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -177,7 +176,8 @@ class Deployment:
         if load.kind in ("request_rate", "users", "saturated"):
             found = self._coming_back(load, room) if load.kind == "users" else self.estimate(load, room)
             limit = "memory" if load.kind == "saturated" else "load"
-            return self._served(found, float(found.in_flight), self.replicas, room, limit, load)
+            held = float(found.requests_per_s * found.e2e_s if self.disaggregated else found.in_flight)
+            return self._served(found, held, self.replicas, room, limit, load)
         if load.kind == "static":
             return self._served(self.estimate(load, room), load.value, self.replicas, room, "load", load)
         used = self.replicas if load.kind == "batch" else max(1, min(self.replicas, int(load.value)))
@@ -268,32 +268,52 @@ class Deployment:
         rate = self.system.scaleup_bytes_per_s if inside else self.system.scaleout_bytes_per_s
         return rate or math.inf
 
-    def _coming_back(self, load: Load, room: float) -> ServingEstimate:
-        """Users come back after reading, so that the rate follows from the time that they wait: N / (think + E2E).
-
-        The higher the rate the longer they wait, so the two meet once. Where they would ask for more than is served
-        even so, it is served at its most, saturated.
+    def carried(self, load: Load, most: float = math.inf) -> float:
+        """The largest load at random arrivals, in requests/s or users as `load` has it, that one aggregated replica
+        carries inside the limits and without a queue that grows; 0 where none. `most` requests/s are not passed.
         """
+        room = self.room()
+        if room < 1.0:
+            return 0.0
+
+        @cache
+        def at(rate: float) -> ServingEstimate:
+            return self._arriving(rate, load, room)
+
+        def spare(rate: float) -> float:
+            asked = (self.limits.ttft_s, at(rate).ttft_s), (self.limits.tpot_s, at(rate).tpot_s / self.tokens_per_step)
+            return min(
+                (limit * _SLACK / float(value) - 1.0 for limit, value in asked if limit is not None), default=0.0
+            )
+
+        rate = fastest_inside(spare, min(self._most_requests_per_s(room) * (1.0 - SETTLED), most))
+        return rate if load.kind != "users" or not rate else rate * (load.think_s + float(at(rate).e2e_s))
+
+    def _most_requests_per_s(self, room: float) -> float:
+        """What one aggregated replica serves at most, limits aside."""
+        return float(self.estimate(Load(kind="saturated"), room).requests_per_s)
+
+    def _coming_back(self, load: Load, room: float) -> ServingEstimate:
+        """Users who wait for their answers and read for a while before they ask again."""
         users = load.value / self.replicas
-        quickest_s = load.think_s + max(self.workload.osl, 1.0) / self.tokens_per_step * float(self.step(1.0).step_s)
-        most = math.inf if self.disaggregated else float(self.estimate(Load(kind="saturated"), room).requests_per_s)
-
-        def told(rate: float) -> float:
-            return users / (load.think_s + min(float(self._arriving(rate, load, room).e2e_s), _LONG_S))
-
-        highest = min(users / quickest_s, most * (1.0 - _SETTLED))
-        lowest = told(highest)
-        if lowest >= highest:
-            return self._arriving(most if most < users / quickest_s else highest, load, room)
-        rate, _ = crossing(lambda rate: told(rate) > rate, lowest, highest, rounds=_ROUNDS)
+        if self.disaggregated:
+            return loop_that_carries(
+                lambda held: self.closed(held, load, room),
+                lambda rate, held: users / (held + rate * load.think_s),
+                users,
+            )
+        alone_s = max(self.workload.osl, 1.0) / self.tokens_per_step * float(self.step(1.0).step_s)
+        rate = rate_of_users(
+            users, load.think_s, alone_s, self._most_requests_per_s(room),
+            lambda rate: float(self._arriving(rate, load, room).e2e_s),
+        )  # fmt: skip
         return self._arriving(rate, load, room)
 
     def _arriving(self, rate: float, load: Load, room: Num) -> ServingEstimate:
-        if self.prefill_workers is not None:  # a closed loop that carries the same rate, by Little's law
-            held = 1.0
-            for _ in range(_ROUNDS):
-                held = 0.5 * held + 0.5 * max(rate * float(self.closed(held, load, room).e2e_s), 1.0)
-            return self.closed(held, load, room)
+        if self.disaggregated:
+            return loop_that_carries(
+                lambda held: self.closed(held, load, room), lambda served, held: rate / served, float(_MOST_AT_ONCE)
+            )
         return serve_open(
             self.timed, self.system, self.scheduler, rate=rate, requests=load.requests, limit=room, **self._lengths()
         )

@@ -1,5 +1,6 @@
 """From scored points to deployments: units for the load, latencies at that load, margins, and why others lose."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -26,7 +27,8 @@ __all__ = ["Terms", "candidate_at", "curve_at", "deployment_at", "distinct", "la
 
 _MONTH_H = 730.0
 _CURVE = 28
-_MOST_EXTRA = 1.6
+_ROUNDING = 1e-6  # of the largest load that a unit carries
+_TRIED = 3  # numbers of units from the one that the load over this gives
 _SLACK = 1.0 + 1e-9
 
 
@@ -171,21 +173,26 @@ def _bars(space: Space, unit: Deployment, found: Served, held: float, chunk: flo
 def candidate_at(terms: Terms, points: Points, scored: Scored, at: int) -> Candidate | None:
     """The deployment of a point, with as many units as the load needs; None where its GPUs run out on the way."""
     demand, units, each = terms.demand, int(scored.units[at]), int(points.gpus[at])
+    unit = deployment_at(terms, points, at, units)
     if not demand.given:
-        unit = deployment_at(terms, points, at, units)
         found = _filled(terms, points, at, unit)
         return _candidate(terms, points, at, unit, found, int(scored.paid[at]), found.requests_per_s)
-    most_units = max(int(units * _MOST_EXTRA), units + 2)
-    while True:
-        unit = deployment_at(terms, points, at, units)
-        found = unit.serve(_load(demand))
-        most = units * float(points.rate[at])
+    load, rate = _load(demand), float(points.rate[at])
+    if demand.concurrency is None and not unit.disaggregated:
+        carried = unit.carried(load, rate)
+        if carried <= 0.0:
+            return None
+        units = max(units, math.ceil(load.value / carried * (1.0 - _ROUNDING)))
+    for number in range(units, units + _TRIED):
+        if terms.gpus is not None and number * each > terms.gpus:
+            return None
+        unit = replace(unit, replicas=number)
+        found = unit.serve(load)
+        most = number * rate
         enough = not found.saturated and (demand.users is None or found.requests_per_s <= most * _SLACK)
         if _within(terms.slo, found) and enough:
-            return _candidate(terms, points, at, unit, found, units * each, most)
-        units += 1
-        if units > most_units or (terms.gpus is not None and units * each > terms.gpus):
-            return None
+            return _candidate(terms, points, at, unit, found, number * each, most)
+    return None
 
 
 def _candidate(

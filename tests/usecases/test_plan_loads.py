@@ -1,0 +1,72 @@
+"""Units for a load: the fewest that hold it, found in as many steps for ten million users as for a hundred."""
+
+from dataclasses import replace
+
+import pytest
+
+from tokenroof.operators.timing import Timed
+from tokenroof.types.workload import Load
+from tokenroof.usecases.plan.answer import PlanResponse
+from tokenroof.usecases.plan.run import PlanRequest, plan
+
+
+def ask(**more: object) -> PlanResponse:
+    return plan(PlanRequest(**{"model": "llama-3.3-70b", "system": "8xh100", **more}))  # type: ignore[arg-type]
+
+
+def steps_of(monkeypatch, **more: object) -> int:
+    calls, step = [0], Timed.step
+
+    def counted(self, **loads):
+        calls[0] += 1
+        return step(self, **loads)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Timed, "step", counted)
+        ask(**more)
+    return calls[0]
+
+
+@pytest.mark.parametrize(("kind", "loads"), [("users", (1e2, 1e5, 1e7)), ("request_rate", (10.0, 1e3, 1e6))])
+def test_a_large_load_takes_no_more_work_than_a_small_one(monkeypatch, kind, loads):
+    small, *large = (steps_of(monkeypatch, **{kind: load}, think=30.0) for load in loads)
+    assert max(large) <= 1.5 * small
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"request_rate": 50.0, "ttft": 0.5, "tpot": 0.03},
+        {"request_rate": 1e5, "ttft": 1.0, "tpot": 0.04, "mode": "agg"},
+        {"users": 9000.0, "think": 30.0, "ttft": 0.6},
+        {"users": 1e6, "think": 30.0, "tpot": 0.05, "mode": "agg"},
+    ],
+)
+def test_one_unit_less_would_not_hold_the_load(more):
+    answer = ask(model="llama-3.1-8b", system="4xh100", alternatives=3, **more)
+    kind, value = ("users", answer.demand.users) if answer.demand.users else ("request_rate", answer.demand.rate)
+    load = Load(kind=kind, value=value, think_s=answer.demand.think_s)
+    for one in (answer.winner, *answer.machines[0].runner_ups):
+        unit = one.deployment
+        assert not unit.missed(unit.serve(load))
+        fewer = replace(unit, replicas=unit.replicas - 1, load=load)
+        served = fewer.serve(load)
+        alone = one.most_requests_per_s / one.units * fewer.replicas
+        assert fewer.missed(served) or served.requests_per_s > alone * (1 - 2e-6)
+
+
+def test_users_on_separate_roles_come_back_at_the_rate_that_little_s_law_gives():
+    unit = ask(mode="disagg", users=500.0, think=30.0, ttft=3.0).winner.deployment
+    served = unit.serve(Load(kind="users", value=500.0, think_s=30.0))
+    assert served.requests_per_s == pytest.approx(500.0 / (30.0 + served.e2e_s), rel=1e-6)
+    assert served.concurrency == pytest.approx(served.requests_per_s * served.e2e_s, rel=1e-6)
+
+
+def test_separate_roles_serve_what_arrives_or_say_that_they_cannot():
+    unit = replace(ask(mode="disagg").winner.deployment, replicas=1)
+    most = unit.serve(Load(kind="concurrency", value=1e6)).requests_per_s
+    for share in (1e-4, 0.1, 0.9):
+        served = unit.serve(Load(kind="request_rate", value=share * most))
+        assert not served.saturated
+        assert served.requests_per_s == pytest.approx(share * most, rel=1e-6)
+    assert unit.serve(Load(kind="request_rate", value=1.5 * most)).saturated
