@@ -16,6 +16,7 @@ from tokenroof.scenario.resolve import load_of, met, resolve, workload_of
 from tokenroof.scenario.slo import slo_of
 from tokenroof.scenario.unmet import unmet
 from tokenroof.solve import crossing, largest_whole
+from tokenroof.types.default import Default
 from tokenroof.types.layout import Layout
 from tokenroof.types.limits import faults_of
 from tokenroof.types.scenario import Scenario
@@ -55,8 +56,10 @@ def test_a_context_that_contradicts_the_lengths_is_refused() -> None:
 
 
 def test_the_load_is_one_of_four() -> None:
-    assert load_of(asked()) == Load()
-    assert load_of(asked(users=7.0, think=3.0)) == Load(kind="users", value=7.0, think_s=3.0)
+    said: list[Default] = []
+    assert load_of(asked(), said) == Load() and said == []
+    assert load_of(asked(users=7.0), said).think_s == 30.0 and said[0].field == "think"
+    assert load_of(asked(users=7.0, think=3.0), []) == Load(kind="users", value=7.0, think_s=3.0)
     with pytest.raises(InputError, match="load"):
         resolve(asked(batch=1.0, concurrency=2.0))
 

@@ -75,7 +75,7 @@ def faults(cls: type = Scenario, **given: Any) -> list[str]:
         ("tp", 8.0, 8),
         ("users", "10k", 10_000.0),
         ("price_per_gpu_hour", "$2.5", 2.5),
-        ("acceptance", "80%", 0.8),
+        ("memory_fraction", "80%", 0.8),
         ("batch", 64, 64.0),
         ("batch", None, None),
         ("prefix", None, 0.0),

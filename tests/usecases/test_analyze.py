@@ -275,7 +275,7 @@ def test_a_chip_without_a_published_rate_is_named() -> None:
 @given(
     model=st.sampled_from(["llama-3.1-8b", "qwen3-30b-a3b", "gpt-oss-120b", "llama-3.3-70b", "deepseek-v3"]),
     system=st.sampled_from(["h100", "4xh100", "8xh200", "8xb200", "8xmi300x", "2xa40"]),
-    isl=st.floats(1, 2e4), osl=st.floats(1, 4e3),
+    isl=st.floats(1, 2e4), osl=st.floats(2, 4e3),
     load=st.none() | st.tuples(st.sampled_from(["batch", "concurrency", "request_rate", "users"]), st.floats(1, 5000)),
     engine=st.sampled_from(["vllm", "sglang", "trtllm", "none"]), profile=st.sampled_from(["auto", "peak"]),
 )  # fmt: skip

@@ -320,4 +320,4 @@ def test_the_longest_prompt_is_within_the_model_s() -> None:
     limit = model.context_advertised or model.context_config
     assert limit is not None
     assert 0.9 * limit < ask().context.longest <= limit
-    assert ask(longest=10_000.0).context.longest == 8000.0
+    assert ask(longest=10_000.0).context.longest == 10_000.0

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias, TypeVar
 
 from tokenroof.api.answers import Answer
 from tokenroof.errors import InputError
-from tokenroof.types.scenario import Scenario
+from tokenroof.types.scenario import Scenario, over
 
 __all__ = ["analyze", "diff", "make_scenario", "plan"]
 
@@ -55,7 +55,7 @@ def _request(
     given = {name: value for name, value in options.items() if value is not None}
     if isinstance(given.get("set"), Mapping):
         given["set"] = tuple((str(name), str(value)) for name, value in given["set"].items())
-    return parse(request, {**held, **given})
+    return parse(request, over(held, given))
 
 
 def make_scenario(model: Name, system: Name, **options: Any) -> Scenario:

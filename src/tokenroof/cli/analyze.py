@@ -10,6 +10,8 @@ import click
 from tokenroof.cli.options import model_argument, output_options, scenario_from, scenario_options
 from tokenroof.cli.outputs import check_outputs, write_outputs
 from tokenroof.cli.render import echo_json
+from tokenroof.cli.unused import refuse_unused
+from tokenroof.present.output import CHARTS
 
 if TYPE_CHECKING:
     from tokenroof.usecases.analyze.answer import AnalyzeResponse
@@ -51,6 +53,8 @@ def command(
     from tokenroof.usecases.analyze.run import analyze
 
     check_outputs(None, outputs)
+    drawn = any(path.suffix.lower().removeprefix(".") in CHARTS for path in outputs)
+    refuse_unused(drawn, "given with -o and a chart to draw: .svg, .png or .html", "bounds")
     answer = analyze(scenario_from(options, AnalyzeRequest))
     write_outputs(answer, outputs, partial(_draw, answer, bounds), [row_of(answer)])
     if key is not None:

@@ -7,7 +7,7 @@ import click
 
 from tokenroof.cli.economics_options import echo_page, money_fields, money_options, refuse
 from tokenroof.cli.offers import parse_rates
-from tokenroof.cli.options import model_argument, offer_option, output_options, scenario_from, scenario_options
+from tokenroof.cli.options import model_argument, offer_option, output_options, scenario_from, scenario_options, warn
 from tokenroof.cli.outputs import check_outputs, write_outputs
 from tokenroof.cli.render import echo_json
 
@@ -42,6 +42,7 @@ def command(rate_texts: tuple[str, ...], full: bool, outputs: tuple[Path, ...], 
     answer = break_even(scenario_from(fields, BreakEvenRequest))
     if isinstance(answer, Infeasible):
         refuse(answer, as_json)
+    warn(answer.economics)
 
     def chart(path: Path) -> None:
         from tokenroof.present.charts.break_even import draw

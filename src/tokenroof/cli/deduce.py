@@ -9,6 +9,7 @@ import click
 from tokenroof.cli.deduce_flags import check_together, offer_from_flags, sheet_options
 from tokenroof.cli.offers import parse_rates
 from tokenroof.cli.render import QuantityType, echo_json, note
+from tokenroof.cli.unused import refuse_unused
 from tokenroof.errors import InputError
 from tokenroof.files import put
 from tokenroof.present.json import dump
@@ -100,6 +101,7 @@ def command(offer: str | None, as_json: bool, out: Path | None, **options: Any) 
     from tokenroof.cli import deduce_text
 
     check_together(options, offer)
+    refuse_unused(out is not None, "given with -o: it is about the chart", "chart")
     if out is not None:
         # found out before the work, not after
         _check_file(out, ".json" if not offer and options["price_in"] is None else _ENDINGS)

@@ -8,6 +8,7 @@ import click
 from tokenroof.cli.options import scenario_options
 from tokenroof.cli.render import echo_json
 from tokenroof.errors import InputError
+from tokenroof.types.scenario import over
 
 __all__ = ["command"]
 
@@ -17,7 +18,7 @@ def _side(text: str, common: dict[str, Any]) -> dict[str, Any]:
     if text.endswith((".toml", ".json")):
         from tokenroof.scenario.files import read_data
 
-        return {**common, **read_data(Path(text))}
+        return over(common, read_data(Path(text)))
     name, *pairs = text.split(",")
     model, at, system = name.partition("@")
     if not at or not model or not system:
@@ -28,7 +29,7 @@ def _side(text: str, common: dict[str, Any]) -> dict[str, Any]:
         if not equals:
             raise InputError("scenario", text, "field=value after the comma", f"{pair!r} has no value")
         fields[field.strip().replace("-", "_")] = value.strip()
-    return {**common, **fields}
+    return over(common, fields)
 
 
 @click.command("diff")

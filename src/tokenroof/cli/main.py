@@ -79,8 +79,10 @@ class LazyGroup(click.Group):
         name, self.running, rest = super().resolve_command(ctx, args)
         if self.running is not None and not ctx.resilient_parsing:
             from tokenroof.cli.old_options import renamed
+            from tokenroof.cli.unused import refuse_twice
 
             rest = renamed(self.running, rest)
+            refuse_twice(self.running, rest)
         return name, self.running, rest
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tokenroof.cli.render import echo_json, note, print_table
+from tokenroof.cli.unused import refuse_unused
 from tokenroof.units import format_si
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ def command(filters: str, sort: str, show_tags: bool, plot: Path | None, as_json
     """
     from tokenroof.usecases.listing.models import list_models
 
+    refuse_unused(not show_tags, "left out with --tags, which counts words", "sort", "plot")
     words = tuple(word.strip() for word in filters.split(",") if word.strip())
     rows = list_models(filters=words, sort=sort)
     if show_tags:

@@ -8,6 +8,7 @@ import click
 
 from tokenroof.cli.offer_reports import note_left, show_diff, show_stale, write_offers
 from tokenroof.cli.render import echo_json, heading, note, print_table
+from tokenroof.cli.unused import refuse_unused
 from tokenroof.errors import InputError
 
 __all__ = ["TokensType", "command", "parse_rates"]
@@ -237,6 +238,10 @@ def _refuse_mixed(offer: str | None, options: dict[str, Any]) -> None:
     if listing and (options["usd"] or options["history"]):
         name = "usd" if options["usd"] else "history"
         raise InputError(name, True, f"absent with --{listing[0]}")
+    refuse_unused(options["isl"] is not None, "given with --isl: it is about a bill",
+                  "osl", "prefix", "write", "ttl", "mode", "window")  # fmt: skip
+    refuse_unused(options["write"] > 0, "given with --write, which it is about", "ttl")
+    refuse_unused(offer is None, "left out with one offer: it is about the list", "words", "open_only")
     if offer is None and options["isl"] is not None:
         raise InputError("offer", None, "given", "a bill needs one sheet: tokenroof offers ID --isl ...")
     if options["out"] is not None and options["usd"]:

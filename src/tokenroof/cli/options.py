@@ -16,9 +16,17 @@ from tokenroof.engines import ENGINES
 from tokenroof.errors import InputError, InputFaults, faults_of
 from tokenroof.files import put
 from tokenroof.types.engine import DEFAULT_ENGINE
-from tokenroof.types.scenario import Scenario
+from tokenroof.types.scenario import Scenario, over
 
-__all__ = ["model_argument", "offer_option", "output_options", "request_from", "scenario_from", "scenario_options"]
+__all__ = [
+    "model_argument",
+    "offer_option",
+    "output_options",
+    "request_from",
+    "scenario_from",
+    "scenario_options",
+    "warn",
+]
 
 F = TypeVar("F", bound=Callable[..., Any])
 S = TypeVar("S", bound=Scenario)
@@ -140,13 +148,20 @@ def request_from(options: Mapping[str, Any], request: type[R], file: Path | None
 
     held = {} if file is None else read_data(file)
     given = _given(options, request)
-    held = {name: value for name, value in held.items() if name not in given or _by_default(name)}
+    typed = {name: value for name, value in given.items() if name not in held or not _by_default(name)}
+    held = {name: value for name, value in over(held, typed).items() if name not in typed}
     try:
         return parse(request, {**given, **held})
     except InputError as error:
         if file is None or not held:
             raise
         raise InputFaults(_named(fault, file, held) for fault in faults_of(error)) from None
+
+
+def warn(answer: Any) -> None:
+    """What in the question goes beyond the model, to stderr: pages that have room for it say it themselves."""
+    for text in answer.warnings:
+        note(f"warning: {text}")
 
 
 def scenario_from(options: Mapping[str, Any], request: type[S]) -> S:

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from tokenroof.cli.options import model_argument, scenario_from, scenario_options
+from tokenroof.cli.options import model_argument, scenario_from, scenario_options, warn
 from tokenroof.cli.render import echo_json, note
 from tokenroof.errors import InputError
 from tokenroof.files import put
@@ -73,6 +73,7 @@ def command(outputs: tuple[Path, ...], key: str | None, full: bool, as_json: boo
     for path in outputs:
         _check(path)
     answer = plan(scenario_from(options, PlanRequest))
+    warn(answer)
     for path in outputs:
         _write(answer, path)
     if key is not None and answer.winner is not None:

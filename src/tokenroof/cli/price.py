@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from tokenroof.cli.economics_options import DurationType, echo_page, money_fields, money_options, refuse
-from tokenroof.cli.options import model_argument, offer_option, output_options, scenario_from, scenario_options
+from tokenroof.cli.options import model_argument, offer_option, output_options, scenario_from, scenario_options, warn
 from tokenroof.cli.outputs import check_outputs, write_outputs
 from tokenroof.cli.render import echo_json
 
@@ -46,6 +46,7 @@ def command(
     answer = price(scenario_from(fields, PriceRequest))
     if isinstance(answer, Infeasible):
         refuse(answer, as_json)
+    warn(answer.economics)
 
     def chart(path: Path) -> None:
         from tokenroof.present.charts.price import draw

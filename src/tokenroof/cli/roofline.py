@@ -3,6 +3,7 @@
 import click
 
 from tokenroof.cli.render import QuantityType, echo_json, note
+from tokenroof.cli.unused import refuse_unused
 from tokenroof.present.numbers import count as format_count
 from tokenroof.units import format_si
 
@@ -46,6 +47,7 @@ def command(
     tokenroof roofline --params 671e9 --active 37e9 --flops 2.88e17 --bandwidth 512TB/s \\
         --kv-bytes-per-token 70272 --context 4096 --batch 2400 --price-per-hour 128
     """
+    refuse_unused(kv_bytes_per_token > 0, "left out without --kv-bytes-per-token: nothing is cached", "context")
     from tokenroof.usecases.analyze.closed_form import RooflineRequest, roofline
 
     response = roofline(

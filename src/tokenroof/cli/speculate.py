@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tokenroof.cli.economics_options import echo_page, refuse
-from tokenroof.cli.options import model_argument, output_options, scenario_from, scenario_options
+from tokenroof.cli.options import model_argument, output_options, scenario_from, scenario_options, warn
 from tokenroof.cli.outputs import check_outputs, write_outputs
 from tokenroof.cli.render import echo_json, print_table
+from tokenroof.cli.unused import refuse_unused
 from tokenroof.present.json import finite_json
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ def command(show_list: bool, full: bool, outputs: tuple[Path, ...], as_json: boo
     tokenroof speculate --list
     """
     if show_list:
+        refuse_unused(False, "left out with --list, which shows measured curves", *options)
         _list()
         return
     from tokenroof.types.served import Infeasible
@@ -65,6 +67,7 @@ def command(show_list: bool, full: bool, outputs: tuple[Path, ...], as_json: boo
     answer = speculate(scenario_from(options, SpeculateRequest))
     if isinstance(answer, Infeasible):
         refuse(answer, as_json)
+    warn(answer)
 
     def chart(path: Path) -> None:
         from tokenroof.present.charts.speculate import draw

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tokenroof.cli.render import echo_json, note
+from tokenroof.cli.unused import refuse_unused
 from tokenroof.errors import InputError
 from tokenroof.units import format_bytes
 
@@ -131,6 +132,7 @@ def command(
     from tokenroof.schema import read_sweep_spec
     from tokenroof.usecases.sweep.run import estimate_sweep
 
+    refuse_unused(scheduler is None, "left out with --scheduler: the cluster has its own", "threads")
     asked = read_sweep_spec(spec)
     if estimate:
         found = estimate_sweep(asked, threads=threads)

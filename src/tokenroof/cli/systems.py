@@ -6,6 +6,7 @@ import click
 
 from tokenroof.cli.chips import rate, rent
 from tokenroof.cli.render import echo_json, heading, note, print_table
+from tokenroof.cli.unused import refuse_unused
 from tokenroof.units import format_bytes, format_si
 
 if TYPE_CHECKING:
@@ -84,6 +85,7 @@ def command(name: str | None, announced: bool, single: bool, sort: str, as_json:
     from tokenroof.usecases.listing.machines import list_systems, show_system
 
     if name is not None:
+        refuse_unused(False, "left out with one system: it is about the list", "announced", "single", "sort")
         view = show_system(name)
         if as_json:
             echo_json(view)

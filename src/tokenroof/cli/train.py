@@ -9,6 +9,7 @@ from tokenroof.cli.economics_options import NumbersType
 from tokenroof.cli.options import output_options
 from tokenroof.cli.outputs import check_outputs, write_outputs
 from tokenroof.cli.render import QuantityType, echo_json, heading, note, print_table
+from tokenroof.cli.unused import refuse_unused
 
 if TYPE_CHECKING:
     from tokenroof.usecases.train.run import TrainResponse
@@ -178,6 +179,12 @@ def command(model: str | None, outputs: tuple[Path, ...], as_json: bool, **optio
     """
     from tokenroof.usecases.train.run import TrainRequest, train
 
+    priced = options["system"] is not None
+    refuse_unused(priced, "given with --system, which it is about", "mfu", "arithmetic", "price_per_gpu_hour")
+    refuse_unused(
+        options["inference_tokens"] is None, "left out with --inference-tokens: they are all that is served",
+        "tokens_per_s", "days",
+    )  # fmt: skip
     paths = check_outputs(None, outputs)
     answer = train(
         TrainRequest(

@@ -11,6 +11,7 @@ from tokenroof.operators.timing import Timed
 from tokenroof.scenario.arriving import SETTLED, fastest_inside, loop_that_carries, rate_of_users
 from tokenroof.scenario.machine_cost import MachineCost
 from tokenroof.scenario.override_values import Override
+from tokenroof.scenario.said import length_warnings
 from tokenroof.serving.batch import Pool, serve_apart, static_batch
 from tokenroof.serving.steady import ServingEstimate, capacity, serve, serve_open, serve_saturated
 from tokenroof.solve import largest_whole
@@ -88,6 +89,11 @@ class Deployment:
     def disaggregated(self) -> bool:
         """Whether prefill runs on GPUs of its own."""
         return self.prefill_workers is not None
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What in the question goes beyond the model."""
+        return length_warnings(self.model, self.workload)
 
     @property
     def unit_gpus(self) -> int:

@@ -18,6 +18,7 @@ from tokenroof.scenario.formats import main_format, served_weights, with_weights
 from tokenroof.scenario.layouts import chosen, layout_label, legal, reason, usual_layouts
 from tokenroof.scenario.machine_cost import MachineCost, machine_cost
 from tokenroof.scenario.overrides import Override, overridden
+from tokenroof.scenario.said import check_version, think_s
 from tokenroof.scenario.slo import Slo, slo_of
 from tokenroof.types.default import Default
 from tokenroof.types.dtype import dtype
@@ -65,7 +66,7 @@ def workload_of(scenario: Scenario, model: Model, defaults: list[Default]) -> Wo
     return Workload(isl=isl, osl=osl, prefix=scenario.prefix)
 
 
-def load_of(scenario: Scenario) -> Load:
+def load_of(scenario: Scenario, defaults: list[Default]) -> Load:
     """The one load that was given; without one the system is filled."""
     given = {
         name: getattr(scenario, name)
@@ -77,7 +78,7 @@ def load_of(scenario: Scenario) -> Load:
     if not given:
         return Load()
     ((kind, value),) = given.items()
-    return Load(kind=kind, value=float(value), think_s=scenario.think)
+    return Load(kind=kind, value=float(value), think_s=think_s(scenario, defaults))
 
 
 def given_layout(scenario: Scenario) -> Layout | None:
@@ -221,6 +222,8 @@ def _settled(scenario: Scenario, model: Model | None, system: System | None) -> 
         raise fault
     found = load_model(scenario.model) if model is None else model
     machine = load_system(scenario.system) if system is None else system
+    if scenario.mode != "agg":
+        raise InputError("mode", scenario.mode, "agg: only plan splits prefill and decode", "ask plan")
     if machine.chip.bytes_per_s <= 0:
         raise InputError("system", machine.id, "a machine with a known memory bandwidth")
     if scenario.kv_dtype is not None:
@@ -233,9 +236,10 @@ def _settled(scenario: Scenario, model: Model | None, system: System | None) -> 
         served, weights = with_weights(served, weights), None
         served, machine, overrides = overridden(served, machine, scenario.set)
     _said(scenario, served if scenario.set else found, overrides, defaults)
-    workload, load = workload_of(scenario, served, defaults), load_of(scenario)
+    workload, load = workload_of(scenario, served, defaults), load_of(scenario, defaults)
     slo = _limits(scenario, load, defaults)
     price = _price(scenario, machine, defaults)
+    check_version(scenario, defaults)
     rules = engine_scheduler(scenario)
     profile = profile_for(machine, scenario.engine, scenario.profile, scenario.engine_version, model=served)
     if scenario.drafts and not served.mtp_layers:

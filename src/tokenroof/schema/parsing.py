@@ -86,7 +86,7 @@ def _joined(request_class: type, values: Mapping[str, Any]) -> tuple[InputError,
     if not issubclass(request_class, Scenario):
         return ()
     own = {one.name: values[one.name] for one in fields(Scenario) if one.name in values}
-    return scenario_faults(Scenario(**{"model": "", "system": "", **own}))
+    return scenario_faults(Scenario(**{"model": "", "system": "", **own}), request_class.alone)
 
 
 def parse(request_class: type[T], data: Mapping[str, Any], where: str = "") -> T:

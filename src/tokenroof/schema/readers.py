@@ -87,8 +87,7 @@ def _number(within: Within, whole: bool, free: bool, value: Any, path: str) -> f
     if whole and number != int(number):
         raise InputError(path, value, kind, example)
     if not within.holds(number):
-        fix = within.fix.format(value=number, milli=number / 1e3) if number > within.high else ""
-        raise InputError(path, value, within.text, fix)
+        raise InputError(path, value, within.text, within.mends(number))
     if not whole:
         return number
     return int(value) if isinstance(value, Integral) else int(number)  # an integer of 60 digits stays exact

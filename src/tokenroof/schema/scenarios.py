@@ -7,7 +7,7 @@ from typing import Any, TypeVar, overload
 
 from tokenroof.scenario.files import read_data
 from tokenroof.schema.parsing import parse
-from tokenroof.types.scenario import Scenario
+from tokenroof.types.scenario import Scenario, over
 
 __all__ = ["changed", "read_scenario"]
 
@@ -26,4 +26,4 @@ def read_scenario(path: str | os.PathLike[str], request_class: type[Any] = Scena
 def changed(scenario: S, **options: Any) -> S:
     """The scenario with other values for some fields, checked like a new one; texts with units are read."""
     given = {one.name: getattr(scenario, one.name) for one in fields(scenario) if one.init}
-    return parse(type(scenario), {**given, **options})
+    return parse(type(scenario), over(given, options))

@@ -198,9 +198,14 @@ class Engine:
     version: str = ""
 
     @property
+    def number(self) -> tuple[int, ...]:
+        """The version as numbers; none where it is blank or begins with no number."""
+        return _numbers(self.version)
+
+    @property
     def generation(self) -> Generation:
-        """The generation that the version belongs to; an unknown version counts as the newest."""
-        number = _numbers(self.version)
+        """The generation that the version belongs to; what is no version counts as the newest."""
+        number = self.number
         if not number:
             return self.generations[-1]
         return [one for one in self.generations if number >= one.first][-1]

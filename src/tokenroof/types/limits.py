@@ -11,8 +11,8 @@ from typing import Annotated, Any, cast, get_args, get_type_hints
 from tokenroof.errors import InputError
 
 __all__ = [
-    "Count", "Degree", "Dollars", "OneOf", "Pairs", "Requests", "Seconds", "Share", "Tokens", "TpotLimit", "TtftLimit",
-    "Within", "faults_of",
+    "Count", "Degree", "Dollars", "OneOf", "Pairs", "Pause", "Requests", "Seconds", "Share", "Tokens", "TpotLimit",
+    "TtftLimit", "Within", "faults_of",
 ]  # fmt: skip
 
 
@@ -20,7 +20,8 @@ __all__ = [
 class Within:
     """A finite number from `low` to `high`, both allowed (`above`: `low` itself is not). `what` says what it counts.
 
-    `fix` mends a number beyond `high`; {value} and {milli} in it are the number and a thousandth of it.
+    `fix` mends a number beyond `high`; {value} and {milli} in it are the number and a thousandth of it. `low_fix`
+    mends one below `low`.
     """
 
     low: float
@@ -28,6 +29,7 @@ class Within:
     what: str = ""
     above: bool = False
     fix: str = ""
+    low_fix: str = ""
 
     @property
     def text(self) -> str:
@@ -35,6 +37,12 @@ class Within:
         low, high = _plain(self.low), _plain(self.high)
         span = f"more than {low} and at most {high}" if self.above else f"from {low} to {high}"
         return f"{span} {self.what}".rstrip()
+
+    def mends(self, number: float) -> str:
+        """What to write instead; blank where nothing better is known than the limit."""
+        if number > self.high:
+            return self.fix.format(value=number, milli=number / 1e3)
+        return self.low_fix if number < self.low else ""
 
     def holds(self, number: float) -> bool:
         """Whether the number is inside; NaN is not."""
@@ -67,6 +75,7 @@ Seconds = Annotated[float | None, Within(0.0, 1e6, "seconds", above=True)]
 # No token takes ten seconds and no reader waits half an hour for the first one: such numbers are meant in ms.
 TtftLimit = Annotated[float | None, Within(0.0, 1800.0, "seconds", above=True, fix=_MILLI)]
 TpotLimit = Annotated[float | None, Within(0.0, 10.0, "seconds", above=True, fix=_MILLI)]
+Pause = Annotated[float | None, Within(0.0, 1e6, "seconds")]
 Dollars = Annotated[float | None, Within(0.0, 1e6, "dollars")]
 Share = Annotated[float | None, Within(0.0, 1.0)]
 
@@ -95,8 +104,7 @@ def _fault(name: str, value: Any, limit: Within | OneOf) -> InputError | None:
         return InputError(name, value, "a number")
     if limit.holds(value):
         return None
-    fix = limit.fix.format(value=value, milli=value / 1e3) if limit.fix and value > limit.high else ""
-    return InputError(name, value, limit.text, fix)
+    return InputError(name, value, limit.text, limit.mends(value))
 
 
 def faults_of(request: Any) -> tuple[InputError, ...]:

@@ -1,7 +1,8 @@
 """The noun that every door speaks: a model on a system, in a layout and formats, under an engine and a load."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any, ClassVar
 
 from tokenroof.errors import InputError
 from tokenroof.types.engine import DEFAULT_ENGINE
@@ -10,6 +11,7 @@ from tokenroof.types.limits import (
     Dollars,
     OneOf,
     Pairs,
+    Pause,
     Requests,
     Share,
     Tokens,
@@ -18,11 +20,14 @@ from tokenroof.types.limits import (
     Within,
 )
 
-__all__ = ["DEGREES", "LOADS", "MODES", "Scenario", "scenario_faults"]
+__all__ = ["DEGREES", "LOADS", "MODES", "Scenario", "over", "scenario_faults"]
 
 DEGREES = ("tp", "pp", "ep", "dp", "cp")
 LOADS = ("batch", "concurrency", "request_rate", "users")
 MODES = ("agg", "disagg", "auto")
+# field -> the field without which it would change nothing
+_NEEDS = {"think": "users", "acceptance": "drafts", "drafts": "acceptance"}
+_OSL_FIX = "one token has no time per output token; with 2 read TTFT"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,9 +37,10 @@ class Scenario:
     Degrees are of one replica; `replicas` copies of it stand on the system. `context` is the mean length of a sequence
     in decode, for those who do not give `isl` and `osl`. At most one of `batch` (requests at once in one replica),
     `concurrency` (on the whole system), `request_rate` (requests/s) and `users` (who read for `think` seconds between
-    requests) is the load; without one the system is filled up to its limits. `ttft` and `tpot` are limits in seconds
-    on means. `memory_fraction`, `max_num_seqs` and `max_batched_tokens` are the engine's own settings. `set` overrides
-    facts of the catalogue for this question: pairs such as ("chip.memory_bandwidth", "1.5x").
+    requests, 30 where it is not given) is the load; without one the system is filled up to its limits. `ttft` and
+    `tpot` are limits in seconds on means. `drafts` tokens are drafted for each step and accepted at the rate
+    `acceptance`. `memory_fraction`, `max_num_seqs` and `max_batched_tokens` are the engine's own settings. `set`
+    overrides facts of the catalogue for this question: pairs such as ("chip.memory_bandwidth", "1.5x").
     """
 
     model: str
@@ -54,14 +60,14 @@ class Scenario:
     max_num_seqs: Annotated[int | None, Within(1, 1e7)] = None
     max_batched_tokens: Annotated[int | None, Within(16, 1e7, "tokens")] = None
     isl: Tokens = None
-    osl: Tokens = None
+    osl: Annotated[float | None, Within(2.0, 1e9, "tokens", low_fix=_OSL_FIX)] = None
     prefix: Annotated[float, Within(0.0, 1e9, "tokens")] = 0.0
-    context: Tokens = None
+    context: Annotated[float | None, Within(2.0, 1e9, "tokens")] = None
     batch: Annotated[float | None, Within(1.0, 1e9, "requests decoded together")] = None
     concurrency: Requests = None
     request_rate: Requests = None
     users: Requests = None
-    think: Annotated[float, Within(0.0, 1e6, "seconds")] = 30.0
+    think: Pause = None
     ttft: TtftLimit = None
     tpot: TpotLimit = None
     slo: str | None = None
@@ -72,9 +78,23 @@ class Scenario:
     profile: str = "auto"
     set: Annotated[tuple[tuple[str, str], ...], Pairs()] = ()
 
+    alone: ClassVar[frozenset[str]] = frozenset()  # what this verb reads without the field that it needs elsewhere
 
-def scenario_faults(scenario: Scenario) -> tuple[InputError, ...]:
-    """What fields say against each other, whatever model and system are: the rules that need no catalogue."""
+
+def over(held: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields of a scenario with others laid over them; a load takes the place of the load that was there."""
+    replaced: set[str] = set()
+    if any(given.get(name) is not None for name in LOADS):
+        replaced = {*LOADS, "think"} - {"think" if given.get("users") is not None else ""}
+    return {**{name: value for name, value in held.items() if name not in replaced}, **given}
+
+
+def scenario_faults(scenario: Scenario, alone: frozenset[str] | None = None) -> tuple[InputError, ...]:
+    """What fields say against each other, whatever model and system are: the rules that need no catalogue.
+
+    `alone` are fields that are used without the one that they need elsewhere; by default those of the scenario's class.
+    """
+    free = scenario.alone if alone is None else alone
     faults = []
     loads = {name: value for name in LOADS if (value := getattr(scenario, name)) is not None}
     if len(loads) > 1:
@@ -86,4 +106,11 @@ def scenario_faults(scenario: Scenario) -> tuple[InputError, ...]:
         faults.append(InputError("prefix", scenario.prefix, limit, "one token is always uncached"))
     if isl is not None and osl is not None and context is not None and abs(isl + osl / 2.0 - context) > 0.5:
         faults.append(InputError("context", context, f"isl + osl / 2 = {isl + osl / 2:g}", "leave one of them out"))
+    for name, needed in _NEEDS.items():
+        value = getattr(scenario, name)
+        unused = value is not None and not (name == "drafts" and value == 0)
+        if unused and name not in free and getattr(scenario, needed) is None:
+            faults.append(InputError(name, value, f"given with `{needed}`", "it changes nothing alone"))
+    if scenario.engine == "none" and scenario.engine_version:
+        faults.append(InputError("engine_version", scenario.engine_version, "left out where engine is none"))
     return tuple(faults)

@@ -316,6 +316,9 @@ def lecture(request: LectureRequest) -> LectureResponse:
     """Recompute the claims asked for."""
     if request.only is not None and request.only not in list(Verdict):
         raise InputError("only", request.only, f"one of {', '.join(Verdict)}")
+    for name in ("chapter", "only"):
+        if request.claim is not None and getattr(request, name) is not None:
+            raise InputError(name, getattr(request, name), "left out with one claim: it is about the list")
     chapters = load_chapters()
     results = [judge(claim, chapter.key) for chapter, claim in _wanted(request, chapters)]
     counts = []

@@ -201,7 +201,7 @@ def analyze(request: AnalyzeRequest) -> AnalyzeResponse:
         defaults=deployment.defaults,
         overrides=deployment.overrides,
         left_out=LEFT_OUT,
-        warnings=load_model(request.model).warnings,
+        warnings=(*load_model(request.model).warnings, *deployment.warnings),
         sentence=sentence_of(deployment, served, infeasible, cost),
         request=request,
         deployment=deployment,

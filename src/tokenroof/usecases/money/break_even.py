@@ -155,7 +155,7 @@ def _mixes(request: BreakEvenRequest, work: Workload, offer: Offer, scale: float
     mixes = {work.isl: work}
     for ratio in _MIXES:
         isl = max(1.0, round(total * ratio / (1.0 + ratio)))
-        osl = max(1.0, total - isl)
+        osl = max(2.0, total - isl)
         mixes.setdefault(isl, Workload(isl=isl, osl=osl, prefix=min(float(int(cached * isl)), isl - 1.0)))
     return tuple(_mix(request, mixes[isl], offer, scale) for isl in sorted(mixes))
 
@@ -217,7 +217,10 @@ def break_even(request: BreakEvenRequest) -> BreakEvenResponse | Infeasible:
         if getattr(request, name) is not None:
             limit, fix = "left out: a busy system is compared", "give requests_per_s for a demand"
             raise InputError(name, getattr(request, name), limit, fix)
-    offer, _ = in_usd(find_offer(request.offer), request.rates)
+    sold = find_offer(request.offer)
+    if request.rates and sold.currency not in request.rates:
+        raise InputError("rates", ", ".join(request.rates), f"of {sold.currency}, the currency of {sold.id}")
+    offer, _ = in_usd(sold, request.rates)
     scene = served_scene(request)
     if isinstance(scene, Infeasible):
         return scene

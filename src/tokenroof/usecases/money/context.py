@@ -143,6 +143,8 @@ def context_tiers(
     check_number("longest", limit, low=2.0 * _LENGTHS[0], high=1e8)
     asked = request if request.osl is not None else replace(request, osl=osl)
     lengths = [length for length in (*_LENGTHS, *_LONGER) if length <= limit]
+    if longest is not None and lengths[-1] < longest:
+        lengths.append(longest)
     points = tuple(_points(asked, lengths))
     reads = [(p.isl, p.input_usd_per_mtok) for p in points]
     writes = [(p.isl, p.output_usd_per_mtok) for p in points]

@@ -93,6 +93,7 @@ class Economics:
     profile: str
     claim: str
     defaults: tuple[Default, ...]
+    warnings: tuple[str, ...]
     left_out: tuple[str, ...] = _LEFT_OUT
     deployment: Deployment = field(repr=False)
 
@@ -202,6 +203,7 @@ def economics_at(request: EconomicsRequest, scene: Scene) -> Economics:
         profile=profile.id,
         claim=deployment.claim,
         defaults=scene.defaults,
+        warnings=scene.deployment.warnings,
         deployment=deployment,
     )
 

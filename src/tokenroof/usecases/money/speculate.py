@@ -7,7 +7,7 @@ arithmetic grows with the depth, and at small batches of a model with experts so
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from tokenroof.catalog.acceptance import AcceptanceCurve, curves_of, load_acceptance
 from tokenroof.errors import InputError
@@ -43,6 +43,8 @@ class SpeculateRequest(Scenario):
     goes first. `draft` is `mtp`, `head` or a model; `draft_cost` instead its step over the target's. `batches` are
     requests of one step of one replica. `drafts` is how many to serve with, None the best at the served batch.
     """
+
+    alone: ClassVar[frozenset[str]] = frozenset({"acceptance", "drafts"})
 
     measured: str | None = None
     draft: str | None = None
@@ -148,6 +150,7 @@ class SpeculateResponse:
     profile: str
     claim: str
     defaults: tuple[Default, ...]
+    warnings: tuple[str, ...]
     left_out: tuple[str, ...] = (
         "memory of the draft's weights and cache",
         "sampling and bookkeeping between draft and verification",
@@ -302,12 +305,21 @@ def _implied_acceptance(tokens: float, depth: int) -> float:
     return crossing(lambda share: tokens_per_pass(share, depth) < tokens, 0.0, 1.0)[1]
 
 
+def _drafts_itself(request: SpeculateRequest, base: Deployment) -> bool:
+    """Whether the model's own head drafts."""
+    return bool(base.model.mtp_layers) and request.draft in (None, "mtp") and request.draft_cost is None
+
+
 def _with_drafts(request: SpeculateRequest, timed: _Model, served: Served) -> ServedDrafts | None:
     """The load with drafts of the model's own head, as every verb serves it; None where there is none or it slows."""
     base = timed.deployment
     best = timed.row(max(served.batch, 1.0)).best_depth
     depth = request.drafts if request.drafts is not None else best
-    if not depth or not base.model.mtp_layers or request.draft not in (None, "mtp") or request.draft_cost is not None:
+    if request.drafts and not _drafts_itself(request, base):
+        raise InputError(
+            "drafts", depth, "left out: loads are served with the model's own draft head", "depths gives single steps"
+        )
+    if not depth or not _drafts_itself(request, base):
         return None
     if request.acceptance is not None:
         acceptance = request.acceptance
@@ -390,6 +402,7 @@ def speculate(request: SpeculateRequest) -> SpeculateResponse | Infeasible:
         profile=base.profile.id,
         claim=base.claim,
         defaults=(*base.defaults, *defaults),
+        warnings=base.warnings,
     )
 
 

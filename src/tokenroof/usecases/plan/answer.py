@@ -205,3 +205,4 @@ class PlanResponse:
     measured: tuple[MeasuredPoint, ...]
     defaults: tuple[Default, ...]
     left_out: tuple[str, ...]
+    warnings: tuple[str, ...]

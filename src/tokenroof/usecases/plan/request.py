@@ -1,7 +1,7 @@
 """What `plan` is asked."""
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from tokenroof.types.limits import OneOf, Within
 from tokenroof.types.scenario import MODES, Scenario
@@ -20,6 +20,8 @@ class PlanRequest(Scenario):
     load the machine is filled; with one only the GPUs that it needs are paid for, and `gpus` is how many there are.
     `acceptance` allows drafts, up to `drafts` of them (by default 4).
     """
+
+    alone: ClassVar[frozenset[str]] = frozenset({"acceptance"})
 
     mode: Annotated[str, OneOf(MODES)] = "auto"
     gpus: Annotated[int | None, Within(1, 100_000, "GPUs")] = None

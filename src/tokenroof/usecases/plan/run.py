@@ -12,6 +12,7 @@ from tokenroof.engines import ENGINES, LAUNCHED
 from tokenroof.errors import InputError, TokenroofError
 from tokenroof.scenario.infeasible import larger_systems
 from tokenroof.scenario.resolve import workload_of
+from tokenroof.scenario.said import check_version, length_warnings, think_s
 from tokenroof.scenario.slo import Slo, slo_of
 from tokenroof.types.checks import check_choice
 from tokenroof.types.default import Default
@@ -32,6 +33,10 @@ from tokenroof.usecases.plan.search import machine_plan
 
 __all__ = ["PlanRequest", "PlanResponse", "plan"]
 
+# what a plan does not take, and what to give in its place
+_CHOSEN = {
+    "batch": "give concurrency, request_rate or users", "replicas": "give gpus", "redundant_experts": "ask analyze",
+}  # fmt: skip
 LEFT_OUT = (
     "percentiles of latency: limits are held by means",
     "uneven lengths of requests and hours of the day",
@@ -42,12 +47,12 @@ LEFT_OUT = (
 )
 
 
-def _demand(request: PlanRequest) -> Demand:
+def _demand(request: PlanRequest, defaults: list[Default]) -> Demand:
     loads = {"rate": request.request_rate, "concurrency": request.concurrency, "users": request.users}
     given = {name: value for name, value in loads.items() if value is not None}
     if len(given) > 1:
         raise InputError("load", ", ".join(given), "one of request_rate, concurrency and users")
-    return Demand(**given, think_s=request.think)
+    return Demand(**given, think_s=think_s(request, defaults))
 
 
 def _cheapest_change(
@@ -96,10 +101,9 @@ def _checked(request: PlanRequest) -> tuple[str, ...]:
     for fault in (*faults_of(request), *scenario_faults(request)):
         raise fault
     check_choice("engine", request.engine, ENGINES)
-    if request.batch is not None:
-        raise InputError(
-            "batch", request.batch, "left out: a plan chooses it", "give concurrency, request_rate or users"
-        )
+    for name, fix in _CHOSEN.items():
+        if getattr(request, name):
+            raise InputError(name, getattr(request, name), "left out: a plan chooses it", fix)
     systems = words_of(request.system)
     if not systems:
         raise InputError("system", request.system, "at least one system")
@@ -112,7 +116,8 @@ def plan(request: PlanRequest) -> PlanResponse:
     defaults: list[Default] = []
     model = load_model(request.model)
     load = workload_of(request, model, defaults)
-    slo, demand = slo_of(request.slo, request.ttft, request.tpot), _demand(request)
+    check_version(request, defaults)
+    slo, demand = slo_of(request.slo, request.ttft, request.tpot), _demand(request, defaults)
     if slo.ttft_s is None and slo.tpot_s is None and request.objective != "latency" and not demand.given:
         slo = replace(slo, tpot_s=0.05)
         defaults.append(Default(field="TPOT", value="at most 50 ms", reason="20 tok/s a user"))
@@ -141,5 +146,5 @@ def plan(request: PlanRequest) -> PlanResponse:
     return PlanResponse(
         model=model.id, model_name=model.name, workload=load, slo=slo, demand=demand, objective=request.objective,
         engine=request.engine, machines=tuple(machines), winner=winner, flags=flags, measured=measured,
-        defaults=tuple(defaults), left_out=LEFT_OUT,
+        defaults=tuple(defaults), left_out=LEFT_OUT, warnings=(*model.warnings, *length_warnings(model, load)),
     )  # fmt: skip
