@@ -1,0 +1,64 @@
+"""Traces of requests: one file a format, one line each in FORMATS.
+
+read_trace(path)                                   a file of any known format, plain or gzip
+read_trace(path, columns="arrival=ts,isl=in,osl=out")    any CSV
+format_of(path)                                    the format that a file has
+"""
+
+from functools import partial
+from pathlib import Path
+
+from tokenroof.errors import FileError
+from tokenroof.simulate.requests import Requests
+from tokenroof.simulate.traces.azure import AZURE
+from tokenroof.simulate.traces.bench_output import BENCH_OUTPUT
+from tokenroof.simulate.traces.burstgpt import BURSTGPT
+from tokenroof.simulate.traces.collect import Collector
+from tokenroof.simulate.traces.format import TraceFormat
+from tokenroof.simulate.traces.lines import head_of, names_of, opened
+from tokenroof.simulate.traces.mooncake import MOONCAKE
+from tokenroof.simulate.traces.request_log import REQUEST_LOG
+from tokenroof.simulate.traces.table import TABLE, columns_from, read_table
+
+__all__ = ["FORMATS", "TraceFormat", "format_of", "read_trace"]
+
+FORMATS: tuple[TraceFormat, ...] = (
+    AZURE,
+    MOONCAKE,
+    BURSTGPT,
+    REQUEST_LOG,
+    BENCH_OUTPUT,
+    TABLE,
+)
+
+
+def format_of(path: str | Path) -> TraceFormat:
+    """The format of a file; where no known one is its, FileError says what the nearest lacks."""
+    head = head_of(Path(path))
+    for one in FORMATS:
+        if one.detect(head):
+            return one
+    names = names_of(head)
+    nearest = min(FORMATS, key=lambda one: len(set(one.columns) - set(names)) / len(one.columns))
+    lacking = [name for name in nearest.columns if name not in names]
+    near = (
+        f"nearest is {nearest.name}, without {', '.join(lacking)}; " if 0 < len(lacking) < len(nearest.columns) else ""
+    )
+    known = ", ".join(one.name for one in FORMATS)
+    raise FileError(
+        str(path), 0, f"of no known format ({known}); {near}a CSV is read with columns arrival=NAME,isl=NAME,osl=NAME"
+    )
+
+
+def read_trace(path: str | Path, *, columns: str | None = None, skip_bad: bool = False) -> Requests:
+    """Every request of a trace, in order of arrival.
+
+    A row that cannot be used is a FileError with its line and reason; with `skip_bad` it is left out and counted, and
+    `faults` of the requests has the first of them. `columns` says which columns of a CSV hold what.
+    """
+    path = Path(path)
+    read = format_of(path).read if columns is None else partial(read_table, columns=columns_from(columns))
+    into = Collector(str(path), skip_bad)
+    with opened(path) as file:
+        read(file, into)
+    return into.requests()

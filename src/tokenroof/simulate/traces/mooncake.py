@@ -1,0 +1,39 @@
+"""Mooncake's traces: JSON lines with a time in ms, lengths, and ids of the prompt's blocks of 512 tokens.
+
+An id stands for a block and all that is before it, so that equal leading ids are a shared prefix.
+"""
+
+from typing import TextIO
+
+from tokenroof.simulate.traces.collect import Collector, numbers
+from tokenroof.simulate.traces.format import TraceFormat
+from tokenroof.simulate.traces.lines import json_blocks, names_of
+
+__all__ = ["BLOCK_TOKENS", "MOONCAKE"]
+
+BLOCK_TOKENS = 512
+
+_COLUMNS = ("timestamp", "input_length", "output_length", "hash_ids")
+_OTHERS = {"chat_id", "session_id"}  # traces alike in keys, whose times are in seconds or blocks of another size
+_EXAMPLE = """{"timestamp": 0, "input_length": 1100, "output_length": 500, "hash_ids": [0, 1, 2]}
+{"timestamp": 0, "input_length": 1500, "output_length": 490, "hash_ids": [0, 3, 4]}
+{"timestamp": 3052, "input_length": 1030, "output_length": 33, "hash_ids": [0, 3, 5]}
+"""
+
+
+def _detect(head: str) -> bool:
+    names = set(names_of(head))
+    return set(_COLUMNS) <= names and not names & _OTHERS
+
+
+def _read(file: TextIO, into: Collector) -> None:
+    into.block_tokens = BLOCK_TOKENS
+    for lines, rows in json_blocks(file, into):
+        when, isl, osl, ids = ([row.get(name) for row in rows] for name in _COLUMNS)
+        into.add(
+            lines, arrival=numbers(_COLUMNS[0], when, scale=1e-3), isl=numbers(_COLUMNS[1], isl),
+            osl=numbers(_COLUMNS[2], osl), blocks=ids,
+        )  # fmt: skip
+
+
+MOONCAKE = TraceFormat(name="Mooncake", columns=_COLUMNS, detect=_detect, read=_read, example=_EXAMPLE)

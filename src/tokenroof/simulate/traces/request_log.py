@@ -1,0 +1,28 @@
+"""Logs of vLLM with one JSON object a request: when it arrived, its tokens, and times that the server stamped."""
+
+from typing import TextIO
+
+from tokenroof.simulate.traces.collect import Collector, numbers
+from tokenroof.simulate.traces.format import TraceFormat
+from tokenroof.simulate.traces.lines import json_blocks, names_of
+
+__all__ = ["REQUEST_LOG"]
+
+_COLUMNS = ("arrival_time", "input_toks", "output_toks")
+_EXAMPLE = """{"request_id": "a-0", "input_toks": 2358, "output_toks": 531, "arrival_time": 1787267980.08, "queued_ts": 27536.6}
+{"request_id": "a-1", "input_toks": 1034, "output_toks": 769, "arrival_time": 1787267980.34, "queued_ts": 27537.0}
+{"request_id": "a-2", "input_toks": 1320, "output_toks": 769, "arrival_time": 1787267980.47, "queued_ts": 27537.2}
+"""  # noqa: E501
+
+
+def _detect(head: str) -> bool:
+    return set(_COLUMNS) <= set(names_of(head))
+
+
+def _read(file: TextIO, into: Collector) -> None:
+    for lines, rows in json_blocks(file, into):
+        when, isl, osl = (numbers(name, [row.get(name) for row in rows]) for name in _COLUMNS)
+        into.add(lines, arrival=when, isl=isl, osl=osl)
+
+
+REQUEST_LOG = TraceFormat(name="vLLM request log", columns=_COLUMNS, detect=_detect, read=_read, example=_EXAMPLE)
