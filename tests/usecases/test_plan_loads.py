@@ -70,3 +70,40 @@ def test_separate_roles_serve_what_arrives_or_say_that_they_cannot():
         assert not served.saturated
         assert served.requests_per_s == pytest.approx(share * most, rel=1e-6)
     assert unit.serve(Load(kind="request_rate", value=1.5 * most)).saturated
+
+
+def sequences_of(answer: PlanResponse) -> int:
+    return int(dict(answer.flags)["vllm"].split("--max-num-seqs ")[-1].split()[0])
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"request_rate": 1.0},
+        {"request_rate": 100.0, "ttft": 1.0, "tpot": 0.05},
+        {"users": 1000.0, "ttft": 1.0},
+        {"request_rate": 3.0, "mode": "disagg", "ttft": 2.0},
+    ],
+)
+def test_random_arrivals_have_room_to_fluctuate(more):
+    answer = ask(**more)
+    winner = answer.winner
+    workers, answering = winner.units, 1.0
+    if winner.mode == "disagg":
+        workers, answering = winner.decode_workers, 1.0 - winner.ttft_s / winner.e2e_s
+    mean = winner.concurrency * answering / workers / winner.layout.dp
+    assert sequences_of(answer) >= mean + 3.0 * mean**0.5
+
+
+def test_a_batch_that_slows_down_fluctuates_more_than_poisson_s():
+    """The more run, the longer each stays: with 1 request/s on tp2 15 run on average, and 35 are seldom passed."""
+    answer = ask(request_rate=1.0, mode="agg", tp=2, weight_dtype="fp8", kv_dtype="fp8")
+    mean = answer.winner.concurrency
+    assert mean == pytest.approx(15.2, abs=0.5)
+    assert sequences_of(answer) == 35 > mean + 3.0 * mean**0.5
+
+
+def test_a_number_that_is_kept_or_given_is_not_widened():
+    kept = ask(concurrency=64.0, mode="agg", tp=2)
+    assert sequences_of(kept) == -(-kept.winner.unit_concurrency // kept.winner.layout.dp)
+    assert sequences_of(ask(request_rate=1.0, mode="agg", tp=2, max_num_seqs=20)) == 20

@@ -1,9 +1,11 @@
 """A deployment as commands to paste; how an engine writes them is in its file of engines/."""
 
+import math
 from collections.abc import Mapping
 
 from tokenroof.engines import engine as engine_of
 from tokenroof.operators.memory import fraction_of, visible_bytes
+from tokenroof.serving.present import least_room, present_at_most
 from tokenroof.types.engine import Engine, Worker
 from tokenroof.types.layout import Layout
 from tokenroof.types.machine import System
@@ -12,6 +14,8 @@ from tokenroof.types.workload import Workload
 from tokenroof.usecases.plan.answer import Candidate
 
 __all__ = ["commands"]
+
+_TRIED = 64  # numbers of requests at which a unit is timed; between them rates are interpolated
 
 
 def _checkpoint(model: Model, plan: Candidate) -> tuple[str, str]:
@@ -36,14 +40,33 @@ def _roles(plan: Candidate) -> Mapping[str, tuple[Layout, int]]:
     return {"prefill": (plan.prefill_layout, plan.prefill_workers), "decode": (plan.layout, plan.decode_workers)}
 
 
-def _sequences(plan: Candidate, layout: Layout, role: str, load: Workload) -> int:
-    """Requests of one dp group at once."""
+def _sequences(plan: Candidate, layout: Layout, role: str, load: Workload, at_random: bool) -> int:
+    """Requests of one dp group at once. Random arrivals fluctuate: what is seldom passed is admitted, not the mean."""
     if role == "prefill":  # a full pass for every pipeline stage, or stages stand idle
         return max(1, -(-plan.chunk // max(int(load.uncached), 1))) * layout.pp
     held = plan.unit_concurrency
     if role == "decode":
         held *= (1.0 - plan.ttft_s / plan.e2e_s) * plan.units / plan.decode_workers
-    return max(1, -int(-held // layout.dp))
+    mean = held / layout.dp
+    if not at_random:
+        return max(1, math.ceil(mean))
+    assert plan.deployment is not None
+    given = plan.deployment.scenario.max_num_seqs
+    seldom = 0 if role == "decode" else math.ceil(_seldom_passed(plan) / layout.dp)
+    wanted = max(least_room(mean), seldom, 1)
+    return wanted if given is None else min(wanted, given)
+
+
+def _seldom_passed(plan: Candidate) -> int:
+    """Requests in one unit that are seldom passed, up to what its memory holds."""
+    import numpy as np
+
+    unit = plan.deployment
+    assert unit is not None
+    room = int(unit.room())
+    tried = np.unique(np.rint(np.geomspace(1.0, room, _TRIED)))
+    rates = np.interp(np.arange(1.0, room + 1.0), tried, unit.closed(tried).requests_per_s)
+    return present_at_most(plan.requests_per_s / plan.units, rates)
 
 
 def _fraction(known: Engine, system: System, layout: Layout, given: float | None) -> float | None:
@@ -54,9 +77,19 @@ def _fraction(known: Engine, system: System, layout: Layout, given: float | None
 
 
 def commands(
-    model: Model, system: System, plan: Candidate, load: Workload, engine: str, *, memory_fraction: float | None = None
+    model: Model,
+    system: System,
+    plan: Candidate,
+    load: Workload,
+    engine: str,
+    *,
+    memory_fraction: float | None = None,
+    at_random: bool = False,
 ) -> str:
-    """Commands of every worker under one engine, or a comment on why its flags cannot say it."""
+    """Commands of every worker under one engine, or a comment on why its flags cannot say it.
+
+    `at_random`: requests come when they like, and are not kept at a number.
+    """
     known = engine_of(engine)
     if known.launcher is None:
         return f"# {known.display_name}: nothing to start"
@@ -72,7 +105,7 @@ def commands(
             lines.append(f"# {what}{workers} {'times' if workers > 1 else 'time'} on {gpus} each")
         worker = Worker(
             checkpoint=checkpoint, layout=layout, role=role, chunk=plan.chunk, length=_length(load), kv=plan.kv,
-            sequences=_sequences(plan, layout, role, load), drafts=plan.drafts, experts=_experts(model),
+            sequences=_sequences(plan, layout, role, load, at_random), drafts=plan.drafts, experts=_experts(model),
         )  # fmt: skip
         share = _fraction(known, system, layout, memory_fraction)
         flag = "" if share is None else f" \\\n    {known.launcher.fraction_flag} {share:g}"

@@ -132,8 +132,12 @@ def plan(request: PlanRequest) -> PlanResponse:
     if winner is not None and machines[0].space is not None:
         system = machines[0].space.system
         shares = {request.engine: request.memory_fraction}  # each engine takes its share of something else
+        at_random = demand.rate is not None or demand.users is not None
         flags = tuple(
-            (engine, commands(model, system, winner, load, engine, memory_fraction=shares.get(engine)))
+            (
+                engine,
+                commands(model, system, winner, load, engine, memory_fraction=shares.get(engine), at_random=at_random),
+            )
             for engine in LAUNCHED
         )
     measured: tuple[MeasuredPoint, ...] = ()
