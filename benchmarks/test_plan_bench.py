@@ -27,8 +27,11 @@ def test_a_dense_model_on_32_gpus(benchmark):
     assert answer.winner is not None
 
 
-@pytest.mark.parametrize("load", [{"users": 1e3}, {"users": 1e7}, {"request_rate": 10.0}, {"request_rate": 1e5}])
+@pytest.mark.parametrize(
+    "load",
+    [{"users": 1e3, "think": 30.0}, {"users": 1e7, "think": 30.0}, {"request_rate": 10.0}, {"request_rate": 1e5}],
+)
 def test_loads_small_and_large(benchmark, load):
     """Any load is to answer within 1.5 times the time of a small one."""
-    answer = benchmark(plan, PlanRequest(model="llama-3.3-70b", system="8xh100", think=30.0, **load))
+    answer = benchmark(plan, PlanRequest(model="llama-3.3-70b", system="8xh100", **load))
     assert answer.winner is not None
