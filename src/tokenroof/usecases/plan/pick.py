@@ -1,4 +1,4 @@
-"""From scored points to deployments: units for the load, latencies at that load, margins, and why others lose."""
+"""From scored points to deployments: units for the load, latencies at that load, margins."""
 
 import math
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ from tokenroof.types.workload import Load, Workload
 from tokenroof.usecases.plan.answer import Candidate, Curve, Demand, MemoryBar
 from tokenroof.usecases.plan.score import Scored, usd_per_mtok, watts_per_gpu
 
-__all__ = ["Terms", "candidate_at", "curve_at", "deployment_at", "distinct", "label_of", "why_not"]
+__all__ = ["Terms", "candidate_at", "curve_at", "deployment_at", "distinct", "label_of"]
 
 _MONTH_H = 730.0
 _CURVE = 28
@@ -262,46 +262,3 @@ def _candidate(
         memory=_bars(space, unit, found, held, float(points.chunk[at])),
         deployment=unit,
     )  # fmt: skip
-
-
-_UNITS = {
-    "cost": "per token",
-    "throughput": "GPU time per token",
-    "latency": "time per request",
-    "energy": "J per token",
-}
-
-
-def _difference(one: Candidate, best: Candidate) -> str:
-    """What stands out about a deployment beside the winner."""
-    parts = []
-    if one.mode != best.mode:
-        parts.append("aggregated" if one.mode == "agg" else "disaggregated")
-    if one.weights != best.weights:
-        parts.append(f"weights {one.weights}")
-    if one.kv != best.kv:
-        parts.append(f"KV {one.kv}")
-    if one.drafts != best.drafts:
-        parts.append(f"{one.drafts} drafts" if one.drafts else "no drafts")
-    return ", ".join(parts)
-
-
-def why_not(one: Candidate, best: Candidate, objective: str) -> str:
-    """Why a deployment is not the winner: how much worse, and what holds it back."""
-    worse = one.score / best.score - 1.0
-    held, other = one.concurrency / one.gpus_paid, best.concurrency / best.gpus_paid
-    if one.gpus_paid > one.gpus and best.gpus_paid == best.gpus:
-        idle = one.gpus_paid - one.gpus
-        reason = f"leaves {idle} GPU{'s' if idle > 1 else ''} idle"
-    elif one.limit == "memory":
-        reason = f"memory is full at {held:,.1f} requests a GPU (winner: {other:,.1f})"
-    elif one.limit in ("TTFT", "TPOT") and one.margins[one.limit] < 0.1:
-        reason = f"{one.limit} binds at {held:,.1f} requests a GPU (winner: {other:,.1f})"
-    elif one.gpus_paid != best.gpus_paid:
-        reason = f"{one.gpus_paid} GPUs for the load (winner: {best.gpus_paid})"
-    else:
-        mine, its = (c.most_requests_per_s / c.gpus_paid for c in (one, best))
-        reason = f"{mine:,.3g} requests/s a GPU at most (winner: {its:,.3g})"
-    size = "as good" if worse < 5e-4 else f"{worse:+.1%} {_UNITS[objective]}"
-    what = _difference(one, best)
-    return f"{size}; {reason}" + (f" [{what}]" if what else "")

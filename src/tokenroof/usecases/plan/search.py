@@ -31,7 +31,8 @@ from tokenroof.usecases.plan.answer import (
     Search,
     Unmet,
 )
-from tokenroof.usecases.plan.pick import Terms, candidate_at, curve_at, distinct, label_of, why_not
+from tokenroof.usecases.plan.pick import Terms, candidate_at, curve_at, distinct, label_of
+from tokenroof.usecases.plan.reasons import why_not
 from tokenroof.usecases.plan.request import PlanRequest, words_of
 from tokenroof.usecases.plan.score import Scored, scored, usd_per_mtok
 from tokenroof.usecases.plan.unmet import beyond, unmet_empty, unmet_of
