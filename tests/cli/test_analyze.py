@@ -43,7 +43,7 @@ def test_json_is_strict_and_complete() -> None:
     done = run("analyze", "deepseek-v3", "--system", "gb200-nvl72", "--json")
     answer = json.loads(done.stdout, parse_constant=lambda text: pytest.fail(f"{text} in JSON"))
     assert answer["fits"] is True and answer["infeasible"] is None
-    assert answer["bound"]["roofline"]["balance_batch_at_context"] is None
+    assert answer["bound"]["roofline"]["critical_batch_at_context"] is None
     assert answer["claim"] == "calibrated"
     tpot = answer["tpot_s"]
     assert tpot["bound"] < tpot["low"] < tpot["value"] < tpot["high"]
@@ -53,7 +53,7 @@ def test_json_is_strict_and_complete() -> None:
 def test_closed_forms_stand_beside_the_answer_as_bounds(rule: str) -> None:
     answer = json.loads(run("analyze", "deepseek-v3", "--system", "gb200-nvl72", "--rule", rule, "--json").stdout)
     assert answer["bound"]["rule"] == rule
-    assert answer["bound"]["roofline"]["mode"] == rule
+    assert answer["bound"]["roofline"]["rule"] == rule
     assert answer["claim"] == "calibrated"
 
 

@@ -180,4 +180,4 @@ def test_whole_process_says_the_contradiction_and_exits_2() -> None:
     )
     assert done.returncode == 2
     assert done.stdout == ""
-    assert done.stderr.count("\n") == 1 and "cached dearer than fresh" in done.stderr
+    assert done.stderr.count("\n") == 1 and "cached dearer than uncached" in done.stderr

@@ -89,7 +89,7 @@ def told(arguments: tuple[str, ...]) -> list[str]:
 
 def test_all_faults_are_told_in_the_spelling_of_the_command() -> None:
     assert told(("--batch", "-1", "--context", "128Q", "--tpot", "50")) == [
-        "error: --batch -1 must be from 1 to 1e9 requests decoded together",
+        "error: --batch -1 must be from 1 to 1e9 requests in one step",
         "error: --context 128Q must be a number of tokens; write 128000, 128k (128,000) or 128Ki (131,072)",
         'error: --tpot 50 must be more than 0 and at most 10 seconds; write 0.05 or "50ms"',
         "error: MODEL must be given",

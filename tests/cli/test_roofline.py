@@ -7,8 +7,8 @@ import sys
 import pytest
 
 KEYS = {
-    "compute_s", "weights_s", "kv_s", "step_s", "bound", "weight_floor_s", "balance_batch",
-    "balance_batch_at_context", "knee_context", "mfu", "ridge_ratio", "tokens_per_s", "cost_usd_per_mtok",
+    "compute_s", "weights_s", "kv_s", "step_s", "bound", "weight_floor_s", "critical_batch",
+    "critical_batch_at_context", "critical_context", "mfu", "ridge", "decode_tokens_per_s", "cost_usd_per_mtok",
     "cost_floor_usd_per_mtok",
 }  # fmt: skip
 T2 = ["--params", "671e9", "--active", "37e9", "--flops", "2.88e17", "--bandwidth", "512TB/s",
@@ -26,8 +26,8 @@ def test_json_holds_the_documented_keys() -> None:
     answer = json.loads(done.stdout)
     assert set(answer) >= KEYS
     assert answer["step_s"] == pytest.approx(2.6598e-3, rel=1e-3)
-    # beyond the knee there is no balance batch: null, never NaN or Infinity
-    assert answer["balance_batch_at_context"] is None
+    # beyond the critical context there is no critical batch: null, never NaN or Infinity
+    assert answer["critical_batch_at_context"] is None
 
 
 def test_without_a_price_there_is_no_cost() -> None:

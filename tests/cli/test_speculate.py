@@ -38,7 +38,7 @@ def test_the_list_of_measured_curves() -> None:
 
 
 def test_charts(tmp_path: Path) -> None:
-    assert_charts(tmp_path, [*BASE, "--acceptance", "0.8"], "best depth", "tokens a verification yields")
+    assert_charts(tmp_path, [*BASE, "--acceptance", "0.8"], "best depth", "tokens a verify step yields")
 
 
 def test_no_room_exits_1() -> None:

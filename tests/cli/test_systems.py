@@ -35,17 +35,17 @@ def test_rho_and_drain_of_the_lecture() -> None:
     expected = {"h100": (295.3, 23.9), "a100": (153.0, 39.2), "b200": (281.2, 22.5), "rubin": (181.8, 13.1),
                 "v5e": (240.5, 19.5), "mi300x": (246.7, 36.2), "h20": (37.0, 24.0)}  # fmt: skip
     for chip_id, (rho, drain_ms) in expected.items():
-        assert rows[chip_id]["rho"] == pytest.approx(rho, abs=0.06)
+        assert rows[chip_id]["ridge"] == pytest.approx(rho, abs=0.06)
         assert rows[chip_id]["drain_s"] * 1e3 == pytest.approx(drain_ms, abs=0.06)
     # GB300 runs fp4 at three times fp8: 469; Rubin at 35 PFLOP/s: 398
-    assert rows["gb300"]["rho_by_rate"]["fp4"] == pytest.approx(468.75)
-    assert rows["rubin"]["rho_by_rate"]["fp4"] == pytest.approx(397.7, abs=0.1)
-    assert rows["apple-m5-max"]["rho"] is None
+    assert rows["gb300"]["ridge_by_rate"]["fp4"] == pytest.approx(468.75)
+    assert rows["rubin"]["ridge_by_rate"]["fp4"] == pytest.approx(397.7, abs=0.1)
+    assert rows["apple-m5-max"]["ridge"] is None
 
 
-@pytest.mark.parametrize("sort", ["bandwidth", "memory", "bf16", "rho", "drain", "price", "year"])
+@pytest.mark.parametrize("sort", ["bandwidth", "memory", "bf16", "ridge", "drain", "price", "year"])
 def test_sorting_puts_the_largest_first(sort: str) -> None:
-    keys = {"bandwidth": "bytes_per_s", "memory": "memory_bytes", "bf16": "bf16_flops_per_s", "rho": "rho",
+    keys = {"bandwidth": "bytes_per_s", "memory": "memory_bytes", "bf16": "bf16_flops_per_s", "ridge": "ridge",
             "drain": "drain_s", "year": "year"}  # fmt: skip
     rows = data(chips, "--sort", sort)["chips"]
     values = [
@@ -68,7 +68,7 @@ def test_chip_shows_every_figure_with_its_source() -> None:
     assert bandwidth["value"] == 8e12 and "ml-engineering" in bandwidth["source"] and "7.7" in bandwidth["note"]
     assert all(f["source"] and f["as_of"] and f["grade"] for f in figures.values())
     assert view["achievable_share"]["bf16"] == pytest.approx(0.776, abs=5e-4)
-    assert view["flops_per_byte"]["fp4"] == pytest.approx(1125) and view["rho"]["fp4"] == pytest.approx(281.25)
+    assert view["flops_per_byte"]["fp4"] == pytest.approx(1125) and view["ridge"]["fp4"] == pytest.approx(281.25)
     assert len(view["rental"]["offers"]) == 8 and view["doubts"] == []
     text = run(chip, "b200").stdout
     assert "7.7 TB/s" in text and "CoreWeave" in text and "22.5 ms" in text
@@ -136,9 +136,9 @@ def test_plot_shows_what_the_table_says() -> None:
     assert [float(line.get_xdata()[0]) for line in marks] == pytest.approx([row.drain_s * 1e3 for row in shown])
     low, high = drain.get_xlim()
     assert all(low < float(line.get_xdata()[0]) < high for line in marks)
-    near = sum(300 / 1.2 <= row.rho <= 360 for row in shown if row.rho is not None)
+    near = sum(300 / 1.2 <= row.ridge <= 360 for row in shown if row.ridge is not None)
     assert any(f"{near} of" in text.get_text() for text in rho.texts)
-    assert all(math.isfinite(value) for row in shown for value in row.rho_by_rate.values())
+    assert all(math.isfinite(value) for row in shown for value in row.ridge_by_rate.values())
 
 
 @pytest.mark.parametrize(

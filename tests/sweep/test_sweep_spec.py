@@ -113,7 +113,7 @@ def test_numbers_out_of_bounds(line: str, fault: str) -> None:
                             "nearest: tp"),
         ("layout = 'tp=2,tp=4'", "layout = 'tp=2,tp=4': must be each degree once; tp is given twice"),
         ("price_per_gpu_hour = 'rent'", "price_per_gpu_hour = 'rent': must be rental"),
-        ("isl = 3", "context: given together with isl; give one or the other"),
+        ("isl = 3", "context: given with isl; give one or the other"),
         ("prefix = 3", "prefix: needs isl and osl"),
         ("block_points = 0", "block_points = 0: must be from 1 to 1,000,000"),
         ("block_points = true", "block_points = True: must be a whole number"),
@@ -127,7 +127,7 @@ def test_other_values_out_of_bounds(lines: str, fault: str) -> None:
 def test_the_load_is_context_or_isl_and_osl() -> None:
     base = GOOD.replace("context = 4096\n", "")
     assert faults(base) == ("context: missing; give context, or isl and osl",)
-    assert faults(base + "isl = 3") == ("osl: missing; isl and osl come together",)
+    assert faults(base + "isl = 3") == ("osl: missing; isl and osl are given as a pair",)
     assert faults(base + "isl = [512, 1024]\nosl = 10\nprefix = [0, 512]") == (
         "prefix = 512: must be below the least isl, 512",
     )

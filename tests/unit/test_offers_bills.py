@@ -64,7 +64,7 @@ def test_deepseek_day_of_revenue() -> None:
 def test_items_add_up() -> None:
     usage = Usage(input_tokens=50_000, cached_tokens=40_000, written_tokens=5_000, output_tokens=2_000)
     paid = bill(load_offer("anthropic/claude-opus-5"), usage)
-    parts = (paid.fresh_input, paid.cached_input, paid.cache_writes, paid.output, paid.storage)
+    parts = (paid.uncached_input, paid.cached_input, paid.cache_writes, paid.output, paid.storage)
     assert paid.total == sum(parts)
     assert paid.cache_writes == pytest.approx(5_000 * 6.25e-6), "without a time to live, the shortest is billed"
 

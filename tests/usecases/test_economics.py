@@ -141,7 +141,7 @@ def test_requests_that_wait_for_room_pay_for_no_machine_time() -> None:
     """More at once than memory holds: they queue, and shares are those of the requests that are inside."""
     full = ask(model="llama-3.1-70b", system="8xh100", tp=8, tpot=1.0)
     queued = ask(model="llama-3.1-70b", system="8xh100", tp=8, concurrency=4 * full.served.concurrency)
-    assert queued.served.queued
+    assert queued.served.waiting
     assert queued.shares.output == pytest.approx(full.shares.output, rel=0.05)
 
 

@@ -37,7 +37,7 @@ VECTORS = {
 def test_section_10_step_times(vector: str, mode: str) -> None:
     inputs, (lecture, text, book) = VECTORS[vector]
     expected = {"lecture": lecture, "text": text, "book": book}[mode]
-    assert roofline(RooflineRequest(**inputs, mode=mode)).step_s * 1e3 == pytest.approx(expected, rel=1e-3)
+    assert roofline(RooflineRequest(**inputs, rule=mode)).step_s * 1e3 == pytest.approx(expected, rel=1e-3)
 
 
 def test_r4_and_r5_price_of_not_batching() -> None:
@@ -51,21 +51,21 @@ def test_r4_and_r5_price_of_not_batching() -> None:
     fp4 = V3 | {"bytes_per_param": 0.5, "flops_per_s": 1e16, "bytes_per_s": 8e12, "kv_bytes_per_token": 0.0}
     alone = roofline(RooflineRequest(**fp4, batch=1, usd_per_h=2.0))
     assert alone.cost_usd_per_mtok / alone.cost_floor_usd_per_mtok == pytest.approx(5667, rel=1e-3)
-    assert alone.balance_batch == pytest.approx(5667, rel=1e-3)
+    assert alone.critical_batch == pytest.approx(5667, rel=1e-3)
 
 
 def test_knee_and_beyond() -> None:
     # R7: 1,872 tokens on B200 at FP8; from there on no batch balances
     here = roofline(RooflineRequest(**V3, **B200, kv_bytes_per_token=70272, context=1872.5, batch=64))
-    assert here.knee_context == pytest.approx(1872, rel=1e-3)
-    assert math.isinf(here.balance_batch_at_context)
+    assert here.critical_context == pytest.approx(1872, rel=1e-3)
+    assert math.isinf(here.critical_batch_at_context)
     assert here.bound == "weights"
 
 
 @pytest.mark.parametrize("mode,bound", [("lecture", "kv"), ("text", "kv"), ("book", "kv")])
 def test_bound_names_the_largest_read(mode: str, bound: str) -> None:
     inputs, _ = VECTORS["T2"]
-    assert roofline(RooflineRequest(**inputs, mode=mode)).bound == bound
+    assert roofline(RooflineRequest(**inputs, rule=mode)).bound == bound
 
 
 @given(

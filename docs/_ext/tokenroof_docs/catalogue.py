@@ -31,13 +31,13 @@ def _chips() -> Pages:
             _in(r.bf16_flops_per_s, 1e12),
             _in(r.fp8_flops_per_s, 1e12),
             _in(r.fp4_flops_per_s, 1e12),
-            "–" if r.rho is None else f"{r.rho:.0f}",
+            "–" if r.ridge is None else f"{r.ridge:.0f}",
             _in(r.drain_s, 1e-3),
             "–" if r.rental is None else f"{r.rental.median_usd_per_h:.2f}",
         ]
         for r in list_chips(announced=True)
     ]
-    head = ["chip", "name", "year", "GB", "TB/s", "BF16", "FP8", "FP4", "rho", "drain, ms", "USD/h"]
+    head = ["chip", "name", "year", "GB", "TB/s", "BF16", "FP8", "FP4", "ridge", "drain, ms", "USD/h"]
     sections = []
     for chip_id in chip_ids():
         view = show_chip(chip_id)
@@ -48,8 +48,9 @@ def _chips() -> Pages:
     return {
         "catalogue/chips.md": page(
             "Chips",
-            "Dense rates in TFLOP/s, with 2 FLOP to a multiply-add; memory is the label; `rho` is tokens of a pass at "
-            "balance with 16-bit numbers; drain is one read of all memory; rent is the median of dated offers. "
+            "Dense rates in TFLOP/s, with 2 FLOP to a multiply-add; memory is the label; `ridge` is tokens in a step "
+            "at which 16-bit matmuls take as long as weight reads; drain is one read of all memory; rent is the median "
+            "of dated offers. "
             "Each name leads to every figure with its source.",
             table(head, rows, right=range(2, 11)),
         ),

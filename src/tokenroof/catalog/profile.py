@@ -14,7 +14,7 @@ EFFICIENCIES = ("auto", "peak")
 def profile_for(
     system: System, engine: str, efficiency: str = "auto", version: str = "", *, model: Model | None = None
 ) -> Efficiency:
-    """`peak` is the speed of light; `auto` the profile fitted for this chip, engine and version of the engine.
+    """`peak` is the hardware bound; `auto` the profile fitted for this chip, engine and version of the engine.
 
     Ranges are those of dense models where `model` is one, else the wider ones of models with experts.
     """

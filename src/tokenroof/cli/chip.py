@@ -43,10 +43,12 @@ def show_figures(figures: "Iterable[Figure]") -> None:
 
 def _shares(view: "ChipView") -> None:
     rows = []
-    for key, rho in view.rho.items():
+    for key, ridge in view.ridge.items():
         share = view.achievable_share.get(key)
-        rows.append([key, f"{view.flops_per_byte[key]:,.0f}", f"{rho:,.0f}", "-" if share is None else f"{share:.0%}"])
-    print_table(("rate", "FLOP/B", "rho", "reached"), rows, right=(1, 2, 3))
+        rows.append(
+            [key, f"{view.flops_per_byte[key]:,.0f}", f"{ridge:,.0f}", "-" if share is None else f"{share:.0%}"]
+        )
+    print_table(("rate", "FLOP/B", "ridge", "reached"), rows, right=(1, 2, 3))
     usable = "" if view.drain_usable_s is None else f", {format_si(view.drain_usable_s, 's')} on usable bytes"
     click.echo(f"drain time {format_si(view.drain_label_s, 's')}{usable}")
     if "bandwidth" in view.achievable_share:
@@ -68,10 +70,10 @@ def show_chip_view(view: "ChipView") -> None:
     heading(f"{view.name}   {view.vendor}, {view.kind}, {status}, {view.memory_type}".rstrip(", "))
     show_figures(view.figures)
     click.echo()
-    if view.rho:
+    if view.ridge:
         _shares(view)
     else:
-        click.echo("no arithmetic rate is known: balance and compute time cannot be had")
+        click.echo("no arithmetic rate is known: ridge and compute time cannot be had")
     if view.rental is not None:
         click.echo()
         _offers(view.rental)

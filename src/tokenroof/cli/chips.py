@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["command", "rate", "rent"]
 
-_SORTS = ("name", "year", "bandwidth", "memory", "bf16", "fp8", "fp4", "rho", "drain", "price")
+_SORTS = ("name", "year", "bandwidth", "memory", "bf16", "fp8", "fp4", "ridge", "drain", "price")
 
 
 def rate(value: float | None) -> str:
@@ -40,7 +40,7 @@ def _cells(row: "ChipRow") -> list[str]:
         rate(row.bf16_flops_per_s),
         rate(row.fp8_flops_per_s),
         rate(row.fp4_flops_per_s),
-        "-" if row.rho is None else f"{row.rho:,.0f}",
+        "-" if row.ridge is None else f"{row.ridge:,.0f}",
         f"{drain_ms:,.1f}" if drain_ms >= 1 else f"{drain_ms:.2g}",
         "-" if row.scaleup_bytes_per_s is None else f"{row.scaleup_domain} x {row.scaleup_bytes_per_s / 1e9:,.4g}",
         rent(row.rental),
@@ -52,11 +52,11 @@ def _cells(row: "ChipRow") -> list[str]:
 @click.option("--vendor", default="", metavar="NAME", help="Only this vendor: nvidia, amd, google ...")
 @click.option("--sort", type=click.Choice(_SORTS), default="name", show_default=True, help="Largest first.")
 @click.option(
-    "--plot", type=click.Path(path_type=Path), metavar="FILE", help="Draw rho and drain time: svg, png, html."
+    "--plot", type=click.Path(path_type=Path), metavar="FILE", help="Draw ridge and drain time: svg, png, html."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the rows as JSON, SI units.")
 def command(announced: bool, vendor: str, sort: str, plot: Path | None, as_json: bool) -> None:
-    """List accelerators: memory, bandwidth, dense rates, rho, drain time, rent.
+    """List accelerators: memory, bandwidth, dense rates, ridge, drain time, rent.
 
     `tokenroof chip NAME` shows every figure of one with source, date and grade.
 
@@ -85,7 +85,7 @@ def command(announced: bool, vendor: str, sort: str, plot: Path | None, as_json:
         "16-bit",
         "fp8",
         "fp4",
-        "rho",
+        "ridge",
         "drain ms",
         "domain x GB/s",
         "USD/h",
@@ -93,5 +93,5 @@ def command(announced: bool, vendor: str, sort: str, plot: Path | None, as_json:
     print_table(columns, map(_cells, rows), right=(2, 3, 4, 5, 6, 7, 8, 9, 10, 11))
     starred = " (* announced)" if announced else "; --announced adds those that do not ship yet"
     note(f"{len(rows)} parts{starred}. Rates: dense TFLOP/s. Links: one direction of one chip.")
-    note("rho: tokens a pass at balance with 16-bit numbers. Drain time: label over bandwidth.")
+    note("ridge: tokens in a step at which 16-bit matmuls outlast weight reads. Drain time: label over bandwidth.")
     note("USD/h: lowest / median / highest of (n) dated on-demand offers.")

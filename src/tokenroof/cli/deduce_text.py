@@ -29,7 +29,7 @@ _NAMES = {
     "scan_fraction": "share of cache read",
     "usd_per_chip_h": "price of a chip",
     "batch": "sequences per weight read",
-    "batch_over_balance": "batch over balance",
+    "batch_over_balance": "batch over critical",
     "markup": "mark-up over hosts",
     "price_over_cost": "price over modelled cost",
     "hit_share": "cache-hit share",

@@ -22,7 +22,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "analyze": ("analyze", "One page on a model on a machine: does it fit, how fast, what does it cost."),
     "break-even": ("break_even", "Self-hosting against an API price: from which load on does it pay?"),
     "chip": ("chip", "One accelerator: every figure with source, date and grade."),
-    "chips": ("chips", "List accelerators, or draw rho and drain time across generations."),
+    "chips": ("chips", "List accelerators, or draw ridge and drain time across generations."),
     "deduce": ("deduce", "From public prices and speeds back to what a model can be."),
     "diff": ("diff", "Two scenarios side by side: which operators, bytes and rates make the difference."),
     "fit": ("fit", "Refit the efficiency profiles on kernel timings and measured runs."),

@@ -144,7 +144,7 @@ def _show(card: Any) -> None:
     if card.bill is not None:
         paid = card.bill
         heading(f"bill: {paid.total:.6g} {paid.currency}")
-        parts = ("fresh_input", "cached_input", "cache_writes", "output", "storage")
+        parts = ("uncached_input", "cached_input", "cache_writes", "output", "storage")
         print_table(
             ("item", paid.currency),
             [(p.replace("_", " "), f"{getattr(paid, p):.6g}") for p in parts],

@@ -17,6 +17,7 @@ OLD_OPTIONS: dict[str, str] = {
     "--efficiency": "--profile",
     "--operators": "--full",
     "--plot": "-o",
+    "--mode": "--rule",
     "--rate": "--request-rate",
     "--requests-per-s": "--request-rate",
     "--together": "--aggregated",

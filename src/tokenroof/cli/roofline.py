@@ -20,12 +20,12 @@ __all__ = ["command"]
 @click.option("--flops", type=QuantityType("FLOP/s"), required=True, help="Vendor FLOP/s of all chips, dense.")
 @click.option("--bandwidth", type=QuantityType("B/s"), required=True, help="Memory bandwidth of all chips.")
 @click.option("--context", type=float, default=0.0, show_default=True, help="Tokens already cached per sequence.")
-@click.option("--batch", type=float, default=1.0, show_default=True, help="Sequences decoded together.")
+@click.option("--batch", type=float, default=1.0, show_default=True, help="Sequences decoded in one step.")
 @click.option(
-    "--mode", type=click.Choice(["lecture", "text", "book"]), default="lecture", show_default=True,
+    "--rule", type=click.Choice(["lecture", "text", "book"]), default="lecture", show_default=True,
     help="Rule that combines the three times.",
 )  # fmt: skip
-@click.option("--price-per-hour", type=QuantityType("1"), metavar="USD", help="USD per hour of all chips together.")
+@click.option("--price-per-hour", type=QuantityType("1"), metavar="USD", help="USD per hour of all chips.")
 @click.option("--json", "as_json", is_flag=True, help="Print the response as JSON; no limit is null.")
 def command(
     params: float,
@@ -36,11 +36,11 @@ def command(
     bandwidth: float,
     context: float,
     batch: float,
-    mode: str,
+    rule: str,
     price_per_hour: float | None,
     as_json: bool,
 ) -> None:
-    """The roofline of one decode pass, from numbers alone: lower bounds on time and cost.
+    """The roofline of one decode step, from numbers alone: lower bounds on time and cost.
 
     \b
     Example, 671 B parameters in FP8 on 64 B200-class chips:
@@ -60,7 +60,7 @@ def command(
             bytes_per_s=bandwidth,
             context=context,
             batch=batch,
-            mode=mode,
+            rule=rule,
             usd_per_h=price_per_hour,
         )
     )
@@ -71,17 +71,17 @@ def command(
         ("compute", format_si(response.compute_s, "s", 4)),
         ("weights", format_si(response.weights_s, "s", 4)),
         ("KV cache", format_si(response.kv_s, "s", 4)),
-        ("step", f"{format_si(response.step_s, 's', 4)}   ({response.bound} binds, rule {response.mode})"),
-        ("throughput", format_si(response.tokens_per_s, "token/s", 4)),
+        ("step", f"{format_si(response.step_s, 's', 4)}   ({response.bound} binds, rule {response.rule})"),
+        ("decode throughput", format_si(response.decode_tokens_per_s, "token/s", 4)),
         ("MFU", f"{response.mfu:.1%}"),
-        ("ridge (rho)", f"{response.ridge_ratio:.4g} tokens"),
-        ("balance batch", f"{format_count(response.balance_batch)} with no context"),
-        ("", f"{format_count(response.balance_batch_at_context)} at this context"),
-        ("knee context", f"{format_count(response.knee_context)} tokens"),
+        ("ridge", f"{response.ridge:.4g} tokens"),
+        ("critical batch", f"{format_count(response.critical_batch)} with no context"),
+        ("", f"{format_count(response.critical_batch_at_context)} at this context"),
+        ("critical context", f"{format_count(response.critical_context)} tokens"),
     ]
     if response.cost_usd_per_mtok is not None and response.cost_floor_usd_per_mtok is not None:
         rows.append(("cost", f"${response.cost_usd_per_mtok:,.4g} per M tokens"))
         rows.append(("cost floor", f"${response.cost_floor_usd_per_mtok:,.4g} per M tokens"))
     for label, value in rows:
-        click.echo(f"{label:>14}  {value}")
+        click.echo(f"{label:>17}  {value}")
     note("bound: nothing real is faster; terms may be missing, none is too large")

@@ -28,7 +28,7 @@ def _list() -> None:
     from tokenroof.catalog.acceptance import acceptance_curves
 
     print_table(
-        ("curve", "measured on", "tokens a verification, by drafts", "source"),
+        ("curve", "measured on", "tokens a verify step, by drafts", "source"),
         [
             (curve.id, curve.checkpoint, ", ".join(f"{x:.2f}" for x in curve.lengths), curve.source)
             for curve in acceptance_curves()
@@ -42,7 +42,7 @@ def _list() -> None:
 @click.option("--measured", help="A measured acceptance curve: tokenroof speculate --list.")
 @click.option("--draft", help="mtp, head (one more layer), or a model. [default: the model's MTP head]")
 @click.option("--draft-cost", metavar="SHARE", help="Instead: a draft's step over the target's, 0 to 1.")
-@click.option("--depth", "depths", type=int, multiple=True, help="Drafts in a verification (repeatable).")
+@click.option("--depth", "depths", type=int, multiple=True, help="Drafts in a verify step (repeatable).")
 @click.option("--batch", "batches", type=float, multiple=True, help="Requests of one step of one replica (repeatable).")
 @click.option("--list", "show_list", is_flag=True, help="List the measured acceptance curves.")
 @click.option("--full", is_flag=True, help="Every depth at every batch.")

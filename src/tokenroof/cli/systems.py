@@ -99,6 +99,6 @@ def command(name: str | None, announced: bool, single: bool, sort: str, as_json:
     columns = ("id", "chips", "domain", "GB", "TB/s", "16-bit", "fp8", "fp4", "up GB/s", "out GB/s", "USD/h")
     print_table(columns, map(_cells, rows), right=tuple(range(1, 11)))
     starred = " (* announced)" if announced else "; --announced adds those that do not ship yet"
-    note(f"{len(rows)} machines{starred}. Memory and dense TFLOP/s of all chips together.")
+    note(f"{len(rows)} machines{starred}. Memory and dense TFLOP/s of all chips.")
     note("Links and rent of one chip, links in one direction, rent as lowest / median / highest (offers).")
     note("Any count composes: 4xh100, 64xmi300x, 2xgb200-nvl72. Every chip stands alone by its name (--single).")

@@ -54,7 +54,7 @@ def _print(answer: "ValidateResponse", all_rows: bool) -> None:
     for reason, count in answer.skipped:
         click.echo(f"  {count:>6,} skipped: {reason}")
     if answer.n_breaches:
-        heading(f"{answer.n_breaches} measurements beat the hardware bound: check precision, GPU count, cached tokens")
+        heading(f"{answer.n_breaches} measurements beat the hardware bound: check formats, GPU count, cached tokens")
         for breach in answer.breaches if all_rows else answer.breaches[:_SHOWN]:
             click.echo(f"  {breach.file} row {breach.line}: {breach.what} = {breach.measured:.4g} {breach.unit}, "
                        f"bound {breach.bound:.4g}")  # fmt: skip

@@ -91,7 +91,7 @@ def _refuse_contradictions(offer: Offer) -> None:
         cached = line.cached_per_mtok
         if cached is not None and cached > line.input_per_mtok:
             raise InputError(
-                "cached", cached, f"at most the fresh price, {line.input_per_mtok:g}", "cached dearer than fresh"
+                "cached", cached, f"at most the uncached price, {line.input_per_mtok:g}", "cached dearer than uncached"
             )
         for write in line.cache_writes:
             if cached is not None and write.per_mtok < cached:

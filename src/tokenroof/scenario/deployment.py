@@ -357,7 +357,7 @@ class Deployment:
             input_tokens_per_s_per_gpu=rate * work.isl / gpus, decode_step_s=step_s,
             decode_tokens_per_s_per_gpu=used * running * self.tokens_per_step / step_s / gpus,
             prefill_share=share, settled_ttft_s=_number(found.settled_ttft_s), saturated=bool(found.saturated),
-            queued=load.kind == "concurrency" and held > room,
+            waiting=load.kind == "concurrency" and held > room,
         )  # fmt: skip
 
 

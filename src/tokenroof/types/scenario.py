@@ -63,7 +63,7 @@ class Scenario:
     osl: Annotated[float | None, Within(2.0, 1e9, "tokens", low_fix=_OSL_FIX)] = None
     prefix: Annotated[float, Within(0.0, 1e9, "tokens")] = 0.0
     context: Annotated[float | None, Within(2.0, 1e9, "tokens")] = None
-    batch: Annotated[float | None, Within(1.0, 1e9, "requests decoded together")] = None
+    batch: Annotated[float | None, Within(1.0, 1e9, "requests in one step")] = None
     concurrency: Requests = None
     request_rate: Requests = None
     users: Requests = None

@@ -56,7 +56,7 @@ class Served:
     prefill_share: float
     settled_ttft_s: float
     saturated: bool = False
-    queued: bool = False
+    waiting: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

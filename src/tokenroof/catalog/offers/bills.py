@@ -37,7 +37,7 @@ class Bill:
 
     offer: str
     currency: str
-    fresh_input: float
+    uncached_input: float
     cached_input: float
     cache_writes: float
     output: float
@@ -136,7 +136,7 @@ def bill(offer: Offer, usage: Usage) -> Bill:
     return Bill(
         offer=offer.id,
         currency=offer.currency,
-        fresh_input=fresh,
+        uncached_input=fresh,
         cached_input=cached,
         cache_writes=written,
         output=output,

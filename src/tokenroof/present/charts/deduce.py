@@ -16,7 +16,7 @@ _AXES = {
     "total_params": ("total parameters (B)", 1e-9),
     "active_params": ("active parameters (B)", 1e-9),
     "kv_bytes_per_token": ("KV cache (KB per token)", 1e-3),
-    "batch_over_balance": ("batch over balance", 1.0),
+    "batch_over_balance": ("batch over critical", 1.0),
     "markup": ("mark-up over hosts", 1.0),
 }
 _LABELS = {
@@ -26,7 +26,7 @@ _LABELS = {
     "kv_bytes_per_token": "KV bytes per token",
     "usd_per_chip_h": "USD per chip-hour",
     "batch": "sequences per weight read",
-    "batch_over_balance": "batch over balance",
+    "batch_over_balance": "batch over critical",
     "markup": "mark-up over hosts",
     "hit_share": "cache-hit share",
     "duty_cycle": "duty cycle",

@@ -28,7 +28,7 @@ class _Panel:
 
 
 RHO = _Panel(
-    title="rho: tokens a pass at which matmuls outlast weight reads",
+    title="ridge: tokens in a step at which matmuls outlast weight reads",
     unit="tokens, 16-bit numbers; a bar reaches to the narrowest format where that is more",
     claim=300.0,
     claim_text='lecture: "about 300"',
@@ -114,15 +114,15 @@ def _mark(axis: Any, row: ChipRow, place: int, value: float, text: str, reach: f
 
 def _rho_panel(axis: Any, rows: Sequence[ChipRow], places: Sequence[int]) -> None:
     for row, place in zip(rows, places, strict=True):
-        narrow: dict[str, float] = {key: row.rho_by_rate[key] for key in ("fp4", "fp8") if key in row.rho_by_rate}
-        if row.rho is None:
+        narrow: dict[str, float] = {key: row.ridge_by_rate[key] for key in ("fp4", "fp8") if key in row.ridge_by_rate}
+        if row.ridge is None:
             for key, rho in narrow.items():
                 _mark(axis, row, place, rho, f"{rho:,.0f} at {key}", rho)
             continue
         best = max(narrow, key=lambda key: narrow[key], default="")
-        more = best and narrow[best] > 1.1 * row.rho
-        text = f"{row.rho:,.0f}" + (f", {best} {narrow[best]:,.0f}" if more else "")
-        _mark(axis, row, place, row.rho, text, narrow[best] if more else row.rho)
+        more = best and narrow[best] > 1.1 * row.ridge
+        text = f"{row.ridge:,.0f}" + (f", {best} {narrow[best]:,.0f}" if more else "")
+        _mark(axis, row, place, row.ridge, text, narrow[best] if more else row.ridge)
 
 
 def _drain_panel(axis: Any, rows: Sequence[ChipRow], places: Sequence[int]) -> None:
@@ -144,7 +144,7 @@ def figure_of(rows: Sequence[ChipRow]) -> Any:
     lines = places[-1] + 1
     figure, axes = new_figure(1, 2, width=12.5, height=1.9 + 0.235 * lines)
     rho, drain = axes[0]
-    _claim(rho, RHO, [row.rho for row in shown if row.rho is not None])
+    _claim(rho, RHO, [row.ridge for row in shown if row.ridge is not None])
     _claim(drain, DRAIN, [row.drain_s * 1e3 for row in shown])
     for axis in (rho, drain):
         axis.set_ylim(lines - 0.4, -0.6)
@@ -175,9 +175,9 @@ def _caption(rows: Sequence[ChipRow]) -> str:
 def draw(rows: Sequence[ChipRow], path: Path) -> Path:
     """Write the picture to an svg, png or html file."""
     check_ending(path)
-    title = "rho and drain time across generations"
+    title = "ridge and drain time across generations"
     words = "\n".join(
-        f"{row.name:<32} {row.year}  rho {'-' if row.rho is None else format(row.rho, '5,.0f')}"
+        f"{row.name:<32} {row.year}  ridge {'-' if row.ridge is None else format(row.ridge, '5,.0f')}"
         f"  drain {row.drain_s * 1e3:6.1f} ms"
         for row in charted(rows)
     )

@@ -43,7 +43,7 @@ def _over_batch(axis: Any, answer: SpeculateResponse) -> None:
             rotation=90,
         )
     axis.set(
-        title="Larger batches leave less arithmetic to spare", xlabel="batch (sequences of one pass)", ylabel="speed-up"
+        title="Larger batches leave less arithmetic to spare", xlabel="batch (requests of one step)", ylabel="speed-up"
     )
     axis.set_xscale("log", base=2)
     axis.set_ylim(max(0.0, min(0.9, lowest * 0.95)), answer.best_speedup * 1.3)
@@ -60,10 +60,10 @@ def _over_depth(axis: Any, answer: SpeculateResponse) -> None:
             color=COLOURS[colour], lw=1.7, ms=4, label=f"batch {row.batch:,.0f}",
         )  # fmt: skip
     axis.plot(
-        answer.depths, answer.lengths, "s--", color=COLOURS["muted"], lw=1.4, ms=4, label="tokens a verification yields"
+        answer.depths, answer.lengths, "s--", color=COLOURS["muted"], lw=1.4, ms=4, label="tokens a verify step yields"
     )
     axis.axhline(1.0, color=COLOURS["limit"], lw=1.2)
-    axis.set(title="Deeper drafts: more tokens, dearer passes", xlabel="drafts in a verification", ylabel="speed-up")
+    axis.set(title="Deeper drafts: more tokens, dearer steps", xlabel="drafts in a verify step", ylabel="speed-up")
     axis.set_ylim(bottom=0.0)
     axis.yaxis.set_major_formatter(_times)
     axis.set_xticks(list(answer.depths) if len(answer.depths) <= 16 else [])

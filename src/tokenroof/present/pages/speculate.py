@@ -57,7 +57,7 @@ def _depths(answer: SpeculateResponse) -> Table:
         for depth, tokens, stop in zip(answer.depths, answer.lengths, answer.depth_stops, strict=True)
     ]
     return Table(
-        columns=(words("drafts"), numbers("tokens a verification"), numbers("stops paying at batch")), rows=rows
+        columns=(words("drafts"), numbers("tokens a verify step"), numbers("stops paying at batch")), rows=rows
     )
 
 
@@ -68,7 +68,7 @@ def _every(answer: SpeculateResponse) -> Table:
     ]
     return Table(
         columns=(words("batch"), *(numbers(f"{depth} drafts") for depth in answer.depths)), rows=rows,
-        lines=("c: arithmetic of the verification outlasts its reads",), full=True,
+        lines=("c: arithmetic of the verify step outlasts its reads",), full=True,
     )  # fmt: skip
 
 

@@ -141,20 +141,20 @@ def _touched_step_s(pool: Pool, batch: float, context: float, rule: str) -> floa
 
 
 def _response(numbers: Mapping[str, Any], rule: str, critical_context: float) -> RooflineResponse:
-    rest = dict(numbers) | {"knee_context": critical_context}
+    rest = dict(numbers) | {"critical_context": critical_context}
     cost, floor = rest.pop("cost_usd_per_token", None), rest.pop("cost_floor_usd_per_token", None)
     return RooflineResponse(
         **rest,
         bound=bound_of(rest, rule),
         cost_usd_per_mtok=None if cost is None else cost * _MTOK,
         cost_floor_usd_per_mtok=None if floor is None else floor * _MTOK,
-        mode=rule,
+        rule=rule,
     )
 
 
 def _cost(pool: Pool, here: dict[str, Any], context: float, rule: str, price: float) -> BoundCost:
     alone = numbers_at(pool, 1.0, context, rule, price)
-    critical = here["balance_batch_at_context"]
+    critical = here["critical_batch_at_context"]
     at_critical = None
     if critical < _FAR:
         at_critical = numbers_at(pool, max(critical, 1.0), context, rule, price)["cost_usd_per_token"] * _MTOK
@@ -233,9 +233,9 @@ def closed_form(
         active_params=pool.active_params,
         weight_floor_s=here["weight_floor_s"],
         drain_time_s=f.drain_time_s(memory_bytes=pool.capacity_bytes, bytes_per_s=pool.bytes_per_s),
-        critical_batch=here["balance_batch"],
-        practice_batch_low=2.0 * here["balance_batch"],
-        practice_batch_high=3.0 * here["balance_batch"],
+        critical_batch=here["critical_batch"],
+        practice_batch_low=2.0 * here["critical_batch"],
+        practice_batch_high=3.0 * here["critical_batch"],
         critical_context=critical,
         mfu_limit=_mfu_limit(pool, context),
         mfu_limit_at_double_critical_context=_mfu_limit(pool, 2.0 * critical),
@@ -243,7 +243,7 @@ def closed_form(
         touched_step_s=_touched_step_s(pool, batch, context, rule),
         cost=None if usd_per_gpu_h is None else _cost(pool, here, context, rule, usd_per_gpu_h),
         fast_mode=_fast_mode(here, batch, fast_speedup),
-        departures=_departures(pool, here["balance_batch"]),
+        departures=_departures(pool, here["critical_batch"]),
         pool=pool,
         usd_per_gpu_h=usd_per_gpu_h,
     )

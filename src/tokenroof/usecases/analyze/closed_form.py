@@ -9,9 +9,9 @@ from tokenroof.formulas import roofline as f
 from tokenroof.types.checks import check_choice, check_number, check_positive
 from tokenroof.xp import SCALAR, Namespace, Num
 
-__all__ = ["MODES", "RooflineRequest", "RooflineResponse", "roofline", "roofline_numbers"]
+__all__ = ["RULES", "RooflineRequest", "RooflineResponse", "roofline", "roofline_numbers"]
 
-MODES: dict[str, Callable[..., Num]] = {
+RULES: dict[str, Callable[..., Num]] = {
     "lecture": f.step_time_lecture_s,
     "text": f.step_time_text_s,
     "book": f.step_time_book_s,
@@ -30,13 +30,13 @@ class RooflineRequest:
     bytes_per_s: float
     context: float = 0.0
     batch: float = 1.0
-    mode: str = "lecture"
+    rule: str = "lecture"
     usd_per_h: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RooflineResponse:
-    """Lower bounds on time and cost of one decode pass. Infinity means that there is no such limit."""
+    """Lower bounds on time and cost of one decode step. Infinity means that there is no such limit."""
 
     compute_s: float
     weights_s: float
@@ -44,23 +44,23 @@ class RooflineResponse:
     step_s: float
     bound: str
     weight_floor_s: float
-    balance_batch: float
-    balance_batch_at_context: float
-    knee_context: float
+    critical_batch: float
+    critical_batch_at_context: float
+    critical_context: float
     mfu: float
-    ridge_ratio: float
-    tokens_per_s: float
+    ridge: float
+    decode_tokens_per_s: float
     cost_usd_per_mtok: float | None
     cost_floor_usd_per_mtok: float | None
-    mode: str = "lecture"
-    claim_level: str = "bound"
+    rule: str = "lecture"
+    claim: str = "bound"
 
 
-def roofline_numbers(inputs: Mapping[str, Num], mode: str = "lecture", xp: Namespace = SCALAR) -> dict[str, Num]:
+def roofline_numbers(inputs: Mapping[str, Num], rule: str = "lecture", xp: Namespace = SCALAR) -> dict[str, Num]:
     """Every number of the closed form, for floats, arrays or traced numbers.
 
     `inputs` holds params, active_params, bytes_per_param, kv_bytes_per_token, flops_per_s, bytes_per_s,
-    context, batch, and optionally usd_per_s; all in SI base units, over all chips that work on one pass.
+    context, batch, and optionally usd_per_s; all in SI base units, over all chips that work on one step.
     """
     batch, rates = inputs["batch"], {k: inputs[k] for k in ("bytes_per_s",)}
     compute_s = f.compute_time_s(
@@ -74,7 +74,7 @@ def roofline_numbers(inputs: Mapping[str, Num], mode: str = "lecture", xp: Names
         **rates,
         xp=xp,
     )
-    step_s = MODES[mode](compute_s=compute_s, weights_s=weights_s, kv_s=kv_s, xp=xp)
+    step_s = RULES[rule](compute_s=compute_s, weights_s=weights_s, kv_s=kv_s, xp=xp)
     ridge = f.ridge_tokens(flops_per_s=inputs["flops_per_s"], bytes_per_param=inputs["bytes_per_param"], **rates, xp=xp)
     balance = f.balance_batch(ridge=ridge, params=inputs["params"], active_params=inputs["active_params"], xp=xp)
     knee = f.knee_context(
@@ -90,21 +90,21 @@ def roofline_numbers(inputs: Mapping[str, Num], mode: str = "lecture", xp: Names
         "kv_s": kv_s,
         "step_s": step_s,
         "weight_floor_s": weights_s,
-        "ridge_ratio": ridge,
-        "balance_batch": balance,
-        "knee_context": knee,
-        "balance_batch_at_context": f.balance_batch_at_context(
+        "ridge": ridge,
+        "critical_batch": balance,
+        "critical_context": knee,
+        "critical_batch_at_context": f.balance_batch_at_context(
             balance=balance, context=inputs["context"], knee=knee, xp=xp
         ),
         "mfu": f.mfu(compute_s=compute_s, step_s=step_s, xp=xp),
-        "tokens_per_s": f.decode_tokens_per_s(batch=batch, step_s=step_s, xp=xp),
+        "decode_tokens_per_s": f.decode_tokens_per_s(batch=batch, step_s=step_s, xp=xp),
     }
     if "usd_per_s" in inputs:
         usd_per_s = inputs["usd_per_s"]
         numbers["cost_usd_per_token"] = pricing.cost_usd_per_token(
             usd_per_s=usd_per_s, step_s=step_s, batch=batch, xp=xp
         )
-        floor = pricing.cost_floor_book_usd_per_token if mode == "book" else pricing.cost_floor_usd_per_token
+        floor = pricing.cost_floor_book_usd_per_token if rule == "book" else pricing.cost_floor_usd_per_token
         private = ("active_params", "flops_per_s", "context", "kv_bytes_per_token", "bytes_per_s")
         numbers["cost_floor_usd_per_token"] = floor(
             usd_per_s=usd_per_s, **{name: inputs[name] for name in private}, xp=xp
@@ -112,19 +112,19 @@ def roofline_numbers(inputs: Mapping[str, Num], mode: str = "lecture", xp: Names
     return numbers
 
 
-def bound_of(numbers: Mapping[str, Any], mode: str) -> str:
+def bound_of(numbers: Mapping[str, Any], rule: str) -> str:
     """What sets the step time: `compute`, `weights` or `kv`."""
     memory = "weights" if numbers["weights_s"] >= numbers["kv_s"] else "kv"
-    if mode == "book":
+    if rule == "book":
         parts = {k: numbers[f"{k}_s"] for k in ("compute", "weights", "kv")}
         return max(parts, key=lambda k: parts[k])
-    traffic = numbers["weights_s"] + numbers["kv_s"] if mode == "lecture" else numbers[f"{memory}_s"]
+    traffic = numbers["weights_s"] + numbers["kv_s"] if rule == "lecture" else numbers[f"{memory}_s"]
     return "compute" if numbers["compute_s"] >= traffic else memory
 
 
 def roofline(request: RooflineRequest) -> RooflineResponse:
     """Bounds for one point. Raises InputError for quantities that are negative, zero, NaN or infinite."""
-    check_choice("mode", request.mode, MODES)
+    check_choice("rule", request.rule, RULES)
     for name in ("params", "active_params", "bytes_per_param", "flops_per_s", "bytes_per_s", "batch"):
         check_positive(name, getattr(request, name))
     for name in ("flops_per_s", "bytes_per_s"):  # slower than one a second, times would leave the range of floats
@@ -136,12 +136,12 @@ def roofline(request: RooflineRequest) -> RooflineResponse:
     inputs = {name: float(getattr(request, name)) for name in (*names, "context", "batch")}
     if request.usd_per_h is not None:
         inputs["usd_per_s"] = check_number("price_per_hour", request.usd_per_h, low=0.0, high=1e12) / 3600.0
-    numbers = roofline_numbers(inputs, request.mode)
+    numbers = roofline_numbers(inputs, request.rule)
     cost, floor = numbers.pop("cost_usd_per_token", None), numbers.pop("cost_floor_usd_per_token", None)
     return RooflineResponse(
         **numbers,
-        bound=bound_of(numbers, request.mode),
+        bound=bound_of(numbers, request.rule),
         cost_usd_per_mtok=None if cost is None else cost * 1e6,
         cost_floor_usd_per_mtok=None if floor is None else floor * 1e6,
-        mode=request.mode,
+        rule=request.rule,
     )

@@ -28,12 +28,12 @@ _CLOSED_FORM = {
     "kv_s": "s",
     "step_s": "s",
     "weight_floor_s": "s",
-    "ridge_ratio": "token",
-    "balance_batch": "sequence",
-    "balance_batch_at_context": "sequence",
-    "knee_context": "token/sequence",
+    "ridge": "token",
+    "critical_batch": "sequence",
+    "critical_batch_at_context": "sequence",
+    "critical_context": "token/sequence",
     "mfu": "1",
-    "tokens_per_s": "token/s",
+    "decode_tokens_per_s": "token/s",
     "cost_usd_per_token": "USD/token",
     "cost_floor_usd_per_token": "USD/token",
 }
@@ -222,7 +222,7 @@ def explain_number(answer: AnalyzeResponse, key: str) -> Explanation | OperatorE
             return replace(found, left_out=answer.left_out)
         return _explain_served(answer, key)
     critical = answer.bound.critical_context
-    context = critical if key == "knee_context" and critical < 1e8 else answer.context
+    context = critical if key == "critical_context" and critical < 1e8 else answer.context
     return explain(
         _number(key, answer.bound.rule), _facts(answer, context), name=key, unit=EXPLAINABLE[key], left_out=LEFT_OUT
     )

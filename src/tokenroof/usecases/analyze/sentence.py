@@ -61,7 +61,7 @@ def sentence_of(deployment: Deployment, served: Served, infeasible: Infeasible |
         return _refused(infeasible, what, where)
     rate = format_figures(1.0 / served.tpot_s)
     many, each = f"{served.concurrency:,.0f} requests at once get", f"{rate} tok/s each"
-    if served.queued:
+    if served.waiting:
         many = _waiting(deployment, served)
     if served.concurrency < 1.5:
         many, each = "One request alone gets", f"{rate} tok/s"

@@ -81,7 +81,7 @@ def lecture_deductions() -> tuple[LectureRow, ...]:
             section="2.6, W18",
             offer=_OPUS,
             stated="retrieval costs a tenth of recomputation",
-            recomputed=f"hit over fresh {cached.inputs['cached_over_input']:.2f}; "
+            recomputed=f"cached over uncached {cached.inputs['cached_over_input']:.2f}; "
             f"at most {(cached.high or 0) * kb:,.0f} KB per token",
             calibrated=f"says nothing about the cache: {cached.calibration}",
             deductions=(cached,),

@@ -1,4 +1,4 @@
-"""Machines and memory tiers, listed and shown: rates, rho, drain time, rent, and where each figure comes from."""
+"""Machines and memory tiers, listed and shown: rates, ridge, drain time, rent, and where each figure comes from."""
 
 from dataclasses import dataclass
 
@@ -28,7 +28,7 @@ __all__ = [
     "show_system",
 ]
 
-CHIP_SORTS = ("name", "year", "bandwidth", "memory", "bf16", "fp8", "fp4", "rho", "drain", "price")
+CHIP_SORTS = ("name", "year", "bandwidth", "memory", "bf16", "fp8", "fp4", "ridge", "drain", "price")
 SYSTEM_SORTS = ("name", "chips", "bandwidth", "memory", "bf16", "fp8", "fp4", "price")
 # Weight format whose reads are set against the arithmetic of each rate.
 _WEIGHT_BYTES = {"bf16": 2.0, "fp16": 2.0, "fp8": 1.0, "int8": 1.0, "fp4": 0.5}
@@ -38,8 +38,8 @@ _WEIGHT_BYTES = {"bf16": 2.0, "fp16": 2.0, "fp8": 1.0, "int8": 1.0, "fp4": 0.5}
 class ChipRow:
     """One line of the list of chips.
 
-    `rho` is tokens a pass at balance with 16-bit numbers, None where the chip has no such rate;
-    `rho_by_rate` is the same for each rate and weights as narrow as it. `drain_s` is the label's.
+    `ridge` is tokens in a step at which 16-bit matmuls take as long as reading their weights, None where the chip has
+    no such rate; `ridge_by_rate` is the same for each rate and weights as narrow as it. `drain_s` is the label's.
     """
 
     id: str
@@ -53,8 +53,8 @@ class ChipRow:
     bf16_flops_per_s: float | None
     fp8_flops_per_s: float | None
     fp4_flops_per_s: float | None
-    rho: float | None
-    rho_by_rate: dict[str, float]
+    ridge: float | None
+    ridge_by_rate: dict[str, float]
     drain_s: float
     memory_type: str
     scaleup_domain: int
@@ -90,7 +90,7 @@ class ChipView:
     aliases: tuple[str, ...]
     figures: tuple[Figure, ...]
     flops_per_byte: dict[str, float]
-    rho: dict[str, float]
+    ridge: dict[str, float]
     achievable_share: dict[str, float]
     drain_label_s: float
     drain_usable_s: float | None
@@ -166,7 +166,7 @@ def _sixteen_bit(chip: Chip) -> float | None:
     return chip.flops_per_s.get("bf16", chip.flops_per_s.get("fp16"))
 
 
-def _rho(chip: Chip) -> dict[str, float]:
+def _ridge(chip: Chip) -> dict[str, float]:
     return {
         key: float(ridge_tokens(flops_per_s=rate, bytes_per_param=_WEIGHT_BYTES[key], bytes_per_s=chip.bytes_per_s))
         for key, rate in chip.flops_per_s.items()
@@ -175,7 +175,7 @@ def _rho(chip: Chip) -> dict[str, float]:
 
 
 def _chip_row(chip: Chip) -> ChipRow:
-    rho = _rho(chip)
+    ridge = _ridge(chip)
     return ChipRow(
         id=chip.id,
         name=chip.name,
@@ -188,8 +188,8 @@ def _chip_row(chip: Chip) -> ChipRow:
         bf16_flops_per_s=_sixteen_bit(chip),
         fp8_flops_per_s=chip.flops_per_s.get("fp8"),
         fp4_flops_per_s=chip.flops_per_s.get("fp4"),
-        rho=rho.get("bf16", rho.get("fp16")),
-        rho_by_rate=rho,
+        ridge=ridge.get("bf16", ridge.get("fp16")),
+        ridge_by_rate=ridge,
         memory_type=chip.memory_type,
         drain_s=float(drain_time_s(memory_bytes=chip.memory_bytes, bytes_per_s=chip.bytes_per_s)),
         scaleup_domain=chip.scaleup_domain,
@@ -210,7 +210,7 @@ def _key(row: ChipRow | SystemRow, sort: str) -> float | None:
         "bf16": "bf16_flops_per_s",
         "fp8": "fp8_flops_per_s",
         "fp4": "fp4_flops_per_s",
-        "rho": "rho",
+        "ridge": "ridge",
         "drain": "drain_s",
     }[sort]
     value: float | None = getattr(row, attribute)
@@ -256,7 +256,7 @@ def _chip_view(chip: Chip) -> ChipView:
             key: float(ridge_flops_per_byte(flops_per_s=rate, bytes_per_s=chip.bytes_per_s))
             for key, rate in rates.items()
         },
-        rho=_rho(chip),
+        ridge=_ridge(chip),
         achievable_share={key: rate / chip.flops_per_s[key] for key, rate in chip.achievable_flops_per_s.items()}
         | (
             {} if chip.achievable_bytes_per_s is None else {"bandwidth": chip.achievable_bytes_per_s / chip.bytes_per_s}

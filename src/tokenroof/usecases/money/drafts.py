@@ -1,4 +1,4 @@
-"""Who drafts, and what a draft costs: a model of its own, the target's own extra layer, or a stated share of a pass."""
+"""Who drafts, and what a draft costs: a model of its own, the target's own extra layer, or a stated share of a step."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -78,7 +78,7 @@ def drafter_of(
             raise InputError("draft_cost", draft_cost, "left out when a draft is named")
         share = draft_cost
         return Drafter(
-            name=f"{share:g} of a pass",
+            name=f"{share:g} of a step",
             layout=None,
             step_s=lambda batch, length: share * float(deployment.step(batch, length).step_s),
         )

@@ -1,6 +1,6 @@
 """Speculative decoding: speed-up by batch and depth, the batch at which it stops paying, and why.
 
-A verification is a pass over the drafts and one more token of every sequence, timed by the operator engine: its
+A verify step runs over the drafts and one more token of every sequence, timed by the operator engine: its
 arithmetic grows with the depth, and at small batches of a model with experts so do the weights that it reads.
 """
 
@@ -67,11 +67,11 @@ class ServedDrafts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DepthPoint:
-    """One depth at one batch. `tokens` a verification yields; `compute_bound`: its arithmetic outlasts its reads."""
+    """One depth at one batch. `tokens` a verify step yields; `compute_bound`: its arithmetic outlasts its reads."""
 
     depth: int
     tokens: float
-    verification_s: float
+    verify_step_s: float
     draft_s: float
     speedup: float
     compute_bound: bool
@@ -79,7 +79,7 @@ class DepthPoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchRow:
-    """One batch: ordinary pass, every depth, and the best of them; 0 where no depth pays."""
+    """One batch: ordinary step, every depth, and the best of them; 0 where no depth pays."""
 
     batch: float
     step_s: float
@@ -119,7 +119,7 @@ class DepthStop:
 class SpeculateResponse:
     """`curve` is a fine grid of batches up to memory. `stops_at` is the batch from which on no
     depth pays, beyond memory too; None: not up to a million. `compute_bound_from` is the batch from which a
-    verification of `typical_depth` is compute-bound. `best_speedup` is the most over the batches that fit.
+    verify step of `typical_depth` is compute-bound. `best_speedup` is the most over the batches that fit.
     """
 
     model: str
@@ -153,7 +153,7 @@ class SpeculateResponse:
     warnings: tuple[str, ...]
     left_out: tuple[str, ...] = (
         "memory of the draft's weights and cache",
-        "sampling and bookkeeping between draft and verification",
+        "sampling and bookkeeping between draft and verify step",
     )
 
 
@@ -180,7 +180,7 @@ class _Model:
         return DepthPoint(
             depth=depth,
             tokens=tokens,
-            verification_s=float(times.step_s),
+            verify_step_s=float(times.step_s),
             draft_s=draft_s,
             speedup=float(speedup),
             compute_bound=bool(times.compute_s > times.weights_s + times.kv_s),
@@ -271,7 +271,7 @@ def _last_paying(speedup: Callable[[float], float]) -> float | None:
 
 
 def _compute_bound_from(model: _Model, depth: int) -> float | None:
-    """Least batch whose verification at this depth is compute-bound; None where none up to a million is."""
+    """Least batch whose verify step at this depth is compute-bound; None where none up to a million is."""
 
     def bound(batch: float) -> bool:
         return model.point(batch, depth, 1.0).compute_bound
@@ -285,7 +285,7 @@ def _compute_bound_from(model: _Model, depth: int) -> float | None:
 
 def _sentence(stops: float | None, beyond: bool, bound_from: float | None, depth: int, most: float) -> str:
     if stops == 0.0:
-        return "Speculation never pays here: at every batch a verification costs more than it yields."
+        return "Speculation never pays here: at every batch a verify step costs more than it yields."
     if stops is None:
         return (
             "Speculation pays at every batch up to a million: at this context reads of the cache, which all drafts "
@@ -296,8 +296,8 @@ def _sentence(stops: float | None, beyond: bool, bound_from: float | None, depth
         where = f"Speculation pays at every batch that memory holds ({most:,.0f}); it would stop at {stops:,.0f}"
     drafts = f"{depth} draft{'s' if depth > 1 else ''}"
     if bound_from is None:
-        return f"{where}; a verification of {drafts} never becomes compute-bound."
-    return f"{where}; a verification of {drafts} is compute-bound from {bound_from:,.0f} on."
+        return f"{where}; a verify step of {drafts} never becomes compute-bound."
+    return f"{where}; a verify step of {drafts} is compute-bound from {bound_from:,.0f} on."
 
 
 def _implied_acceptance(tokens: float, depth: int) -> float:

@@ -255,9 +255,9 @@ def load_faults(given: Collection[str]) -> list[str]:
     if "context" not in given and not requests:
         faults.append("context: missing; give context, or isl and osl")
     if "context" in given and requests:
-        faults.append(f"context: given together with {' and '.join(requests)}; give one or the other")
+        faults.append(f"context: given with {' and '.join(requests)}; give one or the other")
     if len(requests) == 1:
-        faults.append(f"{'osl' if requests == ['isl'] else 'isl'}: missing; isl and osl come together")
+        faults.append(f"{'osl' if requests == ['isl'] else 'isl'}: missing; isl and osl are given as a pair")
     if "prefix" in given and not requests:
         faults.append("prefix: needs isl and osl")
     return faults
