@@ -32,6 +32,8 @@ _LAZY = {
     "sweep": "tokenroof.usecases.sweep.run",
     "SweepSpec": "tokenroof.usecases.sweep.spec",
     "TokenroofError": "tokenroof.errors",
+    "trace": "tokenroof.api.verbs",
+    "TraceRequest": "tokenroof.usecases.trace.answer",
     "train": "tokenroof.usecases.train.run",
     "TrainRequest": "tokenroof.usecases.train.run",
 }
@@ -47,6 +49,7 @@ __all__ = [
     "SpeculateRequest",
     "SweepSpec",
     "TokenroofError",
+    "TraceRequest",
     "TrainRequest",
     "__version__",
     "analyze",
@@ -62,12 +65,13 @@ __all__ = [
     "read_sweep_spec",
     "speculate",
     "sweep",
+    "trace",
     "train",
 ]  # fmt: skip
 
 if TYPE_CHECKING:
     from tokenroof.api.answers import Answer
-    from tokenroof.api.verbs import analyze, diff, make_scenario, plan
+    from tokenroof.api.verbs import analyze, diff, make_scenario, plan, trace
     from tokenroof.catalog import load_model, load_system
     from tokenroof.errors import TokenroofError
     from tokenroof.schema import read_sweep_spec
@@ -80,6 +84,7 @@ if TYPE_CHECKING:
     from tokenroof.usecases.plan.request import PlanRequest
     from tokenroof.usecases.sweep.run import open_sweep, sweep
     from tokenroof.usecases.sweep.spec import SweepSpec
+    from tokenroof.usecases.trace.answer import TraceRequest
     from tokenroof.usecases.train.run import TrainRequest, train
 
 

@@ -17,6 +17,7 @@ __all__ = [
     "Unit",
     "dims_text",
     "format_bytes",
+    "format_capacity",
     "format_figures",
     "format_si",
     "parse_count",
@@ -209,6 +210,18 @@ def format_bytes(value: float, digits: int = 4) -> str:
     if abs(value) < 1e9 or not math.isfinite(value):
         return format_si(value, "B", digits)
     return f"{value / 1e9:,.{0 if abs(value) >= 1e12 else 1}f} GB"
+
+
+def format_capacity(value: float) -> str:
+    """A capacity as people give it: whole TiB and GiB stay so, all else is decimal.
+
+    64 x 2^30 -> '64 GiB', 2^40 -> '1 TiB', 64e9 -> '64.0 GB'
+    """
+    for prefix in ("Ti", "Gi"):
+        count = value / _BINARY[prefix]
+        if count >= 1 and count == int(count):
+            return f"{count:,.0f} {prefix}B"
+    return format_bytes(value)
 
 
 def format_figures(value: float, figures: int = 3) -> str:

@@ -62,6 +62,16 @@ MODULES: dict[str, tuple[str, tuple[str, ...]]] = {
             "tokenroof.schema",
         ),
     ),
+    "simulate": (
+        "Requests, traces and prefix caches",
+        (
+            "tokenroof.simulate.requests",
+            "tokenroof.simulate.arrivals",
+            "tokenroof.simulate.traces",
+            "tokenroof.simulate.prefix_cache",
+            "tokenroof.usecases.trace.answer",
+        ),
+    ),
     "types": (
         "Types",
         (

@@ -16,6 +16,7 @@ __all__ = ["RESPONSES", "classes", "keys_of", "meanings", "pages"]
 RESPONSES = {
     "AnalyzeResponse": "tokenroof.usecases.analyze.answer",
     "RooflineResponse": "tokenroof.usecases.analyze.closed_form",
+    "TraceResponse": "tokenroof.usecases.trace.answer",
 }
 
 # A key's last words give its unit.

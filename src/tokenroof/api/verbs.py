@@ -7,13 +7,16 @@ Numbers are SI, texts carry units ("50ms", "128k"). A Scenario or a request may 
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
-from typing import Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from tokenroof.api.answers import Answer
 from tokenroof.errors import InputError
 from tokenroof.types.scenario import Scenario, over
 
-__all__ = ["analyze", "diff", "make_scenario", "plan"]
+if TYPE_CHECKING:
+    from tokenroof.usecases.trace.answer import TraceRequest
+
+__all__ = ["analyze", "diff", "make_scenario", "plan", "trace"]
 
 Name: TypeAlias = str | os.PathLike[str]
 R = TypeVar("R", bound=Scenario)
@@ -89,3 +92,17 @@ def diff(a: Scenario | Answer, b: Scenario | Answer) -> Answer:
 
     sides = [one.request if isinstance(one, Answer) else one for one in (a, b)]
     return Answer(run(*(_request(AnalyzeRequest, side, None, {}) for side in sides)), DIFFERENCE)
+
+
+def trace(file: "Name | TraceRequest", **options: Any) -> Answer:
+    """What a trace of requests is like, and what prefix caches find of it."""
+    from tokenroof.api.views import TRACE
+    from tokenroof.schema import parse
+    from tokenroof.usecases.trace.answer import TraceRequest
+    from tokenroof.usecases.trace.run import trace as run
+
+    if isinstance(file, TraceRequest) and not options:
+        return Answer(run(file), TRACE)
+    if not isinstance(file, str | os.PathLike):
+        raise InputError("file", file, "a path, or a TraceRequest alone")
+    return Answer(run(parse(TraceRequest, {"file": os.fspath(file), **options})), TRACE)

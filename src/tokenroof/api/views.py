@@ -1,11 +1,12 @@
 """How each verb's answers look from Python: their pages, tables, charts and explanations, loaded when asked for."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from tokenroof.api.answers import Rows, View
 
-__all__ = ["ANALYSIS", "DIFFERENCE", "PLAN"]
+__all__ = ["ANALYSIS", "DIFFERENCE", "PLAN", "TRACE"]
 
 
 def _analyze_lines(answer: Any, full: bool) -> list[str]:
@@ -102,3 +103,29 @@ def _diff_operators(answer: Any) -> Rows:
 
 
 DIFFERENCE = View(kind="Difference", lines=_diff_lines, tables={"main": _diff_numbers, "operators": _diff_operators})
+
+
+def _trace_lines(answer: Any, full: bool) -> list[str]:
+    from tokenroof.present.pages.trace import page_of
+    from tokenroof.present.text import text
+
+    return text(page_of(answer), full=full).splitlines()
+
+
+def _trace_windows(answer: Any) -> Rows:
+    return [asdict(one) for one in answer.windows]
+
+
+def _trace_caches(answer: Any) -> Rows:
+    return [] if answer.prefixes is None else [asdict(one) for one in answer.prefixes.caches]
+
+
+def _trace_draw(answer: Any, path: Path) -> None:
+    from tokenroof.present.charts.trace import draw
+
+    draw(answer, path)
+
+
+TRACE = View(
+    kind="Trace", lines=_trace_lines, draw=_trace_draw, tables={"main": _trace_windows, "caches": _trace_caches}
+)

@@ -39,6 +39,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "sweep": ("sweep", "A grid of scenarios into a Parquet dataset, on this machine or a Dask cluster."),
     "systems": ("systems", "List the machines in the catalogue, or show one."),
     "tiers": ("tiers", "Memory tiers: capacity, bandwidth, drain time, rent."),
+    "trace": ("trace", "A trace of requests: rate, bursts, lengths, and what a prefix cache would find."),
     "train": ("train", "Tokens, parameters and cost under pre-training, RL and serving."),
     "validate": ("validate", "Predict measured runs and score the predictions."),
 }

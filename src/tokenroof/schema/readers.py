@@ -23,7 +23,9 @@ Reader = Callable[[Any, str], Any]  # (value, path of the field) -> what the req
 Nested = Callable[[type, Any, str], Any]
 
 _UNITS = {"tokens": "token", "dollars": "USD"}
+_QUANTITIES = {"seconds": "s", "bytes": "B"}  # a prefix alone is no unit of these: 64G is refused
 _EXAMPLES = {
+    "bytes": "write 64GiB or 64GB",
     "seconds": 'write 0.05 or "50ms"',
     "tokens": "write 128000, 128k (128,000) or 128Ki (131,072)",
 }
@@ -94,7 +96,9 @@ def _number(within: Within, whole: bool, free: bool, value: Any, path: str) -> f
 
 
 def _read(text: str, what: str) -> float:
-    return parse_quantity(text, "s") if what == "seconds" else parse_count(text, _UNITS.get(what, "1"))
+    if what in _QUANTITIES:
+        return parse_quantity(text, _QUANTITIES[what])
+    return parse_count(text, _UNITS.get(what, "1"))
 
 
 def _text(value: Any, path: str) -> str:

@@ -36,6 +36,7 @@ REQUESTS: dict[str, tuple[str, str]] = {
     "sweep": ("tokenroof.schema.sweep_file", "SweepFile"),
     "systems": ("tokenroof.usecases.listing.machines", "list_systems"),
     "tiers": ("tokenroof.usecases.listing.machines", "list_tiers"),
+    "trace": ("tokenroof.usecases.trace.answer", "TraceRequest"),
     "train": ("tokenroof.usecases.train.run", "TrainRequest"),
     "validate": ("tokenroof.usecases.measured.validate", "validate"),
 }

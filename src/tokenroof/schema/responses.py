@@ -40,6 +40,7 @@ RESPONSES: dict[str, tuple[tuple[str, str], ...]] = {
     "sweep": (("tokenroof.usecases.sweep.run", "SweepResponse"), ("tokenroof.usecases.sweep.run", "Estimate")),
     "systems": ((f"{_LISTING}.machines", "SystemRow"), (f"{_LISTING}.machines", "SystemView")),
     "tiers": ((f"{_LISTING}.machines", "TierRow"),),
+    "trace": (("tokenroof.usecases.trace.answer", "TraceResponse"),),
     "train": (("tokenroof.usecases.train.run", "TrainResponse"),),
     "validate": (("tokenroof.usecases.measured.validate", "ValidateResponse"),),
 }  # fmt: skip

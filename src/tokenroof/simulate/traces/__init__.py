@@ -5,6 +5,7 @@ read_trace(path, columns="arrival=ts,isl=in,osl=out")    any CSV
 format_of(path)                                    the format that a file has
 """
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -46,19 +47,23 @@ def format_of(path: str | Path) -> TraceFormat:
     )
     known = ", ".join(one.name for one in FORMATS)
     raise FileError(
-        str(path), 0, f"of no known format ({known}); {near}a CSV is read with columns arrival=NAME,isl=NAME,osl=NAME"
+        str(path), 0, f"of no known format ({known}); {near}any other CSV: --columns arrival=NAME,isl=NAME,osl=NAME"
     )
 
 
-def read_trace(path: str | Path, *, columns: str | None = None, skip_bad: bool = False) -> Requests:
+def read_trace(
+    path: str | Path, *, columns: str | None = None, skip_bad: bool = False,
+    on_rows: Callable[[int], None] | None = None,
+) -> Requests:  # fmt: skip
     """Every request of a trace, in order of arrival.
 
     A row that cannot be used is a FileError with its line and reason; with `skip_bad` it is left out and counted, and
-    `faults` of the requests has the first of them. `columns` says which columns of a CSV hold what.
+    `faults` of the requests has the first of them. `columns` says which columns of a CSV hold what. `on_rows` is told
+    after each block of rows how many requests there are.
     """
     path = Path(path)
     read = format_of(path).read if columns is None else partial(read_table, columns=columns_from(columns))
-    into = Collector(str(path), skip_bad)
+    into = Collector(str(path), skip_bad, on_rows)
     with opened(path) as file:
         read(file, into)
     return into.requests()

@@ -124,8 +124,9 @@ class Collector:
     Rows are told of by line, or as `place` says where a file has no lines.
     """
 
-    def __init__(self, path: str, skip_bad: bool) -> None:
+    def __init__(self, path: str, skip_bad: bool, on_rows: Callable[[int], None] | None = None) -> None:
         self.path, self.skip_bad, self.place = path, skip_bad, "line"
+        self._on_rows, self._rows = on_rows, 0
         self.block_tokens = 0
         self.notes: list[str] = []
         self._faults: list[Fault] = []
@@ -136,7 +137,7 @@ class Collector:
     def fault(self, line: int, reason: str) -> None:
         """A row that cannot be used: counted, or the end of the reading."""
         if not self.skip_bad:
-            told = f"{reason}; skip_bad leaves such rows out"
+            told = f"{reason}; --skip-bad (skip_bad=True) leaves such rows out"
             raise (
                 FileError(self.path, line, told)
                 if self.place == "line"
@@ -169,6 +170,9 @@ class Collector:
             self._keep("block_ids", ids[np.repeat(good, lengths)])
         if sessions is not None:
             self._keep("sessions", np.array([self._session(one) for one in sessions], dtype=np.int64)[good])
+        self._rows += int(good.sum())
+        if self._on_rows is not None:
+            self._on_rows(self._rows)
 
     def _keep(self, name: str, values: NDArray[Any]) -> None:
         self._columns.setdefault(name, []).append(values)

@@ -1,0 +1,1 @@
+"""What a trace of requests is like: its rate and bursts, its lengths, and what a prefix cache would find."""
