@@ -12,7 +12,7 @@ def test_the_page_begins_with_the_sentence() -> None:
     done = run(*BASE, "--traffic", "diurnal", "--requests-per-s", "2")
     assert done.returncode == 0, done.stderr
     for words in ("API, market/llama-3.3-70b", "list price of", "Break-even at your rent", "in : out",
-                  "a month against", "price_per_gpu_hour"):  # fmt: skip
+                  "a month against", "price: median of"):  # fmt: skip
         assert words in done.stdout, words
     assert done.stdout.startswith(("Your own 8 x H100", "The API is always cheaper"))
     assert "\x1b[" not in done.stdout

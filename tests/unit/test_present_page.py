@@ -61,7 +61,7 @@ How many requests at once (8,448 tokens each)
 Memory of one GPU   weights 17.6 GB (21 %) | activations, reserve 9.90 GB (12 %) | KV 57.3 GB (67 %)
 
 Defaults   dtypes from the checkpoint | price: median of 21 offers, $2.58 to $12.29, 2026-11-09
-Left out   queueing from bursts (tokenroof simulate), checkpoint quality
+Left out   queueing from bursts (tokenroof simulate) | checkpoint quality
 Next       --full for every operator | --explain tpot | tokenroof plan for the best layout"""
 FORBIDDEN = re.compile(r"\+-|±| us\b|x0\.|  to ")
 FIGURES = re.compile(r"\d[\d,]*\.?\d*")

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from tokenroof.catalog import load_model, load_system
 from tokenroof.errors import InputError, UnknownName
-from tokenroof.present.pages.analyze import full_lines, page_lines
+from tokenroof.present.pages.analyze import page_of
+from tokenroof.present.text import text
 from tokenroof.scenario.formats import served_weights
 from tokenroof.scenario.resolve import resolve
 from tokenroof.types.scenario import Scenario
@@ -293,8 +294,8 @@ def test_one_verdict_and_no_bound_is_beaten(
     assert (answer.infeasible is None) == (not resolve(Scenario(**asked)).missed(served))  # type: ignore[arg-type]
     if answer.infeasible is None:
         assert answer.served == served
-    lines = page_lines(answer) + (full_lines(answer) if answer.fits else [])
-    assert max(map(len, page_lines(answer))) <= 100
+    lines = text(page_of(answer), full=True).splitlines()
+    assert max(map(len, lines)) <= 100
     assert not any(word in ("nan", "inf") for line in lines for word in line.split())
     if answer.tpot_s is not None and answer.decode_step_s is not None:
         assert answer.tpot_s.value == answer.served.tpot_s

@@ -32,13 +32,13 @@ def test_the_same_scenario_differs_in_nothing() -> None:
 def test_a_what_if_is_named_with_its_ratio() -> None:
     found = ask({}, {"set": (("chip.memory_bandwidth", "2x"),)})
     assert [one.field for one in found.changed] == ["set"]
-    assert "memory bandwidth x2" in found.operators[0].because
+    assert "memory bandwidth 2.00x" in found.operators[0].because
     assert "bytes" not in found.operators[0].because
 
 
 def test_an_eight_bit_cache_halves_the_bytes_of_attention() -> None:
     pair = next(one for one in ask({}, {"kv_dtype": "fp8"}).operators if one.operator.startswith("attention (decode"))
-    assert pair.because.startswith("bytes x0.5")
+    assert pair.because.startswith("bytes 0.50")
 
 
 def test_numbers_are_those_of_analyze() -> None:

@@ -1,19 +1,21 @@
 """An answer as Python users meet it: numbers, a short repr, HTML in a notebook, dicts, frames, charts, explanations."""
 
-import html
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from tokenroof.errors import InfeasibleError, InputError, UnknownName
 from tokenroof.registry import nearest
 from tokenroof.types.served import Infeasible
 
+if TYPE_CHECKING:
+    from tokenroof.present.page import Page
+
 __all__ = ["Answer", "View"]
 
-_REPR_LINES, _REPR_WIDTH = 12, 100
 _UNITS = ("", "_s", "_usd_per_mtok", "_tokens_per_s_per_gpu", "_per_s")
 
 Rows = list[dict[str, Any]]
@@ -28,7 +30,7 @@ class View:
     """How the answers of one verb look. `tables` gives rows by name, the first is `main`; `draw` writes a chart."""
 
     kind: str
-    lines: Callable[[Any, bool], list[str]]
+    page: Callable[[Any], "Page"]
     tables: Mapping[str, Callable[[Any], Rows]] = field(default_factory=dict)
     draw: Callable[[Any, Path], None] | None = None
     explain: Callable[[Any, str], Any] = _no_explanation
@@ -80,8 +82,10 @@ class Answer:
         return self._view.explain(self._response, number)
 
     def page(self, full: bool = False) -> str:
-        """The page of the command line."""
-        return "\n".join(self._view.lines(self._response, full))
+        """The page of the command line, 100 columns wide."""
+        from tokenroof.present.text import text
+
+        return text(self._view.page(self._response), full=full)
 
     def to_dict(self) -> dict[str, Any]:
         """What --json prints: plain data, unlimited values None."""
@@ -119,44 +123,33 @@ class Answer:
             return Chart(file.read_text(encoding="utf-8"))
 
     def save(self, *paths: str | Path) -> "Answer":
-        """Write by ending: .json, .csv, .txt, or a chart as .svg, .png, .html. Whole files or nothing."""
-        from tokenroof.files import put
-        from tokenroof.present.frame import csv_text
-        from tokenroof.present.json import dump
+        """Write by ending: .json, .csv, .parquet, .md, .txt, or a chart: .svg, .png, .html. Whole files or nothing."""
+        from tokenroof.present.output import Outputs, check, write
 
-        for one in map(Path, paths):
-            ending = one.suffix.lower()
-            if ending == ".json":
-                put(one, dump(self._response) + "\n")
-            elif ending == ".csv":
-                put(one, csv_text(self._rows("main")))
-            elif ending == ".txt":
-                put(one, self.page() + "\n")
-            else:
-                self.plot(one)
+        view, response = self._view, self._response
+        outputs = Outputs(
+            answer=response, rows=self._rows("main") if "main" in view.tables else None, page=view.page(response),
+            draw=None if view.draw is None else partial(view.draw, response),
+        )  # fmt: skip
+        given = [Path(path) for path in paths]
+        for path in given:
+            check(path, outputs.endings)
+        for path in given:
+            write(path, outputs)
         return self
 
     def __str__(self) -> str:
         return self.page()
 
     def __repr__(self) -> str:
-        lines = [f"<tokenroof.{self._view.kind}>", *_brief(self._view.lines(self._response, False))]
-        if self.tables:
-            lines.append(f"tables: {', '.join(self.tables)}")
-        return "\n".join(line[:_REPR_WIDTH] for line in lines)
+        from tokenroof.present.short import short
+
+        return short(self._view.page(self._response), self.tables)
 
     def _repr_html_(self) -> str:
-        first, _, rest = self.page().partition("\n\n")
-        return (
-            '<div class="tkr" role="region" style="max-width:720px">'
-            f'<p style="font-size:15px;font-weight:600">{html.escape(" ".join(first.split()))}</p>'
-            f'<pre style="background:none;color:inherit;line-height:1.4">{html.escape(rest)}</pre></div>'
-        )
+        from tokenroof.present.html import html
 
-
-def _brief(lines: Iterable[str]) -> list[str]:
-    """The first lines of a page that hold something, so many that the repr stays short."""
-    return [line for line in lines if line.strip()][: _REPR_LINES - 3]
+        return html(self._view.page(self._response))
 
 
 class Chart:

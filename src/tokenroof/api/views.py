@@ -2,17 +2,20 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tokenroof.api.answers import Rows, View
+
+if TYPE_CHECKING:
+    from tokenroof.present.page import Page
 
 __all__ = ["ANALYSIS", "DIFFERENCE", "PLAN", "TRACE"]
 
 
-def _analyze_lines(answer: Any, full: bool) -> list[str]:
-    from tokenroof.present.pages.analyze import full_lines, page_lines
+def _analyze_page(answer: Any) -> "Page":
+    from tokenroof.present.pages.analyze import page_of
 
-    return page_lines(answer) + (full_lines(answer) if full else [])
+    return page_of(answer)
 
 
 def _analyze_main(answer: Any) -> Rows:
@@ -44,15 +47,15 @@ def _defaults(answer: Any) -> Rows:
 
 
 ANALYSIS = View(
-    kind="Analysis", lines=_analyze_lines, draw=_analyze_draw, explain=_analyze_explain,
+    kind="Analysis", page=_analyze_page, draw=_analyze_draw, explain=_analyze_explain,
     tables={"main": _analyze_main, "operators": _analyze_operators, "defaults": _defaults},
 )  # fmt: skip
 
 
-def _plan_lines(answer: Any, full: bool) -> list[str]:
-    from tokenroof.present.pages.plan import full_lines, page_lines
+def _plan_page(answer: Any) -> "Page":
+    from tokenroof.present.pages.plan import page_of
 
-    return page_lines(answer) + (full_lines(answer) if full else [])
+    return page_of(answer)
 
 
 def _plan_rows(kinds: tuple[str, ...]) -> Any:
@@ -71,7 +74,7 @@ def _plan_draw(answer: Any, path: Path) -> None:
 
 
 PLAN = View(
-    kind="Plan", lines=_plan_lines, draw=_plan_draw,
+    kind="Plan", page=_plan_page, draw=_plan_draw,
     tables={
         "main": _plan_rows(("winner",)), "alternatives": _plan_rows(("runner-up",)),
         "frontier": _plan_rows(("frontier",)), "defaults": _defaults,
@@ -79,10 +82,10 @@ PLAN = View(
 )  # fmt: skip
 
 
-def _diff_lines(answer: Any, full: bool) -> list[str]:
-    from tokenroof.present.pages.diff import page_lines
+def _diff_page(answer: Any) -> "Page":
+    from tokenroof.present.pages.diff import page_of
 
-    return page_lines(answer)
+    return page_of(answer)
 
 
 def _diff_numbers(answer: Any) -> Rows:
@@ -102,14 +105,13 @@ def _diff_operators(answer: Any) -> Rows:
     ]  # fmt: skip
 
 
-DIFFERENCE = View(kind="Difference", lines=_diff_lines, tables={"main": _diff_numbers, "operators": _diff_operators})
+DIFFERENCE = View(kind="Difference", page=_diff_page, tables={"main": _diff_numbers, "operators": _diff_operators})
 
 
-def _trace_lines(answer: Any, full: bool) -> list[str]:
+def _trace_page(answer: Any) -> "Page":
     from tokenroof.present.pages.trace import page_of
-    from tokenroof.present.text import text
 
-    return text(page_of(answer), full=full).splitlines()
+    return page_of(answer)
 
 
 def _trace_windows(answer: Any) -> Rows:
@@ -127,5 +129,5 @@ def _trace_draw(answer: Any, path: Path) -> None:
 
 
 TRACE = View(
-    kind="Trace", lines=_trace_lines, draw=_trace_draw, tables={"main": _trace_windows, "caches": _trace_caches}
+    kind="Trace", page=_trace_page, draw=_trace_draw, tables={"main": _trace_windows, "caches": _trace_caches}
 )

@@ -9,7 +9,7 @@ import click
 
 from tokenroof.cli.options import model_argument, output_options, scenario_from, scenario_options
 from tokenroof.cli.outputs import check_outputs, write_outputs
-from tokenroof.cli.render import echo_json
+from tokenroof.cli.render import echo_json, echo_page
 from tokenroof.cli.unused import refuse_unused
 from tokenroof.present.output import CHARTS
 
@@ -49,14 +49,16 @@ def command(
     tokenroof analyze gpt-oss-120b --system h100 --explain tpot_s
     tokenroof analyze llama-3.3-70b --system 8xh100 --set chip.memory_bandwidth=1.5x
     """
+    from tokenroof.present.pages.analyze import page_of
     from tokenroof.usecases.analyze.request import AnalyzeRequest
     from tokenroof.usecases.analyze.run import analyze
 
-    check_outputs(None, outputs)
+    check_outputs(None, outputs, pages=True)
     drawn = any(path.suffix.lower().removeprefix(".") in CHARTS for path in outputs)
     refuse_unused(drawn, "given with -o and a chart to draw: .svg, .png or .html", "bounds")
     answer = analyze(scenario_from(options, AnalyzeRequest))
-    write_outputs(answer, outputs, partial(_draw, answer, bounds), [row_of(answer)])
+    page = page_of(answer)
+    write_outputs(answer, outputs, partial(_draw, answer, bounds), [row_of(answer)], page)
     if key is not None:
         from tokenroof.usecases.analyze.explain import explain_number, text_of
 
@@ -65,9 +67,7 @@ def command(
     elif as_json:
         echo_json(answer)
     else:
-        from tokenroof.present.pages.analyze import full_lines, page_lines
-
-        click.echo("\n".join(page_lines(answer) + (full_lines(answer) if full else [])))
+        echo_page(page, full)
     if answer.infeasible is not None:
         sys.exit(1)
 

@@ -5,11 +5,11 @@ from typing import Any
 
 import click
 
-from tokenroof.cli.economics_options import echo_page, money_fields, money_options, refuse
+from tokenroof.cli.economics_options import money_fields, money_options, refuse
 from tokenroof.cli.offers import parse_rates
 from tokenroof.cli.options import model_argument, offer_option, output_options, scenario_from, scenario_options, warn
 from tokenroof.cli.outputs import check_outputs, write_outputs
-from tokenroof.cli.render import echo_json
+from tokenroof.cli.render import echo_json, echo_page
 
 __all__ = ["command"]
 

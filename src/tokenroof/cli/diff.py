@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from tokenroof.cli.options import scenario_options
-from tokenroof.cli.render import echo_json
+from tokenroof.cli.render import echo_json, echo_page
 from tokenroof.errors import InputError
 from tokenroof.types.scenario import over
 
@@ -46,7 +46,7 @@ def command(a: str, b: str, as_json: bool, **options: Any) -> None:
     tokenroof diff llama-3.3-70b@8xh100,tp=8 llama-3.3-70b@8xb200,tp=8 --batch 64
     tokenroof diff deepseek-v3@8xh200,tp=8 deepseek-v3@8xh200,dp=8,ep=8 --concurrency 64
     """
-    from tokenroof.present.pages.diff import page_lines
+    from tokenroof.present.pages.diff import page_of
     from tokenroof.schema import parse
     from tokenroof.usecases.analyze.request import AnalyzeRequest
     from tokenroof.usecases.diff.run import diff
@@ -56,4 +56,4 @@ def command(a: str, b: str, as_json: bool, **options: Any) -> None:
             raise InputError(name, "given", "left out of diff", "name the file as A or B")
     common = {name: value for name, value in options.items() if value not in (None, ())}
     answer = diff(*(parse(AnalyzeRequest, _side(text, common), text) for text in (a, b)))
-    echo_json(answer) if as_json else click.echo("\n".join(page_lines(answer)))
+    echo_json(answer) if as_json else echo_page(page_of(answer))

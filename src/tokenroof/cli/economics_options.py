@@ -6,15 +6,14 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 
-from tokenroof.cli.render import echo_json
+from tokenroof.cli.render import echo_json, echo_page
 from tokenroof.errors import InputError, TokenroofError
 from tokenroof.units import parse_quantity
 
 if TYPE_CHECKING:
-    from tokenroof.present.page import Page
     from tokenroof.types.served import Infeasible
 
-__all__ = ["DurationType", "NumbersType", "echo_page", "money_fields", "money_options", "refuse"]
+__all__ = ["DurationType", "NumbersType", "money_fields", "money_options", "refuse"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -140,14 +139,6 @@ def refuse(answer: "Infeasible", as_json: bool) -> NoReturn:
         echo_json(answer)
     else:
         from tokenroof.present.pages.money import refused_page
-        from tokenroof.present.text import text
 
-        click.echo(text(refused_page(answer)))
+        echo_page(refused_page(answer))
     sys.exit(1)
-
-
-def echo_page(page: "Page", full: bool) -> None:
-    """The page in the terminal's own way."""
-    from tokenroof.present.text import text
-
-    click.echo(text(page, full=full))

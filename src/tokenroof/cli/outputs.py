@@ -1,29 +1,38 @@
-"""Answers as files, by ending: .csv and .parquet the table, .json the whole response, else the chart."""
+"""Answers as files, by ending: .csv and .parquet the table, .json all of it, .md and .txt the page, else the chart."""
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tokenroof.cli.render import note
-from tokenroof.present.output import CHARTS, TABLES, Outputs, check, write
+from tokenroof.present.output import CHARTS, PAGES, TABLES, Outputs, check, write
+
+if TYPE_CHECKING:
+    from tokenroof.present.page import Page
 
 __all__ = ["check_outputs", "write_outputs"]
 
 _ENDINGS = (*TABLES, *CHARTS)
 
 
-def check_outputs(plot: Path | None, outputs: Sequence[Path]) -> tuple[Path, ...]:
-    """All files to be written. InputError before anything is computed where one of them cannot be."""
+def check_outputs(plot: Path | None, outputs: Sequence[Path], *, pages: bool = False) -> tuple[Path, ...]:
+    """All files to be written. InputError before anything is computed where one of them cannot be.
+
+    `pages`: the verb has a page that can be written too.
+    """
+    endings = tuple(dict.fromkeys((*_ENDINGS, *PAGES))) if pages else _ENDINGS
     for path in outputs:
-        check(path, _ENDINGS)
+        check(path, endings)
     if plot is not None:
         check(plot, CHARTS, "plot")
     return tuple(outputs) if plot is None else (plot, *outputs)
 
 
-def write_outputs(answer: Any, paths: Iterable[Path], draw: Callable[[Path], None], rows: Iterable[Any]) -> None:
+def write_outputs(
+    answer: Any, paths: Iterable[Path], draw: Callable[[Path], None], rows: Iterable[Any], page: "Page | None" = None
+) -> None:
     """Write each file whole or not at all. `rows` are dataclasses or mappings whose names carry their units."""
-    outputs = Outputs(answer=answer, rows=tuple(rows), draw=draw)
+    outputs = Outputs(answer=answer, rows=tuple(rows), page=page, draw=draw)
     for path in paths:
         write(path, outputs)
         chart = path.suffix.lower().removeprefix(".") in CHARTS

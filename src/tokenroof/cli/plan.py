@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from tokenroof.cli.options import model_argument, scenario_from, scenario_options, warn
-from tokenroof.cli.render import echo_json, note
+from tokenroof.cli.render import echo_json, echo_page, note
 from tokenroof.errors import InputError
 from tokenroof.files import put
 from tokenroof.present.json import dump
@@ -73,7 +73,8 @@ def command(outputs: tuple[Path, ...], key: str | None, full: bool, as_json: boo
     for path in outputs:
         _check(path)
     answer = plan(scenario_from(options, PlanRequest))
-    warn(answer)
+    if as_json or key is not None:  # the page says it itself
+        warn(answer)
     for path in outputs:
         _write(answer, path)
     if key is not None and answer.winner is not None:
@@ -82,13 +83,11 @@ def command(outputs: tuple[Path, ...], key: str | None, full: bool, as_json: boo
 
         found = explain_plan(answer, key)
         echo_json(found.to_dict()) if as_json else click.echo(text_of(found))
+    elif as_json:
+        echo_json(answer)
     else:
-        echo_json(answer) if as_json else _print(answer, full)
+        from tokenroof.present.pages.plan import page_of
+
+        echo_page(page_of(answer), full)
     if answer.winner is None:
         sys.exit(1)
-
-
-def _print(answer: Any, full: bool) -> None:
-    from tokenroof.present.pages.plan import full_lines, page_lines
-
-    click.echo("\n".join(page_lines(answer) + (full_lines(answer) if full else [])))

@@ -5,10 +5,10 @@ from typing import Any
 
 import click
 
-from tokenroof.cli.economics_options import DurationType, echo_page, money_fields, money_options, refuse
+from tokenroof.cli.economics_options import DurationType, money_fields, money_options, refuse
 from tokenroof.cli.options import model_argument, offer_option, output_options, scenario_from, scenario_options, warn
 from tokenroof.cli.outputs import check_outputs, write_outputs
-from tokenroof.cli.render import echo_json
+from tokenroof.cli.render import echo_json, echo_page
 
 __all__ = ["command"]
 

@@ -1,9 +1,9 @@
-"""What every verb shares: JSON out, tables, quantities as options."""
+"""What every verb shares: JSON and pages out, tables, quantities as options."""
 
 import os
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -11,7 +11,10 @@ from tokenroof.errors import TokenroofError
 from tokenroof.present.json import dump
 from tokenroof.units import parse_quantity
 
-__all__ = ["QuantityType", "echo_json", "heading", "note", "print_table"]
+if TYPE_CHECKING:
+    from tokenroof.present.page import Page
+
+__all__ = ["QuantityType", "echo_json", "echo_page", "heading", "note", "print_table"]
 
 
 _GAP = 3  # characters between two columns
@@ -36,6 +39,13 @@ class QuantityType(click.ParamType[float]):
 def echo_json(value: Any) -> None:
     """Print a response as JSON with its versions; a value without limit is null."""
     click.echo(dump(value))
+
+
+def echo_page(page: "Page", full: bool = False) -> None:
+    """Print a page as wide and as colourful as the stream allows."""
+    from tokenroof.present.text import terminal, text
+
+    click.echo(text(page, **terminal(sys.stdout), full=full))
 
 
 def note(text: str) -> None:

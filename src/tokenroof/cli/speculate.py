@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tokenroof.cli.economics_options import echo_page, refuse
+from tokenroof.cli.economics_options import refuse
 from tokenroof.cli.options import model_argument, output_options, scenario_from, scenario_options, warn
 from tokenroof.cli.outputs import check_outputs, write_outputs
-from tokenroof.cli.render import echo_json, print_table
+from tokenroof.cli.render import echo_json, echo_page, print_table
 from tokenroof.cli.unused import refuse_unused
 from tokenroof.present.json import finite_json
 

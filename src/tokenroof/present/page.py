@@ -202,7 +202,7 @@ class Page:
     @property
     def footer(self) -> tuple[tuple[str, str], ...]:
         """The lines at the foot: label and text."""
-        own = (("Defaults", " | ".join(self.defaults)), ("Left out", ", ".join(self.left_out)),
+        own = (("Defaults", " | ".join(self.defaults)), ("Left out", " | ".join(self.left_out)),
                ("Next", " | ".join(self.next)))  # fmt: skip
         return tuple((label, clean(text)) for label, text in (*self.also, *own) if text)
 

@@ -7,6 +7,7 @@ class Analysis:
 
 import dataclasses
 import textwrap
+from collections.abc import Sequence
 
 from tokenroof.present.characters import clean, cut_middle
 from tokenroof.present.page import Bars, KeyValues, Lines, Page, Table, as_table
@@ -18,16 +19,16 @@ MOST_LINES, MOST_CHARACTERS, WIDTH = 12, 1_200, 100
 _SENTENCE_LINES = 2
 
 
-def short(page: Page) -> str:
-    """Kind, scenario, sentence, the rows of the first table, the names of all tables."""
+def short(page: Page, tables: Sequence[str] = ()) -> str:
+    """Kind, scenario, sentence, the rows of the first table, the names of all tables: those given, or the page's."""
     head = "  ".join(
         [f"<tokenroof.{clean(page.kind)}", clean(page.title), *(clean(one) for one in page.brief or page.scenario)]
     )
     lines = [cut_middle(head, WIDTH - 1) + ">"]
     said = textwrap.wrap(clean(page.sentence), WIDTH, max_lines=_SENTENCE_LINES, placeholder=" ...")
     lines += said
-    tables = "tables: " + ", ".join([clean(b.name) for b in page.blocks if b.name])
-    last = [cut_middle(tables, WIDTH)] if any(b.name for b in page.blocks) else []
+    named = tables or [b.name for b in page.blocks if b.name]
+    last = [cut_middle(f"tables: {', '.join(map(clean, named))}", WIDTH)] if named else []
     lines += _rows(page)[: MOST_LINES - len(lines) - len(last)]
     while len("\n".join([*lines, *last])) > MOST_CHARACTERS and len(lines) > 1 + len(said):
         lines.pop()

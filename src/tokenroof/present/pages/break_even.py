@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from tokenroof.present.numbers import MS, TOK_PER_S_PER_GPU, percent, quantity, span
 from tokenroof.present.page import KeyValues, Page, Table, note, numbers, ranges, words
-from tokenroof.present.pages.money import defaults_of, scenario_of
+from tokenroof.present.pages.money import scenario_of
+from tokenroof.present.pages.parts import defaults_of
 from tokenroof.types.served import Ranged
 from tokenroof.usecases.money.break_even import BreakEvenResponse, MixPoint
 

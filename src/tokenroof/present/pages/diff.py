@@ -1,51 +1,135 @@
 """The page of `diff`: the verdict, what was asked differently, numbers side by side, operators that differ."""
 
-import textwrap
-
+from tokenroof.present.numbers import (
+    BYTES,
+    GB,
+    MS,
+    REQUESTS_PER_S,
+    TOK_PER_S_PER_GPU,
+    USD_PER_MTOK,
+    Unit,
+    count,
+    quantity,
+    times,
+)  # fmt: skip
+from tokenroof.present.page import RANGE, Block, Page, Table, numbers, warning, words
+from tokenroof.present.pages.parts import counted, spelled
+from tokenroof.usecases.analyze.answer import AnalyzeResponse
+from tokenroof.usecases.analyze.sentence import hardware, short_name
 from tokenroof.usecases.diff.run import Difference, Pair
 
-__all__ = ["page_lines"]
+__all__ = ["page_of"]
 
-_WIDTH = 100
-_SHOWN = {
-    "tpot_s": ("TPOT, served", 1e3, " ms"), "decode_step_s": ("decode step", 1e3, " ms"),
-    "ttft_s": ("TTFT", 1e3, " ms"), "output_tokens_per_s_per_gpu": ("output throughput", 1.0, " tok/s/GPU"),
-    "requests_per_s": ("requests served", 1.0, " per s"), "concurrency": ("requests at once", 1.0, ""),
-    "cost_output_usd_per_mtok": ("cost, output", 1.0, " $ per M"),
-    "cost_input_usd_per_mtok": ("cost, input", 1.0, " $ per M"),
-    "memory_weights_bytes": ("weights on a GPU", 1e-9, " GB"),
-    "memory_cache_pool_bytes": ("KV memory of a GPU", 1e-9, " GB"),
-    "memory_cache_bytes_per_sequence": ("KV of a request on a GPU", 1e-6, " MB"),
-    "max_batch_memory": ("most at once by KV memory", 1.0, ""),
+_SHOWN: dict[str, tuple[str, Unit | None]] = {
+    "tpot_s": ("TPOT, served", MS), "decode_step_s": ("TPOT, decode steps alone", MS), "ttft_s": ("TTFT", MS),
+    "output_tokens_per_s_per_gpu": ("output throughput", TOK_PER_S_PER_GPU),
+    "requests_per_s": ("requests served", REQUESTS_PER_S), "concurrency": ("requests at once", None),
+    "cost_output_usd_per_mtok": ("cost, output", USD_PER_MTOK),
+    "cost_input_usd_per_mtok": ("cost, input", USD_PER_MTOK), "memory_weights_bytes": ("weights on a GPU", GB),
+    "memory_cache_pool_bytes": ("KV memory of a GPU", GB),
+    "memory_cache_bytes_per_sequence": ("KV of a request on a GPU", BYTES),
+    "max_batch_memory": ("most at once by KV memory", None),
 }  # fmt: skip
+_SAME = 5e-4
 
 
-def _figure(value: float | None, scale: float, unit: str) -> str:
-    if value is None:
-        return "-"
-    number = value * scale
-    return (f"{number:,.0f}" if abs(number) >= 100 else f"{number:.3g}") + unit
+def _scenario(side: str, one: AnalyzeResponse) -> str:
+    where = f"{short_name(one.deployment.model)} on {hardware(one.deployment)}"
+    return f"{side}: {where}, {one.layout_label}, {counted(one.replicas, 'replica')}"
 
 
-def _row(pair: Pair) -> str:
-    label, scale, unit = _SHOWN[pair.number]
-    ratio = "" if pair.ratio is None else f"x{pair.ratio:.3g}" if abs(pair.ratio - 1.0) > 5e-4 else "same"
-    return f"  {label:<28}{_figure(pair.a, scale, unit):>20}{_figure(pair.b, scale, unit):>20}{ratio:>10}".rstrip()
+def _changed(answer: Difference) -> list[Block]:
+    if not answer.changed:
+        return []
+    rows = [(one.field.replace("_", "-"), one.a, one.b) for one in answer.changed]
+    return [Table(title="What differs", columns=(words(), words("A"), words("B")), rows=rows)]
 
 
-def page_lines(answer: Difference) -> list[str]:
-    """The whole page."""
+def _cells(pair: Pair, unit: Unit | None) -> tuple[str, str]:
+    if unit is None:
+        return count(pair.a), count(pair.b)
+    return quantity(pair.a, unit), quantity(pair.b, unit)
+
+
+def _ratio(ratio: float | None) -> str:
+    return "" if ratio is None else "same" if abs(ratio - 1.0) < _SAME else times(ratio)
+
+
+def _numbers(answer: Difference) -> Table:
+    rows = [
+        (_SHOWN[pair.number][0], *_cells(pair, _SHOWN[pair.number][1]), _ratio(pair.ratio))
+        for pair in answer.numbers
+        if pair.a is not None or pair.b is not None
+    ]
+    return Table(name="main", columns=(words(), numbers("A"), numbers("B"), numbers("B over A")), rows=rows)
+
+
+def _needed(one: AnalyzeResponse) -> tuple[float, float, float, float]:
+    """Bytes on the fullest GPU: weights, KV cache of the load, their sum, and what the engine can give."""
+    memory = one.memory
+    weights = float(memory.weights_bytes)
+    held = max(one.deployment.asked_at_once / one.layout.dp, 1.0)
+    cache = held * float(memory.cache_bytes_per_sequence)
+    return weights, cache, weights + cache, max(weights + float(memory.cache_pool_bytes), 0.0)
+
+
+def _memory(answer: Difference) -> Table:
+    """Where a side does not fit: what both need beside what there is."""
+    labels = ("weights", "KV cache of the load, at least 1 request", "needed", "available")
+    sides = zip(labels, _needed(answer.a), _needed(answer.b), strict=True)
+    rows = [(label, quantity(a, GB), quantity(b, GB), _ratio(b / a if a else None)) for label, a, b in sides]
+    columns = (words(), numbers("A"), numbers("B"), numbers("B over A"))
+    return Table(name="main", title="Memory of one GPU", columns=columns, rows=rows)
+
+
+def _fixes(answer: Difference) -> list[Block]:
+    rows = [
+        (side, spelled(fix))
+        for side, one in (("A", answer.a), ("B", answer.b))
+        if not one.fits and one.infeasible is not None
+        for fix in one.infeasible.fixes
+    ]
+    return [Table(title="What fits", columns=(words(), words()), rows=rows)] if rows else []
+
+
+def _signed(seconds: float) -> str:
+    shown = quantity(seconds, MS)
+    return f"+{shown}" if seconds > 0.0 and shown.strip("0. ms") else shown
+
+
+def _step(one: AnalyzeResponse) -> str:
+    return quantity(float(one.step.step_s), MS)
+
+
+def _operators(answer: Difference) -> list[Block]:
+    if not answer.operators:
+        return []
+    rows: list[tuple[str, ...]] = [
+        (pair.operator, _signed(pair.difference_s), quantity(pair.a_s, MS), quantity(pair.b_s, MS), pair.because)
+        for pair in answer.operators
+    ]
+    rows.append(("all others, host", _signed(answer.rest_s), "", "", ""))
+    rows.append(("decode step", _signed(answer.step_difference_s), _step(answer.a), _step(answer.b), ""))
+    columns = (words(), numbers("A to B"), numbers("A", drop=RANGE), numbers("B", drop=RANGE), words("because"))
+    return [Table(name="operators", title="Operators of a decode step", columns=columns, rows=rows)]
+
+
+def page_of(answer: Difference) -> Page:
+    """The answer as a page."""
     a, b = answer.a, answer.b
-    lines = textwrap.wrap(answer.sentence, _WIDTH, break_on_hyphens=False)
-    lines += ["", f"  A  {a.model_name} on {a.system_name}, {a.replicas} x {a.layout_label}"]
-    lines += [f"  B  {b.model_name} on {b.system_name}, {b.replicas} x {b.layout_label}"]
-    if answer.changed:
-        lines += ["", "What differs", *(f"  {one.field:<28}{one.a:>20}{one.b:>20}" for one in answer.changed)]
-    lines += ["", f"{'':<30}{'A':>20}{'B':>20}{'B over A':>10}", *(_row(pair) for pair in answer.numbers)]
-    total = answer.step_difference_s * 1e3
-    lines += ["", f"Operators of a decode step: {total:+.3g} ms from A to B"]
-    for one in answer.operators:
-        times = f"{one.a_s * 1e3:.3g} to {one.b_s * 1e3:.3g} ms"
-        lines.append(f"  {one.operator:<26}{one.difference_s * 1e3:>+9.3g} ms   {times:<22}{one.because}".rstrip())
-    lines.append(f"  {'all others, host':<26}{answer.rest_s * 1e3:>+9.3g} ms")
-    return lines
+    if a.fits and b.fits:
+        blocks = [*_changed(answer), _numbers(answer), *_operators(answer)]
+    else:
+        blocks = [*_changed(answer), _memory(answer), *_fixes(answer)]
+    return Page(
+        title=f"{a.model} on {a.system} against {b.model} on {b.system}",
+        kind="Difference",
+        brief=(f"A {a.layout_label}", f"B {b.layout_label}"),
+        sentence=answer.sentence,
+        remarks=[warning(f"{side}: {text}") for side, one in (("A", a), ("B", b)) for text in one.warnings],
+        scenario=(_scenario("A", a), _scenario("B", b)),
+        blocks=blocks,
+        left_out=a.left_out if a.fits and b.fits else (),
+        next=(f"tokenroof analyze {b.model} --system {b.system} --full",),
+        refused=not (a.fits and b.fits),
+    )

@@ -1,18 +1,13 @@
 """What the pages of price, break-even and speculate have in common."""
 
-import re
-from collections.abc import Iterable
-
 from tokenroof.engines import engine
 from tokenroof.present.numbers import MS, USD_PER_GPU_HOUR, count, quantity
-from tokenroof.present.page import Lines, Page
-from tokenroof.types.default import Default
+from tokenroof.present.page import Page
+from tokenroof.present.pages.parts import changes
 from tokenroof.types.served import Infeasible
 from tokenroof.usecases.money.costs import Economics
 
-__all__ = ["defaults_of", "length", "refused_page", "scenario_of"]
-
-_OPTION = re.compile(r"^[a-z_]+(?= \S+$)")
+__all__ = ["length", "refused_page", "scenario_of"]
 
 
 def length(tokens: float) -> str:
@@ -40,20 +35,9 @@ def scenario_of(economics: Economics) -> tuple[str, ...]:
     return tuple(part for part in parts if part)
 
 
-def defaults_of(defaults: Iterable[Default]) -> tuple[str, ...]:
-    """What was not given, in the shortest form."""
-    return tuple(f"{one.field} {one.value}: {one.reason}" for one in defaults)
-
-
-def _spelled(fix: str) -> str:
-    """A change as the option that makes it."""
-    found = _OPTION.match(fix)
-    return fix if found is None else f"--{found[0].replace('_', '-')}{fix[found.end() :]}"
-
-
 def refused_page(answer: Infeasible) -> Page:
     """The verdict first, then changes that were tried and hold; no speeds and no costs."""
-    blocks = (Lines(title="What would be met", lines=[_spelled(fix) for fix in answer.fixes]),)
+    blocks = (changes("What would be met", answer.fixes),)
     return Page(
         title="not met", sentence=f"Not met: {answer.reason}.", blocks=blocks if answer.fixes else (), refused=True
     )

@@ -1,219 +1,268 @@
 """The page of `plan`: how many GPUs and how set up, margins, alternatives and why not, the command to paste."""
 
-import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from tokenroof.engines import engine
-from tokenroof.present.pages.analyze import columns, wrapped
+from tokenroof.present.numbers import (
+    MS,
+    REQUESTS_PER_S,
+    TOK_PER_S_PER_GPU,
+    TOK_PER_S_PER_USER,
+    USD_A_MONTH,
+    USD_PER_GPU_HOUR,
+    USD_PER_MTOK,
+    change,
+    column,
+    count,
+    percent,
+    quantity,
+    span,
+)  # fmt: skip
+from tokenroof.present.page import (
+    BAR,
+    RANGE,
+    REMARK,
+    Block,
+    Lines,
+    Page,
+    Remark,
+    Table,
+    note,
+    numbers,
+    ranges,
+    warning,
+    words,
+)  # fmt: skip
+from tokenroof.present.pages.parts import counted, defaults_of, spelled
+from tokenroof.present.pages.plan_full import full_blocks
 from tokenroof.scenario.layouts import layout_label
-from tokenroof.units import format_bytes
-from tokenroof.units import format_figures as figures
-from tokenroof.usecases.plan.answer import Candidate, MachinePlan, PlanResponse
+from tokenroof.usecases.analyze.sentence import bare_name
+from tokenroof.usecases.plan.answer import Candidate, Demand, MachinePlan, PlanResponse
 
-__all__ = ["full_lines", "page_lines", "sentence_of"]
+__all__ = ["page_of"]
 
-_WIDTH = 100
-
-
-def _ms(seconds: float) -> str:
-    return f"{figures(seconds * 1e3)} ms"
-
-
-def _usd(value: float | None) -> str:
-    return "-" if value is None else f"${figures(value)}"
-
-
-def _gpus(number: int) -> str:
-    return f"{number:,} GPU{'' if number == 1 else 's'}"
+_NEARLY_FULL = 0.95
+_OBJECTIVES = {"cost": "cost", "throughput": "GPU time", "latency": "latency", "energy": "energy"}
+_BINDS = {"memory": "KV memory", "load": "the load"}
+_AS_GOOD = 5e-4
 
 
 def _shape(one: Candidate) -> str:
     """`6 replicas of tp2`, or `2 x pp4 prefill, 2 x tp2 decode`."""
     if one.prefill_layout is None:
         return layout_label(one.layout, one.units)
-    return (
-        f"{one.prefill_workers} x {layout_label(one.prefill_layout)} prefill, "
-        f"{one.decode_workers} x {layout_label(one.layout)} decode"
-    )
+    prefill, decode = layout_label(one.prefill_layout), layout_label(one.layout)
+    return f"{one.prefill_workers} x {prefill} prefill, {one.decode_workers} x {decode} decode"
 
 
-def _load(answer: PlanResponse) -> str:
-    demand = answer.demand
+def _load(demand: Demand) -> tuple[str, bool]:
+    """The load in words, and whether it is one of its kind."""
     if demand.users is not None:
-        return f"{demand.users:,.0f} users"
+        return counted(demand.users, "user"), demand.users == 1
     if demand.rate is not None:
-        return f"{demand.rate:,.3g} requests per second"
+        return quantity(demand.rate, REQUESTS_PER_S).replace("1.00 requests", "1 request"), demand.rate == 1
     if demand.concurrency is not None:
-        return f"{demand.concurrency:,.0f} requests at once"
-    return ""
+        return f"{counted(demand.concurrency, 'request')} at once", demand.concurrency == 1
+    return "", False
 
 
-def sentence_of(answer: PlanResponse) -> str:
+def _machine(one: Candidate, machine: MachinePlan) -> str:
+    """`12 x H100 SXM`, or the name of the system that it runs on."""
+    if one.deployment is None:
+        return f"{counted(one.gpus_paid, 'GPU')} of {machine.system_name}"
+    name = one.deployment.system.chip.name
+    return f"{count(one.gpus_paid)} x {name}" if one.gpus_paid > 1 else f"one {name}"
+
+
+def _sentence(answer: PlanResponse) -> str:
     """The answer in GPUs and money, or what cannot be met."""
-    first = answer.machines[0]
-    one = answer.winner
+    first, one = answer.machines[0], answer.winner
     if one is None:
         why = first.unmet.reason if first.unmet is not None else "nothing was found"
         return f"Not met: {why}."
-    load, money = _load(answer), ""
-    if one.usd_per_month is not None and one.usd_per_mtok_all is not None:
-        money = f" ${one.usd_per_month:,.0f} a month, {_usd(one.usd_per_mtok_output)} per M output tokens."
+    money = ""
+    if one.usd_per_month is not None and one.usd_per_mtok_output is not None:
+        month, output = quantity(one.usd_per_month, USD_A_MONTH), quantity(one.usd_per_mtok_output, USD_PER_MTOK)
+        money = f" {month}, {output} output tokens."
+    load, single = _load(answer.demand)
+    setup = f"{_shape(one)}, {one.weights} weights"
     if load:
-        return (
-            f"{load} need {_gpus(one.gpus_paid)} of {first.system_name}: {_shape(one)}, {one.weights} weights.{money}"
-        )
-    return (
-        f"Best on {first.system_name}: {_shape(one)}, {one.weights} weights, {one.concurrency:,.0f} requests at once, "
-        f"each at {figures(one.tokens_per_s_per_user)} tok/s.{money}"
-    )
+        return f"{load} {'needs' if single else 'need'} {_machine(one, first)}: {setup}.{money}"
+    each = quantity(one.tokens_per_s_per_user, TOK_PER_S_PER_USER).removesuffix("/user")
+    held = counted(one.concurrency, "request")
+    return f"Best on {first.system_name}: {setup}, {held} at once, each at {each}.{money}"
 
 
-def _spread(one: Candidate, seconds: float) -> str:
-    if one.low == one.high:
-        return "-"
-    return f"{figures(seconds * one.low * 1e3)} to {figures(seconds * one.high * 1e3)}"
+def _capacity(one: Candidate) -> float:
+    return one.requests_per_s / one.most_requests_per_s
 
 
-def _winner(answer: PlanResponse, one: Candidate) -> list[str]:
+def _winner(answer: PlanResponse, one: Candidate) -> Table:
     slo = answer.slo
-    limits = {"TTFT": slo.ttft_s, "TPOT": slo.tpot_s}
-    limit = {name: "-" if value is None else f"{value * 1e3:,.0f} ms" for name, value in limits.items()}
-    used = one.requests_per_s / one.most_requests_per_s
+    tpot = "" if one.low == one.high else span(one.tpot_s * one.low, one.tpot_s * one.high, one.tpot_s, MS)
+    tokens = f"{count(one.chunk)} tokens"
     rows = [
-        ("TTFT, mean", _ms(one.ttft_s), "-", limit["TTFT"]),
-        ("TPOT, mean", _ms(one.tpot_s), _spread(one, one.tpot_s), limit["TPOT"]),
-        ("requests at once", f"{one.concurrency:,.0f}", "-", "-"),
-        ("capacity used", f"{100 * used:.0f} %", "-", "-"),
-        ("output throughput", f"{figures(one.output_tokens_per_s_per_gpu)} tok/s/GPU", "-", "-"),
+        ("TTFT, mean", quantity(one.ttft_s, MS), "", "" if slo.ttft_s is None else f"{slo.ttft_s * 1e3:,.6g} ms"),
+        ("TPOT, mean", quantity(one.tpot_s, MS), tpot, "" if slo.tpot_s is None else f"{slo.tpot_s * 1e3:,.6g} ms"),
+        ("requests at once", count(one.concurrency), "", ""),
+        ("requests served", quantity(one.requests_per_s, REQUESTS_PER_S), "", ""),
+        ("capacity used", percent(_capacity(one)), "", ""),
+        ("output throughput", quantity(one.output_tokens_per_s_per_gpu, TOK_PER_S_PER_GPU), "", ""),
+        ("max batched tokens", tokens if one.prefill_layout is None else f"{tokens} (prefill)", "", ""),
     ]
-    if one.usd_per_mtok_all is not None:
-        rows += [
-            ("cost, output", f"{_usd(one.usd_per_mtok_output)} per M", "-", "-"),
-            ("cost, input", f"{_usd(one.usd_per_mtok_input)} per M", "-", "-"),
-        ]
-    lines = columns(rows, ("", "predicted", "80 % range", "limit"))
+    if one.drafts:
+        rows.append(("drafts a step", count(one.drafts), "", ""))
+    if one.usd_per_mtok_output is not None:
+        rows.append(("cost, output", quantity(one.usd_per_mtok_output, USD_PER_MTOK), "", ""))
+        rows.append(("cost, input", quantity(one.usd_per_mtok_input, USD_PER_MTOK), "", ""))
+        if answer.workload.prefix:
+            rows.append(("cost, cached input", quantity(one.usd_per_mtok_cached, USD_PER_MTOK), "", ""))
+    columns = (words(), numbers("predicted"), ranges(), numbers("limit", empty="-"))
+    return Table(name="main", columns=columns, rows=rows, remarks=tuple(_remarks(answer, one)))
+
+
+def _remarks(answer: PlanResponse, one: Candidate) -> Iterable[Remark]:
     if one.gpus_paid > one.gpus:
-        lines.append(f"note: {_gpus(one.gpus_paid - one.gpus)} of those that are paid for stay idle")
-    if answer.demand.given and used > 0.95:
-        lines.append(f"warning: at {100 * used:.0f} % of capacity one lost replica breaks the limits")
+        yield note(f"{counted(one.gpus_paid - one.gpus, 'GPU')} of those that are paid for stay idle")
+    if answer.demand.given and _capacity(one) > _NEARLY_FULL:
+        yield warning(f"at {percent(_capacity(one))} of capacity one lost replica breaks the limits")
     if not one.own_weights:
-        lines.append(f"warning: needs a checkpoint in {one.weights}: check its quality")
-    return lines
+        yield warning(f"needs a checkpoint in {one.weights}: check its quality")
 
 
-def _alternatives(machine: MachinePlan) -> list[str]:
+def _alternatives(answer: PlanResponse, machine: MachinePlan) -> Table:
     rows = [
         (
-            f"{_shape(one)}, {one.weights}/{one.kv}", str(one.gpus_paid), _ms(one.ttft_s), _ms(one.tpot_s),
+            _shape(one), f"{one.weights}/{one.kv}", count(one.gpus_paid), quantity(one.ttft_s, MS),
+            quantity(one.tpot_s, MS), "as good" if one.worse_by < _AS_GOOD else change(one.worse_by, decimals=1),
+            _BINDS.get(one.limit, one.limit),
         )
         for one in machine.runner_ups
     ]  # fmt: skip
-    table = columns(rows, ("Alternatives", "GPUs", "TTFT", "TPOT"))
-    lines = [table[0].removeprefix("  ")]
-    for row, one in zip(table[1:], machine.runner_ups, strict=True):
-        lines += [row, f"      {one.why_not}"]
-    return lines
+    columns = (
+        words(), words("weights/KV", drop=RANGE), numbers("GPUs"), numbers("TTFT"), numbers("TPOT"),
+        numbers(_OBJECTIVES[answer.objective]), words("held by", drop=REMARK),
+    )  # fmt: skip
+    return Table(name="alternatives", title="Alternatives", columns=columns, rows=rows)
 
 
-def _machines(answer: PlanResponse) -> list[str]:
-    rows = []
-    for machine in answer.machines:
-        one = machine.winner
-        if one is None:
-            rows.append((machine.system, "-", "-", "-", "-", machine.unmet.binding if machine.unmet else ""))
-            continue
-        price = _usd(one.usd_per_mtok_all) if machine.usd_per_gpu_h is not None else "no rent known"
-        throughput = f"{figures(one.output_tokens_per_s_per_gpu)}"
-        rows.append((machine.system, price, throughput, _ms(one.tpot_s), str(one.gpus_paid), _shape(one)))
-    lacking = [
-        f"  {machine.system}: {machine.unmet.reason}" for machine in answer.machines if machine.unmet is not None
-    ]
-    table = columns(rows, ("Systems", "per M, all on output", "tok/s/GPU", "TPOT", "GPUs", "deployment"))
-    return [table[0].removeprefix("  "), *table[1:], *lacking]
-
-
-def _launch(answer: PlanResponse, names: Iterable[str]) -> list[str]:
-    lines = []
-    for name, text in answer.flags:
-        if name in names:
-            lines += [
-                "",
-                f"Launch each replica with {engine(name).display_name}",
-                *(f"  {row}" for row in text.splitlines()),
-            ]
-    return lines
-
-
-def page_lines(answer: PlanResponse) -> list[str]:
-    """The first screen."""
-    first, work = answer.machines[0], answer.workload
-    lines = textwrap.wrap(sentence_of(answer), _WIDTH, break_on_hyphens=False)
-    load = f" | {_load(answer)}" if answer.demand.given else ""
-    price = "" if first.usd_per_gpu_h is None else f" | ${first.usd_per_gpu_h:.2f} per GPU-hour"
-    named = engine(answer.engine).display_name
-    scenario = f"Scenario  {answer.model_name} | {work.isl:,.0f} in, {work.osl:,.0f} out{load} | {named}{price}"
-    lines += ["", *textwrap.wrap(scenario, _WIDTH, subsequent_indent=" " * 10, break_on_hyphens=False), ""]
-    if len(answer.machines) > 1:
-        lines += [*_machines(answer), ""]
-    one = answer.winner
-    if one is None:
-        lines += ["What would be met"]
-        for machine in answer.machines:
-            changes = machine.unmet.changes if machine.unmet is not None else ()
-            lines += [f"  {machine.system}: {change}" for change in changes]
-        return lines
-    lines += _winner(answer, one)
-    if first.runner_ups:
-        lines += ["", *_alternatives(first)]
-    lines += _launch(answer, [answer.engine if answer.engine != "none" else "vllm"])
-    lines += ["", *wrapped("Defaults", [f"{d.field} {d.value}: {d.reason}" for d in answer.defaults])]
-    lines += wrapped("Left out", answer.left_out)
-    notes = [f"{machine.system}: {text}" for machine in answer.machines for text in machine.notes]
-    return lines + (wrapped("Notes", notes) if notes else [])
-
-
-def _memory(one: Candidate) -> list[str]:
-    return [
-        f"  {bar.role:<10} weights {format_bytes(bar.weights_bytes)} | KV {format_bytes(bar.kv_bytes)} of "
-        f"{format_bytes(bar.kv_bytes + bar.free_kv_bytes)} | activations, reserve "
-        f"{format_bytes(bar.activations_bytes + bar.reserve_bytes)}"
-        for bar in one.memory
-    ]
-
-
-def _frontier(machine: MachinePlan) -> list[str]:
-    step = max(1, -(-len(machine.frontier) // 12))
+def _systems(machines: Sequence[MachinePlan], priced: bool) -> list[Table]:
+    """Machines beside each other; those without a price apart, since GPU time and dollars do not compare."""
+    shown = [one for one in machines if one.winner is not None and (one.usd_per_gpu_h is not None) == priced]
+    if not shown:
+        return []
+    winners = [one.winner for one in shown if one.winner is not None]
+    costs = column([one.usd_per_mtok_all for one in winners], USD_PER_MTOK)
     rows = [
         (
-            figures(point.tokens_per_s_per_user), figures(point.output_tokens_per_s_per_gpu),
-            _usd(point.usd_per_mtok_all), _ms(point.ttft_s), f"{point.concurrency:,.0f}",
-            "yes" if point.meets else "no",
-            f"{point.label}, {point.weights}/{point.kv}",
+            machine.system, *((cost,) if priced else ()), quantity(one.output_tokens_per_s_per_gpu, TOK_PER_S_PER_GPU),
+            quantity(one.tpot_s, MS), count(one.gpus_paid), _shape(one),
         )
-        for point in machine.frontier[::step]
+        for machine, one, cost in zip(shown, winners, costs, strict=True)
     ]  # fmt: skip
-    return columns(rows, ("tok/s/user", "tok/s/GPU", "per M", "TTFT", "at once", "met", "deployment"))
+    heads = [numbers("all on output")] if priced else []
+    title = "Systems" if priced else "No rent known: --price-per-gpu-hour"
+    columns = (words(), *heads, numbers("throughput", drop=BAR), numbers("TPOT"), numbers("GPUs"), words("deployment"))
+    return [Table(title=title, columns=columns, rows=rows)]
 
 
-def full_lines(answer: PlanResponse) -> list[str]:
-    """What `--full` adds: memory by role, frontier, what was searched, commands of the other engines."""
+def _refused(machines: Iterable[MachinePlan]) -> list[Table]:
+    rows = [(machine.system, machine.unmet.reason) for machine in machines if machine.unmet is not None]
+    return [Table(title="Not met on", columns=(words(), words()), rows=rows)] if rows else []
+
+
+def _compared(answer: PlanResponse) -> list[Block]:
+    if len(answer.machines) < 2:
+        return []
+    return [*_systems(answer.machines, True), *_systems(answer.machines, False), *_refused(answer.machines)]
+
+
+def _launches(answer: PlanResponse, names: Iterable[str], *, full: bool) -> list[Lines]:
+    """Commands to paste, by engine."""
+    wanted = tuple(names)
+    return [
+        Lines(title=f"Launch each replica with {engine(name).display_name}", lines=text.splitlines(), full=full)
+        for name, text in answer.flags
+        if name in wanted
+    ]
+
+
+def _best(answer: PlanResponse) -> list[Table]:
+    """The best value of each limit that can be had, beside the limit."""
+    unmet, slo = answer.machines[0].unmet, answer.slo
+    if unmet is None:
+        return []
+    pairs = (("TTFT", unmet.best_ttft_s, slo.ttft_s), ("TPOT", unmet.best_tpot_s, slo.tpot_s))
+    rows = [
+        (name, quantity(best, MS), f"{limit * 1e3:,.6g} ms")
+        for name, best, limit in pairs
+        if best is not None and limit is not None
+    ]
+    return [Table(columns=(words(), numbers("at best"), numbers("limit")), rows=rows)] if rows else []
+
+
+def _changes(answer: PlanResponse) -> list[Table]:
+    """What would be met: options to copy, and with which deployment."""
+    several = len(answer.machines) > 1
+    rows = []
+    for machine in answer.machines:
+        for text in () if machine.unmet is None else machine.unmet.changes:
+            flags, _, deployment = text.partition(" (")
+            other = flags.startswith("system ")
+            where = f"--system {machine.system} " if several and not other else ""
+            rows.append((f"{where}{spelled(flags)}", deployment.removesuffix(")")))
+    return [Table(title="What would be met", columns=(words(), words()), rows=rows, open=True)] if rows else []
+
+
+def _unmet_page(answer: PlanResponse) -> list[Block]:
+    blocks: list[Block] = [*_best(answer), *_changes(answer)]
+    return [*blocks, *(_refused(answer.machines) if len(answer.machines) > 1 else [])]
+
+
+def _scenario(answer: PlanResponse) -> tuple[str, ...]:
+    work, first = answer.workload, answer.machines[0]
+    cached = f" ({count(work.prefix)} cached)" if work.prefix else ""
+    load, _ = _load(answer.demand)
+    think = f", {answer.demand.think_s:g} s between turns" if answer.demand.users is not None else ""
+    price = "" if first.usd_per_gpu_h is None else quantity(first.usd_per_gpu_h, USD_PER_GPU_HOUR)
+    lengths = f"{count(work.isl)} in{cached}, {count(work.osl)} out"
+    one = answer.winner
+    formats = "" if one is None else f"{one.weights} weights, {one.kv} KV"
+    parts = (
+        bare_name(answer.model_name),
+        formats,
+        lengths,
+        f"{load}{think}",
+        engine(answer.engine).display_name,
+        price,
+    )
+    return tuple(part for part in parts if part)
+
+
+def page_of(answer: PlanResponse) -> Page:
+    """The answer as a page."""
     first, one = answer.machines[0], answer.winner
-    lines: list[str] = []
+    blocks: list[Block] = _unmet_page(answer)
     if one is not None:
-        energy = (
-            ""
-            if one.joules_per_output_token is None
-            else f", {figures(one.joules_per_output_token)} J per output token"
-        )
-        lines += ["", f"Memory of one GPU{energy}", *_memory(one)]
-    if first.frontier:
-        lines += ["", "Frontier: no deployment is better in both of the first two columns", *_frontier(first)]
-    search = first.search
-    kinds = f"{search.combinations:,} combinations of {search.layouts:,} layouts and {len(search.formats)} formats"
-    lines += ["", f"Searched  {kinds}, {search.points:,} points, {search.points_met:,} inside all limits"]
-    for reason, count in search.rejected:
-        what = "hold no request" if reason == "memory" else f"{reason.replace('beyond', 'are outside')} at every load"
-        lines.append(f"  {count:,} combinations {what}")
-    for reason, count in search.engine_refused:
-        lines.append(f"  {count:,} layouts that {answer.engine} cannot express: {reason}")
-    return lines + _launch(answer, [name for name, _ in answer.flags if name != answer.engine])
+        shown = answer.engine if answer.engine != "none" else "vllm"
+        others = [name for name, _ in answer.flags if name != shown]
+        blocks = [*_compared(answer), _winner(answer, one)]
+        blocks += [_alternatives(answer, first)] if first.runner_ups else []
+        blocks += [*_launches(answer, [shown], full=False), *full_blocks(answer), *_launches(answer, others, full=True)]
+    notes = [f"{machine.system}: {text}" for machine in answer.machines for text in machine.notes]
+    return Page(
+        title=f"{answer.model} on {', '.join(machine.system for machine in answer.machines)}",
+        kind="Plan",
+        brief=() if one is None else (_shape(one),),
+        sentence=_sentence(answer),
+        remarks=tuple(map(warning, answer.warnings)),
+        scenario=_scenario(answer),
+        blocks=blocks,
+        also=[("Notes", " | ".join(notes))] if notes else (),
+        defaults=defaults_of(d for d in answer.defaults if one is not None or not d.field.startswith("price")),
+        left_out=answer.left_out if one is not None else (),
+        next=("--full for the frontier, the search and other engines", "--explain tpot_s", "-o plan.svg")
+        if one is not None
+        else (),
+        refused=one is None,
+    )

@@ -11,7 +11,8 @@ from tokenroof.present.numbers import (
     times,
 )
 from tokenroof.present.page import REMARK, Block, KeyValues, Page, Table, note, numbers, ranges, words
-from tokenroof.present.pages.money import defaults_of, length, scenario_of
+from tokenroof.present.pages.money import length, scenario_of
+from tokenroof.present.pages.parts import defaults_of
 from tokenroof.usecases.money.price import PriceResponse
 
 __all__ = ["page_of", "span_of"]

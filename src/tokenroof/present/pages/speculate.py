@@ -2,7 +2,7 @@
 
 from tokenroof.present.numbers import MS, TOK_PER_S_PER_GPU, count, quantity, span, times
 from tokenroof.present.page import KeyValues, Page, Table, numbers, ranges, words
-from tokenroof.present.pages.money import defaults_of
+from tokenroof.present.pages.parts import defaults_of
 from tokenroof.usecases.money.speculate import SpeculateResponse
 
 __all__ = ["page_of"]

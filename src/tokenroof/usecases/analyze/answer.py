@@ -13,7 +13,9 @@ from tokenroof.types.served import Infeasible, Ranged, Served
 from tokenroof.usecases.analyze.bound import ClosedForm
 from tokenroof.usecases.analyze.request import AnalyzeRequest
 
-__all__ = ["AnalyzeResponse", "FastMode", "Rooms", "ServedCost", "Work"]
+__all__ = ["TPOT_S", "AnalyzeResponse", "FastMode", "Rooms", "ServedCost", "Work"]
+
+TPOT_S = 0.05  # the limit that requests at once are counted for where none is given
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

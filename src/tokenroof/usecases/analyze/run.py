@@ -13,7 +13,7 @@ from tokenroof.scenario.resolve import resolve
 from tokenroof.scenario.unmet import unmet
 from tokenroof.types.served import Infeasible, Ranged, Served
 from tokenroof.types.workload import Limits, Load
-from tokenroof.usecases.analyze.answer import AnalyzeResponse, FastMode, Rooms, ServedCost
+from tokenroof.usecases.analyze.answer import TPOT_S, AnalyzeResponse, FastMode, Rooms, ServedCost
 from tokenroof.usecases.analyze.bound import ClosedForm, closed_form
 from tokenroof.usecases.analyze.pool import pool_of
 from tokenroof.usecases.analyze.request import AnalyzeRequest
@@ -22,7 +22,6 @@ from tokenroof.usecases.analyze.work import decode_rows, experts_per_gpu, nearne
 
 __all__ = ["AnalyzeRequest", "AnalyzeResponse", "analyze"]
 
-_TPOT_S = 0.05
 _MTOK = 1e6
 
 LEFT_OUT = ("queueing from bursts of arrivals", "what narrower formats do to the quality of answers")
@@ -67,7 +66,7 @@ def _cost(deployment: Deployment, served: Served) -> ServedCost | None:
 def _rooms(deployment: Deployment, closed: ClosedForm) -> Rooms:
     limits = deployment.limits
     if limits.tpot_s is None and limits.ttft_s is None:
-        limits = Limits(tpot_s=_TPOT_S)
+        limits = Limits(tpot_s=TPOT_S)
     room = deployment.room()
     within, limit = (0.0, "memory") if room < 1.0 else deployment.most(limits, room)
     return Rooms(within_limits=within, limit=limit, by_memory=room, critical=closed.critical_batch)

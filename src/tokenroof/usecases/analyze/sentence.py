@@ -6,7 +6,7 @@ from tokenroof.types.served import Infeasible, Served
 from tokenroof.units import format_figures
 from tokenroof.usecases.analyze.answer import ServedCost
 
-__all__ = ["hardware", "sentence_of", "short_name"]
+__all__ = ["bare_name", "hardware", "sentence_of", "short_name"]
 
 _MOSTLY_PREFILL = 0.4
 
@@ -19,9 +19,14 @@ def hardware(deployment: Deployment) -> str:
     return system.name
 
 
-def short_name(model: Model) -> str:
+def bare_name(name: str) -> str:
     """A model's name as people say it: without its publisher, and without the word for chat tuning."""
-    return model.name.rpartition("/")[2].removesuffix("-Instruct").removesuffix("-it")
+    return name.rpartition("/")[2].removesuffix("-Instruct").removesuffix("-it")
+
+
+def short_name(model: Model) -> str:
+    """The name of a model in sentences."""
+    return bare_name(model.name)
 
 
 def _share(value: float) -> str:

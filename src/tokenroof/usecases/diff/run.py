@@ -8,6 +8,7 @@ from tokenroof.types.machine import Chip
 from tokenroof.types.program import OperatorTime
 from tokenroof.types.scenario import Scenario
 from tokenroof.types.served import Ranged
+from tokenroof.units import format_figures
 from tokenroof.usecases.analyze.answer import AnalyzeResponse
 from tokenroof.usecases.analyze.request import AnalyzeRequest
 from tokenroof.usecases.analyze.run import analyze
@@ -15,6 +16,7 @@ from tokenroof.usecases.analyze.run import analyze
 __all__ = ["Changed", "Difference", "OperatorPair", "Pair", "diff"]
 
 _SAME = 1e-3  # a ratio nearer to one than this is no reason
+_NO_FASTER = 5e-3  # speeds nearer to each other than this are called equal
 _TOLD = 0.01  # of the larger step: smaller differences of an operator are summed up as the rest
 
 
@@ -97,7 +99,7 @@ def _numbers(a: AnalyzeResponse, b: AnalyzeResponse) -> tuple[Pair, ...]:
         ("tpot_s", "s"), ("decode_step_s", "s"), ("ttft_s", "s"), ("output_tokens_per_s_per_gpu", "token/s/GPU"),
         ("requests_per_s", "request/s"), ("concurrency", "request"),
     )  # fmt: skip
-    pairs = [_pair(name, unit, getattr(a, name), getattr(b, name)) for name, unit in served]
+    pairs = [_pair(name, unit, *(getattr(one, name) if one.fits else None for one in (a, b))) for name, unit in served]
     for name, unit in (("output_usd_per_mtok", "USD/Mtoken"), ("input_usd_per_mtok", "USD/Mtoken")):
         costs = [None if one.cost is None else getattr(one.cost, name) for one in (a, b)]
         pairs.append(_pair(f"cost_{name}", unit, *costs))
@@ -108,12 +110,12 @@ def _numbers(a: AnalyzeResponse, b: AnalyzeResponse) -> tuple[Pair, ...]:
 
 
 def _reasons(a: OperatorTime, b: OperatorTime, chips: tuple[Chip, Chip]) -> str:
-    """The counts and rates that changed, first those of what binds: `bytes x0.5, memory bandwidth x1.4`."""
+    """The counts and rates that changed, first those of what binds: `bytes 0.500x, memory bandwidth 1.40x`."""
     found: list[tuple[str, float]] = []
     if a.bound == "network" or b.bound == "network":
         found.append(("network bytes", _ratio(a.comm_bytes, b.comm_bytes)))
         if a.detail != b.detail:
-            return f"{_said(found)}; {a.detail or 'none'} -> {b.detail or 'none'}".removeprefix("; ")
+            return f"{_said(found)}; {_how(a)} -> {_how(b)}".removeprefix("; ")
         return _said(found) or "the network's rates"
     memory = [
         ("bytes", _ratio(a.memory_bytes, b.memory_bytes)),
@@ -130,13 +132,18 @@ def _reasons(a: OperatorTime, b: OperatorTime, chips: tuple[Chip, Chip]) -> str:
     return _said(order) or "what kernels reach of the chip, or their launches"
 
 
+def _how(row: OperatorTime) -> str:
+    """The algorithm and ranks of a collective, whose kind the operator's name says."""
+    return row.detail.partition(", ")[2] or row.detail or "none"
+
+
 def _ratio(a: float, b: float) -> float:
     return b / a if a else float("inf") if b else 1.0
 
 
 def _said(ratios: list[tuple[str, float]]) -> str:
     return ", ".join(
-        f"{name} x{ratio:.3g}" if ratio != float("inf") else f"{name} from none"
+        f"{name} {format_figures(ratio)}x" if ratio != float("inf") else f"{name} from none"
         for name, ratio in ratios
         if abs(ratio - 1.0) > _SAME
     )
@@ -145,7 +152,7 @@ def _said(ratios: list[tuple[str, float]]) -> str:
 def _because(name: str, sides: tuple[Mapping[str, OperatorTime], ...], chips: tuple[Chip, Chip]) -> str:
     left, right = (side.get(name) for side in sides)
     if left is None or right is None:
-        return "only in b" if left is None else "only in a"
+        return "only in B" if left is None else "only in A"
     return _reasons(left, right, chips)
 
 
@@ -166,19 +173,54 @@ def _operators(a: AnalyzeResponse, b: AnalyzeResponse) -> tuple[tuple[OperatorPa
     return tuple(pairs), float(b.step.step_s) - float(a.step.step_s) - told
 
 
+def _refused(a: AnalyzeResponse, b: AnalyzeResponse) -> str:
+    """Which side does not fit, and why."""
+    missing = [(name, one) for name, one in (("A", a), ("B", b)) if not one.fits]
+    said = [f"{name} does not fit: {one.infeasible.reason}" for name, one in missing if one.infeasible is not None]
+    return f"{'. '.join(said)}. So only memory can be compared."
+
+
+def _missed(a: AnalyzeResponse, b: AnalyzeResponse) -> str:
+    """What a side that fits misses, since its numbers are then not of the load that was asked for."""
+    said = [f" {name}: {one.infeasible.reason}." for name, one in (("A", a), ("B", b)) if one.infeasible is not None]
+    return "".join(said)
+
+
+def _speed(ratio: float) -> str:
+    if abs(ratio - 1.0) < _NO_FASTER:
+        return "as fast as A"
+    return f"{format_figures(ratio)} times as fast as A" if ratio > 1.0 else f"at {100.0 * ratio:.0f} % of A's speed"
+
+
+def _dearer(ratio: float) -> str:
+    share = 100.0 * (ratio - 1.0)
+    if abs(share) < 0.5:
+        return " and costs the same per token"
+    return f" and costs {abs(share):.0f} % {'more' if share > 0 else 'less'} per token"
+
+
+def _cause(a: AnalyzeResponse, b: AnalyzeResponse, operators: tuple[OperatorPair, ...]) -> str:
+    """What makes most of the difference in TPOT, in the direction that TPOT went."""
+    assert a.tpot_s is not None and b.tpot_s is not None
+    tpot_s = b.tpot_s.value - a.tpot_s.value
+    if abs(tpot_s) < _NO_FASTER * a.tpot_s.value:
+        return ""
+    steps_s = [float(one.step.step_s) / one.deployment.tokens_per_step for one in (a, b)]
+    if abs(tpot_s - (steps_s[1] - steps_s[0])) > 0.5 * abs(tpot_s):
+        return "; most of the difference is the prefill of other requests"
+    most = next((pair for pair in operators if pair.difference_s * tpot_s > 0.0), None)
+    return "" if most is None else f"; most of it comes from {most.operator}: {most.because}"
+
+
 def _sentence(a: AnalyzeResponse, b: AnalyzeResponse, operators: tuple[OperatorPair, ...]) -> str:
     if not (a.fits and b.fits):
-        missing = " and ".join(name for name, one in (("A", a), ("B", b)) if not one.fits)
-        return f"{missing} does not fit, so only memory and single steps can be compared."
+        return _refused(a, b)
     assert a.tpot_s is not None and b.tpot_s is not None
-    ratio = a.tpot_s.value / b.tpot_s.value
-    speed = f"{ratio:.3g} times as fast as" if ratio >= 1.0 else f"{1.0 / ratio:.3g} times slower than"
     cost = ""
     if a.cost is not None and b.cost is not None:
-        share = 100.0 * (b.cost.all_on_output_usd_per_mtok.value / a.cost.all_on_output_usd_per_mtok.value - 1.0)
-        cost = f" and costs {abs(share):.0f} % {'more' if share > 0 else 'less'} per token"
-    why = f"; most of a step's difference is {operators[0].operator}: {operators[0].because}" if operators else ""
-    return f"B serves a user {speed} A{cost}{why}."
+        cost = _dearer(b.cost.all_on_output_usd_per_mtok.value / a.cost.all_on_output_usd_per_mtok.value)
+    why = _cause(a, b, operators)
+    return f"B serves a user {_speed(a.tpot_s.value / b.tpot_s.value)}{cost}{why}.{_missed(a, b)}"
 
 
 def diff(a: AnalyzeRequest, b: AnalyzeRequest) -> Difference:

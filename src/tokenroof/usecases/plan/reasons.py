@@ -83,7 +83,7 @@ def _difference(one: Candidate, best: Candidate) -> str:
 def why_not(one: Candidate, best: Candidate, objective: str) -> str:
     """How much worse, the first number that speaks for the winner, and what differs."""
     worse = one.score / best.score - 1.0
-    size = "as good" if worse < _AS_GOOD else f"{worse:+.1%} {_UNITS[objective]}"
+    size = "as good" if worse < _AS_GOOD else f"{100.0 * worse:+.1f} % {_UNITS[objective]}"
     reason = next((str(one) for one in reasons(one, best, objective) if one.telling), "")
     what = _difference(one, best)
     return (f"{size}; {reason}" if reason else size) + (f" [{what}]" if what else "")

@@ -6,6 +6,7 @@ from typing import Any
 from tokenroof.mixers.architecture import weight_bytes
 from tokenroof.operators.layouts import legal_tp
 from tokenroof.planner.points import Points, slice_of
+from tokenroof.units import format_figures
 from tokenroof.usecases.plan.answer import Unmet
 from tokenroof.usecases.plan.pick import Terms, label_of
 from tokenroof.usecases.plan.score import Scored
@@ -122,17 +123,17 @@ def unmet_of(terms: Terms, points: Points, scored: Scored) -> Unmet:
     if by_ttft is None and by_tpot is None:
         binding, reason = (
             "TTFT and TPOT",
-            (f"neither limit can be met: TTFT is {_ms(best_ttft)} and TPOT {_ms(best_tpot)} at best"),
+            (f"neither limit can be met: TTFT is {_said(best_ttft)} and TPOT {_said(best_tpot)} at best"),
         )
     elif by_ttft is None:
-        binding, reason = "TPOT", f"TPOT is {_ms(best_tpot)} at best, above {_ms(tpot_limit)}"
+        binding, reason = "TPOT", f"TPOT is {_said(best_tpot)} at best, above {_said(tpot_limit)}"
     elif by_tpot is None:
-        binding, reason = "TTFT", f"TTFT is {_ms(best_ttft)} at best, above {_ms(ttft_limit)}"
+        binding, reason = "TTFT", f"TTFT is {_said(best_ttft)} at best, above {_said(ttft_limit)}"
     else:
         binding = changes[0][1].split()[0].upper()
         reason = (
-            f"each limit can be met, not both: TTFT is {_ms(points.ttft_s[by_ttft])} at best where TPOT holds, "
-            f"TPOT {_ms(points.tpot_s[by_tpot])} where TTFT holds"
+            f"each limit can be met, not both: TTFT is {_said(points.ttft_s[by_ttft])} at best where TPOT holds, "
+            f"TPOT {_said(points.tpot_s[by_tpot])} where TTFT holds"
         )
     return Unmet(
         binding=binding, reason=reason, best_ttft_s=best_ttft, best_tpot_s=best_tpot,
@@ -150,11 +151,17 @@ def _too_few_gpus(terms: Terms, points: Points, scored: Scored, inside: Any) -> 
     return Unmet(
         binding="GPUs",
         reason=f"the load needs {need} GPUs within the limits, and there are {have}, good for about "
-        f"{rate:,.3g} requests/s",
+        f"{format_figures(rate)} requests/s",
         best_ttft_s=float(points.ttft_s[positions].min()),
         best_tpot_s=float(points.tpot_s[positions].min()),
         changes=(f"gpus {need} ({_at(terms, points, int(best))})", f"request_rate {rate * 0.999:.3g}"),
     )
+
+
+def _said(seconds: float) -> str:
+    """The same number in a sentence."""
+    number, unit = _ms(seconds)[:-2], "ms"
+    return f"{float(number):,.6g} {unit}"
 
 
 def _ms(seconds: float) -> str:

@@ -1,0 +1,60 @@
+"""What pages of several verbs have in common: ranged rows, defaults, changes spelled as options, names of limits."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
+
+from tokenroof.present.numbers import Unit, bound, ranged
+from tokenroof.present.page import Kind, Lines
+from tokenroof.types.default import Default
+from tokenroof.types.scenario import Scenario
+from tokenroof.types.served import Ranged
+
+__all__ = ["KINDS", "LIMITS", "changes", "counted", "defaults_of", "ranged_row", "spelled"]
+
+_OPTION = re.compile(r"^([a-z_]+)( [^\s,]+)(?=$|,| \()")
+_OPTIONS = {one.name for one in fields(Scenario)} | {"gpus"}
+_PRICE = "price_per_gpu_hour"
+
+LIMITS: Mapping[str, str] = {
+    "memory": "memory-bound", "compute": "compute-bound", "network": "network-bound", "overhead": "launches",
+}  # fmt: skip
+KINDS: Mapping[str, Kind] = {"memory": "memory", "compute": "compute", "network": "network"}
+
+
+def counted(number: float, what: str) -> str:
+    """A number of things: `1 request`, `1,200 requests`."""
+    shown = f"{number:,.0f}"
+    return f"{shown} {what}" if shown == "1" else f"{shown} {what}s"
+
+
+def ranged_row(label: str, number: Ranged | None, unit: Unit) -> list[tuple[str, ...]]:
+    """The row of a predicted number: value, 80 % range, hardware bound; none where there is no such number."""
+    return [] if number is None else [(label, *ranged(number, unit), bound(number, unit))]
+
+
+def _default(one: Default) -> str:
+    """The page shows the value of a price already; of others it stands here."""
+    if one.field == _PRICE:
+        return f"price: {one.reason}"
+    return f"{one.field.replace('_', '-')} {one.value}: {one.reason}"
+
+
+def defaults_of(defaults: Iterable[Default]) -> tuple[str, ...]:
+    """What was not given, in the shortest form, under the names of the options."""
+    return tuple(map(_default, defaults))
+
+
+def spelled(fix: str) -> str:
+    """A change as the options that make it: `tpot 10ms, ttft 1s (tp8)` as `--tpot 10ms --ttft 1s (tp8)`."""
+    found = _OPTION.match(fix)
+    if found is None or found[1] not in _OPTIONS:
+        return fix
+    rest = fix[found.end() :]
+    here = f"--{found[1].replace('_', '-')}{found[2]}"
+    return f"{here} {spelled(rest.removeprefix(', '))}" if rest.startswith(", ") else here + rest
+
+
+def changes(title: str, fixes: Iterable[str]) -> Lines:
+    """What would do, best first, to be copied."""
+    return Lines(title=title, lines=[spelled(fix) for fix in fixes], open=True)

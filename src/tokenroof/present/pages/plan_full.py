@@ -1,0 +1,78 @@
+"""What `plan --full` adds: why not the others, memory by role, the frontier, what was searched."""
+
+from tokenroof.present.numbers import BYTES, GB, JOULES, MS, NUMBER, USD_PER_MTOK, count, quantity
+from tokenroof.present.page import RANGE, Block, Table, numbers, words
+from tokenroof.usecases.plan.answer import Candidate, MachinePlan, PlanResponse
+
+__all__ = ["full_blocks"]
+
+_MOST_POINTS = 12
+
+
+def full_blocks(answer: PlanResponse) -> list[Block]:
+    """The blocks below the first screen, but for commands."""
+    first, one = answer.machines[0], answer.winner
+    blocks: list[Block] = []
+    if first.runner_ups:
+        blocks.append(_reasons(first))
+    if one is not None:
+        blocks.append(_memory(one))
+    if first.frontier:
+        blocks.append(_frontier(first))
+    return [*blocks, _search(answer)]
+
+
+def _reasons(machine: MachinePlan) -> Table:
+    rows = [
+        (f"{one.label}, {one.weights}/{one.kv}", one.why_not.partition("; ")[2].partition(" [")[0])
+        for one in machine.runner_ups
+    ]
+    return Table(title="Why not the alternatives", columns=(words(), words()), rows=rows, full=True)
+
+
+def _memory(one: Candidate) -> Table:
+    rows = [
+        (
+            bar.role, quantity(bar.weights_bytes, GB), quantity(bar.kv_bytes, BYTES),
+            quantity(bar.kv_bytes + bar.free_kv_bytes, GB), quantity(bar.activations_bytes + bar.reserve_bytes, GB),
+        )
+        for bar in one.memory
+    ]  # fmt: skip
+    heads = [numbers(head) for head in ("weights", "KV in use", "KV memory", "activations, reserve")]
+    energy = one.joules_per_output_token
+    lines = () if energy is None else (f"{quantity(energy, JOULES)} per output token",)
+    return Table(title="Memory of one GPU", columns=(words(), *heads), rows=rows, lines=lines, full=True)
+
+
+def _frontier(machine: MachinePlan) -> Table:
+    step = max(1, -(-len(machine.frontier) // _MOST_POINTS))
+    rows = [
+        (
+            f"{point.label}, {point.weights}/{point.kv}", quantity(point.tokens_per_s_per_user, NUMBER),
+            quantity(point.output_tokens_per_s_per_gpu, NUMBER), quantity(point.usd_per_mtok_all, USD_PER_MTOK),
+            quantity(point.ttft_s, MS), count(point.concurrency), "yes" if point.meets else "no",
+        )
+        for point in machine.frontier[::step]
+    ]  # fmt: skip
+    heads = ("tok/s/user", "tok/s/GPU", "all on output", "TTFT", "at once")
+    return Table(
+        name="frontier", title="Frontier", rows=rows, full=True,
+        columns=(words(), *(numbers(head) for head in heads), words("met", drop=RANGE)),
+        lines=("no deployment is better in both of the first two columns",),
+    )  # fmt: skip
+
+
+def _search(answer: PlanResponse) -> Table:
+    search = answer.machines[0].search
+    pairs: list[tuple[str, str]] = [
+        ("layouts", count(search.layouts)),
+        ("formats of weights/KV", ", ".join(search.formats)),
+        ("combinations", count(search.combinations)),
+        ("points", f"{count(search.points)}, {count(search.points_met)} inside all limits"),
+    ]
+    for reason, number in search.rejected:
+        what = "hold no request" if reason == "memory" else f"outside {reason.removeprefix('beyond ')} at every load"
+        pairs.append((f"combinations: {what}", count(number)))
+    for reason, number in search.engine_refused:
+        pairs.append((f"no flags: {reason}", count(number)))
+    return Table(title="Searched", columns=(words(), words()), rows=pairs, full=True)
