@@ -33,7 +33,7 @@ def printed_by(shown: str) -> str:
         capture_output=True,
         text=True,
         check=False,
-        env=os.environ | {"NO_COLOR": "1"},
+        env=os.environ | {"COLUMNS": "100", "NO_COLOR": "1"},
     )
     if done.returncode not in (0, 1):
         raise SystemExit(f"{command}: {done.stderr}")

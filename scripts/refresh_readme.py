@@ -4,6 +4,7 @@
 .venv/bin/python scripts/refresh_readme.py --check  fail where the README is out of date
 """
 
+import os
 import re
 import subprocess
 import sys
@@ -15,9 +16,10 @@ BLOCK = re.compile(r"(<!-- transcript: (.+?) -->\n)(.*?)(<!-- end -->)", re.DOTA
 
 def output_of(arguments: str) -> str:
     """What `tokenroof ARGUMENTS` prints."""
-    done = subprocess.run(
-        [sys.executable, "-m", "tokenroof", *arguments.split()], check=True, capture_output=True, text=True
-    )
+    # a transcript is as wide as a page, whatever terminal this runs in
+    plain = os.environ | {"COLUMNS": "100", "NO_COLOR": "1"}
+    command = [sys.executable, "-m", "tokenroof", *arguments.split()]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, env=plain)
     return done.stdout
 
 

@@ -2,7 +2,7 @@
 
     class Analysis:
         def _repr_html_(self) -> str:
-            return html(self.page_model())
+            return html(page_of(self))
 
 Colours are inherited, so that it reads on light and dark; classes begin with `tkr`; no script, no other file; all
 text is escaped. It stays below 20 KB: long tables show their beginning and end, and where that is not enough the folded

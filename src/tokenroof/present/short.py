@@ -2,7 +2,7 @@
 
 class Analysis:
     def __repr__(self) -> str:
-        return short(self.page_model())
+        return short(page_of(self))
 """
 
 import dataclasses

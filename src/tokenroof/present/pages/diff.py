@@ -25,7 +25,9 @@ _SHOWN: dict[str, tuple[str, Unit | None]] = {
     "output_tokens_per_s_per_gpu": ("output throughput", TOK_PER_S_PER_GPU),
     "requests_per_s": ("requests served", REQUESTS_PER_S), "concurrency": ("requests at once", None),
     "cost_output_usd_per_mtok": ("cost, output", USD_PER_MTOK),
-    "cost_input_usd_per_mtok": ("cost, input", USD_PER_MTOK), "memory_weights_bytes": ("weights on a GPU", GB),
+    "cost_input_usd_per_mtok": ("cost, input", USD_PER_MTOK),
+    "cost_all_on_output_usd_per_mtok": ("cost, all on output", USD_PER_MTOK),
+    "memory_weights_bytes": ("weights on a GPU", GB),
     "memory_cache_pool_bytes": ("KV memory of a GPU", GB),
     "memory_cache_bytes_per_sequence": ("KV of a request on a GPU", BYTES),
     "max_batch_memory": ("most at once by KV memory", None),
@@ -131,5 +133,4 @@ def page_of(answer: Difference) -> Page:
         blocks=blocks,
         left_out=a.left_out if a.fits and b.fits else (),
         next=(f"tokenroof analyze {b.model} --system {b.system} --full",),
-        refused=not (a.fits and b.fits),
     )

@@ -5,16 +5,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import fields
 
 from tokenroof.present.numbers import Unit, bound, ranged
-from tokenroof.present.page import Kind, Lines
+from tokenroof.present.page import Kind, Lines, Table, words
 from tokenroof.types.default import Default
 from tokenroof.types.scenario import Scenario
 from tokenroof.types.served import Ranged
 
-__all__ = ["KINDS", "LIMITS", "changes", "counted", "defaults_of", "ranged_row", "spelled"]
+__all__ = ["KINDS", "LIMITS", "changes", "counted", "defaults_of", "defaults_table", "ranged_row", "spelled"]
 
 _OPTION = re.compile(r"^([a-z_]+)( [^\s,]+)(?=$|,| \()")
 _OPTIONS = {one.name for one in fields(Scenario)} | {"gpus"}
-_PRICE = "price_per_gpu_hour"
 
 LIMITS: Mapping[str, str] = {
     "memory": "memory-bound", "compute": "compute-bound", "network": "network-bound", "overhead": "launches",
@@ -33,16 +32,27 @@ def ranged_row(label: str, number: Ranged | None, unit: Unit) -> list[tuple[str,
     return [] if number is None else [(label, *ranged(number, unit), bound(number, unit))]
 
 
-def _default(one: Default) -> str:
-    """The page shows the value of a price already; of others it stands here."""
-    if one.field == _PRICE:
-        return f"price: {one.reason}"
-    return f"{one.field.replace('_', '-')} {one.value}: {one.reason}"
-
-
 def defaults_of(defaults: Iterable[Default]) -> tuple[str, ...]:
-    """What was not given, in the shortest form, under the names of the options."""
-    return tuple(map(_default, defaults))
+    """What was not given, in the shortest form, under the names of the options; of rents where they are from."""
+    given = tuple(defaults)
+    plain = ", ".join(f"{_option(one)} {one.value}" for one in given if not _rent(one))
+    rented = [one for one in given if _rent(one)]
+    rents = [f"{'price' if len(rented) == 1 else f'{one.field} {one.value}'}: {one.reason}" for one in rented]
+    return tuple(text for text in (plain, *rents) if text)
+
+
+def defaults_table(defaults: Iterable[Default]) -> list[Table]:
+    """The same with the reason of each, for --full."""
+    rows = [(_option(one), one.value, one.reason) for one in defaults]
+    return [Table(title="Defaults and why", columns=(words(), words(), words()), rows=rows, full=True)] if rows else []
+
+
+def _option(one: Default) -> str:
+    return one.field.replace("_", "-")
+
+
+def _rent(one: Default) -> bool:
+    return one.field.startswith("price")
 
 
 def spelled(fix: str) -> str:

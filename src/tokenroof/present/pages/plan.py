@@ -100,7 +100,6 @@ def _capacity(one: Candidate) -> float:
 def _winner(answer: PlanResponse, one: Candidate) -> Table:
     slo = answer.slo
     tpot = "" if one.low == one.high else span(one.tpot_s * one.low, one.tpot_s * one.high, one.tpot_s, MS)
-    tokens = f"{count(one.chunk)} tokens"
     rows = [
         ("TTFT, mean", quantity(one.ttft_s, MS), "", "" if slo.ttft_s is None else f"{slo.ttft_s * 1e3:,.6g} ms"),
         ("TPOT, mean", quantity(one.tpot_s, MS), tpot, "" if slo.tpot_s is None else f"{slo.tpot_s * 1e3:,.6g} ms"),
@@ -108,8 +107,9 @@ def _winner(answer: PlanResponse, one: Candidate) -> Table:
         ("requests served", quantity(one.requests_per_s, REQUESTS_PER_S), "", ""),
         ("capacity used", percent(_capacity(one)), "", ""),
         ("output throughput", quantity(one.output_tokens_per_s_per_gpu, TOK_PER_S_PER_GPU), "", ""),
-        ("max batched tokens", tokens if one.prefill_layout is None else f"{tokens} (prefill)", "", ""),
     ]
+    if not answer.demand.given:
+        rows.insert(2, ("interactivity", quantity(one.tokens_per_s_per_user, TOK_PER_S_PER_USER), "", ""))
     if one.drafts:
         rows.append(("drafts a step", count(one.drafts), "", ""))
     if one.usd_per_mtok_output is not None:
@@ -117,6 +117,8 @@ def _winner(answer: PlanResponse, one: Candidate) -> Table:
         rows.append(("cost, input", quantity(one.usd_per_mtok_input, USD_PER_MTOK), "", ""))
         if answer.workload.prefix:
             rows.append(("cost, cached input", quantity(one.usd_per_mtok_cached, USD_PER_MTOK), "", ""))
+    if one.usd_per_month is not None:
+        rows.append((f"rent, {counted(one.gpus_paid, 'GPU')}", quantity(one.usd_per_month, USD_A_MONTH), "", ""))
     columns = (words(), numbers("predicted"), ranges(), numbers("limit", empty="-"))
     return Table(name="main", columns=columns, rows=rows, remarks=tuple(_remarks(answer, one)))
 

@@ -2,6 +2,7 @@
 
 from tokenroof.present.numbers import BYTES, GB, JOULES, MS, NUMBER, USD_PER_MTOK, count, quantity
 from tokenroof.present.page import RANGE, Block, Table, numbers, words
+from tokenroof.present.pages.parts import defaults_table
 from tokenroof.usecases.plan.answer import Candidate, MachinePlan, PlanResponse
 
 __all__ = ["full_blocks"]
@@ -19,7 +20,7 @@ def full_blocks(answer: PlanResponse) -> list[Block]:
         blocks.append(_memory(one))
     if first.frontier:
         blocks.append(_frontier(first))
-    return [*blocks, _search(answer)]
+    return [*blocks, _search(answer), *defaults_table(answer.defaults)]
 
 
 def _reasons(machine: MachinePlan) -> Table:
@@ -40,7 +41,8 @@ def _memory(one: Candidate) -> Table:
     ]  # fmt: skip
     heads = [numbers(head) for head in ("weights", "KV in use", "KV memory", "activations, reserve")]
     energy = one.joules_per_output_token
-    lines = () if energy is None else (f"{quantity(energy, JOULES)} per output token",)
+    lines = [f"{count(one.chunk)} tokens of prompts in a step at most"]
+    lines += [] if energy is None else [f"{quantity(energy, JOULES)} per output token"]
     return Table(title="Memory of one GPU", columns=(words(), *heads), rows=rows, lines=lines, full=True)
 
 

@@ -100,9 +100,9 @@ def _numbers(a: AnalyzeResponse, b: AnalyzeResponse) -> tuple[Pair, ...]:
         ("requests_per_s", "request/s"), ("concurrency", "request"),
     )  # fmt: skip
     pairs = [_pair(name, unit, *(getattr(one, name) if one.fits else None for one in (a, b))) for name, unit in served]
-    for name, unit in (("output_usd_per_mtok", "USD/Mtoken"), ("input_usd_per_mtok", "USD/Mtoken")):
+    for name in ("output_usd_per_mtok", "input_usd_per_mtok", "all_on_output_usd_per_mtok"):
         costs = [None if one.cost is None else getattr(one.cost, name) for one in (a, b)]
-        pairs.append(_pair(f"cost_{name}", unit, *costs))
+        pairs.append(_pair(f"cost_{name}", "USD/Mtoken", *costs))
     for name in ("weights_bytes", "cache_pool_bytes", "cache_bytes_per_sequence"):
         pairs.append(_pair(f"memory_{name}", "B", float(getattr(a.memory, name)), float(getattr(b.memory, name))))
     pairs.append(_pair("max_batch_memory", "request", a.rooms.by_memory, b.rooms.by_memory))

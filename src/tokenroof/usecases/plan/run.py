@@ -38,12 +38,12 @@ _CHOSEN = {
     "batch": "give concurrency, request_rate or users", "replicas": "give gpus", "redundant_experts": "ask analyze",
 }  # fmt: skip
 LEFT_OUT = (
-    "percentiles of latency: limits are held by means",
-    "uneven lengths of requests and hours of the day",
-    "failures, restarts and spare GPUs",
-    "what narrower formats do to the quality of answers",
+    "percentiles (limits hold on means)",
+    "uneven lengths and hours",
+    "failures and spare GPUs",
+    "quality in narrower formats",
     "prefill of the draft head",
-    "gaps in pipelines between prompts of unequal length",
+    "unequal prompts in pipelines",
 )
 
 

@@ -1,0 +1,96 @@
+"""Pages: every verb answers in a sentence, fits a screen, and says the same in a terminal, in Python and in a notebook.
+
+A verb's page is taken where it is printed, so that what a verb would print beside it is found too.
+"""
+
+import re
+import shlex
+from functools import cache
+from types import SimpleNamespace
+
+import pytest
+from economics_process import run_inside
+
+from tokenroof.present import text as printer
+from tokenroof.present.html import html
+from tokenroof.present.page import Lines, Page
+from tokenroof.present.short import short
+from tokenroof.present.text import text
+
+ANALYZE = ("analyze llama-3.3-70b --system 8xh100 --tp 8 --batch 64 --isl 8192 --osl 512",
+           "analyze deepseek-v3 --system gb200-nvl72", "analyze deepseek-v3 --system 8xh100",
+           "analyze llama-3.3-70b --system 8xh100 --tpot 5ms")  # fmt: skip
+PLAN = ("plan llama-3.3-70b --system 8xh100 --users 500 --ttft 1s --tpot 50ms",
+        "plan llama-3.3-70b --system 8xh100 --users 500 --ttft 100ms --tpot 5ms",
+        "plan llama-3.1-8b --system h100,8xa100 --tpot 30ms")  # fmt: skip
+DIFF = ("diff llama-3.3-70b@8xh100,tp=8 llama-3.3-70b@8xb200,tp=8 --batch 64",
+        "diff deepseek-v3@8xh100 deepseek-v3@8xh200")  # fmt: skip
+COMMANDS = (*ANALYZE, *PLAN, *DIFF)
+
+# forms that pages do not use: an error after its value, microseconds, a ratio before its value, a range set by spaces
+FORBIDDEN = re.compile(r"\+-|±|\d us\b|\bx0\.|\d  +to ")
+NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?(?![\d.]*[A-WYZa-wyz])")
+MOST_LINES = 40
+
+
+def numbers_of(said: str) -> set[str]:
+    """The numbers in a text, in three figures; of a ratio the change in per cent too."""
+    numbers = [float(number.replace(",", "")) for number in NUMBER.findall(said)]
+    numbers += [abs(round(100 * (float(ratio) - 1))) for ratio in re.findall(r"(\d+\.\d+)x", said)]
+    return {f"{number:.3g}" for number in numbers}
+
+
+@cache
+def printed(command: str) -> SimpleNamespace:
+    """The page that a command prints, with its exit status and all of its stdout."""
+    pages: list[Page] = []
+
+    def kept(page: Page, *style: object, **more: object) -> str:
+        pages.append(page)
+        return text(page, *style, **more)  # type: ignore[arg-type]
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("COLUMNS", "100")
+        patched.setattr(printer, "text", kept)
+        done = run_inside(*shlex.split(command))
+    assert len(pages) == 1, f"{len(pages)} pages; stderr: {done.stderr}"
+    return SimpleNamespace(page=pages[0], status=done.returncode, stdout=done.stdout)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_page_is_all_that_is_printed(command: str) -> None:
+    found = printed(command)
+    assert found.stdout == text(found.page, ascii=True) + "\n"  # no encoding is known
+    assert found.status == int(found.page.refused)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_it_begins_with_a_sentence_of_two_lines_whose_numbers_stand_below(command: str) -> None:
+    page, lines = printed(command).page, printed(command).stdout.splitlines()
+    end = lines.index("") if not page.remarks else next(i for i, line in enumerate(lines) if line.endswith("."))
+    assert " ".join(lines[:end]).endswith(".") and end <= 3
+    below = " ".join([page.title, *text(page, full=True).splitlines()[end:]])
+    assert numbers_of(page.sentence) - numbers_of(below) == set()
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("width", [80, 100, 140])
+def test_it_keeps_to_the_width_and_to_a_screen(command: str, width: int) -> None:
+    page = printed(command).page
+    copied = {f"  {line}" for block in page.blocks if isinstance(block, Lines) for line in block.lines}
+    for full in (False, True):
+        lines = text(page, width, full=full).splitlines()
+        assert [line for line in lines if len(line) > width and line not in copied] == []
+        assert not FORBIDDEN.search("\n".join(line for line in lines if line not in copied))
+    assert width < 100 or len(text(page, width).splitlines()) <= MOST_LINES
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_python_and_notebooks_say_the_same(command: str) -> None:
+    page = printed(command).page
+    lines = short(page).splitlines()
+    assert len(lines) <= 12 and max(map(len, lines)) <= 100
+    assert page.sentence.split()[0] in lines[1]
+    marked = re.sub(r"<[^>]*>", "", html(page))
+    for word in page.sentence.split():
+        assert word.replace("'", "&#x27;") in marked
