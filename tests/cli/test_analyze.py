@@ -114,8 +114,8 @@ def test_what_cannot_be_computed_names_the_format() -> None:
 
 
 def test_the_layout_said_is_the_layout_shown() -> None:
-    done = run("analyze", "qwen3-8b", "--system", "v100")
-    assert "layout tp1: most requests/s that memory and limits allow" in " ".join(done.stdout.split())
+    done = run("analyze", "qwen3-8b", "--system", "v100", "--full")
+    assert "layout tp1 most requests/s that memory and limits allow" in " ".join(done.stdout.split())
 
 
 @pytest.mark.parametrize("batch", ["0.5", "0", "-1", "nan", "inf"])

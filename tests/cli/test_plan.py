@@ -37,7 +37,7 @@ def test_the_page_answers_and_can_be_pasted():
     done = run(*SMALL, "--full")
     assert done.returncode == 0, done.stderr
     for words in ("4 replicas of tp1", "TPOT, mean", "80 % range", "Alternatives", "Frontier", "Searched", "a month",
-                  "vllm serve", "sglang.launch_server", "trtllm-serve", "held by means"):  # fmt: skip
+                  "vllm serve", "sglang.launch_server", "trtllm-serve", "limits hold on means"):  # fmt: skip
         assert words in done.stdout, words
     assert done.stderr == ""
     assert "\x1b[" not in done.stdout

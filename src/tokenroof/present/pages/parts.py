@@ -33,12 +33,15 @@ def ranged_row(label: str, number: Ranged | None, unit: Unit) -> list[tuple[str,
 
 
 def defaults_of(defaults: Iterable[Default]) -> tuple[str, ...]:
-    """What was not given, in the shortest form, under the names of the options; of rents where they are from."""
+    """What was not given, in the shortest form, under the names of the options; of rents and measured acceptance where
+    they are from.
+    """
     given = tuple(defaults)
-    plain = ", ".join(f"{_option(one)} {one.value}" for one in given if not _rent(one))
-    rented = [one for one in given if _rent(one)]
-    rents = [f"{'price' if len(rented) == 1 else f'{one.field} {one.value}'}: {one.reason}" for one in rented]
-    return tuple(text for text in (plain, *rents) if text)
+    plain = ", ".join(f"{_option(one)} {one.value}" for one in given if not _sourced(one))
+    rents = [one for one in given if _rent(one)]
+    priced = [f"{'price' if len(rents) == 1 else f'{one.field} {one.value}'}: {one.reason}" for one in rents]
+    others = [f"{_option(one)} {one.value}: {one.reason}" for one in given if _sourced(one) and not _rent(one)]
+    return tuple(text for text in (plain, *priced, *others) if text)
 
 
 def defaults_table(defaults: Iterable[Default]) -> list[Table]:
@@ -53,6 +56,10 @@ def _option(one: Default) -> str:
 
 def _rent(one: Default) -> bool:
     return one.field.startswith("price")
+
+
+def _sourced(one: Default) -> bool:
+    return _rent(one) or one.field == "acceptance"
 
 
 def spelled(fix: str) -> str:
