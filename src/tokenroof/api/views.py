@@ -128,6 +128,4 @@ def _trace_draw(answer: Any, path: Path) -> None:
     draw(answer, path)
 
 
-TRACE = View(
-    kind="Trace", page=_trace_page, draw=_trace_draw, tables={"main": _trace_windows, "caches": _trace_caches}
-)
+TRACE = View(kind="Trace", page=_trace_page, draw=_trace_draw, tables={"main": _trace_windows, "caches": _trace_caches})

@@ -10,10 +10,9 @@ from typing import Any
 import click
 
 from tokenroof.cli.complete import complete_models
-from tokenroof.cli.economics_options import echo_page
 from tokenroof.cli.options import output_options, request_from
 from tokenroof.cli.outputs import check_outputs, write_outputs
-from tokenroof.cli.render import echo_json
+from tokenroof.cli.render import echo_json, echo_page
 
 __all__ = ["command"]
 
