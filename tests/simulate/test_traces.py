@@ -1,6 +1,7 @@
 """Traces by format: right values, published traces against their table, and what is said of each kind of bad row."""
 
 import csv
+import gzip
 import json
 from pathlib import Path
 
@@ -234,3 +235,93 @@ def test_a_line_without_end_is_refused_before_it_is_held(tmp_path: Path) -> None
     with pytest.raises(FileError, match="longer than 32,000,000 characters") as caught:
         read_trace(path)
     assert caught.value.line == 3
+
+
+TABLE_OF = "ts;in;out\n5;100;10\n7;200;20\n"
+
+
+@pytest.mark.parametrize("text", [TABLE_OF, TABLE_OF.replace(";", "\t"), TABLE_OF.replace(";", ",")])
+def test_tables_with_semicolons_and_tabs(text: str, tmp_path: Path) -> None:
+    assert columns(written(tmp_path, text), columns="arrival=ts,isl=in,osl=out") == [(0.0, 100, 10), (2.0, 200, 20)]
+
+
+def test_json_lines_are_read_by_the_names_that_are_given(tmp_path: Path) -> None:
+    rows = '{"ts": "2024-05-10 00:00:00", "in": 5, "out": 1}\n{"out": 2, "in": 6, "ts": "2024-05-10T00:00:01Z"}\n'
+    path = written(tmp_path, rows + '{"ts": 7, "in": 7, "out": 3}\n')
+    named = "arrival=ts,isl=in,osl=out"
+    with pytest.raises(FileError, match="ts = 7: must be a date and time") as caught:
+        read_trace(path, columns=named)
+    assert caught.value.line == 3
+    assert columns(path, columns=named, skip_bad=True) == [(0.0, 5, 1), (1.0, 6, 2)]
+    with pytest.raises(FileError, match="no key 'osl'; there are ts, in, out"):
+        read_trace(path, columns="isl=in,osl=osl")
+
+
+def test_a_last_line_that_is_cut_off_is_told(tmp_path: Path) -> None:
+    path = written(tmp_path, EXAMPLES["Mooncake"][:-20])
+    with pytest.raises(FileError, match=r":3: not JSON at column \d+: .*; the last line is cut off; --skip-bad"):
+        read_trace(path)
+    assert len(read_trace(path, skip_bad=True)) == 2
+    table = written(tmp_path, EXAMPLES["BurstGPT"][:-20])
+    with pytest.raises(FileError, match=":4: 5 cells where the header has 8"):
+        read_trace(table)
+    assert len(read_trace(table, skip_bad=True)) == 2
+
+
+def test_gzip_is_read_and_half_of_one_refused(tmp_path: Path) -> None:
+    packed = gzip.compress(EXAMPLES["Azure"].encode())
+    path = tmp_path / "trace.gz"
+    path.write_bytes(packed)
+    assert len(read_trace(path)) == 3
+    for broken in (packed[:-10], packed[:12], packed[:40] + b"xxxx" + packed[44:]):
+        path.write_bytes(broken)
+        with pytest.raises(FileError, match="a broken gzip file"):
+            read_trace(path, skip_bad=True)
+
+
+def test_bytes_that_are_no_text_matter_only_in_numbers(tmp_path: Path) -> None:
+    path = tmp_path / "trace"
+    path.write_bytes(b"arrival_s,isl,osl,prompt\n0,5,1,caf\xe9\n1,6,1,x\n2,\xff,1,y\n")
+    with pytest.raises(FileError, match=r"isl = '\\udcff': must be a whole number") as caught:
+        read_trace(path)
+    assert caught.value.line == 4
+    assert columns(path, skip_bad=True) == [(0.0, 5, 1), (1.0, 6, 1)]
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"", "is empty"),
+        (b" \n\n", "is empty"),
+        ("a,b\n1,2\n".encode("utf-16"), "not UTF-8 text"),
+        (b"ts,in,out\n1,2,3\n", "it has ts, in, out: --columns arrival=NAME"),
+        (b'{"timestamp": 1, "input_length": 5}\n', "nearest is Mooncake, without output_length, hash_ids"),
+        (b'"a\nb",\x1b[31mc\n', r"it has a\?b, \?\[31mc:"),
+        (b"TIMESTAMP,ContextTokens,GeneratedTokens\n", "holds no request"),
+    ],
+)
+def test_files_that_are_no_trace_say_why(content: bytes, says: str, tmp_path: Path) -> None:
+    path = tmp_path / "trace"
+    path.write_bytes(content)
+    with pytest.raises(FileError, match=says) as caught:
+        read_trace(path)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_times_that_look_like_milliseconds_get_the_hint(tmp_path: Path) -> None:
+    path = written(tmp_path, "arrival_s,isl,osl\n1700000000000,5,1\n1700000001500,5,1\n")
+    with pytest.raises(FileError, match="for milliseconds --columns arrival_ms=NAME"):
+        read_trace(path)
+    assert columns(path, columns="arrival_ms=arrival_s,isl=isl,osl=osl") == [(0.0, 5, 1), (1.5, 5, 1)]
+
+
+def test_long_prompts_beside_the_lengths_and_quotes_that_do_not_end(tmp_path: Path) -> None:
+    """The csv module stops at cells of 131,072 characters unless told; a stray quote swallows what follows."""
+    limit = csv.field_size_limit()
+    path = written(tmp_path, "arrival_s,isl,osl,prompt\n0,5,1," + '"' + "x" * 300_000 + '"\n2,5,1,"a\nb"\n3,5,1,c\n')
+    assert columns(path) == [(0.0, 5, 1), (2.0, 5, 1), (3.0, 5, 1)]
+    assert csv.field_size_limit() == limit
+    open_end = written(tmp_path, 'arrival_s,isl,osl\n0,5,1\n1,"5,1\n2,5,1\n3,5,1\n')
+    with pytest.raises(FileError, match="2 cells where the header has 3, in a row that a quote stretches over 3") as it:
+        read_trace(open_end)
+    assert it.value.line == 3

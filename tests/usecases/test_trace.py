@@ -99,12 +99,20 @@ def test_without_a_model_the_endless_cache_alone_is_told(tmp_path: Path) -> None
     assert max(map(len, page.splitlines())) <= 100
 
 
+def test_lengths_of_millions_stay_within_the_page(tmp_path: Path) -> None:
+    row = '{"timestamp": 0, "input_length": 99999999, "output_length": 99999999, "hash_ids": []}\n'
+    page = text(page_of(trace(TraceRequest(file=written(tmp_path, row * 2)))))
+    assert max(map(len, page.splitlines())) <= 100
+    assert "99,999,999" in page and " cv\n" not in page
+
+
 def test_requests_at_once_have_no_rate(tmp_path: Path) -> None:
     found = trace(TraceRequest(file=written(tmp_path, "isl,osl\n5,1\n7,1\n")))
     assert found.sentence == "2 requests that all arrive at once, 6 tokens in and 1 out on average."
     assert finite_json(found)["request_rate"] is None
     assert "columns" not in finite_json(found)
-    assert "note: no column of arrivals" in text(page_of(found))
+    page = text(page_of(found))
+    assert "note: no column of arrivals" in page and "all arrive at once\n" in page
 
 
 def test_rows_left_out_are_a_warning(tmp_path: Path) -> None:

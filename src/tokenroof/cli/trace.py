@@ -44,7 +44,7 @@ def _reading() -> Iterator[Callable[[int], None] | None]:
 
 @click.command("trace")
 @click.argument("file", type=click.Path(dir_okay=False))
-@click.option("--columns", metavar="NAMES", help="Columns of a CSV: arrival=ts,isl=in,osl=out; arrival_ms=, session=.")
+@click.option("--columns", metavar="NAMES", help="Columns or keys: arrival=ts,isl=in,osl=out; arrival_ms=, session=.")
 @click.option("--skip-bad", is_flag=True, help="Leave out rows that cannot be used, and count them.")
 @click.option("--start", metavar="TIME", help="Only requests from then on, counted from the first: 10min.")
 @click.option("--end", metavar="TIME", help="Only requests before then: 20min.")
@@ -58,8 +58,8 @@ def command(full: bool, outputs: tuple[Path, ...], as_json: bool, **options: Any
     """Rate, bursts, lengths and shared prefixes of the requests in FILE.
 
     Reads Azure's and BurstGPT's CSV, Mooncake's JSON lines, detailed results of vLLM and SGLang benchmarks, request
-    logs of vLLM, and any CSV with --columns; each plain or gzip. Shared prefixes need ids of prompt blocks, which
-    Mooncake's files have.
+    logs of vLLM, and any CSV or JSON lines with --columns; each plain or gzip. Shared prefixes need ids of prompt
+    blocks, which Mooncake's files have.
 
     \b
     tokenroof trace AzureLLMInferenceTrace_conv.csv

@@ -1,8 +1,6 @@
 """The page of `trace`: the stream of requests, their lengths, and what prefix caches find."""
 
-import math
-
-from tokenroof.present.numbers import E2E, REQUESTS_PER_S, count, percent, quantity
+from tokenroof.present.numbers import E2E, UNKNOWN, count, percent, quantity
 from tokenroof.present.page import Block, KeyValues, Page, Remark, Table, note, numbers, warning, words
 from tokenroof.units import format_capacity, format_figures
 from tokenroof.usecases.trace.answer import Prefixes, TraceResponse
@@ -14,20 +12,21 @@ __all__ = ["page_of"]
 
 def _rate(value: float | None) -> str:
     """Requests per second: traces of single users have a few in a minute."""
-    if value is None or not math.isfinite(value):
-        return quantity(value, REQUESTS_PER_S)
-    return f"{format_figures(value)} requests/s"
+    return UNKNOWN if value is None else f"{format_figures(value)} requests/s"
 
 
 def _arrivals(answer: TraceResponse) -> KeyValues:
     window = quantity(answer.dispersion_window_s, E2E, decimals=0)
-    pairs = [
-        ("rate", _rate(answer.request_rate), f"{count(answer.requests)} requests in "
-         f"{duration_text(answer.duration_s)}"),
-        ("busiest", _rate(answer.busiest_rate), f"over {window}"),
-        ("cv of gaps", quantity(answer.gap_cv), "1 for a Poisson stream"),
-        ("index of dispersion", quantity(answer.dispersion), f"of counts in {window}; 1 for a Poisson stream"),
-    ]  # fmt: skip
+    if answer.duration_s == 0.0:
+        pairs = [("rate", UNKNOWN, "all arrive at once" if answer.requests > 1 else "one request has none")]
+    else:
+        span = f"{count(answer.requests)} requests in {duration_text(answer.duration_s)}"
+        pairs = [
+            ("rate", _rate(answer.request_rate), span),
+            ("busiest", _rate(answer.busiest_rate), f"over {window}"),
+            ("cv of gaps", quantity(answer.gap_cv), "1 for a Poisson stream"),
+            ("index of dispersion", quantity(answer.dispersion), f"of counts in {window}; 1 for a Poisson stream"),
+        ]
     if answer.sessions is not None:
         pairs.append(("sessions", count(answer.sessions), ""))
     return KeyValues(title="Arrivals", pairs=pairs, remarks=_remarks(answer))
@@ -48,9 +47,9 @@ def _length_row(name: str, lengths: Lengths) -> tuple[str, ...]:
 
 
 def _lengths(answer: TraceResponse) -> Table:
-    heads = ("mean", "p50", "p90", "p95", "p99", "max", "cv")
+    heads = {"mean": 0, "p50": 0, "p90": 2, "p95": 1, "p99": 0, "max": 0, "cv": 3}  # the largest leaves first
     return Table(
-        title="Tokens of a request", columns=(words(), *map(numbers, heads)),
+        title="Tokens of a request", columns=(words(), *(numbers(head, drop=drop) for head, drop in heads.items())),
         rows=[_length_row("input", answer.isl), _length_row("output", answer.osl)],
     )  # fmt: skip
 

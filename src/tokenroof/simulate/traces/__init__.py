@@ -16,7 +16,7 @@ from tokenroof.simulate.traces.bench_output import BENCH_OUTPUT
 from tokenroof.simulate.traces.burstgpt import BURSTGPT
 from tokenroof.simulate.traces.collect import Collector
 from tokenroof.simulate.traces.format import TraceFormat
-from tokenroof.simulate.traces.lines import head_of, names_of, opened
+from tokenroof.simulate.traces.lines import head_of, names_of, opened, printable
 from tokenroof.simulate.traces.mooncake import MOONCAKE
 from tokenroof.simulate.traces.request_log import REQUEST_LOG
 from tokenroof.simulate.traces.table import TABLE, columns_from, read_table
@@ -39,16 +39,28 @@ def format_of(path: str | Path) -> TraceFormat:
     for one in FORMATS:
         if one.detect(head):
             return one
+    raise FileError(str(path), 0, _unknown(head))
+
+
+def _unknown(head: str) -> str:
+    """Why a file is of no known format, and what would help."""
+    if not head.strip():
+        return "is empty"
+    if "\0" in head:
+        return "not UTF-8 text"
     names = names_of(head)
     nearest = min(FORMATS, key=lambda one: len(set(one.columns) - set(names)) / len(one.columns))
     lacking = [name for name in nearest.columns if name not in names]
-    near = (
-        f"nearest is {nearest.name}, without {', '.join(lacking)}; " if 0 < len(lacking) < len(nearest.columns) else ""
+    if 0 < len(lacking) < len(nearest.columns):
+        near = f"nearest is {nearest.name}, without {', '.join(lacking)}"
+    else:
+        near = f"known are {', '.join(one.name for one in FORMATS)}"
+    has = (
+        f"; it has {printable(names)}: --columns arrival=NAME,isl=NAME,osl=NAME says which is which"
+        if names[1:]
+        else ""
     )
-    known = ", ".join(one.name for one in FORMATS)
-    raise FileError(
-        str(path), 0, f"of no known format ({known}); {near}any other CSV: --columns arrival=NAME,isl=NAME,osl=NAME"
-    )
+    return f"of no known format; {near}{has}"
 
 
 def read_trace(

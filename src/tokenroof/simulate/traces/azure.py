@@ -4,7 +4,7 @@ from typing import TextIO
 
 from tokenroof.simulate.traces.collect import Collector, dates, numbers
 from tokenroof.simulate.traces.format import TraceFormat
-from tokenroof.simulate.traces.lines import names_of, picked, table_blocks
+from tokenroof.simulate.traces.lines import named_blocks, names_of
 
 __all__ = ["AZURE"]
 
@@ -21,13 +21,9 @@ def _detect(head: str) -> bool:
 
 
 def _read(file: TextIO, into: Collector) -> None:
-    header, blocks = table_blocks(file, into)
-    when, isl, osl = (picked(header, name, into) for name in _COLUMNS)
-    for lines, cells in blocks:
-        into.add(
-            lines, arrival=dates(_COLUMNS[0], cells[when]), isl=numbers(_COLUMNS[1], cells[isl]),
-            osl=numbers(_COLUMNS[2], cells[osl]),
-        )  # fmt: skip
+    when, isl, osl = _COLUMNS
+    for lines, cells in named_blocks(file, into, _COLUMNS):
+        into.add(lines, arrival=dates(when, cells[when]), isl=numbers(isl, cells[isl]), osl=numbers(osl, cells[osl]))
 
 
 AZURE = TraceFormat(name="Azure", columns=_COLUMNS, detect=_detect, read=_read, example=_EXAMPLE)

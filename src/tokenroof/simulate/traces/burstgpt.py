@@ -7,7 +7,7 @@ from typing import TextIO
 
 from tokenroof.simulate.traces.collect import Collector, numbers
 from tokenroof.simulate.traces.format import TraceFormat
-from tokenroof.simulate.traces.lines import names_of, picked, table_blocks
+from tokenroof.simulate.traces.lines import named_blocks, names_at_start, names_of
 
 __all__ = ["BURSTGPT"]
 
@@ -25,13 +25,12 @@ def _detect(head: str) -> bool:
 
 
 def _read(file: TextIO, into: Collector) -> None:
-    header, blocks = table_blocks(file, into)
-    when, isl, osl = (picked(header, name, into) for name in _COLUMNS)
-    session = picked(header, _SESSION, into) if _SESSION in header else None
-    for lines, cells in blocks:
+    when, isl, osl = _COLUMNS
+    has_sessions = _SESSION in names_at_start(file)
+    for lines, cells in named_blocks(file, into, (*_COLUMNS, _SESSION) if has_sessions else _COLUMNS):
         into.add(
-            lines, arrival=numbers(_COLUMNS[0], cells[when]), isl=numbers(_COLUMNS[1], cells[isl]),
-            osl=numbers(_COLUMNS[2], cells[osl]), sessions=None if session is None else cells[session],
+            lines, arrival=numbers(when, cells[when]), isl=numbers(isl, cells[isl]), osl=numbers(osl, cells[osl]),
+            sessions=cells.get(_SESSION),
         )  # fmt: skip
 
 

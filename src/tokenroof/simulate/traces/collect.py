@@ -69,7 +69,7 @@ def is_date(cell: Any) -> bool:
     return isinstance(cell, str) and _DATE.match(cell) is not None
 
 
-def _date(cell: str) -> float:
+def _date(cell: Any) -> float:
     try:
         found = datetime.fromisoformat(cell.strip()) if is_date(cell) else None
     except ValueError:
@@ -79,11 +79,13 @@ def _date(cell: str) -> float:
     return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
 
 
-def _dates_at_once(cells: Sequence[str]) -> FloatArray | None:
+def _dates_at_once(cells: Sequence[Any]) -> FloatArray | None:
     """Seconds of cells that are all of one plain form; None where they have to be looked at one by one.
 
     numpy also reads "now" and bare years, hence the checks; and it knows no time zones but by a warning.
     """
+    if set(map(type, cells)) != {str}:
+        return None
     if {cell[-6:] for cell in cells} == {"+00:00"}:
         cells = [cell[:-6] for cell in cells]
     if min(map(len, cells)) < _LEAST_DATE or {cell[4] for cell in cells} != {"-"}:
@@ -96,7 +98,7 @@ def _dates_at_once(cells: Sequence[str]) -> FloatArray | None:
         return None
 
 
-def dates(name: str, cells: Sequence[str]) -> Column:
+def dates(name: str, cells: Sequence[Any]) -> Column:
     """Dates with times, as seconds since 1970; without a zone they are in UTC."""
     values = _dates_at_once(cells) if cells else None
     if values is None:
@@ -242,6 +244,8 @@ def _length_words(column: Column) -> Callable[[int], str]:
 def _time_words(column: Column) -> Callable[[int], str]:
     def words(row: int) -> str:
         form = column.form or f"a time in seconds from 0 to {MAX_TIME_S:.0e}"
+        if not column.form and MAX_TIME_S < column.values[row] <= 1e3 * MAX_TIME_S:
+            form += "; for milliseconds --columns arrival_ms=NAME"
         return f"{column.name} = {_shown(column.cells[row])}: must be {form}"
 
     return words

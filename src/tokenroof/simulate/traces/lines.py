@@ -1,6 +1,7 @@
 """What every reader of traces shares: opening (plain or gzip), the head, blocks of rows of tables and of JSON lines.
 
 Files are streamed: a block of rows is held at a time, so that a file of any size takes the memory of its numbers alone.
+Bytes that are not UTF-8 stay in their cells: they matter only in a cell that is read as a number.
 """
 
 import csv
@@ -17,13 +18,16 @@ from typing import Any, TextIO, cast
 from tokenroof.errors import FileError, InputError
 from tokenroof.simulate.traces.collect import Collector
 
-__all__ = ["head_of", "json_blocks", "names_of", "opened", "picked", "table_blocks"]
+__all__ = ["head_of", "holds_objects", "named_blocks", "names_at_start", "names_of", "opened", "printable"]
 
 _HEAD = 1_000_000
 _LONGEST_LINE = 32_000_000  # characters; what is longer is no line, and would be held whole
 _BLOCK = 8_192  # rows; larger blocks read slower, as Python's collector walks their cells
 _GZIP = b"\x1f\x8b"
 _LINES_TRIED = 20  # of the head, for one that is whole
+_DELIMITERS = (",", "\t", ";")
+_SNIFFED = 4_096  # characters, which tell JSON lines from a table
+_MOST_NAMES = 200  # characters of them in an error
 
 Cells = tuple[list[int], Sequence[Sequence[str]]]
 Objects = tuple[list[int], list[dict[str, Any]]]
@@ -34,20 +38,21 @@ def opened(path: Path) -> Iterator[TextIO]:
     """The file as text, unpacked where it is gzip; every way in which it is none is one FileError."""
     if not path.is_file():
         raise InputError("file", str(path), "a file")
+    longest_cell = csv.field_size_limit(_LONGEST_LINE)  # prompts may stand beside their lengths
     try:
         with path.open("rb") as file:
             packed = file.read(2) == _GZIP
         opener = gzip.open if packed else open
-        with opener(path, "rt", encoding="utf-8-sig", errors="strict", newline="") as text:
+        with opener(path, "rt", encoding="utf-8-sig", errors="surrogateescape", newline="") as text:
             yield cast(TextIO, text)
-    except UnicodeDecodeError as error:
-        raise FileError(str(path), 0, f"not UTF-8 text: {error.reason}") from None
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise FileError(str(path), 0, f"a broken gzip file: {str(error)[:80]}") from None
     except FileError:
         raise
     except OSError as error:
         raise FileError(str(path), 0, error.strerror or "cannot be read") from None
+    finally:
+        csv.field_size_limit(longest_cell)
 
 
 def head_of(path: Path) -> str:
@@ -56,14 +61,39 @@ def head_of(path: Path) -> str:
         return file.read(_HEAD)
 
 
+def names_at_start(file: TextIO) -> tuple[str, ...]:
+    """What `names_of` finds in an open file, which is at its start again."""
+    head = file.read(_HEAD)
+    file.seek(0)
+    return names_of(head)
+
+
 def names_of(head: str) -> tuple[str, ...]:
     """Column names of a table, or keys of the first whole object of JSON lines; none where it is neither."""
-    if head.lstrip().startswith("{"):
+    if holds_objects(head):
         return tuple(_first_object(head))
     try:
-        return tuple(name.strip() for name in next(csv.reader(io.StringIO(head)), ()))
+        rows = csv.reader(io.StringIO(head), delimiter=_delimiter(head.partition("\n")[0]))
+        return tuple(name.strip() for name in next(rows, ()))
     except csv.Error:
         return ()
+
+
+def holds_objects(head: str) -> bool:
+    """Whether a file starts as JSON lines do, or as one object."""
+    return head.lstrip().startswith("{")
+
+
+def printable(names: Sequence[str]) -> str:
+    """Names from a file as one line that a terminal can show."""
+    text = ", ".join(names)
+    shown = text if len(text) <= _MOST_NAMES else f"{text[:_MOST_NAMES]} ..."
+    return "".join(one if one.isprintable() else "?" for one in shown) or "none"
+
+
+def _delimiter(header: str) -> str:
+    """What stands between the cells of a table: the commonest in its header."""
+    return max(_DELIMITERS, key=header.count)
 
 
 def _first_object(head: str) -> dict[str, Any]:
@@ -86,59 +116,70 @@ def _bounded(file: TextIO, into: Collector) -> Iterator[str]:
         yield line
 
 
-def table_blocks(file: TextIO, into: Collector) -> tuple[list[str], Iterator[Cells]]:
+def _table_blocks(file: TextIO, into: Collector) -> tuple[list[str], Iterator[Cells]]:
     """The names in the header of a table, and blocks of its rows by column, with the rows' lines."""
     source = _bounded(file, into)
+    first = next(source, "")
+    delimiter = _delimiter(first)
     try:
-        header = [name.strip() for name in next(csv.reader(source), [])]
+        header = [name.strip() for name in next(csv.reader(chain([first], source), delimiter=delimiter), [])]
     except csv.Error as error:
         raise FileError(into.path, 1, str(error)) from None
-    return header, _blocks(source, len(header), into)
+    return header, _blocks(source, delimiter, len(header), into)
 
 
-def _blocks(source: Iterator[str], width: int, into: Collector) -> Iterator[Cells]:
+def _blocks(source: Iterator[str], delimiter: str, width: int, into: Collector) -> Iterator[Cells]:
     """Rows by column. Blocks without quotes are split at their commas, all at once, which is twice as fast as csv."""
     line = 2
     while block := list(islice(source, _BLOCK)):
         if any('"' in text for text in block):
-            yield from _quoted(chain(block, source), line, width, into)
+            yield from _quoted(csv.reader(chain(block, source), delimiter=delimiter), line, width, into)
             return
         lines, rows = list(range(line, line + len(block))), [text.rstrip("\r\n") for text in block]
         line += len(block)
-        if {row.count(",") for row in rows} == {width - 1}:
-            cells = ",".join(rows).split(",")
+        if {row.count(delimiter) for row in rows} == {width - 1}:
+            cells = delimiter.join(rows).split(delimiter)
             yield lines, [cells[k::width] for k in range(width)]
         else:
-            yield from _by_column(lines, [row.split(",") if row else [] for row in rows], width, into)
+            yield from _by_column(lines, [row.split(delimiter) if row else [] for row in rows], width, into)
 
 
-def _quoted(source: Iterator[str], line: int, width: int, into: Collector) -> Iterator[Cells]:
-    """Rows by column of a table with quotes, from `line` on."""
-    reader = csv.reader(source)
+def _quoted(reader: Any, line: int, width: int, into: Collector) -> Iterator[Cells]:
+    """Rows by column of a table with quotes, from `line` on. A row of several lines is told of by its first."""
+    begun = 0
     while True:
-        lines, rows, broken = list[int](), list[list[str]](), ""
+        lines, rows, spans, broken = list[int](), list[list[str]](), list[int](), ""
         try:
             for row in islice(reader, _BLOCK):
                 rows.append(row)
-                lines.append(line + reader.line_num - 1)
+                lines.append(line + begun)
+                spans.append(reader.line_num - begun)
+                begun = reader.line_num
         except csv.Error as error:
             broken = str(error)
-        yield from _by_column(lines, rows, width, into)
+        yield from _by_column(lines, rows, width, into, spans)
         if broken:
-            into.fault(line + reader.line_num - 1, broken)
+            into.fault(line + begun, broken)
+            begun = reader.line_num
         elif not rows:
             return
 
 
-def _by_column(lines: list[int], rows: list[list[str]], width: int, into: Collector) -> Iterator[Cells]:
+def _by_column(
+    lines: list[int], rows: list[list[str]], width: int, into: Collector, spans: Sequence[int] = ()
+) -> Iterator[Cells]:
+    """Rows of the header's width by column. `spans`: lines of each, where a quoted cell may hold line ends."""
     bad = {
         k: f"{len(row)} cells where the header has {width}" for k, row in enumerate(rows) if len(row) != width and row
     }
+    for k in bad:
+        if spans and spans[k] > 1:
+            bad[k] += f", in a row that a quote stretches over {spans[k]:,} lines"
     for kept, good in _good(lines, rows, bad, into):
         yield kept, list(zip(*good, strict=True))
 
 
-def json_blocks(file: TextIO, into: Collector) -> Iterator[Objects]:
+def _json_blocks(file: TextIO, into: Collector) -> Iterator[Objects]:
     """Blocks of the objects of a file that has one a line, with their lines."""
     numbered = enumerate(_bounded(file, into), 1)
     while True:
@@ -149,12 +190,18 @@ def json_blocks(file: TextIO, into: Collector) -> Iterator[Objects]:
                 rows.append(json.loads(line) if line.strip() else None)
             except (ValueError, RecursionError) as error:
                 rows.append(None)
-                bad[len(rows) - 1] = f"not JSON: {str(error)[:60]}"
+                bad[len(rows) - 1] = _not_json(error) + ("" if line.endswith("\n") else "; the last line is cut off")
             if not isinstance(rows[-1], dict) and rows[-1] is not None:
                 bad[len(rows) - 1] = "not a JSON object"
         if not lines:
             return
         yield from _good(lines, rows, bad, into)
+
+
+def _not_json(error: ValueError | RecursionError) -> str:
+    where = f" at column {error.colno}" if isinstance(error, json.JSONDecodeError) else ""
+    said = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
+    return f"not JSON{where}: {said[:60].removesuffix(' starting at')}"
 
 
 def _good(
@@ -173,9 +220,31 @@ def _good(
         yield lines, rows
 
 
-def picked(header: list[str], name: str, into: Collector) -> int:
+def named_blocks(file: TextIO, into: Collector, names: Sequence[str]) -> Iterator[tuple[list[int], dict[str, Any]]]:
+    """Blocks of rows with the cells of the named columns, or keys of JSON lines, by name, and the rows' lines."""
+    start = file.read(_SNIFFED)
+    file.seek(0)
+    if holds_objects(start):
+        for k, (lines, rows) in enumerate(_json_blocks(file, into)):
+            if k == 0:
+                _check_keys(rows, names, into)
+            yield lines, {name: [row.get(name) for row in rows] for name in names}
+        return
+    header, blocks = _table_blocks(file, into)
+    places = {name: _place(header, name, into) for name in names}
+    for lines, cells in blocks:
+        yield lines, {name: cells[place] for name, place in places.items()}
+
+
+def _check_keys(rows: Sequence[dict[str, Any]], names: Sequence[str], into: Collector) -> None:
+    for name in names:
+        if not any(name in row for row in rows):
+            raise FileError(into.path, 0, f"no key {name!r}; there are {printable(list(rows[0]))}")
+
+
+def _place(header: list[str], name: str, into: Collector) -> int:
     """Where the column of a name stands; FileError where it is missing or there twice."""
     if header.count(name) != 1:
         what = "no column" if name not in header else "more than one column"
-        raise FileError(into.path, 1, f"{what} {name!r}; there are {', '.join(header)[:200] or 'none'}")
+        raise FileError(into.path, 1, f"{what} {name!r}; there are {printable(header)}")
     return header.index(name)

@@ -7,7 +7,7 @@ from typing import TextIO
 
 from tokenroof.simulate.traces.collect import Collector, numbers
 from tokenroof.simulate.traces.format import TraceFormat
-from tokenroof.simulate.traces.lines import json_blocks, names_of
+from tokenroof.simulate.traces.lines import named_blocks, names_of
 
 __all__ = ["BLOCK_TOKENS", "MOONCAKE"]
 
@@ -28,11 +28,11 @@ def _detect(head: str) -> bool:
 
 def _read(file: TextIO, into: Collector) -> None:
     into.block_tokens = BLOCK_TOKENS
-    for lines, rows in json_blocks(file, into):
-        when, isl, osl, ids = ([row.get(name) for row in rows] for name in _COLUMNS)
+    when, isl, osl, ids = _COLUMNS
+    for lines, cells in named_blocks(file, into, _COLUMNS):
         into.add(
-            lines, arrival=numbers(_COLUMNS[0], when, scale=1e-3), isl=numbers(_COLUMNS[1], isl),
-            osl=numbers(_COLUMNS[2], osl), blocks=ids,
+            lines, arrival=numbers(when, cells[when], scale=1e-3), isl=numbers(isl, cells[isl]),
+            osl=numbers(osl, cells[osl]), blocks=cells[ids],
         )  # fmt: skip
 
 

@@ -4,7 +4,7 @@ from typing import TextIO
 
 from tokenroof.simulate.traces.collect import Collector, numbers
 from tokenroof.simulate.traces.format import TraceFormat
-from tokenroof.simulate.traces.lines import json_blocks, names_of
+from tokenroof.simulate.traces.lines import named_blocks, names_of
 
 __all__ = ["REQUEST_LOG"]
 
@@ -20,9 +20,9 @@ def _detect(head: str) -> bool:
 
 
 def _read(file: TextIO, into: Collector) -> None:
-    for lines, rows in json_blocks(file, into):
-        when, isl, osl = (numbers(name, [row.get(name) for row in rows]) for name in _COLUMNS)
-        into.add(lines, arrival=when, isl=isl, osl=osl)
+    when, isl, osl = _COLUMNS
+    for lines, cells in named_blocks(file, into, _COLUMNS):
+        into.add(lines, arrival=numbers(when, cells[when]), isl=numbers(isl, cells[isl]), osl=numbers(osl, cells[osl]))
 
 
 REQUEST_LOG = TraceFormat(name="vLLM request log", columns=_COLUMNS, detect=_detect, read=_read, example=_EXAMPLE)

@@ -1,16 +1,16 @@
-"""Any CSV whose columns are named: `arrival=ts,isl=in,osl=out`, also `arrival_ms=` and `session=`.
+"""Any CSV, or JSON lines, whose columns are named: `arrival=ts,isl=in,osl=out`, also `arrival_ms=` and `session=`.
 
 Without `columns` the file's own names have to be `arrival_s` (or `arrival_ms`), `isl`, `osl` and `session`. Times are
 seconds or dates. A file without arrivals is one of lengths: all requests arrive at once.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import TextIO
+from typing import Any, TextIO
 
 from tokenroof.errors import InputError
 from tokenroof.simulate.traces.collect import Collector, Column, dates, is_date, numbers
 from tokenroof.simulate.traces.format import TraceFormat
-from tokenroof.simulate.traces.lines import names_of, picked, table_blocks
+from tokenroof.simulate.traces.lines import named_blocks, names_at_start, names_of
 
 __all__ = ["TABLE", "columns_from", "read_table"]
 
@@ -35,32 +35,30 @@ def columns_from(text: str) -> dict[str, str]:
     return found
 
 
-def _arrival(name: str, cells: Sequence[str], scale: float, dated: bool) -> Column:
+def _arrival(name: str, cells: Sequence[Any], scale: float, dated: bool) -> Column:
     return dates(name, cells) if dated else numbers(name, cells, scale)
 
 
 def read_table(file: TextIO, into: Collector, columns: Mapping[str, str]) -> None:
-    """Rows of a CSV, `columns` naming the column of each of arrival or arrival_ms, isl, osl and session."""
-    header, blocks = table_blocks(file, into)
-    place = {what: picked(header, name, into) for what, name in columns.items()}
+    """Rows of a table or of JSON lines; `columns` names that of arrival or arrival_ms, of isl, osl and session."""
     clock = next((what for what in ("arrival", "arrival_ms") if what in columns), None)
     scale, dated = 1e-3 if clock == "arrival_ms" else 1.0, None
     if clock is None:
         into.notes.append("no column of arrivals: all requests arrive at once")
-    for lines, cells in blocks:
+    for lines, cells in named_blocks(file, into, tuple(columns.values())):
         arrival = None
         if clock is not None:
             if dated is None:  # the first cell that is either says which kind of time the file has
-                dated = _dated(cells[place[clock]])
-            arrival = _arrival(columns[clock], cells[place[clock]], scale, bool(dated))
+                dated = _dated(cells[columns[clock]])
+            arrival = _arrival(columns[clock], cells[columns[clock]], scale, bool(dated))
         into.add(
-            lines, arrival=arrival, isl=numbers(columns["isl"], cells[place["isl"]]),
-            osl=numbers(columns["osl"], cells[place["osl"]]),
-            sessions=cells[place["session"]] if "session" in place else None,
+            lines, arrival=arrival, isl=numbers(columns["isl"], cells[columns["isl"]]),
+            osl=numbers(columns["osl"], cells[columns["osl"]]),
+            sessions=cells[columns["session"]] if "session" in columns else None,
         )  # fmt: skip
 
 
-def _dated(cells: Sequence[str]) -> bool | None:
+def _dated(cells: Sequence[Any]) -> bool | None:
     for cell, value in zip(cells, numbers("", cells).values, strict=True):
         if is_date(cell):
             return True
@@ -70,13 +68,11 @@ def _dated(cells: Sequence[str]) -> bool | None:
 
 
 def _detect(head: str) -> bool:
-    return {"isl", "osl"} <= set(names_of(head)) and not head.lstrip().startswith("{")
+    return {"isl", "osl"} <= set(names_of(head))
 
 
 def _read(file: TextIO, into: Collector) -> None:
-    start = file.readline(1_000_000)
-    header = names_of(start)
-    file.seek(0)
+    header = names_at_start(file)
     known = {what: name for what, name in _OWN.items() if name in header}
     if {"arrival", "arrival_ms"} <= set(known):
         del known["arrival_ms"]

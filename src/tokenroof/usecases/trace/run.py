@@ -62,7 +62,7 @@ def trace(request: TraceRequest, on_rows: Callable[[int], None] | None = None) -
     return TraceResponse(
         sentence=sentence_of(requests, isl, osl, spread, prefixes),
         file=Path(request.file).name,
-        format="CSV" if request.columns else format_of(request.file).name,
+        format="columns by name" if request.columns else format_of(request.file).name,
         start_s=request.start or 0.0,
         end_s=request.end,
         scale=request.scale or 1.0,
