@@ -67,7 +67,7 @@ def test_rate_is_gaps_over_their_time() -> None:
 
 def test_order_that_was_mended_is_said() -> None:
     assert in_order([2.0, 1.0, 0.0], [1, 2, 3], [1] * 3).notes == (
-        "2 arrivals were earlier than the one before them: sorted by time",
+        "2 arrivals were earlier than the one before: sorted by time",
     )
     assert in_order([0.0, 1.0, 1.0], [1, 2, 3], [1] * 3).notes == ()
 

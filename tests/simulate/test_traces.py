@@ -294,6 +294,8 @@ def test_bytes_that_are_no_text_matter_only_in_numbers(tmp_path: Path) -> None:
         (b"", "is empty"),
         (b" \n\n", "is empty"),
         ("a,b\n1,2\n".encode("utf-16"), "not UTF-8 text"),
+        (b'[{"isl": 5, "osl": 1}]', "a JSON list, where one object a line is read"),
+        (b"timestamp,a,b\n1,2,3\n", "known are Azure, .* it has timestamp, a, b"),
         (b"ts,in,out\n1,2,3\n", "it has ts, in, out: --columns arrival=NAME"),
         (b'{"timestamp": 1, "input_length": 5}\n', "nearest is Mooncake, without output_length, hash_ids"),
         (b'"a\nb",\x1b[31mc\n', r"it has a\?b, \?\[31mc:"),

@@ -156,15 +156,15 @@ def test_a_part_at_another_rate(tmp_path: Path) -> None:
 
 
 def test_without_sizes_a_ladder_up_to_the_whole_trace_is_tried(tmp_path: Path) -> None:
-    """Five blocks of 160 MiB: 16 GiB hold them all. 200 blocks take 31.25 GiB: 16 and 64 GiB are tried."""
+    """Five blocks of 160 MiB: 1 GiB holds them all. 200 blocks take 31.25 GiB, which 64 GiB hold."""
     small = trace(TraceRequest(file=written(tmp_path, MOONCAKE), model="llama-3.3-70b")).prefixes
-    assert small is not None and [one.capacity_bytes for one in small.caches] == [16 * 2.0**30, None]
+    assert small is not None and [one.capacity_bytes for one in small.caches] == [2.0**30, None]
     row = '{{"timestamp": {0}, "input_length": 1000, "output_length": 1, "hash_ids": [{0}, {1}]}}\n'
     many = "".join(row.format(k, k + 1000) for k in range(100))
     large = trace(TraceRequest(file=written(tmp_path, many), model="llama-3.3-70b")).prefixes
     assert large is not None
     assert [(one.capacity_bytes, one.blocks) for one in large.caches] == [
-        (16 * 2.0**30, 102), (64 * 2.0**30, 409), (None, 200)
+        (2.0**30, 6), (4 * 2.0**30, 25), (16 * 2.0**30, 102), (64 * 2.0**30, 409), (None, 200)
     ]  # fmt: skip
 
 

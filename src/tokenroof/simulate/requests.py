@@ -162,12 +162,16 @@ def in_order(
         arrival, columns = arrival[order], {name: column[order] for name, column in columns.items()}
         if lengths is not None and ids is not None:
             lengths, ids = lengths[order], ids[_gathered(lengths, order)]
-        notes = (*notes, f"{early:,} arrivals were earlier than the one before them: sorted by time")
+        notes = (*notes, f"{_arrivals(early)} earlier than the one before: sorted by time")
     offsets = None if lengths is None else np.concatenate(([0], np.cumsum(lengths)))
     return Requests(
         arrival_s=arrival - arrival[0] if len(arrival) else arrival, **columns, block_offsets=offsets, block_ids=ids,
         block_tokens=block_tokens, faults=faults, skipped=skipped, notes=notes,
     )  # fmt: skip
+
+
+def _arrivals(count: int) -> str:
+    return "1 arrival was" if count == 1 else f"{count:,} arrivals were"
 
 
 def _gathered(lengths: IntArray, order: NDArray[np.intp]) -> IntArray:

@@ -16,7 +16,7 @@ from tokenroof.simulate.traces.bench_output import BENCH_OUTPUT
 from tokenroof.simulate.traces.burstgpt import BURSTGPT
 from tokenroof.simulate.traces.collect import Collector
 from tokenroof.simulate.traces.format import TraceFormat
-from tokenroof.simulate.traces.lines import head_of, names_of, opened, printable
+from tokenroof.simulate.traces.lines import NO_LIST, head_of, holds_list, names_of, opened, printable
 from tokenroof.simulate.traces.mooncake import MOONCAKE
 from tokenroof.simulate.traces.request_log import REQUEST_LOG
 from tokenroof.simulate.traces.table import TABLE, columns_from, read_table
@@ -48,10 +48,12 @@ def _unknown(head: str) -> str:
         return "is empty"
     if "\0" in head:
         return "not UTF-8 text"
+    if holds_list(head):
+        return NO_LIST
     names = names_of(head)
     nearest = min(FORMATS, key=lambda one: len(set(one.columns) - set(names)) / len(one.columns))
     lacking = [name for name in nearest.columns if name not in names]
-    if 0 < len(lacking) < len(nearest.columns):
+    if 0 < 2 * len(lacking) <= len(nearest.columns):
         near = f"nearest is {nearest.name}, without {', '.join(lacking)}"
     else:
         near = f"known are {', '.join(one.name for one in FORMATS)}"

@@ -18,7 +18,17 @@ from typing import Any, TextIO, cast
 from tokenroof.errors import FileError, InputError
 from tokenroof.simulate.traces.collect import Collector
 
-__all__ = ["head_of", "holds_objects", "named_blocks", "names_at_start", "names_of", "opened", "printable"]
+__all__ = [
+    "NO_LIST",
+    "head_of",
+    "holds_list",
+    "holds_objects",
+    "named_blocks",
+    "names_at_start",
+    "names_of",
+    "opened",
+    "printable",
+]
 
 _HEAD = 1_000_000
 _LONGEST_LINE = 32_000_000  # characters; what is longer is no line, and would be held whole
@@ -26,6 +36,7 @@ _BLOCK = 8_192  # rows; larger blocks read slower, as Python's collector walks t
 _GZIP = b"\x1f\x8b"
 _LINES_TRIED = 20  # of the head, for one that is whole
 _DELIMITERS = (",", "\t", ";")
+NO_LIST = "a JSON list, where one object a line is read: jq -c '.[]' FILE makes it so"
 _SNIFFED = 4_096  # characters, which tell JSON lines from a table
 _MOST_NAMES = 200  # characters of them in an error
 
@@ -82,6 +93,11 @@ def names_of(head: str) -> tuple[str, ...]:
 def holds_objects(head: str) -> bool:
     """Whether a file starts as JSON lines do, or as one object."""
     return head.lstrip().startswith("{")
+
+
+def holds_list(head: str) -> bool:
+    """Whether a file starts as a JSON list does."""
+    return head.lstrip().startswith("[")
 
 
 def printable(names: Sequence[str]) -> str:
@@ -230,6 +246,8 @@ def named_blocks(file: TextIO, into: Collector, names: Sequence[str]) -> Iterato
                 _check_keys(rows, names, into)
             yield lines, {name: [row.get(name) for row in rows] for name in names}
         return
+    if holds_list(start):
+        raise FileError(into.path, 0, NO_LIST)
     header, blocks = _table_blocks(file, into)
     places = {name: _place(header, name, into) for name in names}
     for lines, cells in blocks:

@@ -17,7 +17,7 @@ __all__ = ["bytes_per_token", "prefixes_of"]
 
 _WARM_SHARE = 0.5
 _KV_DTYPE = "bf16"
-_LEAST_RUNG, _RUNG, _MOST_RUNGS = 16.0 * 2**30, 4.0, 10
+_GIB, _RUNG, _RUNGS = 2.0**30, 4.0, 6
 
 
 def bytes_per_token(request: TraceRequest) -> float | None:
@@ -34,10 +34,11 @@ def bytes_per_token(request: TraceRequest) -> float | None:
     return found
 
 
-def _ladder(whole_bytes: float) -> tuple[float, ...]:
-    """16 GiB, 64 GiB, 256 GiB ... up to the first that holds the whole trace."""
-    rungs = math.ceil(math.log(max(whole_bytes / _LEAST_RUNG, 1.0), _RUNG)) + 1
-    return tuple(_LEAST_RUNG * _RUNG**k for k in range(min(rungs, _MOST_RUNGS)))
+def _ladder(whole_bytes: float, block_bytes: float) -> list[float]:
+    """Of 1 GiB, 4 GiB, 16 GiB ... the first that holds the whole trace and the five below it."""
+    top = math.ceil(math.log(max(whole_bytes / _GIB, 1.0), _RUNG))
+    rungs = [_GIB * _RUNG**k for k in range(max(top - _RUNGS + 1, 0), top + 1)]
+    return [size for size in rungs if size >= block_bytes]
 
 
 def _one_cache(requests: Requests, size: float, block_bytes: float) -> CacheHits:
@@ -61,7 +62,7 @@ def prefixes_of(requests: Requests, request: TraceRequest, per_token: float | No
     caches = list[CacheHits]()
     if per_token is not None:
         block_bytes = per_token * requests.block_tokens
-        sizes = sorted(set(request.cache)) or _ladder(distinct * block_bytes)
+        sizes = sorted(set(request.cache)) or _ladder(distinct * block_bytes, block_bytes)
         caches += [_one_cache(requests, size, block_bytes) for size in sizes]
     endless = lru_replay(requests, (MOST_BLOCKS,), warm_share=_WARM_SHARE).share
     caches.append(CacheHits(capacity_bytes=None, blocks=distinct, cache_hit_rate=endless))
