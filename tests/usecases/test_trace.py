@@ -8,6 +8,7 @@ import pytest
 
 import tokenroof
 from tokenroof.errors import InputError, UnknownName
+from tokenroof.present.charts.trace import draw
 from tokenroof.present.json import finite_json
 from tokenroof.present.pages.trace import page_of
 from tokenroof.present.text import text
@@ -67,9 +68,14 @@ def test_a_gap_of_years_is_no_matter() -> None:
 
 
 def test_windows_hold_every_request_and_its_tokens() -> None:
-    width, windows = windows_of(in_order([0.0, 0.5, 700.0], [5, 6, 7], [1, 2, 3]))
+    """Four requests a window on average: 2,000 of them in 700 s make windows of 2 s, three of them one of 1,000 s."""
+    few = in_order([0.0, 0.5, 700.0], [5, 6, 7], [1, 2, 3])
+    assert [(one.requests, one.input_tokens, one.output_tokens) for one in windows_of(few)[1]] == [(3, 18, 6)]
+    many = [*[0.0] * 1_997, 0.5, 2.0, 700.0]
+    width, windows = windows_of(in_order(many, [1] * 1_997 + [5, 6, 7], [1] * 1_997 + [1, 2, 3]))
     assert width == 2.0
-    assert (windows[0].requests, windows[0].input_tokens, windows[0].output_tokens) == (2, 11, 3)
+    assert (windows[0].requests, windows[0].input_tokens, windows[0].output_tokens) == (1_998, 2_002, 1_998)
+    assert (windows[1].requests, windows[1].input_tokens, windows[2].requests) == (1, 6, 0)
     assert (windows[350].start_s, windows[350].requests, windows[350].output_tokens) == (700.0, 1, 3)
     assert len(windows) == 351
 
@@ -113,6 +119,14 @@ def test_requests_at_once_have_no_rate(tmp_path: Path) -> None:
     assert "columns" not in finite_json(found)
     page = text(page_of(found))
     assert "note: no column of arrivals" in page and "all arrive at once\n" in page
+
+
+def test_the_chart_has_the_panels_that_say_something(tmp_path: Path) -> None:
+    at_once = trace(TraceRequest(file=written(tmp_path, "isl,osl\n5,5\n5,5\n")))
+    draw(at_once, tmp_path / "a.svg")
+    drawn = (tmp_path / "a.svg").read_text(encoding="utf-8")
+    assert "Tokens of a request" in drawn
+    assert "Requests per second" not in drawn and "Prompt tokens found" not in drawn
 
 
 def test_rows_left_out_are_a_warning(tmp_path: Path) -> None:

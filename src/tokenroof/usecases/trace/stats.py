@@ -13,6 +13,7 @@ __all__ = [
 
 DISPERSION_WINDOW_S = 10.0
 _MOST_WINDOWS = 400
+_IN_A_WINDOW = 4.0  # requests, on average: fewer make a comb of zeros and ones
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,16 +91,16 @@ def busiest_rate(arrival_s: FloatArray, window_s: float = DISPERSION_WINDOW_S) -
     return float(counts.max()) / window_s if windows and len(counts) else None
 
 
-def _width(duration_s: float) -> float:
-    """A round width, at least a second, that makes at most _MOST_WINDOWS windows."""
-    least = max(duration_s / _MOST_WINDOWS, 1.0)
+def _width(duration_s: float, requests: int) -> float:
+    """A round width, at least a second, with some requests in a window and at most _MOST_WINDOWS windows."""
+    least = max(duration_s / _MOST_WINDOWS, _IN_A_WINDOW * duration_s / requests, 1.0)
     decade = 10.0 ** math.floor(math.log10(least))
     return next(step * decade for step in (1.0, 2.0, 5.0, 10.0) if step * decade >= least)
 
 
 def windows_of(requests: Requests) -> tuple[float, tuple[Window, ...]]:
     """The stream over time: width of a window in seconds, and its windows one after the other."""
-    width = _width(requests.duration_s)
+    width = _width(requests.duration_s, len(requests))
     place = np.floor(requests.arrival_s / width).astype(np.int64)
     count = int(place[-1]) + 1
     arrivals, inputs, outputs = (
