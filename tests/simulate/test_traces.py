@@ -33,6 +33,7 @@ def columns(path: Path, **options: object) -> list[tuple[float, int, int]]:
     [
         ("Azure", [(0.0, 4808, 10), (0.052, 3180, 8), (0.098189, 110, 27)]),
         ("Mooncake", [(0.0, 1100, 500), (0.0, 1500, 490), (3.052, 1030, 33)]),
+        ("Qwen Bailian", [(0.0, 40, 9), (60.614, 60, 5), (61.0, 20, 2)]),
         ("BurstGPT", [(0.0, 472, 18), (40.0, 1087, 230), (113.0, 417, 276)]),
         ("vLLM request log", [(0.0, 2358, 531), (0.26, 1034, 769), (0.39, 1320, 769)]),
         ("vLLM or SGLang result", [(0.0, 1024, 128), (0.75, 1052, 64), (1.25, 1024, 128)]),
@@ -52,6 +53,14 @@ def test_blocks_and_sessions_stay_with_their_requests(tmp_path: Path) -> None:
     assert found.block_tokens == 512
     sessions = read_trace(written(tmp_path, EXAMPLES["BurstGPT"])).sessions
     assert sessions is not None and sessions.tolist() == [0, 0, NO_SESSION]
+
+
+def test_blocks_that_are_named_alone_are_numbered_by_prefix(tmp_path: Path) -> None:
+    """The third prompt has blocks 2 and 1 of the first two, in another order: a cache finds neither."""
+    found = read_trace(written(tmp_path, EXAMPLES["Qwen Bailian"]))
+    assert [found.blocks(row).tolist() for row in range(3)] == [[0, 1, 2], [0, 1, 3, 4], [5, 6]]
+    assert found.block_tokens == 16
+    assert found.sessions is not None and found.sessions.tolist() == [0, 0, 1]
 
 
 @pytest.mark.parametrize(
@@ -110,6 +119,8 @@ def test_a_measured_log_is_read_whole(shared_data: Path) -> None:
         ("Mooncake", "[0, 3, 5]", "[9223372036854775808]", 3, "below 2^63"),
         ("Mooncake", '"input_length": 1030', '"input_length": true', 3, "input_length = True"),
         ("Mooncake", '"output_length": 33', '"output_length": 1' + "0" * 400, 3, "output_length = 1000"),
+        ("Qwen Bailian", "[1, 2, 4, 5]", '[1, "2"]', 2, "must be a list of whole numbers"),
+        ("Qwen Bailian", "[1, 2, 4, 5]", "[1, 2, 4, 5, 6]", 2, "5 blocks of 16 tokens are more than the input has"),
         ("vLLM request log", '"arrival_time": 1787267980.34', '"arrival_time": 1787267980340.0', 2, "arrival_time"),
         ("CSV", "0.25,900", "inf,900", 3, "arrival_s = 'inf'"),
         ("CSV", "0.25,900", ",900", 3, "arrival_s = ''"),
@@ -294,6 +305,10 @@ def test_bytes_that_are_no_text_matter_only_in_numbers(tmp_path: Path) -> None:
         (b"", "is empty"),
         (b" \n\n", "is empty"),
         ("a,b\n1,2\n".encode("utf-16"), "not UTF-8 text"),
+        (
+            b'{"timestamp": 1, "input_length": 1, "output_length": 1, "hash_ids": [1], "parent_chat_id": -1}',
+            "nearest is Qwen Bailian, without chat_id",
+        ),
         (b'[{"isl": 5, "osl": 1}]', "a JSON list, where one object a line is read"),
         (b"timestamp,a,b\n1,2,3\n", "known are Azure, .* it has timestamp, a, b"),
         (b"ts,in,out\n1,2,3\n", "it has ts, in, out: --columns arrival=NAME"),

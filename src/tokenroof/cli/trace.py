@@ -57,9 +57,9 @@ def _reading() -> Iterator[Callable[[int], None] | None]:
 def command(full: bool, outputs: tuple[Path, ...], as_json: bool, **options: Any) -> None:
     """Rate, bursts, lengths and shared prefixes of the requests in FILE.
 
-    Reads Azure's and BurstGPT's CSV, Mooncake's JSON lines, detailed results of vLLM and SGLang benchmarks, request
-    logs of vLLM, and any CSV or JSON lines with --columns; each plain or gzip. Shared prefixes need ids of prompt
-    blocks, which Mooncake's files have.
+    Reads Azure's and BurstGPT's CSV, Mooncake's and Qwen's JSON lines, detailed results of vLLM and SGLang benchmarks,
+    request logs of vLLM, and any CSV or JSON lines with --columns; each plain or gzip. Shared prefixes need ids of
+    prompt blocks, which Mooncake's and Qwen's files have.
 
     \b
     tokenroof trace AzureLLMInferenceTrace_conv.csv

@@ -12,6 +12,7 @@ from pathlib import Path
 from tokenroof.errors import FileError
 from tokenroof.simulate.requests import Requests
 from tokenroof.simulate.traces.azure import AZURE
+from tokenroof.simulate.traces.bailian import BAILIAN
 from tokenroof.simulate.traces.bench_output import BENCH_OUTPUT
 from tokenroof.simulate.traces.burstgpt import BURSTGPT
 from tokenroof.simulate.traces.collect import Collector
@@ -23,9 +24,12 @@ from tokenroof.simulate.traces.table import TABLE, columns_from, read_table
 
 __all__ = ["FORMATS", "TraceFormat", "format_of", "read_trace"]
 
+_NEAR = 0.5  # of a format's columns may lack where it is still what was probably meant
+
 FORMATS: tuple[TraceFormat, ...] = (
     AZURE,
     MOONCAKE,
+    BAILIAN,
     BURSTGPT,
     REQUEST_LOG,
     BENCH_OUTPUT,
@@ -51,18 +55,15 @@ def _unknown(head: str) -> str:
     if holds_list(head):
         return NO_LIST
     names = names_of(head)
-    nearest = min(FORMATS, key=lambda one: len(set(one.columns) - set(names)) / len(one.columns))
-    lacking = [name for name in nearest.columns if name not in names]
-    if 0 < 2 * len(lacking) <= len(nearest.columns):
-        near = f"nearest is {nearest.name}, without {', '.join(lacking)}"
+    lacking = {one.name: [name for name in one.columns if name not in names] for one in FORMATS}
+    missed = {one.name: len(lacking[one.name]) / len(one.columns) for one in FORMATS if lacking[one.name]}
+    nearest = min(missed, key=missed.__getitem__, default="")
+    if missed.get(nearest, 1.0) <= _NEAR:
+        near = f"nearest is {nearest}, without {', '.join(lacking[nearest])}"
     else:
         near = f"known are {', '.join(one.name for one in FORMATS)}"
-    has = (
-        f"; it has {printable(names)}: --columns arrival=NAME,isl=NAME,osl=NAME says which is which"
-        if names[1:]
-        else ""
-    )
-    return f"of no known format; {near}{has}"
+    named = f"it has {printable(names)}: --columns arrival=NAME,isl=NAME,osl=NAME says which is which"
+    return f"of no known format; {near}; {named}" if names[1:] else f"of no known format; {near}"
 
 
 def read_trace(

@@ -14,7 +14,8 @@ __all__ = ["BLOCK_TOKENS", "MOONCAKE"]
 BLOCK_TOKENS = 512
 
 _COLUMNS = ("timestamp", "input_length", "output_length", "hash_ids")
-_OTHERS = {"chat_id", "session_id"}  # traces alike in keys, whose times are in seconds or blocks of another size
+# keys of traces that are alike otherwise, whose times are in seconds or blocks of another size
+_OTHERS = {"chat_id", "parent_chat_id", "session_id", "turn"}
 _EXAMPLE = """{"timestamp": 0, "input_length": 1100, "output_length": 500, "hash_ids": [0, 1, 2]}
 {"timestamp": 0, "input_length": 1500, "output_length": 490, "hash_ids": [0, 3, 4]}
 {"timestamp": 3052, "input_length": 1030, "output_length": 33, "hash_ids": [0, 3, 5]}
