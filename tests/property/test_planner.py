@@ -23,7 +23,7 @@ from tokenroof.serving.batch import Pool, serve_apart
 from tokenroof.serving.steady import capacity, serve
 from tokenroof.types.engine import Scheduler
 from tokenroof.types.layout import Layout
-from tokenroof.usecases.plan.run import PlanRequest, plan
+from tokenroof.usecases.plan.run import PlanRequest, PlanResponse, plan
 
 MODELS = {name: load_model(name) for name in ("llama-3.1-8b", "qwen3-30b-a3b")}
 
@@ -234,22 +234,24 @@ def asked(model: str = "llama-3.1-8b", system: str = "4xh100", **more: object):
     return plan(PlanRequest(model=model, system=system, **{**base, **more}))  # type: ignore[arg-type]
 
 
+def best_score(answer: PlanResponse) -> float:
+    """The winner's, or a better one of a deployment that is less simple and equal within the error."""
+    machine = answer.machines[0]
+    return min((one.score for one in (machine.winner, *machine.runner_ups) if one is not None), default=math.inf)
+
+
 @settings(max_examples=10)
 @given(st.sampled_from(["llama-3.1-8b", "qwen3-30b-a3b"]), st.floats(0.01, 0.06), st.floats(1.0, 3.0))
 def test_a_looser_limit_is_never_worse(model, tpot_s, looser):
-    tight = asked(model, ttft=0.5, tpot=tpot_s).winner
-    loose = asked(model, ttft=0.5 * looser, tpot=tpot_s * looser).winner
-    if tight is not None:
-        assert loose is not None
-        # the rungs of the ladder move with the limit: a hundredth is their width
-        assert loose.score <= tight.score * 1.01
+    tight = best_score(asked(model, ttft=0.5, tpot=tpot_s))
+    loose = best_score(asked(model, ttft=0.5 * looser, tpot=tpot_s * looser))
+    # the rungs of the ladder move with the limit: a hundredth is their width
+    assert loose <= tight * 1.01
 
 
 @settings(max_examples=8)
 @given(st.integers(1, 5), st.integers(1, 3), st.floats(2.0, 40.0))
 def test_more_gpus_at_hand_never_cost_more_per_token(gpus, more, rate):
-    few = asked(gpus=gpus, ttft=1.0, tpot=0.05, request_rate=rate).winner
-    many = asked(gpus=gpus + more, ttft=1.0, tpot=0.05, request_rate=rate).winner
-    if few is not None:
-        assert many is not None
-        assert many.usd_per_mtok_all <= few.usd_per_mtok_all * (1 + 1e-9)
+    few = best_score(asked(gpus=gpus, ttft=1.0, tpot=0.05, request_rate=rate))
+    many = best_score(asked(gpus=gpus + more, ttft=1.0, tpot=0.05, request_rate=rate))
+    assert many <= few * (1 + 1e-9)

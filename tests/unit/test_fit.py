@@ -19,6 +19,7 @@ from tokenroof.measure.fit_runs import PRIORS, Case, fit_groups, group_cases, pr
 from tokenroof.measure.fit_select import read_cases, why_not_fitted
 from tokenroof.measure.held_out import Residual, coverage, has_experts, leave_out, ranges, spreads, summarise
 from tokenroof.measure.ops_data import CollectiveRow, KernelRow, read_kernels
+from tokenroof.measure.paired import pair_spreads, pairs_of
 from tokenroof.measure.profile_files import toml_text, write_toml
 from tokenroof.measure.robust import huber_loss, solve, weighted_quantile
 from tokenroof.measure.setups import Setup
@@ -185,6 +186,66 @@ def test_models_with_experts_have_ranges_of_their_own():
     assert found[False]["hopper"]["tpot"] == pytest.approx(1.28 * 0.1, rel=0.15)
     assert found[True]["hopper"]["tpot"] == pytest.approx(1.28 * 0.3, rel=0.15)
     assert found[True]["untested"]["tpot"] >= 0.45 and found[False]["hopper"]["ttft"] == 0.8  # nothing tested it
+
+
+def _on(case, left_out, tp, size, concurrency, kv_dtype="bf16"):
+    setup = replace(
+        case.setup, layout=replace(case.setup.layout, tp=tp, kv_dtype=kv_dtype),
+        load=replace(case.setup.load, value=float(concurrency)),
+    )  # fmt: skip
+    return Residual(replace(case, setup=setup, model=left_out), left_out, size)
+
+
+def _pairs_made_up(case, left_out, own, loads=400):
+    """Each workload is off by up to a half, and each of its two layouts by `own` standard deviations of its own."""
+    numbers = random.Random(left_out)
+    for load in range(1, loads + 1):
+        shared = numbers.uniform(-0.5, 0.5)
+        yield from (_on(case, left_out, tp, shared + numbers.gauss(0.0, own), load) for tp in (1, 2))
+
+
+BY_MODEL = {"model": lambda case: case.model}
+
+
+def test_layouts_of_one_machine_share_most_of_their_error():
+    case = made_up_cases(1e-3)[0]
+    tested = [one for name in ("a", "b") for one in _pairs_made_up(case, name, 0.1)]
+    (found,) = pair_spreads({"model": tested}, BY_MODEL)
+    assert (found.kind, found.metric, found.n) == ("layouts", "tpot", 800)
+    assert found.width == pytest.approx(1.2816 * 0.1 * math.sqrt(2.0), rel=0.1)
+    assert found.held == pytest.approx(0.8, abs=0.05)
+    assert ranges(tested)["tpot"] > 2.0 * found.width
+
+
+def test_a_width_is_tried_on_models_that_it_was_not_taken_from():
+    """Two models alike hold each other's pairs; a third, whose layouts err five times as far apart, is held by none."""
+    case = made_up_cases(1e-3)[0]
+    tested = [one for name in ("a", "b") for one in _pairs_made_up(case, name, 0.1)]
+    (alike,) = pair_spreads({"model": tested}, BY_MODEL)
+    (odd,) = pair_spreads({"model": [*tested, *_pairs_made_up(case, "c", 0.5)]}, BY_MODEL)
+    assert odd.held < alike.held
+    (alone,) = pair_spreads({"model": list(_pairs_made_up(case, "a", 0.1))}, BY_MODEL)
+    assert alone.held is None  # no other model to take a width from
+
+
+def test_only_other_deployments_under_the_same_workload_are_paired():
+    case = made_up_cases(1e-3)[0]
+    same = [_on(case, "a", 2, 0.1, 8), _on(case, "a", 2, 0.3, 8)]
+    other_load, other_fit = _on(case, "a", 4, 0.2, 16), _on(case, "b", 4, 0.2, 8)
+    assert not list(pairs_of([*same, other_load, other_fit]))
+    found = list(pairs_of([*same, _on(case, "a", 4, 0.2, 8)]))
+    assert sorted((pair.kind, round(pair.value, 6)) for pair in found) == [("layouts", -0.1), ("layouts", 0.1)]
+    (formats,) = pairs_of([same[0], _on(case, "a", 2, 0.4, 8, kv_dtype="fp8")])
+    assert (formats.kind, round(formats.value, 6)) == ("formats", -0.3)
+    assert pair_spreads({"model": [*same, _on(case, "a", 4, 0.2, 8)]}, BY_MODEL) == ()  # too few to state a width
+
+
+def test_formats_that_a_chip_does_not_multiply_in_are_not_paired():
+    case = made_up_cases(1e-3)[0]
+    chip = replace(case.setup.system.chip, flops_per_s={"bf16": 1e15})
+    old = replace(case, setup=replace(case.setup, system=replace(case.setup.system, chip=chip)))
+    assert not list(pairs_of([_on(old, "a", 2, 0.1, 8), _on(old, "a", 2, 0.4, 8, kv_dtype="fp8")]))
+    assert len(list(pairs_of([_on(old, "a", 2, 0.1, 8), _on(old, "a", 4, 0.4, 8)]))) == 1
 
 
 def test_coverage_is_counted_with_ranges_that_have_not_seen_the_group():

@@ -53,7 +53,7 @@ def test_runner_ups_are_worse_and_say_why(deepseek):
     machine = deepseek.machines[0]
     assert 1 <= len(machine.runner_ups) <= 5
     for one in machine.runner_ups:
-        assert one.score >= deepseek.winner.score
+        assert one.score >= deepseek.winner.score or one.equal
         assert one.worse_by == pytest.approx(one.score / deepseek.winner.score - 1.0)
         assert one.why_not
     assert any(one.own_weights != deepseek.winner.own_weights for one in machine.runner_ups)

@@ -183,6 +183,7 @@ def _load(chip: str, file: str, family: str, note: str, generation: str, experts
         chip=chip,
         engine=generation,
         spread=spread,
+        pair_spread={key: float(one["width"]) * widen for key, one in serving["pairs"].items()},
         low=math.exp(-spread["tpot"]),
         high=math.exp(spread["tpot"]),
         n=int(serving["n"]),

@@ -58,5 +58,12 @@ def command(
         kinds = {None: "all", True: "with experts", False: "dense"}
         rows = [[c.left, c.metric, kinds[c.experts], f"{c.n:,}", f"{100 * c.share:.0f} %"] for c in answer.coverage]
         print_table(["left out", "metric", "models", "n", "share"], rows, right=(3, 4))
+    if answer.pairs:
+        heading("Difference between the errors of two deployments under one workload: 80 % lie within")
+        rows = [
+            [one.kind, one.metric, f"{one.n:,}", f"{one.width:.3f}", "-" if one.held is None else f"{one.held:.0%}"]
+            for one in answer.pairs
+        ]
+        print_table(["differ in", "metric", "pairs", "width, log", "held on others"], rows, right=(2, 3, 4))
     for path in answer.written:
         note(f"written: {path}")

@@ -49,6 +49,7 @@ def _check(path: Path) -> None:
 @scenario_options("batch", "replicas", "redundant_experts")
 @click.option("--gpus", metavar="N", help="GPUs at hand. [default: the system's; with a load, as many as it takes]")
 @click.option("--objective", metavar="WHAT", help="cost, throughput, latency or energy. [default: cost]")
+@click.option("--confidence", metavar="P", help="Probability with which each limit is to hold. [default: 0.5]")
 @click.option("--alternatives", metavar="N", help="How many of the next best to show. [default: 5]")
 @click.option("--measured", type=click.Path(dir_okay=False), help="CSV of measured runs, drawn beside the frontier.")
 @click.option("--full", is_flag=True, help="Memory, frontier, what was searched, commands of every engine.")

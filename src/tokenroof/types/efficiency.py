@@ -67,7 +67,9 @@ class Efficiency:
 
     `launch_s` is what the host takes to start one kernel, `request_s` what a request spends outside the passes (HTTP,
     tokeniser, scheduling) before its first token, `warmup_s` what the first wave of a run waits for compilation.
-    `spread` holds, by metric, the half-width of the 80 % range as a natural logarithm.
+    `spread` holds, by metric, the half-width of the 80 % range as a natural logarithm; `pair_spread`, as
+    "layouts.metric" and "formats.metric", the width of 80 % of the differences between the log errors of two
+    deployments of one machine that differ in layout alone, or in formats too: part of an error is shared.
 
     `expert_skew` is how far the busiest rank's count of experts with work lies above the mean one's, in units of what
     random routing gives: 0 spreads them evenly, 1 is chance. With `experts_alike` all tokens of a pass choose the same
@@ -97,6 +99,7 @@ class Efficiency:
     request_s: float = 0.0
     warmup_s: float = 0.0
     spread: Mapping[str, float] = field(default_factory=dict)
+    pair_spread: Mapping[str, float] = field(default_factory=dict)
     chip: str = ""
     engine: str = ""
     low: float = 1.0

@@ -45,6 +45,7 @@ _NEARLY_FULL = 0.95
 _OBJECTIVES = {"cost": "cost", "throughput": "GPU time", "latency": "latency", "energy": "energy"}
 _BINDS = {"memory": "KV memory", "load": "the load"}
 _AS_GOOD = 5e-4
+_ALMOST_SURE = 0.995
 
 
 def _shape(one: Candidate) -> str:
@@ -97,29 +98,43 @@ def _capacity(one: Candidate) -> float:
     return one.requests_per_s / one.most_requests_per_s
 
 
+def _surely(chance: float) -> str:
+    return "> 99 %" if chance > _ALMOST_SURE else percent(chance)
+
+
+def _all_surely(one: Candidate) -> str:
+    """The chance of the limit that is least likely to hold."""
+    return _surely(min(one.chances.values())) if one.chances else ""
+
+
+def _limit(one: Candidate, name: str, limit_s: float | None) -> tuple[str, str]:
+    """A limit, and how probable it is that it holds."""
+    return ("", "") if limit_s is None else (f"{limit_s * 1e3:,.6g} ms", _surely(one.chances[name]))
+
+
 def _winner(answer: PlanResponse, one: Candidate) -> Table:
     slo = answer.slo
     tpot = "" if one.low == one.high else span(one.tpot_s * one.low, one.tpot_s * one.high, one.tpot_s, MS)
     rows = [
-        ("TTFT, mean", quantity(one.ttft_s, MS), "", "" if slo.ttft_s is None else f"{slo.ttft_s * 1e3:,.6g} ms"),
-        ("TPOT, mean", quantity(one.tpot_s, MS), tpot, "" if slo.tpot_s is None else f"{slo.tpot_s * 1e3:,.6g} ms"),
-        ("requests at once", count(one.concurrency), "", ""),
-        ("requests served", quantity(one.requests_per_s, REQUESTS_PER_S), "", ""),
-        ("capacity used", percent(_capacity(one)), "", ""),
-        ("output throughput", quantity(one.output_tokens_per_s_per_gpu, TOK_PER_S_PER_GPU), "", ""),
+        ("TTFT, mean", quantity(one.ttft_s, MS), "", *_limit(one, "TTFT", slo.ttft_s)),
+        ("TPOT, mean", quantity(one.tpot_s, MS), tpot, *_limit(one, "TPOT", slo.tpot_s)),
+        ("requests at once", count(one.concurrency), "", "", ""),
+        ("requests served", quantity(one.requests_per_s, REQUESTS_PER_S), "", "", ""),
+        ("capacity used", percent(_capacity(one)), "", "", ""),
+        ("output throughput", quantity(one.output_tokens_per_s_per_gpu, TOK_PER_S_PER_GPU), "", "", ""),
     ]
     if not answer.demand.given:
-        rows.insert(2, ("interactivity", quantity(one.tokens_per_s_per_user, TOK_PER_S_PER_USER), "", ""))
+        rows.insert(2, ("interactivity", quantity(one.tokens_per_s_per_user, TOK_PER_S_PER_USER), "", "", ""))
     if one.drafts:
-        rows.append(("drafts a step", count(one.drafts), "", ""))
+        rows.append(("drafts a step", count(one.drafts), "", "", ""))
     if one.usd_per_mtok_output is not None:
-        rows.append(("cost, output", quantity(one.usd_per_mtok_output, USD_PER_MTOK), "", ""))
-        rows.append(("cost, input", quantity(one.usd_per_mtok_input, USD_PER_MTOK), "", ""))
+        rows.append(("cost, output", quantity(one.usd_per_mtok_output, USD_PER_MTOK), "", "", ""))
+        rows.append(("cost, input", quantity(one.usd_per_mtok_input, USD_PER_MTOK), "", "", ""))
         if answer.workload.prefix:
-            rows.append(("cost, cached input", quantity(one.usd_per_mtok_cached, USD_PER_MTOK), "", ""))
+            rows.append(("cost, cached input", quantity(one.usd_per_mtok_cached, USD_PER_MTOK), "", "", ""))
     if one.usd_per_month is not None:
-        rows.append((f"rent, {counted(one.gpus_paid, 'GPU')}", quantity(one.usd_per_month, USD_A_MONTH), "", ""))
-    columns = (words(), numbers("predicted"), ranges(), numbers("limit", empty="-"))
+        rows.append((f"rent, {counted(one.gpus_paid, 'GPU')}", quantity(one.usd_per_month, USD_A_MONTH), "", "", ""))
+    columns = (words(), numbers("predicted"), ranges(), numbers("limit", empty="-"), numbers("holds"))
     return Table(name="main", columns=columns, rows=rows, remarks=tuple(_remarks(answer, one)))
 
 
@@ -132,18 +147,23 @@ def _remarks(answer: PlanResponse, one: Candidate) -> Iterable[Remark]:
         yield warning(f"needs a checkpoint in {one.weights}: check its quality")
 
 
+def _beside(one: Candidate) -> str:
+    """How an alternative's score differs from the winner's."""
+    size = "as good" if abs(one.worse_by) < _AS_GOOD else change(one.worse_by, decimals=1)
+    return f"equal, {size}" if one.equal else size
+
+
 def _alternatives(answer: PlanResponse, machine: MachinePlan) -> Table:
     rows = [
         (
             _shape(one), f"{one.weights}/{one.kv}", count(one.gpus_paid), quantity(one.ttft_s, MS),
-            quantity(one.tpot_s, MS), "as good" if one.worse_by < _AS_GOOD else change(one.worse_by, decimals=1),
-            _BINDS.get(one.limit, one.limit),
+            quantity(one.tpot_s, MS), _beside(one), _all_surely(one), _BINDS.get(one.limit, one.limit),
         )
         for one in machine.runner_ups
     ]  # fmt: skip
     columns = (
         words(), words("weights/KV", drop=RANGE), numbers("GPUs"), numbers("TTFT"), numbers("TPOT"),
-        numbers(_OBJECTIVES[answer.objective]), words("held by", drop=REMARK),
+        numbers(_OBJECTIVES[answer.objective]), numbers("holds"), words("held by", drop=REMARK),
     )  # fmt: skip
     return Table(name="alternatives", title="Alternatives", columns=columns, rows=rows)
 

@@ -13,6 +13,7 @@ from tokenroof.measure.fit_runs import PRIORS, Case, fit_groups, group_cases, pr
 from tokenroof.measure.fit_select import read_cases
 from tokenroof.measure.held_out import Coverage, HeldOut, Residual, coverage, leave_out, spreads, summarise
 from tokenroof.measure.ops_data import read_collectives, read_kernels
+from tokenroof.measure.paired import PairSpread, pair_spreads
 from tokenroof.measure.profile_build import chip_tables
 from tokenroof.measure.profile_files import write_toml
 
@@ -38,7 +39,8 @@ class FitRequest:
 class FitResponse:
     """What was fitted: curves by chip, constants with their priors, errors in sample and on what was left out.
 
-    `spread` holds half-widths of the 80 % range by kind of model, family and metric; `coverage` how often they hold.
+    `spread` holds half-widths of the 80 % range by kind of model, family and metric; `coverage` how often they hold;
+    `pairs` how far two deployments of one machine err apart.
     """
 
     curves: Mapping[str, Mapping[str, FittedCurve]]
@@ -49,6 +51,7 @@ class FitResponse:
     without_model: tuple[HeldOut, ...]
     without_chip: tuple[HeldOut, ...]
     spread: Mapping[str, Mapping[str, Mapping[str, float]]]
+    pairs: tuple[PairSpread, ...]
     coverage: tuple[Coverage, ...]
     written: tuple[str, ...]
 
@@ -73,7 +76,13 @@ def _fit_kernels(request: FitRequest, folder: Path, families: Mapping[str, str],
 
 
 def _serving_tables(
-    request: FitRequest, values: Mapping[str, float], n: int, held: Any, spread: Any, covered: tuple[Coverage, ...]
+    request: FitRequest,
+    values: Mapping[str, float],
+    n: int,
+    held: Any,
+    spread: Any,
+    pairs: tuple[PairSpread, ...],
+    covered: tuple[Coverage, ...],
 ) -> dict[str, Any]:
     families = (*_SHARED, "cdna3", "cdna4")
     engines = [name.removeprefix("host.") for name in PRIORS if name.startswith("host.") and not name.endswith(".amd")]
@@ -89,8 +98,14 @@ def _serving_tables(
         "in_engine": factors,
         "spread": spread["experts"],
         "spread_dense": spread["dense"],
+        "pairs": {f"{one.kind}.{one.metric}": _pair_table(one) for one in pairs},
         "coverage": {f"{one.left}.{one.metric}": one.share for one in covered if one.experts is None},
     }
+
+
+def _pair_table(one: PairSpread) -> dict[str, float]:
+    held = {} if one.held is None else {"held": one.held}
+    return {"width": one.width, "n": one.n, **held}
 
 
 def _residuals(cases: list[Case], kernels: Any, point: Any) -> list[Residual]:
@@ -130,7 +145,7 @@ def fit_profiles(request: FitRequest, progress: Progress = None) -> FitResponse:
     if request.runs is None:
         return FitResponse(
             curves=curves, constants={}, priors={}, n=0, in_sample=(), without_model=(), without_chip=(), spread={},
-            coverage=(), written=tuple(written),
+            pairs=(), coverage=(), written=tuple(written),
         )  # fmt: skip
 
     def kernels(chip: str) -> Any:
@@ -146,13 +161,14 @@ def fit_profiles(request: FitRequest, progress: Progress = None) -> FitResponse:
     tested = left["model"] + left["chip"] or _residuals(cases, kernels, point)
     widths = spreads(tested)
     spread = {"experts": widths[True], "dense": widths[False]}
-    covered = coverage(left, {"model": lambda case: case.model, "chip": _chip})
+    keys = {"model": lambda case: case.model, "chip": _chip}
+    pairs, covered = pair_spreads(left, keys), coverage(left, keys)
     held = {one.metric: one.median_error for one in summarise(tested) if one.set == "all"}
     path = target / "serving.toml"
-    write_toml(path, _serving_tables(request, values, len(cases), held, spread, covered))
+    write_toml(path, _serving_tables(request, values, len(cases), held, spread, pairs, covered))
     return FitResponse(
         curves=curves, constants=values, priors={name: one.value for name, one in PRIORS.items()}, n=len(cases),
         in_sample=summarise(_residuals(cases, kernels, point)), without_model=summarise(left["model"]),
-        without_chip=summarise(left["chip"]), spread=spread, coverage=covered,
+        without_chip=summarise(left["chip"]), spread=spread, pairs=pairs, coverage=covered,
         written=(*written, str(path)),
     )  # fmt: skip

@@ -9,6 +9,7 @@ from tokenroof.scenario.slo import Slo
 from tokenroof.types.default import Default
 from tokenroof.types.layout import Layout
 from tokenroof.types.workload import Workload
+from tokenroof.usecases.plan.simplest import Complexity
 
 __all__ = [
     "Candidate", "Curve", "Demand", "FrontierPoint", "MachinePlan", "MeasuredPoint", "MemoryBar",
@@ -51,7 +52,9 @@ class Candidate:
     is served, `most_requests_per_s` what could be within the limits. Costs count all GPUs that are paid for;
     `usd_per_mtok_all` puts the whole cost on output tokens, uncached input, cached input and
     output share it by machine time.
-    `margins` are the distance to each limit over the limit. `worse_by` is its score over the winner's, less one.
+    `margins` are the distance to each limit, as it was planned for, over the limit; `chances` the probability that each
+    limit as it was given is met, by the range of the profile. `worse_by` is its score over the winner's, less one;
+    `equal` says that this is within the error of a comparison.
     """
 
     system: str
@@ -87,11 +90,14 @@ class Candidate:
     usd_per_month: float | None
     joules_per_output_token: float | None
     margins: Mapping[str, float]
+    chances: Mapping[str, float]
     limit: str
     low: float
     high: float
     score: float
+    complexity: Complexity
     worse_by: float = 0.0
+    equal: bool = False
     why_not: str = ""
     memory: tuple[MemoryBar, ...] = ()
     deployment: Deployment | None = field(default=None, repr=False, compare=False)
@@ -167,7 +173,11 @@ class Search:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MachinePlan:
-    """The plan on one machine: winner or what stands against it, runner-ups, frontier."""
+    """The plan on one machine: winner or what stands against it, runner-ups, frontier.
+
+    Scores whose logarithms differ by `equal_within` or less cannot be told apart, by what deployments differ in:
+    layouts alone, formats or roles.
+    """
 
     system: str
     system_name: str
@@ -177,6 +187,7 @@ class MachinePlan:
     price_source: str
     profile: str
     claim_level: str
+    equal_within: Mapping[str, float]
     search: Search
     winner: Candidate | None
     runner_ups: tuple[Candidate, ...]
@@ -190,13 +201,17 @@ class MachinePlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanResponse:
-    """Plans by machine, best first; `winner` is that of the first. `flags` start it under each engine."""
+    """Plans by machine, best first; `winner` is that of the first. `flags` start it under each engine.
+
+    Each limit holds with a probability of `confidence` at least.
+    """
 
     model: str
     model_name: str
     workload: Workload
     slo: Slo
     demand: Demand
+    confidence: float
     objective: str
     engine: str
     machines: tuple[MachinePlan, ...]

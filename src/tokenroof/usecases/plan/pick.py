@@ -14,6 +14,7 @@ from tokenroof.planner.space import ladder
 from tokenroof.scenario.costs import cost_of
 from tokenroof.scenario.deployment import Deployment, PrefillWorkers
 from tokenroof.scenario.layouts import layout_label
+from tokenroof.scenario.ranges import chance_within
 from tokenroof.scenario.resolve import assemble
 from tokenroof.scenario.slo import Slo
 from tokenroof.types.layout import Layout
@@ -22,6 +23,7 @@ from tokenroof.types.served import Served
 from tokenroof.types.workload import Load, Workload
 from tokenroof.usecases.plan.answer import Candidate, Curve, Demand, MemoryBar
 from tokenroof.usecases.plan.score import Scored, usd_per_mtok, watts_per_gpu
+from tokenroof.usecases.plan.simplest import Complexity
 
 __all__ = ["Terms", "candidate_at", "curve_at", "deployment_at", "distinct", "label_of"]
 
@@ -34,16 +36,22 @@ _SLACK = 1.0 + 1e-9
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """What deployments of one machine are judged by."""
+    """What deployments of one machine are judged by: `asked` are the limits as given, `slo` what is planned for."""
 
     scenario: Scenario
     space: Space
     demand: Demand
     slo: Slo
+    asked: Slo
     objective: str
     usd_per_gpu_h: float | None
     gpus: int | None
     chips_of_one: int
+
+    def as_given(self, limit: str, seconds: float) -> float:
+        """The limit to be given (`ttft_s`, `tpot_s`) for what is planned for to be so many seconds."""
+        asked, planned = getattr(self.asked, limit), getattr(self.slo, limit)
+        return seconds if asked is None else seconds * float(asked / planned)
 
 
 def label_of(layout: Layout, front: Layout | None, prefill_workers: int, decode_workers: int) -> str:
@@ -54,10 +62,10 @@ def label_of(layout: Layout, front: Layout | None, prefill_workers: int, decode_
 
 
 def distinct(points: Points, order: Any) -> Iterator[int]:
-    """Positions in the given order, each pair of layouts in one format of weights once."""
+    """Positions in the given order, each pair of layouts in one format once with drafts and once without."""
     seen = set()
     for at in order:
-        key = (int(points.layout[at]), int(points.prefill[at]), int(points.form[at]))
+        key = (int(points.layout[at]), int(points.prefill[at]), int(points.form[at]), bool(points.depth[at]))
         if key not in seen:
             seen.add(key)
             yield int(at)
@@ -170,13 +178,13 @@ def _bars(space: Space, unit: Deployment, found: Served, held: float, chunk: flo
     )
 
 
-def candidate_at(terms: Terms, points: Points, scored: Scored, at: int) -> Candidate | None:
+def candidate_at(terms: Terms, points: Points, scored: Scored, at: int, complexity: Complexity) -> Candidate | None:
     """The deployment of a point, with as many units as the load needs; None where its GPUs run out on the way."""
     demand, units, each = terms.demand, int(scored.units[at]), int(points.gpus[at])
     unit = deployment_at(terms, points, at, units)
     if not demand.given:
         found = _filled(terms, points, at, unit)
-        return _candidate(terms, points, at, unit, found, int(scored.paid[at]), found.requests_per_s)
+        return _candidate(terms, points, at, unit, found, int(scored.paid[at]), found.requests_per_s, complexity)
     load, rate = _load(demand), float(points.rate[at])
     if demand.concurrency is None and not unit.disaggregated:
         carried = unit.carried(load, rate)
@@ -191,12 +199,19 @@ def candidate_at(terms: Terms, points: Points, scored: Scored, at: int) -> Candi
         most = number * rate
         enough = not found.saturated and (demand.users is None or found.requests_per_s <= most * _SLACK)
         if _within(terms.slo, found) and enough:
-            return _candidate(terms, points, at, unit, found, number * each, most)
+            return _candidate(terms, points, at, unit, found, number * each, most, complexity)
     return None
 
 
 def _candidate(
-    terms: Terms, points: Points, at: int, unit: Deployment, found: Served, paid: int, most: float
+    terms: Terms,
+    points: Points,
+    at: int,
+    unit: Deployment,
+    found: Served,
+    paid: int,
+    most: float,
+    complexity: Complexity,
 ) -> Candidate:
     space, slo = terms.space, terms.slo
     held = found.concurrency / unit.replicas
@@ -211,6 +226,11 @@ def _candidate(
     margins = {
         name: 1.0 - value / limit
         for name, value, limit in (("TTFT", ttft, slo.ttft_s), ("TPOT", tpot, slo.tpot_s))
+        if limit is not None
+    }
+    chances = {
+        name: chance_within(name.lower(), value, limit, space.profile)
+        for name, value, limit in (("TTFT", ttft, terms.asked.ttft_s), ("TPOT", tpot, terms.asked.tpot_s))
         if limit is not None
     }
     answering = held * (1.0 - ttft / e2e) if unit.disaggregated else held
@@ -255,10 +275,12 @@ def _candidate(
         usd_per_month=None if price is None else price * paid * _MONTH_H,
         joules_per_output_token=joules,
         margins=margins,
+        chances=chances,
         limit=limit if margins[limit] < 0.1 or not terms.demand.given else "load",
         low=space.profile.low,
         high=space.profile.high,
         score=paid / tokens if score is None else score,
+        complexity=complexity,
         memory=_bars(space, unit, found, held, float(points.chunk[at])),
         deployment=unit,
     )  # fmt: skip

@@ -1,12 +1,13 @@
 """Why a deployment is not the winner: how much worse, and a number in which the winner is the better one."""
 
+import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tokenroof.units import format_figures
 from tokenroof.usecases.plan.answer import Candidate
 
-__all__ = ["Reason", "reasons", "why_not"]
+__all__ = ["Reason", "judged_beside", "reasons", "why_not"]
 
 _UNITS = {
     "cost": "per token",
@@ -80,10 +81,33 @@ def _difference(one: Candidate, best: Candidate) -> str:
     return ", ".join(parts)
 
 
+def _simpler(one: Candidate, best: Candidate) -> Iterator[Reason]:
+    """In what the winner is the simpler one."""
+    mine, its = one.complexity, best.complexity
+    for words, a, b in (
+        ("role", mine.roles, its.roles),
+        ("unusual degree", mine.odd, its.odd),
+        ("narrower format", mine.formats, its.formats),
+        ("draft", one.drafts, best.drafts),
+    ):
+        plural = "" if a == 1 else "s"
+        yield Reason(words=f"{{mine}} {words}{plural}", mine=a, its=b, more_is_better=False, whole=True)
+
+
+def judged_beside(one: Candidate, best: Candidate, objective: str, width: float) -> Candidate:
+    """A runner-up with how it compares to the winner; `width` is what scores must differ by to be told apart."""
+    equal = abs(math.log(one.score / best.score)) <= width * (1.0 + 1e-9)
+    told = replace(one, worse_by=one.score / best.score - 1.0, equal=equal and width > 0.0)
+    return replace(told, why_not=why_not(told, best, objective))
+
+
 def why_not(one: Candidate, best: Candidate, objective: str) -> str:
     """How much worse, the first number that speaks for the winner, and what differs."""
     worse = one.score / best.score - 1.0
-    size = "as good" if worse < _AS_GOOD else f"{100.0 * worse:+.1f} % {_UNITS[objective]}"
-    reason = next((str(one) for one in reasons(one, best, objective) if one.telling), "")
+    size = "as good" if abs(worse) < _AS_GOOD else f"{100.0 * worse:+.1f} % {_UNITS[objective]}"
+    found = [*(_simpler(one, best) if one.equal else ()), *reasons(one, best, objective)]
+    reason = next((str(each) for each in found if each.telling), "")
+    if one.equal:
+        size = f"equal within the error, {size}"
     what = _difference(one, best)
     return (f"{size}; {reason}" if reason else size) + (f" [{what}]" if what else "")

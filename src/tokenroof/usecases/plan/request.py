@@ -6,8 +6,9 @@ from typing import Annotated, ClassVar
 from tokenroof.types.limits import OneOf, Within
 from tokenroof.types.scenario import MODES, Scenario
 
-__all__ = ["OBJECTIVES", "PlanRequest", "words_of"]
+__all__ = ["EVEN", "OBJECTIVES", "PlanRequest", "words_of"]
 
+EVEN = 0.5  # the confidence with which a limit holds that the prediction just meets
 OBJECTIVES = ("cost", "throughput", "latency", "energy")
 
 
@@ -18,6 +19,8 @@ class PlanRequest(Scenario):
     `system`, `weight_dtype` and `kv_dtype` may name several with commas between them; formats left out are the
     checkpoint's own and narrower ones that the chip multiplies natively. Degrees that are given are held. Without a
     load the machine is filled; with one only the GPUs that it needs are paid for, and `gpus` is how many there are.
+    Limits hold with a probability of `confidence` each, by the profile's range (by default 0.5:
+    the prediction itself meets them).
     `acceptance` allows drafts, up to `drafts` of them (by default 4).
     """
 
@@ -26,6 +29,7 @@ class PlanRequest(Scenario):
     mode: Annotated[str, OneOf(MODES)] = "auto"
     gpus: Annotated[int | None, Within(1, 100_000, "GPUs")] = None
     objective: Annotated[str, OneOf(OBJECTIVES)] = "cost"
+    confidence: Annotated[float | None, Within(0.5, 0.999)] = None
     alternatives: Annotated[int, Within(0, 50)] = 5
     measured: str | None = None
 

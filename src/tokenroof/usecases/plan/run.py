@@ -28,7 +28,7 @@ from tokenroof.usecases.plan.answer import (
     PlanResponse,
 )
 from tokenroof.usecases.plan.launch import commands
-from tokenroof.usecases.plan.request import PlanRequest, words_of
+from tokenroof.usecases.plan.request import EVEN, PlanRequest, words_of
 from tokenroof.usecases.plan.search import machine_plan
 
 __all__ = ["PlanRequest", "PlanResponse", "plan"]
@@ -110,6 +110,19 @@ def _checked(request: PlanRequest) -> tuple[str, ...]:
     return systems
 
 
+def _confidence(request: PlanRequest, slo: Slo, defaults: list[Default]) -> float:
+    limited = slo.ttft_s is not None or slo.tpot_s is not None
+    if request.confidence is not None:
+        if not limited:
+            raise InputError("confidence", request.confidence, "left out: there is no limit", "give ttft, tpot or slo")
+        return request.confidence
+    if limited:
+        defaults.append(
+            Default(field="confidence", value="50 %", reason="predictions meet the limits; 0.9 leaves room for error")
+        )
+    return EVEN
+
+
 def plan(request: PlanRequest) -> PlanResponse:
     """The best deployment on each machine, best machine first; `winner` None where no machine meets the limits."""
     systems = _checked(request)
@@ -123,6 +136,7 @@ def plan(request: PlanRequest) -> PlanResponse:
         defaults.append(Default(field="TPOT", value="at most 50 ms", reason="20 tok/s a user"))
     if slo.name:
         defaults.append(Default(field="limits", value=slo.name, reason=f"{slo.source}; here they are held by means"))
+    confidence = _confidence(request, slo, defaults)
     machines = [machine_plan(request, model, name, slo, demand, load, defaults) for name in systems]
     if all(one.winner is None for one in machines):
         machines[0] = _with_changes(machines[0], _cheapest_change(request, model, machines[0], slo, demand, load))
@@ -148,7 +162,8 @@ def plan(request: PlanRequest) -> PlanResponse:
         measured, remarks = measured_points(request.measured, model, chips, load.isl, load.osl)
         defaults.append(Default(field="measured", value=remarks[0], reason="; ".join(remarks[1:]) or "all rows used"))
     return PlanResponse(
-        model=model.id, model_name=model.name, workload=load, slo=slo, demand=demand, objective=request.objective,
-        engine=request.engine, machines=tuple(machines), winner=winner, flags=flags, measured=measured,
-        defaults=tuple(defaults), left_out=LEFT_OUT, warnings=(*model.warnings, *length_warnings(model, load)),
+        model=model.id, model_name=model.name, workload=load, slo=slo, demand=demand, confidence=confidence,
+        objective=request.objective, engine=request.engine, machines=tuple(machines), winner=winner, flags=flags,
+        measured=measured, defaults=tuple(defaults), left_out=LEFT_OUT,
+        warnings=(*model.warnings, *length_warnings(model, load)),
     )  # fmt: skip

@@ -14,10 +14,12 @@ from tokenroof.planner.points import Points, Space, joined, refined, together
 from tokenroof.planner.space import CHUNKS, Format, kv_formats, planned_layouts, weight_formats
 from tokenroof.scenario.formats import main_format, served_weights
 from tokenroof.scenario.machine_cost import machine_cost
+from tokenroof.scenario.ranges import tightened
 from tokenroof.scenario.resolve import engine_scheduler
 from tokenroof.scenario.slo import Slo
 from tokenroof.types.default import Default
 from tokenroof.types.dtype import dtype
+from tokenroof.types.efficiency import Efficiency
 from tokenroof.types.machine import System
 from tokenroof.types.model import Model
 from tokenroof.types.scenario import DEGREES
@@ -31,9 +33,9 @@ from tokenroof.usecases.plan.answer import (
     Search,
     Unmet,
 )
-from tokenroof.usecases.plan.pick import Terms, candidate_at, curve_at, distinct, label_of
-from tokenroof.usecases.plan.reasons import why_not
-from tokenroof.usecases.plan.request import PlanRequest, words_of
+from tokenroof.usecases.plan.choose import best_of, widths
+from tokenroof.usecases.plan.pick import Terms, curve_at, label_of
+from tokenroof.usecases.plan.request import EVEN, PlanRequest, words_of
 from tokenroof.usecases.plan.score import Scored, scored, usd_per_mtok
 from tokenroof.usecases.plan.unmet import beyond, unmet_empty, unmet_of
 
@@ -41,7 +43,6 @@ __all__ = ["machine_plan", "system_with"]
 
 _REFINEMENTS = 2  # a rung of the ladder is a factor of up to 2.5, each pass divides it by 16
 _DRAFTS = 4
-_CLOSE = 14  # deployments that are worked out at the load
 
 
 def system_with(name: str, gpus: int | None) -> System:
@@ -93,8 +94,16 @@ def _depths(request: PlanRequest, model: Model) -> tuple[int, ...]:
     return (0, *range(1, (request.drafts or _DRAFTS) + 1))
 
 
+def _planned(slo: Slo, profile: Efficiency, confidence: float) -> Slo:
+    """What predictions must stay within for each limit to hold with this probability."""
+    return replace(
+        slo, ttft_s=tightened("ttft", slo.ttft_s, profile, confidence),
+        tpot_s=tightened("tpot", slo.tpot_s, profile, confidence),
+    )  # fmt: skip
+
+
 def _space(
-    request: PlanRequest, model: Model, system: System, slo: Slo, load: Workload
+    request: PlanRequest, model: Model, system: System, profile: Efficiency, slo: Slo, load: Workload
 ) -> tuple[Space, dict[str, int]]:
     formats = _formats(request, model, system)
     layouts, refused = planned_layouts(model, system, request.engine, fixed=held_degrees(request))
@@ -102,7 +111,7 @@ def _space(
     chunks = CHUNKS if request.max_batched_tokens is None else (request.max_batched_tokens,)
     space = Space(
         model=model, system=system, engine=request.engine, scheduler=scheduler,
-        profile=profile_for(system, request.engine, request.profile, request.engine_version, model=model),
+        profile=profile,
         layouts=layouts, formats=formats,
         chunks=chunks, depths=_depths(request, model), acceptance=request.acceptance or 0.0,
         isl=load.isl, osl=load.osl, prefix=load.prefix, ttft_s=slo.ttft_s, tpot_s=slo.tpot_s,
@@ -140,58 +149,6 @@ def _points(space: Space, request: PlanRequest, rejected: dict[str, int], judge:
             judged = judge(points)
             lots += [points, *refined_apart(space, points, judged.met, judged.per_gpu)]
     return joined(lots) if lots else None
-
-
-def _best(
-    terms: Terms, points: Points, judged: Scored, wanted: int
-) -> tuple[Candidate | None, int, tuple[Candidate, ...]]:
-    """Winner, its point, and runner-ups: the nearest by score, and the best that differs in kind."""
-    import numpy as np
-
-    met = np.flatnonzero(judged.met)
-    order = met[np.lexsort((points.e2e_s[met], judged.score[met]))]
-    picked: dict[int, Candidate] = {}
-
-    def add(positions: Any, most: int) -> None:
-        for number, at in enumerate(distinct(points, positions)):
-            if number >= most:
-                return
-            if at not in picked:
-                found = candidate_at(terms, points, judged, at)
-                if found is not None:
-                    picked[at] = found
-
-    add(order, _CLOSE)
-    if not picked:
-        return None, -1, ()
-    ranked = sorted(picked.values(), key=lambda one: (one.score, one.gpus, one.e2e_s))
-    best = ranked[0]
-    first = next(at for at, one in picked.items() if one is best)
-    own = np.array([form.own for form in terms.space.formats])[points.form]
-    kinds = [
-        own != own[first],
-        points.form != points.form[first],
-        (points.prefill < 0) != (points.prefill[first] < 0),
-        (points.depth > 0) != (points.depth[first] > 0),
-    ]
-    before = set(picked)
-    for other in kinds:
-        add(order[other[order]], 1)
-    added = [one for at, one in picked.items() if at not in before]
-    rest = [one for one in ranked[1:] if one.label != best.label or one.weights != best.weights]
-    rest = rest[: max(wanted - len(added), 1)]
-    runners = sorted([*rest, *added], key=lambda one: one.score)
-    best = min([best, *runners], key=lambda one: (one.score, one.gpus, one.e2e_s))
-    others = [one for one in [ranked[0], *runners] if one is not best]
-    at = next(at for at, one in picked.items() if one is best)
-    return (
-        best,
-        at,
-        tuple(
-            replace(one, worse_by=one.score / best.score - 1.0, why_not=why_not(one, best, terms.objective))
-            for one in others[:wanted]
-        ),
-    )
 
 
 def _frontier(terms: Terms, points: Points, judged: Scored) -> tuple[FrontierPoint, ...]:
@@ -237,10 +194,12 @@ def machine_plan(
     system = system_with(name, request.gpus)
     one = load_system(name)
     price, source = _price(request, system, defaults)
-    space, refused = _space(request, model, system, slo, load)
+    profile = profile_for(system, request.engine, request.profile, request.engine_version, model=model)
+    asked, slo = slo, _planned(slo, profile, request.confidence or EVEN)
+    space, refused = _space(request, model, system, profile, slo, load)
     terms = Terms(
-        scenario=request, space=space, demand=demand, slo=slo, objective=request.objective, usd_per_gpu_h=price,
-        gpus=request.gpus, chips_of_one=one.n_chips,
+        scenario=request, space=space, demand=demand, slo=slo, asked=asked, objective=request.objective,
+        usd_per_gpu_h=price, gpus=request.gpus, chips_of_one=one.n_chips,
     )  # fmt: skip
     rejected: dict[str, int] = {}
 
@@ -267,14 +226,13 @@ def machine_plan(
             rejected[f"beyond {reason}"] = count
         rejected.pop("TPOT", None)
         edge = _frontier(terms, points, judged)
-        best, at, runners = _best(terms, points, judged, request.alternatives)
+        best, at, runners = best_of(terms, points, judged, request.alternatives)
         if best is None:
             unmet = unmet_of(terms, points, judged)
         else:
             curve = curve_at(terms, points, judged, at, best)
         if met and request.mode == "auto" and not (judged.met & (points.prefill >= 0)).any():
             notes.append("no disaggregated deployment meets the limits on these GPUs")
-    profile = space.profile
     notes += profile.notes
     return MachinePlan(
         system=system.id,
@@ -285,6 +243,7 @@ def machine_plan(
         price_source=source,
         profile=profile.id,
         claim_level=claim_level(profile),
+        equal_within=widths(request.objective, profile),
         search=Search(
             layouts=len(space.layouts), combinations=space.candidates, points=0 if points is None else len(points),
             points_met=met, rejected=tuple(sorted(rejected.items(), key=lambda item: -item[1])),

@@ -105,6 +105,18 @@ def unmet_of(terms: Terms, points: Points, scored: Scored) -> Unmet:
     if (ttft_ok & tpot_ok).any():
         return _too_few_gpus(terms, points, scored, ttft_ok & tpot_ok)
 
+    def ttft(at: int) -> str:
+        return f"ttft {_ms(terms.as_given('ttft_s', float(points.ttft_s[at])))}"
+
+    def tpot(at: int) -> str:
+        return f"tpot {_ms(terms.as_given('tpot_s', float(points.tpot_s[at])))}"
+
+    def beyond(name: str, planned: float) -> str:
+        asked = getattr(terms.asked, name)
+        return _said(planned) + (
+            "" if asked == planned else f", what it takes to hold {_said(asked)} as surely as asked"
+        )
+
     def least(values: Any, where: Any) -> int:
         return int(np.flatnonzero(where)[np.argmin(values[where])])
 
@@ -112,13 +124,12 @@ def unmet_of(terms: Terms, points: Points, scored: Scored) -> Unmet:
     by_tpot = least(points.tpot_s, ttft_ok) if ttft_ok.any() else None
     changes = []
     if by_ttft is not None:
-        changes.append((points.ttft_s[by_ttft] / ttft_limit, f"ttft {_ms(points.ttft_s[by_ttft])}", by_ttft))
+        changes.append((points.ttft_s[by_ttft] / ttft_limit, ttft(by_ttft), by_ttft))
     if by_tpot is not None:
-        changes.append((points.tpot_s[by_tpot] / tpot_limit, f"tpot {_ms(points.tpot_s[by_tpot])}", by_tpot))
+        changes.append((points.tpot_s[by_tpot] / tpot_limit, tpot(by_tpot), by_tpot))
     if not changes:
         both = least(np.maximum(points.ttft_s / ttft_limit, points.tpot_s / tpot_limit), usable)
-        flags = f"ttft {_ms(points.ttft_s[both])}, tpot {_ms(points.tpot_s[both])}"
-        changes.append((inf, flags, both))
+        changes.append((inf, f"{ttft(both)}, {tpot(both)}", both))
     changes.sort(key=lambda change: change[0])
     if by_ttft is None and by_tpot is None:
         binding, reason = (
@@ -126,9 +137,9 @@ def unmet_of(terms: Terms, points: Points, scored: Scored) -> Unmet:
             (f"neither limit can be met: TTFT is {_said(best_ttft)} and TPOT {_said(best_tpot)} at best"),
         )
     elif by_ttft is None:
-        binding, reason = "TPOT", f"TPOT is {_said(best_tpot)} at best, above {_said(tpot_limit)}"
+        binding, reason = "TPOT", f"TPOT is {_said(best_tpot)} at best, above {beyond('tpot_s', tpot_limit)}"
     elif by_tpot is None:
-        binding, reason = "TTFT", f"TTFT is {_said(best_ttft)} at best, above {_said(ttft_limit)}"
+        binding, reason = "TTFT", f"TTFT is {_said(best_ttft)} at best, above {beyond('ttft_s', ttft_limit)}"
     else:
         binding = changes[0][1].split()[0].upper()
         reason = (

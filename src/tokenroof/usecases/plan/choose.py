@@ -1,0 +1,120 @@
+"""Of many points the winner and the next best: deployments near the top, worked out at the load, and the simplest of
+those that a prediction cannot tell from the best.
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from tokenroof.planner.points import Points
+from tokenroof.scenario.ranges import equal_width
+from tokenroof.types.efficiency import Efficiency
+from tokenroof.usecases.plan.answer import Candidate
+from tokenroof.usecases.plan.pick import Terms, candidate_at, distinct
+from tokenroof.usecases.plan.reasons import judged_beside
+from tokenroof.usecases.plan.score import Scored
+from tokenroof.usecases.plan.simplest import complexities, complexity_of
+
+__all__ = ["best_of", "told_apart", "width_between", "widths"]
+
+_CLOSE = 14  # deployments that are worked out at the load
+_SIMPLER = 12  # and of simpler ones that may be as good
+_SLACK = 1e-9
+_DIFFER = ("layouts", "formats", "roles")
+_METRIC = {"latency": "e2e"}  # what a score is made of; else of requests served
+
+
+def widths(objective: str, profile: Efficiency) -> dict[str, float]:
+    """What the logarithms of two scores must differ by to be told apart, by what the deployments differ in."""
+    return {differ: equal_width(_METRIC.get(objective, "throughput"), profile, differ) for differ in _DIFFER}
+
+
+def width_between(one: Candidate, other: Candidate, objective: str, profile: Efficiency) -> float:
+    """The width for these two: the widest of what they differ in."""
+    alike = (one.weights, one.kv, one.drafts) == (other.weights, other.kv, other.drafts)
+    differ = ("layouts", *(() if alike else ("formats",)), *(() if one.mode == other.mode else ("roles",)))
+    found = widths(objective, profile)
+    return max(found[name] for name in differ)
+
+
+def told_apart(one: Candidate, better: Candidate, objective: str, profile: Efficiency) -> bool:
+    """Whether a deployment is surely worse than another."""
+    return math.log(one.score / better.score) > width_between(one, better, objective, profile) + _SLACK
+
+
+def _simplest(found: Iterable[Candidate], objective: str, profile: Efficiency) -> Candidate:
+    """The simplest of those that nothing surely beats, or a simpler one that is no worse than it."""
+
+    def rank(one: Candidate) -> tuple[Any, ...]:
+        return (one.complexity, *_by_score(one))
+
+    all_of = list(found)
+    unbeaten = (one for one in all_of if not any(told_apart(one, other, objective, profile) for other in all_of))
+    reach = min(unbeaten, key=rank).score * (1.0 + _SLACK)
+    return min((one for one in all_of if one.score <= reach), key=rank)
+
+
+def _by_score(one: Candidate) -> tuple[float, int, float]:
+    return one.score, one.gpus, one.e2e_s
+
+
+def best_of(
+    terms: Terms, points: Points, judged: Scored, wanted: int
+) -> tuple[Candidate | None, int, tuple[Candidate, ...]]:
+    """Winner, its point, and runner-ups: the nearest by score, and the best that differs in kind."""
+    import numpy as np
+
+    met = np.flatnonzero(judged.met)
+    order = met[np.lexsort((points.e2e_s[met], judged.score[met]))]
+    keys = complexities(terms.space, points)
+    profile, objective = terms.space.profile, terms.objective
+    picked: dict[int, Candidate] = {}
+
+    def add(positions: Any, most: int, *, simpler: bool = False) -> None:
+        """So many of these positions, or of those among them that are simpler than all before them."""
+        simplest = min((keys[at] for at in picked), default=np.inf)
+        tried = 0
+        for at in distinct(points, positions):
+            if simpler and keys[at] >= simplest:
+                continue
+            tried += 1
+            if at not in picked:
+                found = candidate_at(terms, points, judged, at, complexity_of(int(keys[at])))
+                if found is not None:
+                    picked[at], simplest = found, min(simplest, keys[at])
+            if tried >= most:
+                return
+
+    add(order, _CLOSE)
+    if not picked:
+        return None, -1, ()
+    widest = max(widths(objective, profile).values())
+    reach = min(one.score for one in picked.values()) * math.exp(widest)
+    add(order[(judged.score[order] <= reach) & (keys[order] < min(keys[at] for at in picked))], _SIMPLER, simpler=True)
+    near, at = list(picked.values()), _position(picked, _simplest(picked.values(), objective, profile))
+    own = np.array([form.own for form in terms.space.formats])[points.form]
+    for other in (
+        own != own[at], points.form != points.form[at], (points.prefill < 0) != (points.prefill[at] < 0),
+        (points.depth > 0) != (points.depth[at] > 0),
+    ):  # fmt: skip
+        add(order[other[order]], 1)
+    best = _simplest(picked.values(), objective, profile)
+    return (
+        best,
+        _position(picked, best),
+        tuple(
+            judged_beside(one, best, objective, width_between(one, best, objective, profile))
+            for one in _runners(near, [one for one in picked.values() if one not in near], best, wanted)
+        ),
+    )
+
+
+def _position(picked: Mapping[int, Candidate], wanted: Candidate) -> int:
+    return next(at for at, one in picked.items() if one is wanted)
+
+
+def _runners(near: list[Candidate], kinds: list[Candidate], best: Candidate, wanted: int) -> list[Candidate]:
+    """The best of each kind and the nearest by score, so many in all."""
+    others = [one for one in sorted(near, key=_by_score) if (one.label, one.weights) != (best.label, best.weights)]
+    kinds = [one for one in kinds if one is not best]
+    return sorted([*others[: max(wanted - len(kinds), 1)], *kinds], key=_by_score)[:wanted]
