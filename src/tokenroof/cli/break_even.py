@@ -10,13 +10,14 @@ from tokenroof.cli.offers import parse_rates
 from tokenroof.cli.options import model_argument, offer_option, output_options, scenario_from, scenario_options, warn
 from tokenroof.cli.outputs import check_outputs, write_outputs
 from tokenroof.cli.render import echo_json, echo_page
+from tokenroof.types.scenario import APART
 
 __all__ = ["command"]
 
 
 @click.command("break-even", short_help="Self-hosting against an API price: from which load on does it pay?")
 @model_argument
-@scenario_options("mode", "request_rate", "users", "think")
+@scenario_options("mode", "request_rate", "users", "think", *APART)
 @money_options
 @offer_option
 @click.option("--offer-mode", metavar="MODE", help="The API's mode: batch, flex, priority ... [default: standard]")

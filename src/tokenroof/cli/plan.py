@@ -11,6 +11,7 @@ from tokenroof.cli.render import echo_json, echo_page, note
 from tokenroof.errors import InputError
 from tokenroof.files import put
 from tokenroof.present.json import dump
+from tokenroof.types.scenario import APART
 
 __all__ = ["command"]
 
@@ -46,7 +47,7 @@ def _check(path: Path) -> None:
 
 @click.command("plan", short_help="The best deployment under limits on latency, and why the others lose.")
 @model_argument
-@scenario_options("batch", "replicas", "redundant_experts")
+@scenario_options("batch", "replicas", "redundant_experts", *APART)
 @click.option("--gpus", metavar="N", help="GPUs at hand. [default: the system's; with a load, as many as it takes]")
 @click.option("--objective", metavar="WHAT", help="cost, throughput, latency or energy. [default: cost]")
 @click.option("--confidence", metavar="P", help="Probability with which each limit is to hold. [default: 0.5]")

@@ -11,6 +11,7 @@ from tokenroof.cli.outputs import check_outputs, write_outputs
 from tokenroof.cli.render import echo_json, echo_page, print_table
 from tokenroof.cli.unused import refuse_unused
 from tokenroof.present.json import finite_json
+from tokenroof.types.scenario import APART
 
 if TYPE_CHECKING:
     from tokenroof.usecases.money.speculate import SpeculateResponse
@@ -38,7 +39,7 @@ def _list() -> None:
 
 @click.command("speculate", short_help="Speculative decoding: speed-up by batch and depth.")
 @model_argument
-@scenario_options("mode", "batch")
+@scenario_options("mode", "batch", *APART)
 @click.option("--measured", help="A measured acceptance curve: tokenroof speculate --list.")
 @click.option("--draft", help="mtp, head (one more layer), or a model. [default: the model's MTP head]")
 @click.option("--draft-cost", metavar="SHARE", help="Instead: a draft's step over the target's, 0 to 1.")

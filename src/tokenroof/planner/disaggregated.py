@@ -16,7 +16,7 @@ from tokenroof.operators.timing import Timed, bind
 from tokenroof.planner.drafts import drafting, tokens_per_pass
 from tokenroof.planner.points import Points, Slice, Space, decode_grid, decode_seconds, slice_of, units_in
 from tokenroof.planner.space import stacked
-from tokenroof.serving.batch import Pool, serve_apart
+from tokenroof.serving.batch import Pool, prompts_in_flight, serve_apart
 from tokenroof.serving.scheduling import Passes
 from tokenroof.types.engine import Scheduler
 from tokenroof.xp import NUMPY
@@ -98,8 +98,8 @@ def prefill_workers(space: Space, form: int) -> Workers:
         )  # fmt: skip
         passes = Passes(timed, _prompts_only(space.scheduler, float(chunk)), space.isl, space.new, space.isl, NUMPY)
         full = np.maximum(1.0, chunk * groups / space.new)
-        in_flight = full * np.ceil(stages / np.maximum(1.0, np.ceil(space.new / (chunk * groups))))
-        holds = np.broadcast_to(use.sequences >= np.floor(in_flight), gpus.shape)
+        in_flight = prompts_in_flight(groups, stages, float(chunk), space.new, NUMPY)
+        holds = np.broadcast_to(use.sequences >= in_flight, gpus.shape)
         alone, filled = passes.prompts(1.0, 0.0, 0.0), passes.prompts(full, 0.0, 0.0)
         every = Workers(
             layout=np.arange(len(space.layouts)), gpus=gpus, rate=full / filled.extra_s,

@@ -47,6 +47,8 @@ def bounds_of(deployment: Deployment, asked: float, *, sure_of_room: float = 1.0
     `timed` is `unbeatable`, for those who keep it.
     """
     timed = timed or unbeatable(deployment)
+    if deployment.disaggregated:
+        return _apart(deployment, timed, asked)
     if deployment.load.kind == "static":
         return _together(deployment, timed)
     free, work, tokens = engine_of("none").scheduler, deployment.workload, deployment.tokens_per_step
@@ -62,6 +64,28 @@ def bounds_of(deployment: Deployment, asked: float, *, sure_of_room: float = 1.0
     e2e_s = prompt_s + max(answer - 1.0, 0.0) * step_s
     rate = float(best.requests_per_s)
     if deployment.load.kind in ("batch", "concurrency", "fill"):
+        rate = min(rate, max(asked, 1.0) / e2e_s)
+    return _bounds(deployment, step_s, prompt_s, e2e_s, rate)
+
+
+def _apart(deployment: Deployment, timed: Timed, asked: float) -> Bounds:
+    """Prompts and answers on workers of their own: each role at its own best, and no transfer between them."""
+    split = deployment.prefill_workers
+    assert split is not None
+    free = replace(engine_of("none").scheduler, max_sequences=_UNLIMITED)
+    work, answer = deployment.workload, deployment.workload.osl / deployment.tokens_per_step
+    front = bind(lower(deployment.model, split.layout), deployment.system, BOUND, free_networks=True)
+    lengths = {"isl": work.isl, "prefix": work.prefix}
+    prompts = split.workers * float(serve_saturated(front, deployment.system, free, osl=1.0, **lengths).requests_per_s)
+    room = max(deployment.room() / split.decode_workers, 1.0)
+    share = room / deployment.layout.pp
+    full_s = float(timed.step(decode=StepLoad(share, share, work.context)).step_s)
+    answers = split.decode_workers * room / (answer * full_s)
+    prompt_s = float(static_batch(front, free, batch=1.0, osl=1.0, **lengths).prefill_s)
+    step_s = float(timed.step(decode=StepLoad(1.0, 1.0, work.context)).step_s)
+    e2e_s = prompt_s + max(answer - 1.0, 0.0) * step_s
+    rate = min(prompts, answers)
+    if deployment.load.kind in ("concurrency", "fill"):
         rate = min(rate, max(asked, 1.0) / e2e_s)
     return _bounds(deployment, step_s, prompt_s, e2e_s, rate)
 

@@ -52,12 +52,12 @@ def _cached_share(deployment: Deployment) -> Num:
 
 def _flops(deployment: Deployment, served: Served) -> tuple[float, float, float]:
     """FLOP of one request on uncached input, cached input and output."""
-    work, layout = deployment.workload, deployment.layout
-    groups = float(layout.dp)
+    work, prefill = deployment.workload, deployment.prompt_timed.program
+    groups = float(prefill.layout.dp)
 
     def prompt(context: float) -> float:
         load = StepLoad(work.uncached * groups, groups, context)
-        return float(totals(deployment.program, prefill=load).all_flops) / groups
+        return float(totals(prefill, prefill=load).all_flops) / groups
 
     batch = max(served.batch, 1.0)
     decode = float(totals(deployment.program, decode=StepLoad(batch, batch, work.context)).all_flops) / batch

@@ -12,7 +12,7 @@ from tokenroof.scenario.arriving import SETTLED, fastest_inside, loop_that_carri
 from tokenroof.scenario.machine_cost import MachineCost
 from tokenroof.scenario.override_values import Override
 from tokenroof.scenario.said import length_warnings
-from tokenroof.serving.batch import Pool, serve_apart, static_batch
+from tokenroof.serving.batch import Pool, prompts_in_flight, serve_apart, static_batch
 from tokenroof.serving.steady import ServingEstimate, capacity, serve, serve_open, serve_saturated
 from tokenroof.solve import largest_whole
 from tokenroof.types.default import Default
@@ -91,6 +91,11 @@ class Deployment:
         return self.prefill_workers is not None
 
     @property
+    def prompt_timed(self) -> Timed:
+        """What prefills: the workers of their own, where there are any."""
+        return self.timed if self.prefill_workers is None else self.prefill_workers.timed
+
+    @property
     def warnings(self) -> tuple[str, ...]:
         """What in the question goes beyond the model."""
         return length_warnings(self.model, self.workload)
@@ -124,8 +129,7 @@ class Deployment:
         """One step that prefills `requests` prompts: `tokens` new ones each, ending at `context`."""
         new = self.workload.uncached if tokens is None else tokens
         end = self.workload.isl if context is None else context
-        timed = self.timed if self.prefill_workers is None else self.prefill_workers.timed
-        return timed.step(prefill=StepLoad(new * requests, requests, end))
+        return self.prompt_timed.step(prefill=StepLoad(new * requests, requests, end))
 
     # ------------------------------------------------------------------ memory
 
@@ -149,12 +153,27 @@ class Deployment:
 
     def rooms(self) -> Num:
         """`room` for a workload whose lengths are arrays."""
+        if not self.prompts_fit:
+            return 0.0
         found = capacity(
             self.timed, self.system, self.scheduler, isl=self.workload.isl, osl=self.workload.osl, engine=self.engine,
             memory_fraction=self.memory_fraction,
         )  # fmt: skip
         decoders = 1 if self.prefill_workers is None else self.prefill_workers.decode_workers
         return found // 1 * decoders
+
+    @property
+    def prompts_fit(self) -> bool:
+        """Whether prefill workers, where there are any, hold a full pass of prompts for every stage."""
+        split, work = self.prefill_workers, self.workload
+        if split is None:
+            return True
+        use = memory_use(
+            split.timed.program, self.system, context=work.isl, engine=self.engine, fraction=self.memory_fraction,
+            max_batched_tokens=int(split.chunk),
+        )  # fmt: skip
+        needed = prompts_in_flight(split.layout.dp, split.layout.pp, split.chunk, work.uncached)
+        return bool(use.sequences >= needed)
 
     @property
     def asked_at_once(self) -> float:
@@ -338,7 +357,7 @@ class Deployment:
         work, gpus = self.workload, self.system.n_chips
         xp = NUMPY if hasattr(found.e2e_s, "shape") else SCALAR
         rate = used * _number(found.requests_per_s)
-        running = xp.minimum(held, room)
+        running = xp.minimum(held, room) if self.prefill_workers is None else _number(found.in_flight)
         decoders = 1 if self.prefill_workers is None else self.prefill_workers.decode_workers
         step_s, tpot_s, e2e_s = (_number(one) for one in (found.decode_step_s, found.tpot_s, found.e2e_s))
         share = _number(found.prefill_share)

@@ -65,11 +65,10 @@ def _tpot(deployment: Deployment, served: Served, decode: Explanation) -> Explan
     parts = [(1.0 / tokens, decode)]
     others_s = served.tpot_s - decode.value / tokens
     if others_s > _NOBODY * served.tpot_s:
-        work, split = deployment.workload, deployment.prefill_workers
-        timed = deployment.timed if split is None else split.timed
+        work = deployment.workload
         prefill = explain_step(
-            timed.program, deployment.system, deployment.profile, prefill=Load(work.uncached, 1.0, work.isl),
-            number="prefill of others",
+            deployment.prompt_timed.program, deployment.system, deployment.profile,
+            prefill=Load(work.uncached, 1.0, work.isl), number="prefill of others",
         )  # fmt: skip
         parts.append((others_s / prefill.value, prefill))
     return combine("tpot_s", "s", "decode step + prefill of other requests between two tokens", parts)

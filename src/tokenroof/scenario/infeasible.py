@@ -7,7 +7,7 @@ from tokenroof.engines import engine as engine_of
 from tokenroof.scenario.deployment import Deployment
 from tokenroof.scenario.resolve import met
 from tokenroof.types.machine import System
-from tokenroof.types.scenario import DEGREES, Scenario
+from tokenroof.types.scenario import APART, DEGREES, Scenario
 from tokenroof.types.served import Infeasible
 
 __all__ = ["infeasible_of", "larger_systems", "other_ways"]
@@ -32,7 +32,7 @@ def larger_systems(system: System) -> list[System]:
 
 def _free(scenario: Scenario) -> Scenario:
     """The same question with the layout left open, since another machine or format wants another."""
-    return replace(scenario, **dict.fromkeys((*DEGREES, "replicas", "redundant_experts")))  # type: ignore[arg-type]
+    return replace(scenario, **dict.fromkeys((*DEGREES, *APART, "replicas", "redundant_experts")))  # type: ignore[arg-type]
 
 
 def other_ways(deployment: Deployment) -> tuple[str, ...]:
@@ -57,6 +57,9 @@ def other_ways(deployment: Deployment) -> tuple[str, ...]:
 
 def infeasible_of(deployment: Deployment) -> Infeasible:
     """What lacks on the fullest GPU, and what would do."""
+    if not deployment.prompts_fit:
+        reason = "its prefill workers do not hold the weights and the prompts of a full pass"
+        return Infeasible(reason=reason, fixes=other_ways(deployment))
     use = deployment.memory()
     weights, pool = float(use.weights_bytes), float(use.cache_pool_bytes)
     available = max(weights + pool, 0.0)

@@ -10,7 +10,7 @@ from tokenroof.types.layout import Layout
 from tokenroof.types.machine import System
 from tokenroof.types.model import Model
 
-__all__ = ["chosen", "layout_label", "usual_layouts"]
+__all__ = ["apart_label", "chosen", "layout_label", "unit_label", "usual_layouts"]
 
 _BATCH = "quickest TPOT at this batch"
 _MOST = "most requests/s that memory and limits allow"
@@ -93,6 +93,20 @@ def layout_label(layout: Layout, replicas: int = 1) -> str:
     """`tp4`, `dp8 ep8`, `2 replicas of tp4`; one GPU where nothing is cut."""
     shape = " ".join(f"{n}{getattr(layout, n)}" for n in ("tp", "pp", "dp", "cp", "ep") if getattr(layout, n) > 1)
     shape = shape or "tp1"
+    return shape if replicas == 1 else f"{replicas} replicas of {shape}"
+
+
+def apart_label(front: Layout, prefill_workers: int, back: Layout, decode_workers: int) -> str:
+    """`5 x (tp4) : 1 x (dp32 ep32)`: prompts, then answers."""
+    return f"{prefill_workers} x ({layout_label(front)}) : {decode_workers} x ({layout_label(back)})"
+
+
+def unit_label(deployment: Deployment, replicas: int = 1) -> str:
+    """The layout of a deployment, or both where prompts and answers have workers of their own."""
+    split = deployment.prefill_workers
+    if split is None:
+        return layout_label(deployment.layout, replicas)
+    shape = apart_label(split.layout, split.workers, deployment.layout, split.decode_workers)
     return shape if replicas == 1 else f"{replicas} replicas of {shape}"
 
 

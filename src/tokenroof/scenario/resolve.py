@@ -13,6 +13,7 @@ from tokenroof.operators.layouts import check_layout
 from tokenroof.operators.lower import lower
 from tokenroof.operators.timing import Timed, bind
 from tokenroof.planner.drafts import drafting, tokens_per_pass
+from tokenroof.scenario.apart import apart_on, layouts_apart, with_prefill, workers_of
 from tokenroof.scenario.deployment import Deployment
 from tokenroof.scenario.formats import main_format, served_weights, with_weights
 from tokenroof.scenario.layouts import chosen, layout_label, legal, reason, usual_layouts
@@ -198,7 +199,8 @@ class _Settled:
         """The given layout, or all usual ones. InputError where one is not legal, or none is."""
         if self.given is not None:
             made = legal(self.model, self.given, self.system, self.make)
-            _held_on(self.system, made.layout.n_gpus, self.replicas)
+            if not made.disaggregated:
+                _held_on(self.system, made.layout.n_gpus, self.replicas)
             yield made
             return
         _held_on(self.system, 1, self.replicas)
@@ -217,13 +219,21 @@ def _held_on(system: System, gpus: int, replicas: int | None) -> None:
         )
 
 
+def _rules(scenario: Scenario) -> tuple[Scheduler, float]:
+    """The scheduler, and the tokens of a prompt's pass; those that were given are prefill workers' alone."""
+    rules = engine_scheduler(scenario)
+    if scenario.prefill_layout is None:
+        return rules, rules.token_budget
+    return engine_scheduler(replace(scenario, max_batched_tokens=None)), rules.token_budget
+
+
 def _settled(scenario: Scenario, model: Model | None, system: System | None) -> _Settled:
     for fault in (*faults_of(scenario), *scenario_faults(scenario)):
         raise fault
     found = load_model(scenario.model) if model is None else model
     machine = load_system(scenario.system) if system is None else system
-    if scenario.mode != "agg":
-        raise InputError("mode", scenario.mode, "agg: only plan splits prefill and decode", "ask plan")
+    if scenario.mode != "agg" and scenario.prefill_layout is None:
+        raise InputError("mode", scenario.mode, "agg, where prefill_layout and decode_layout are open", "ask plan")
     if machine.chip.bytes_per_s <= 0:
         raise InputError("system", machine.id, "a machine with a known memory bandwidth")
     if scenario.kv_dtype is not None:
@@ -240,19 +250,25 @@ def _settled(scenario: Scenario, model: Model | None, system: System | None) -> 
     slo = _limits(scenario, load, defaults)
     price = _price(scenario, machine, defaults)
     check_version(scenario, defaults)
-    rules = engine_scheduler(scenario)
+    rules, chunk = _rules(scenario)
     profile = profile_for(machine, scenario.engine, scenario.profile, scenario.engine_version, model=served)
     if scenario.drafts and not served.mtp_layers:
         raise DataMissing(served.name, "draft head", "no multi-token-prediction layer", "leave drafts out")
 
+    roles = layouts_apart(scenario, served, machine)
+    workers = (0, 0) if roles is None else workers_of(scenario, defaults)
+
     def make(layout: Layout) -> Deployment:
-        return assemble(
+        made = assemble(
             scenario, served, machine, layout, profile=profile, scheduler=rules, workload=workload, load=load,
             limits=slo.limits, weights=weights, price=price, replicas=scenario.replicas, overrides=overrides,
         )  # fmt: skip
 
+        return made if roles is None else apart_on(with_prefill(made, roles[0], *workers, chunk), scenario.replicas)
+
+    given = given_layout(scenario) if roles is None else roles[1]
     return _Settled(
-        model=served, system=machine, make=make, given=given_layout(scenario), defaults=tuple(defaults),
+        model=served, system=machine, make=make, given=given, defaults=tuple(defaults),
         replicas=scenario.replicas, engine=scenario.engine,
     )  # fmt: skip
 

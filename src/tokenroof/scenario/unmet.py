@@ -22,6 +22,9 @@ _WORDS = {"tpot": "TPOT", "ttft": "TTFT"}
 def _alone(deployment: Deployment, limit: str) -> tuple[float, float]:
     """TPOT and TTFT of one request at once, in the given layout or in the one that is quickest in what is limited."""
     scenario = deployment.scenario
+    if deployment.disaggregated:
+        found = deployment.closed(1.0)
+        return float(found.tpot_s) / deployment.tokens_per_step, float(found.ttft_s)
     free = replace(scenario, **(_OPEN | {limit: None, "slo": None, "batch": 1.0}))  # type: ignore[arg-type]
     try:
         best = resolve(free)

@@ -11,7 +11,9 @@ from tokenroof.types.machine import System
 from tokenroof.types.program import Num
 from tokenroof.xp import NUMPY, SCALAR, Namespace
 
-__all__ = ["BatchEstimate", "Pool", "serve_apart", "static_batch"]
+__all__ = ["BatchEstimate", "Pool", "prompts_in_flight", "serve_apart", "static_batch"]
+
+_HALVINGS = 26
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +62,15 @@ def _prompts_only(scheduler: Scheduler) -> Scheduler:
     return Scheduler(name=scheduler.name, mixed=False, token_budget=scheduler.token_budget)
 
 
+def prompts_in_flight(groups: Num, stages: Num, budget: Num, new: Num, xp: Namespace = SCALAR) -> Num:
+    """Prompts of `new` tokens that a prefill worker holds when every pipeline stage has a full pass of `budget` tokens
+    for each of its groups of data-parallel attention.
+    """
+    each = budget * groups
+    passes = xp.maximum(1.0, xp.ceil(new / each))
+    return xp.floor(xp.maximum(1.0, each / new) * xp.ceil(stages / passes))
+
+
 def serve_apart(
     prefill: Pool,
     decode: Pool,
@@ -89,16 +100,24 @@ def serve_apart(
     full_group = xp.maximum(1.0, budget / new)
     full = front.prompts(full_group, 0.0, 0.0)
     fastest = prefill.copies * full_group / full.extra_s
-    answering: Num = xp.minimum(room, concurrency)
-    for _ in range(24):
+
+    def paced(answering: Num) -> tuple[Num, Num, Num, Num]:
+        """Step, answer, rate and time to begin with so many requests answered at once."""
         step_s = back.decode_s(xp.maximum(answering / decode.copies, 1.0 / xp.maximum(decode.copies, 1.0)))
         answer_s = xp.maximum(osl - 1.0, 1.0) * step_s
         rate = xp.minimum(fastest, answering / (answer_s + transfer_s))
         busy = xp.minimum(rate / fastest, 0.97)
-        begin_s = one.whole_s + 0.5 * busy / (1.0 - busy) * full.whole_s
-        answering = 0.5 * answering + 0.5 * xp.minimum(
-            xp.minimum(room, concurrency), xp.maximum(concurrency - rate * begin_s, 1e-3)
-        )
+        return step_s, answer_s, rate, one.whole_s + 0.5 * busy / (1.0 - busy) * full.whole_s
+
+    # The more are answered at once the faster, and the more are in prefill, which leaves fewer: the two meet once.
+    low, high = xp.minimum(1e-3, concurrency), xp.minimum(room, concurrency)
+    for _ in range(_HALVINGS):
+        answering = 0.5 * (low + high)
+        _, _, rate, begin_s = paced(answering)
+        room_for_more = concurrency - rate * begin_s >= answering
+        low, high = xp.where(room_for_more, answering, low), xp.where(room_for_more, high, answering)
+    answering = high
+    step_s, answer_s, rate, begin_s = paced(answering)
     e2e_s = concurrency / rate
     ttft_s = xp.maximum(e2e_s - answer_s, begin_s) + prefill.timed.profile.request_s
     e2e_s = ttft_s + answer_s

@@ -20,13 +20,22 @@ from tokenroof.types.limits import (
     Within,
 )
 
-__all__ = ["DEGREES", "LOADS", "MODES", "Scenario", "over", "scenario_faults"]
+__all__ = ["APART", "DEGREES", "LOADS", "MODES", "Scenario", "over", "scenario_faults"]
 
 DEGREES = ("tp", "pp", "ep", "dp", "cp")
+APART = ("prefill_layout", "decode_layout", "prefill_workers", "decode_workers")
 LOADS = ("batch", "concurrency", "request_rate", "users")
 MODES = ("agg", "disagg", "auto")
 # field -> the field without which it would change nothing
-_NEEDS = {"think": "users", "acceptance": "drafts", "drafts": "acceptance"}
+_NEEDS = {
+    "think": "users", "acceptance": "drafts", "drafts": "acceptance", "prefill_layout": "decode_layout",
+    "decode_layout": "prefill_layout", "prefill_workers": "prefill_layout", "decode_workers": "decode_layout",
+}  # fmt: skip
+# what means nothing where prompts and answers have workers of their own, and what to give in its place
+_NOT_APART = {
+    **dict.fromkeys((*DEGREES, "redundant_experts"), "give the degrees in decode_layout"),
+    "batch": "give concurrency, request_rate or users",
+}
 _OSL_FIX = "one token has no time per output token; with 2 read TTFT"
 
 
@@ -34,13 +43,15 @@ _OSL_FIX = "one token has no time per output token; with 2 read TTFT"
 class Scenario:
     """The whole question. None means: choose, and say so. Names are those of the command line's options; SI inside.
 
-    Degrees are of one replica; `replicas` copies of it stand on the system. `context` is the mean length of a sequence
-    in decode, for those who do not give `isl` and `osl`. At most one of `batch` (requests at once in one replica),
-    `concurrency` (on the whole system), `request_rate` (requests/s) and `users` (who read for `think` seconds between
-    requests, 30 where it is not given) is the load; without one the system is filled up to its limits. `ttft` and
-    `tpot` are limits in seconds on means. `drafts` tokens are drafted for each step and accepted at the rate
-    `acceptance`. `memory_fraction`, `max_num_seqs` and `max_batched_tokens` are the engine's own settings. `set`
-    overrides facts of the catalogue for this question: pairs such as ("chip.memory_bandwidth", "1.5x").
+    Degrees are of one replica; `replicas` copies of it stand on the system. `prefill_layout` and `decode_layout`,
+    such as "tp4 pp2", put prompts and answers on workers of their own, so many of each in a replica. `context` is
+    the mean length of a sequence in decode, for those who do not give `isl` and `osl`. At most one of `batch`
+    (requests at once in one replica), `concurrency` (on the whole system), `request_rate` (requests/s) and `users`
+    (who read for `think` seconds between requests, 30 where it is not given) is the load; without one the system is
+    filled up to its limits. `ttft` and `tpot` are limits in seconds on means. `drafts` tokens are drafted for each
+    step and accepted at the rate `acceptance`. `memory_fraction`, `max_num_seqs` and `max_batched_tokens` are the
+    engine's own settings. `set` overrides facts of the catalogue for this question: pairs such as
+    ("chip.memory_bandwidth", "1.5x").
     """
 
     model: str
@@ -51,6 +62,10 @@ class Scenario:
     dp: Degree = None
     cp: Degree = None
     redundant_experts: Annotated[int | None, Within(0, 100_000)] = None
+    prefill_layout: str | None = None
+    decode_layout: str | None = None
+    prefill_workers: Degree = None
+    decode_workers: Degree = None
     replicas: Degree = None
     weight_dtype: str | None = None
     kv_dtype: str | None = None
@@ -111,6 +126,12 @@ def scenario_faults(scenario: Scenario, alone: frozenset[str] | None = None) -> 
         unused = value is not None and not (name == "drafts" and value == 0)
         if unused and name not in free and getattr(scenario, needed) is None:
             faults.append(InputError(name, value, f"given with `{needed}`", "it changes nothing alone"))
+    if scenario.prefill_layout is not None:
+        faults += [
+            InputError(name, value, "left out: prefill_layout and decode_layout name the layouts", fix)
+            for name, fix in _NOT_APART.items()
+            if (value := getattr(scenario, name)) is not None
+        ]
     if scenario.engine == "none" and scenario.engine_version:
         faults.append(InputError("engine_version", scenario.engine_version, "left out where engine is none"))
     return tuple(faults)

@@ -75,9 +75,10 @@ class AnalyzeResponse:
     """One scenario served. `fits`: memory holds it; where it does not no speed is given. `infeasible`: what is not met.
 
     `tpot_s` is what a user sees, prefill of other requests included; `decode_step_s` is a decode step alone.
-    Throughputs count every GPU of the system. `operators` are the rows of one decode step, `work` their sums by kind,
-    `step_seconds_by_input` the same step by the rate or fixed time that it waits for; `bound` is the closed form of
-    the lecture, which nothing real beats.
+    Throughputs count every GPU of the system. With a `prefill_layout` prompts have workers of their own, and
+    `layout` is that of decode workers, so many of each in a replica. `operators` are the rows of one decode step,
+    `work` their sums by kind, `step_seconds_by_input` the same step by the rate or fixed time that it waits for;
+    `bound` is the closed form of the lecture, which nothing real beats.
     """
 
     model: str
@@ -90,6 +91,9 @@ class AnalyzeResponse:
     active_params: float
     layout: Layout
     layout_label: str
+    prefill_layout: Layout | None
+    prefill_workers: int | None
+    decode_workers: int | None
     layout_reason: str
     replicas: int
     gpus_idle: int

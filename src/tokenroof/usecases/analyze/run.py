@@ -7,7 +7,7 @@ from tokenroof.catalog import load_model
 from tokenroof.scenario.bounds import Bounds, bounds_of
 from tokenroof.scenario.costs import cost_of, request_usd
 from tokenroof.scenario.deployment import Deployment
-from tokenroof.scenario.layouts import layout_label
+from tokenroof.scenario.layouts import unit_label
 from tokenroof.scenario.ranges import ranged
 from tokenroof.scenario.resolve import resolve
 from tokenroof.scenario.unmet import unmet
@@ -139,6 +139,7 @@ def analyze(request: AnalyzeRequest) -> AnalyzeResponse:
     """
     deployment = resolve(request)
     model, system, layout, work = deployment.model, deployment.system, deployment.layout, deployment.workload
+    split = deployment.prefill_workers
     asked = deployment.serve()
     infeasible = unmet(deployment, asked)
     served = _shown(deployment, asked, infeasible)
@@ -161,7 +162,10 @@ def analyze(request: AnalyzeRequest) -> AnalyzeResponse:
         total_params=closed.total_params,
         active_params=closed.active_params,
         layout=layout,
-        layout_label=layout_label(layout),
+        layout_label=unit_label(deployment),
+        prefill_layout=None if split is None else split.layout,
+        prefill_workers=None if split is None else split.workers,
+        decode_workers=None if split is None else split.decode_workers,
         layout_reason=deployment.layout_reason,
         replicas=deployment.replicas,
         gpus_idle=deployment.gpus_idle,

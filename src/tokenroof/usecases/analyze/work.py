@@ -58,7 +58,8 @@ def prefill_rows(deployment: Deployment) -> tuple[OperatorTime, ...]:
     """The operators of the prefill of one prompt alone."""
     work = deployment.workload
     load = Load(work.uncached, 1.0, work.isl)
-    return operator_table(deployment.program, deployment.system, prefill=load, profile=deployment.profile)
+    program = deployment.prompt_timed.program
+    return operator_table(program, deployment.system, prefill=load, profile=deployment.profile)
 
 
 def kind_of(row: OperatorTime) -> str:

@@ -8,7 +8,7 @@ from tokenroof.catalog.offers.index import steps
 from tokenroof.catalog.offers.paths import find_offer
 from tokenroof.scenario.costs import cost_of
 from tokenroof.scenario.deployment import Deployment
-from tokenroof.scenario.layouts import layout_label
+from tokenroof.scenario.layouts import unit_label
 from tokenroof.types.checks import check_number
 from tokenroof.types.served import Infeasible
 from tokenroof.usecases.money.scene import EconomicsRequest, Scene, served_scene
@@ -78,7 +78,7 @@ def _row(request: EconomicsRequest, isl: float) -> tuple[float, str, Scene] | No
     scene = served_scene(replace(request, isl=isl, context=None))
     if isinstance(scene, Infeasible):
         return None
-    return isl, layout_label(scene.deployment.layout, scene.deployment.replicas), scene
+    return isl, unit_label(scene.deployment, scene.deployment.replicas), scene
 
 
 def _points(request: EconomicsRequest, lengths: list[float]) -> list[ContextPoint]:

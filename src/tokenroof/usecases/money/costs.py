@@ -6,7 +6,7 @@ from tokenroof.errors import InputError
 from tokenroof.formulas import price_sheets
 from tokenroof.scenario.costs import ALLOCATIONS, Shares, cost_of, shares_of
 from tokenroof.scenario.deployment import Deployment
-from tokenroof.scenario.layouts import layout_label
+from tokenroof.scenario.layouts import unit_label
 from tokenroof.scenario.machine_cost import MachineCost
 from tokenroof.scenario.ranges import ranged
 from tokenroof.types.checks import check_number
@@ -174,7 +174,7 @@ def economics_at(request: EconomicsRequest, scene: Scene) -> Economics:
         gpus=system.n_chips,
         gpus_idle=deployment.gpus_idle,
         layout=deployment.layout,
-        layout_label=layout_label(deployment.layout, deployment.replicas),
+        layout_label=unit_label(deployment, deployment.replicas),
         layout_reason=deployment.layout_reason,
         replicas=deployment.replicas,
         engine=deployment.engine,

@@ -343,6 +343,8 @@ def speculate(request: SpeculateRequest) -> SpeculateResponse | Infeasible:
     """Speed-up of speculative decoding on the layout that the request names, or on the best one without drafts."""
     for fault in faults_of(request):
         raise fault
+    if request.prefill_layout is not None:
+        raise InputError("prefill_layout", request.prefill_layout, "left out: drafts are weighed in one layout")
     defaults: list[Default] = []
     base = resolve(replace(request, acceptance=None, drafts=None))
     model, system, work = base.model, base.system, base.workload

@@ -6,14 +6,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tokenroof.errors import DataMissing
-from tokenroof.operators.lower import lower
 from tokenroof.operators.memory import memory_use
-from tokenroof.operators.timing import Timed, bind
+from tokenroof.operators.timing import Timed
 from tokenroof.planner.points import Points, Space
 from tokenroof.planner.space import ladder
+from tokenroof.scenario.apart import with_prefill
 from tokenroof.scenario.costs import cost_of
-from tokenroof.scenario.deployment import Deployment, PrefillWorkers
-from tokenroof.scenario.layouts import layout_label
+from tokenroof.scenario.deployment import Deployment
+from tokenroof.scenario.layouts import apart_label, layout_label
 from tokenroof.scenario.ranges import chance_within
 from tokenroof.scenario.resolve import assemble
 from tokenroof.scenario.slo import Slo
@@ -58,7 +58,7 @@ def label_of(layout: Layout, front: Layout | None, prefill_workers: int, decode_
     """`tp1 dp8 ep8`, or `5 x (tp4) : 1 x (dp32 ep32)` for prompts and answers apart."""
     if front is None:
         return layout_label(layout)
-    return f"{prefill_workers} x ({layout_label(front)}) : {decode_workers} x ({layout_label(layout)})"
+    return apart_label(front, prefill_workers, layout, decode_workers)
 
 
 def distinct(points: Points, order: Any) -> Iterator[int]:
@@ -93,12 +93,8 @@ def deployment_at(terms: Terms, points: Points, at: int, units: int) -> Deployme
     )  # fmt: skip
     if not disaggregated:
         return found
-    front = replace(space.layouts[int(points.prefill[at])], weights=form.weights, kv_dtype=form.kv)
-    workers = PrefillWorkers(
-        timed=bind(lower(space.model, front), space.system, space.profile), layout=front,
-        workers=int(points.prefill_copies[at]), decode_workers=int(points.decode_copies[at]), chunk=float(chunk),
-    )  # fmt: skip
-    return replace(found, prefill_workers=workers)
+    front = space.layouts[int(points.prefill[at])]
+    return with_prefill(found, front, int(points.prefill_copies[at]), int(points.decode_copies[at]), float(chunk))
 
 
 def curve_at(terms: Terms, points: Points, scored: Scored, at: int, best: Candidate) -> Curve:

@@ -18,7 +18,7 @@ from tokenroof.types.checks import check_choice
 from tokenroof.types.default import Default
 from tokenroof.types.limits import faults_of
 from tokenroof.types.model import Model
-from tokenroof.types.scenario import scenario_faults
+from tokenroof.types.scenario import APART, scenario_faults
 from tokenroof.types.workload import Workload
 from tokenroof.usecases.plan.answer import (
     Candidate,
@@ -36,6 +36,7 @@ __all__ = ["PlanRequest", "PlanResponse", "plan"]
 # what a plan does not take, and what to give in its place
 _CHOSEN = {
     "batch": "give concurrency, request_rate or users", "replicas": "give gpus", "redundant_experts": "ask analyze",
+    **dict.fromkeys(APART, "ask analyze or price"),
 }  # fmt: skip
 LEFT_OUT = (
     "percentiles (limits hold on means)",

@@ -1,0 +1,87 @@
+"""Prompts and answers on workers of their own, as a scenario names them: two layouts, and how many workers of each."""
+
+import re
+from dataclasses import replace
+from typing import Any
+
+from tokenroof.errors import InputError
+from tokenroof.operators.layout_space import expert_degrees, units_on
+from tokenroof.operators.layouts import check_layout
+from tokenroof.operators.lower import lower
+from tokenroof.operators.timing import bind
+from tokenroof.scenario.deployment import Deployment, PrefillWorkers
+from tokenroof.scenario.layouts import unit_label
+from tokenroof.types.default import Default
+from tokenroof.types.layout import Layout
+from tokenroof.types.machine import System
+from tokenroof.types.model import Model
+from tokenroof.types.scenario import DEGREES, Scenario
+
+__all__ = ["apart_on", "layouts_apart", "with_prefill", "workers_of"]
+
+_DEGREE = re.compile(rf"({'|'.join(DEGREES)})([1-9][0-9]{{0,5}})")
+_SUCH = "degrees, each once, such as tp4 pp2 or dp32 ep32"
+
+
+def _named(text: str, field: str, model: Model, system: System) -> Layout:
+    """`tp4 pp2`, `dp32 ep32`: as a plan prints them. Spare experts fill up what does not divide, as they do there."""
+    degrees: dict[str, Any] = {}
+    for word in text.lower().split():
+        found = _DEGREE.fullmatch(word)
+        if found is None or found[1] in degrees:
+            raise InputError(field, text, _SUCH)
+        degrees[found[1]] = int(found[2])
+    if not degrees:
+        raise InputError(field, text, _SUCH, "tp1 is one GPU")
+    layout = Layout(**degrees)
+    layout = replace(layout, redundant_experts=dict(expert_degrees(model, layout.stage)).get(layout.ep, 0))
+    try:
+        check_layout(model, layout, system, uneven_layers=True)
+    except InputError as fault:
+        raise InputError(field, text, f"{fault.field}: {fault.limit}", fault.fix) from None
+    return layout
+
+
+def layouts_apart(scenario: Scenario, model: Model, system: System) -> tuple[Layout, Layout] | None:
+    """Layouts of prefill and decode workers where the scenario names them."""
+    if scenario.prefill_layout is None or scenario.decode_layout is None:
+        return None
+    return (
+        _named(scenario.prefill_layout, "prefill_layout", model, system),
+        _named(scenario.decode_layout, "decode_layout", model, system),
+    )
+
+
+def workers_of(scenario: Scenario, defaults: list[Default]) -> tuple[int, int]:
+    """How many workers of each role a unit has: one, where it is not said."""
+    for name in ("prefill_workers", "decode_workers"):
+        if getattr(scenario, name) is None:
+            defaults.append(Default(field=name, value="1", reason="as few as serve"))
+    return scenario.prefill_workers or 1, scenario.decode_workers or 1
+
+
+def with_prefill(
+    deployment: Deployment, front: Layout, prefill_workers: int, decode_workers: int, chunk: float
+) -> Deployment:
+    """A deployment of decode workers with prefill workers beside them, in its formats; replicas stay as they are."""
+    layout = replace(front, weights=deployment.layout.weights, kv_dtype=deployment.layout.kv_dtype)
+    return replace(
+        deployment,
+        prefill_workers=PrefillWorkers(
+            timed=bind(lower(deployment.model, layout), deployment.system, deployment.profile), layout=layout,
+            workers=prefill_workers, decode_workers=decode_workers, chunk=chunk,
+        ),
+    )  # fmt: skip
+
+
+def apart_on(deployment: Deployment, replicas: int | None) -> Deployment:
+    """As many units as the system holds, or so many. InputError where it does not hold them."""
+    system, each = deployment.system, deployment.unit_gpus
+    most = int(units_on(system, each))
+    if most < max(replicas or 1, 1):
+        unit = f"{unit_label(deployment)} = {each} GPUs"
+        limit = f"at most {system.n_chips} GPUs on {system.id}"
+        if most < 1:
+            raise InputError("prefill_workers, decode_workers", unit, limit, "fewer workers or a larger system")
+        raise InputError("replicas", replicas, f"at most {most} of {unit}: {limit}", "fewer, or a larger system")
+    return replace(deployment, replicas=replicas or most)

@@ -1,0 +1,145 @@
+"""A disaggregated deployment that is named: what analyze and price say of it is what plan says, and what is refused."""
+
+from dataclasses import fields, replace
+
+import pytest
+
+from tokenroof.errors import InputError
+from tokenroof.scenario.layouts import layout_label
+from tokenroof.scenario.resolve import resolve
+from tokenroof.types.layout import Layout
+from tokenroof.types.scenario import DEGREES, Scenario
+from tokenroof.types.served import Infeasible
+from tokenroof.types.workload import Load
+from tokenroof.usecases.analyze.run import AnalyzeRequest, analyze
+from tokenroof.usecases.diff.run import diff
+from tokenroof.usecases.money.price import PriceRequest, price
+from tokenroof.usecases.money.speculate import SpeculateRequest, speculate
+from tokenroof.usecases.plan.run import PlanRequest, plan
+
+LLAMA = Scenario(
+    model="llama-3.3-70b", system="8xh100", weight_dtype="fp8", prefill_layout="tp1", prefill_workers=4,
+    decode_layout="tp4", decode_workers=1, max_batched_tokens=2048,
+)  # fmt: skip
+PLANNED = [
+    {"model": "llama-3.3-70b", "system": "8xh100", "tpot": 0.04, "ttft": 3.0},
+    {"model": "llama-3.3-70b", "system": "16xh200", "request_rate": 8.0, "tpot": 0.03, "ttft": 2.0},
+    {"model": "deepseek-v3", "system": "gb200-nvl72", "tpot": 0.04, "ttft": 2.0, "max_batched_tokens": 8192},
+    {"model": "qwen3-30b-a3b", "system": "8xh100", "concurrency": 400.0, "engine": "sglang"},
+]
+
+
+def fields_of(scenario: Scenario) -> dict:
+    return {field.name: getattr(scenario, field.name) for field in fields(scenario)}
+
+
+def named(one: object, asked: dict) -> dict:
+    """The flags that name a deployment of a plan."""
+    return {
+        "model": asked["model"], "engine": asked.get("engine", "vllm"), "weight_dtype": None if one.own_weights
+        else one.weights, "kv_dtype": one.kv, "prefill_layout": layout_label(one.prefill_layout),
+        "decode_layout": layout_label(one.layout), "prefill_workers": one.prefill_workers // one.units,
+        "decode_workers": one.decode_workers // one.units, "replicas": one.units, "max_batched_tokens": one.chunk,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("asked", PLANNED, ids=lambda asked: f"{asked['model']}-{asked['system']}")
+def test_analyze_and_price_say_of_a_deployment_what_plan_says(asked):
+    machine = plan(PlanRequest(**asked, mode="disagg")).machines[0]
+    one = machine.winner
+    load = {"concurrency": one.concurrency}
+    if asked.get("request_rate"):
+        load = {"request_rate": asked["request_rate"]}
+    request = {**named(one, asked), "system": asked["system"], "price_per_gpu_hour": 2.0, **load}
+    answer, cost = analyze(AnalyzeRequest(**request)), price(PriceRequest(**request))
+    assert answer.layout_label.endswith(one.label)
+    for mine, its in ((answer.prefill_layout, one.prefill_layout), (answer.layout, one.layout)):
+        assert [getattr(mine, name) for name in DEGREES] == [getattr(its, name) for name in DEGREES]
+        assert mine.redundant_experts == its.redundant_experts
+    assert answer.tpot_s.value == pytest.approx(one.tpot_s, rel=1e-6)
+    assert answer.ttft_s.value == pytest.approx(one.ttft_s, rel=1e-6)
+    assert answer.requests_per_s == pytest.approx(one.requests_per_s, rel=1e-6)
+    paid = answer.gpus / one.gpus_paid
+    assert answer.output_tokens_per_s_per_gpu.value * paid == pytest.approx(one.output_tokens_per_s_per_gpu, rel=1e-6)
+    usd = one.usd_per_mtok_all * 2.0 / machine.usd_per_gpu_h * paid
+    assert answer.cost.all_on_output_usd_per_mtok.value == pytest.approx(usd, rel=1e-6)
+    assert cost.economics.output_usd_per_mtok.value == pytest.approx(answer.cost.output_usd_per_mtok.value, rel=1e-6)
+
+
+def test_predictions_stay_above_the_bound():
+    answer = analyze(AnalyzeRequest(**fields_of(LLAMA)))
+    for number in (answer.tpot_s, answer.ttft_s, answer.decode_step_s):
+        assert 0.0 < number.bound <= number.low
+    assert answer.output_tokens_per_s_per_gpu.value < answer.output_tokens_per_s_per_gpu.bound
+
+
+def test_a_machine_holds_as_many_units_as_fit():
+    assert resolve(replace(LLAMA, system="32xh100")).replicas == 4
+    assert resolve(replace(LLAMA, system="32xh100", replicas=2)).gpus_used == 16
+    one = resolve(replace(LLAMA, prefill_workers=None, decode_workers=None))
+    assert (one.unit_gpus, one.replicas) == (5, 1)
+    assert {"prefill_workers", "decode_workers"} <= {default.field for default in one.defaults}
+
+
+def test_spare_experts_fill_up_what_does_not_divide():
+    found = resolve(
+        Scenario(model="deepseek-v3", system="gb200-nvl72", prefill_layout="pp8", decode_layout="dp24 ep24")
+    )
+    assert found.layout == replace(found.layout, dp=24, ep=24, redundant_experts=8)  # 256 + 8 = 24 x 11
+    assert found.prefill_workers.layout.n_gpus == Layout(pp=8).n_gpus
+
+
+def test_prefill_without_room_is_infeasible_and_the_way_out_is_named():
+    answer = analyze(AnalyzeRequest(**fields_of(replace(LLAMA, weight_dtype="bf16"))))
+    assert not answer.fits
+    assert "prefill workers" in answer.infeasible.reason
+    assert "another layout" in answer.infeasible.fixes
+    assert isinstance(price(PriceRequest(**fields_of(replace(LLAMA, weight_dtype="bf16")))), Infeasible)
+
+
+def test_a_difference_of_roles_is_told():
+    plain = Scenario(model="llama-3.3-70b", system="8xh100", weight_dtype="fp8", tp=2)
+    found = diff(AnalyzeRequest(**fields_of(plain)), AnalyzeRequest(**fields_of(LLAMA)))
+    assert found.b.layout_label == "4 x (tp1) : 1 x (tp4)"
+    assert any("4 x (tp1) : 1 x (tp4)" in str(change) for change in found.changed)
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "limit"),
+    [
+        ({"prefill_layout": "tp"}, "prefill_layout", "degrees"),
+        ({"prefill_layout": "tp2 tp2"}, "prefill_layout", "each once"),
+        ({"decode_layout": ""}, "decode_layout", "degrees"),
+        ({"decode_layout": "tp3"}, "decode_layout", "tp"),
+        ({"decode_layout": None}, "prefill_layout", "decode_layout"),
+        ({"prefill_layout": None}, "decode_layout", "prefill_layout"),
+        ({"prefill_layout": None, "decode_layout": None}, "prefill_workers", "prefill_layout"),
+        ({"tp": 4}, "tp", "left out"),
+        ({"batch": 4.0}, "batch", "left out"),
+        ({"prefill_workers": 5}, "prefill_workers, decode_workers", "at most 8 GPUs"),
+        ({"replicas": 2}, "replicas", "at most 1"),
+    ],
+)
+def test_what_names_no_deployment_is_refused(changes, field, limit):
+    with pytest.raises(InputError) as refused:
+        resolve(replace(LLAMA, **changes))
+    assert refused.value.field == field
+    assert limit in str(refused.value)
+
+
+@pytest.mark.parametrize(("ask", "request_class"), [(plan, PlanRequest), (speculate, SpeculateRequest)])
+def test_verbs_that_choose_layouts_refuse_named_ones(ask, request_class):
+    with pytest.raises(InputError, match="prefill_layout"):
+        ask(request_class(**fields_of(LLAMA)))
+
+
+def test_more_requests_at_once_are_served_faster_up_to_the_slower_role():
+    """The time that answers and prompts take is solved for: rates rise with the load and keep Little's law."""
+    unit = resolve(LLAMA)
+    rates = []
+    for held in (10.0, 50.0, 100.0, 150.0, 159.0, 170.0, 200.0, 1e3, 1e6):
+        found = unit.serve(Load(kind="concurrency", value=held))
+        assert found.requests_per_s * found.e2e_s == pytest.approx(held, rel=1e-9)
+        rates.append(found.requests_per_s)
+    assert rates == sorted(rates)
+    assert rates[3] == pytest.approx(6.967, rel=1e-3)  # 150 at once: 6.73 where the loop swung
