@@ -56,14 +56,8 @@ def stage_layouts(
                     tp=tp, dp=stage // (tp * cp), cp=cp, pp=pp, ep=ep, redundant_experts=copies, weights=weights,
                     kv_dtype=kv_dtype, arithmetic=arithmetic,
                 )  # fmt: skip
-                if is_legal(model, layout, system) or (pp > 1 and _only_uneven(model, layout, system)):
+                if is_legal(model, layout, system, uneven_layers=pp > 1):
                     yield layout
-
-
-def _only_uneven(model: Model, layout: Layout, system: System) -> bool:
-    from tokenroof.operators.layouts import layout_faults
-
-    return not layout_faults(model, layout, system, uneven_layers=True)
 
 
 def legal_sizes(limit: int) -> tuple[int, ...]:

@@ -7,7 +7,7 @@ pp    layers
 all   tp * dp * cp * pp <= chips of the system
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
@@ -152,6 +152,11 @@ def layout_faults(
 
     `uneven_layers` lets pipeline stages differ by a layer, as engines do on request.
     """
+    return tuple(_faults(model, layout, system, uneven_layers))
+
+
+def _faults(model: Model, layout: Layout, system: System | None, uneven_layers: bool) -> Iterator[InputError]:
+    """One after the other, so that who asks only whether there are any stops at the first."""
     whole = [
         InputError(name, value, "a whole number, at least 1")
         for name, value in ((name, getattr(layout, name)) for name in _DEGREES)
@@ -161,26 +166,31 @@ def layout_faults(
     if not isinstance(copies, int) or isinstance(copies, bool) or copies < 0:
         whole.append(InputError("redundant_experts", copies, "a whole number, at least 0"))
     if whole:
-        return tuple(whole)
+        yield from whole
+        return
     for name in (layout.kv_dtype, layout.activation_dtype, layout.collective_dtype, layout.dispatch_dtype):
         if name is not None:
             dtype(name)
     # the count first: a layout that is too large has other faults that would mislead
-    faults = [] if system is None else list(_count_faults(model, layout, system))
-    faults += [*_tp_faults(model, layout), *_ep_faults(model, layout), *_pp_faults(model, layout, uneven_layers)]
-    return (*faults, *(() if system is None else _dtype_faults(model, layout, system.chip)))
+    if system is not None:
+        yield from _count_faults(model, layout, system)
+    yield from _tp_faults(model, layout)
+    yield from _ep_faults(model, layout)
+    yield from _pp_faults(model, layout, uneven_layers)
+    if system is not None:
+        yield from _dtype_faults(model, layout, system.chip)
 
 
 def check_layout(model: Model, layout: Layout, system: System | None = None, *, uneven_layers: bool = False) -> None:
     """Raise the first fault of a layout, if it has any."""
-    for fault in layout_faults(model, layout, system, uneven_layers=uneven_layers):
+    for fault in _faults(model, layout, system, uneven_layers):
         raise fault
 
 
-def is_legal(model: Model, layout: Layout, system: System | None = None) -> bool:
+def is_legal(model: Model, layout: Layout, system: System | None = None, *, uneven_layers: bool = False) -> bool:
     """Whether a layout has no fault."""
     fits = system is None or layout.n_gpus <= system.n_chips
-    return fits and not layout_faults(model, layout, system)
+    return fits and next(_faults(model, layout, system, uneven_layers), None) is None
 
 
 def stack(layouts: Sequence[Layout]) -> Layout:
