@@ -1,0 +1,52 @@
+"""A Deployment as the simulator sees it: a table of step times, and the rules of its engine's scheduler."""
+
+import math
+
+from tokenroof.engines import engine as engine_of
+from tokenroof.errors import InputError
+from tokenroof.scenario.deployment import Deployment
+from tokenroof.simulate.rules import Rules
+from tokenroof.simulate.step_times import StepTable
+
+__all__ = ["rules_of", "table_of"]
+
+
+def _stages(layers: int, pp: int) -> tuple[float, ...]:
+    """Shares of a step by pipeline stage: layers as evenly as they divide, the fuller stages first."""
+    whole, more = divmod(layers, pp)
+    return tuple((whole + (at < more)) / layers for at in range(pp))
+
+
+def rules_of(deployment: Deployment) -> Rules:
+    """The engine's scheduler on this deployment. Blocks are what its memory holds at the mean length of a request.
+
+    Where a model keeps a window, or a state, memory does not grow by the block; the blocks are then counted so that as
+    many requests of the mean length fit as do in truth.
+    """
+    scheduler, layout = deployment.scheduler, deployment.layout
+    rule = engine_of(deployment.engine).memory
+    size = max(1, rule.block_tokens)
+    use = deployment.memory()
+    pages = math.ceil(deployment.held_tokens / size)
+    each = float(use.cache_bytes_per_sequence) / pages
+    blocks = int(max(float(use.cache_pool_bytes), 0.0) // each) if each > 0.0 else 1 << 62
+    if blocks < 1:
+        raise InputError("system", deployment.system.id, "one whose memory holds a request", "see tokenroof analyze")
+    return Rules(
+        policy="mixed" if scheduler.mixed else "prompts-first",
+        token_budget=int(scheduler.token_budget),
+        max_sequences=int(scheduler.max_sequences),
+        reserve="output" if scheduler.reserves_output else "pages",
+        block_tokens=size,
+        blocks=blocks,
+        ranks=layout.dp,
+        stages=_stages(deployment.program.layers, layout.pp),
+        gather_steps=scheduler.gather_passes,
+    )
+
+
+def table_of(deployment: Deployment) -> StepTable:
+    """Step times of one replica."""
+    scheduler = deployment.scheduler
+    most = int(scheduler.token_budget) + int(scheduler.max_sequences) * (1 + (deployment.scenario.drafts or 0))
+    return StepTable(deployment.timed, most)

@@ -1,0 +1,274 @@
+"""One data-parallel rank: its queue, its memory in blocks, and the requests that run on it, by pipeline lane.
+
+Requests that decode together are never touched one by one. All of a group advance by one token a step, so that a
+request is two numbers fixed when it joined: what it had stored at step 0 of its group's clock, and the step in which it
+ends. Sums over the group (contexts, blocks needed at each step) move with the clock.
+"""
+
+from collections import deque
+from heapq import heappop, heappush
+
+from tokenroof.simulate.rules import Rules
+from tokenroof.simulate.step_times import Chunk
+
+__all__ = ["Group", "Rank"]
+
+_ID_BITS = 34
+_ID_MASK = (1 << _ID_BITS) - 1
+
+
+class Group:
+    """Requests of one lane on one rank. `base` of a request is its stored tokens less the clock when it joined."""
+
+    __slots__ = ("clock", "contexts", "ends", "n", "needs", "order")
+
+    def __init__(self, block_tokens: int) -> None:
+        self.n = 0
+        self.clock = 0
+        self.contexts = 0  # sum of contexts in the coming step
+        self.ends: list[int] = []  # heap of (step of the last token, id) in one number
+        self.order: dict[int, tuple[int, int]] = {}  # id -> (base, step of the last token), as they were admitted
+        self.needs = [0] * block_tokens  # how many need a block in a step, by the step's remainder
+
+    def first_end(self) -> int:
+        """Step of the clock after which somebody may end."""
+        return self.ends[0] >> _ID_BITS
+
+
+class Rank:
+    """Queue, memory and groups of one rank."""
+
+    __slots__ = (
+        "allotted", "batch", "block_tokens", "done", "free", "groups", "isl", "osl", "paged", "partial", "put_back",
+        "queue", "rules", "seated", "started", "yielded",
+    )  # fmt: skip
+
+    def __init__(self, rules: Rules, isl: list[int], osl: list[int], started: "list[float]") -> None:
+        self.rules = rules
+        self.isl, self.osl, self.started = isl, osl, started
+        self.block_tokens = rules.block_tokens
+        self.paged = rules.reserve == "pages"
+        self.free = rules.blocks
+        self.queue: deque[int] = deque()
+        self.batch: deque[int] = deque()  # static: admitted and not yet prefilled
+        self.groups = [Group(rules.block_tokens) for _ in rules.stages]
+        self.partial: list[int] | None = None  # id, tokens to prefill, tokens done
+        self.seated = 0
+        self.yielded: dict[int, int] = {}  # tokens that a request had when it was put back
+        self.allotted: dict[int, int] = {}  # blocks given before they are used: a whole answer's, or a static prompt's
+        self.done: list[tuple[int, int]] = []  # prompts that end with this step: id, tokens prefilled
+        self.put_back = 0
+
+    # ------------------------------------------------------------------ what is there
+
+    def waits(self) -> bool:
+        """Whether any prompt is wanted."""
+        return bool(self.queue or self.partial or self.batch)
+
+    def held(self) -> int:
+        """Requests waiting and running."""
+        return len(self.queue) + self.seated
+
+    def possible(self, request: int) -> bool:
+        """Whether memory could hold it alone."""
+        return self._alone(request) <= self.rules.blocks
+
+    def _alone(self, request: int) -> int:
+        most = self.isl[request] + self.osl[request] - self.paged
+        return -(-most // self.block_tokens)
+
+    def _to_prefill(self, request: int) -> int:
+        return self.isl[request] + self.yielded.get(request, 0)
+
+    def admissible(self, room: int) -> bool:
+        """Whether the first that waits could be admitted to a step with room for so many tokens."""
+        if not self.queue or room <= 0 or self.seated >= self.rules.max_sequences:
+            return False
+        request = self.queue[0]
+        if not self.paged:
+            return self._alone(request) <= self.free
+        return -(-min(self._to_prefill(request), room) // self.block_tokens) <= self.free
+
+    # ------------------------------------------------------------------ making up a step
+
+    def make_room(self, group: Group) -> bool:
+        """Blocks for the next token of everybody in a group; puts back who was admitted last until there are enough.
+
+        False where not even the last one left finds its block: other lanes hold the memory.
+        """
+        needs, at = group.needs, group.clock % self.block_tokens
+        while needs[at] > self.free:
+            if self.partial is not None:
+                self._put_back_partial()
+            elif group.n > 1 or len(self.groups) == 1:
+                self._put_back(group)
+            else:
+                return False
+        self.free -= needs[at]
+        return True
+
+    def _put_back_partial(self) -> None:
+        assert self.partial is not None
+        request, _, done = self.partial
+        self.free += -(-done // self.block_tokens)
+        self.partial = None
+        self._requeue(request)
+
+    def _put_back(self, group: Group) -> None:
+        request, (base, end) = group.order.popitem()
+        stored = base + group.clock
+        self.yielded[request] = self.osl[request] - (end - group.clock)
+        self.free += -(-stored // self.block_tokens)
+        group.n -= 1
+        group.contexts -= stored + 1
+        group.needs[-base % self.block_tokens] -= 1
+        self._requeue(request)
+
+    def _requeue(self, request: int) -> None:
+        self.queue.appendleft(request)
+        self.seated -= 1
+        self.put_back += 1
+
+    def fill(self, room: int, start: float, admit: bool) -> list[Chunk]:
+        """Chunks of prompts for a step that starts now and has room for so many tokens; takes their blocks."""
+        chunks: list[Chunk] = []
+        size, paged = self.block_tokens, self.paged
+        if self.partial is not None and room > 0:
+            request, whole, before = self.partial
+            new = min(whole - before, room)
+            blocks = -(-(before + new) // size) - -(-before // size) if paged and request not in self.allotted else 0
+            if blocks > self.free:
+                self._put_back_partial()
+                return chunks
+            self.free -= blocks
+            room -= new
+            chunks.append((new, before + new))
+            if before + new == whole:
+                self.partial = None
+                self.done.append((request, whole))
+            else:
+                self.partial[2] = before + new
+        while self.batch and room > 0:  # static: its memory is there already
+            room = self._begin(self.batch.popleft(), room, start, chunks)
+        if not admit:
+            return chunks
+        queue, most, isl, yielded = self.queue, self.rules.max_sequences, self.isl, self.yielded
+        while queue and room > 0 and self.seated < most:
+            request = queue[0]
+            whole = isl[request] + (yielded.get(request, 0) if yielded else 0)
+            new = whole if whole <= room else room
+            if paged:
+                blocks = -(-new // size)
+            else:
+                blocks = self._alone(request)
+            if blocks > self.free:
+                break
+            self.free -= blocks
+            if not paged:
+                self.allotted[request] = blocks
+            queue.popleft()
+            self.seated += 1
+            if self.started[request] < 0.0:
+                self.started[request] = start
+            room -= new
+            chunks.append((new, new))
+            if new == whole:
+                self.done.append((request, whole))
+            else:
+                self.partial = [request, whole, new]
+        return chunks
+
+    def _begin(self, request: int, room: int, start: float, chunks: list[Chunk]) -> int:
+        whole = self._to_prefill(request)
+        new = min(whole, room)
+        if self.started[request] < 0.0:
+            self.started[request] = start
+        chunks.append((new, new))
+        if new == whole:
+            self.done.append((request, whole))
+        else:
+            self.partial = [request, whole, new]
+        return room - new
+
+    def board(self) -> None:
+        """Static batching: admits a whole batch, with memory for its prompts (or answers)."""
+        while self.queue and self.seated < self.rules.max_sequences:
+            request = self.queue[0]
+            blocks = -(-self._to_prefill(request) // self.block_tokens) if self.paged else self._alone(request)
+            if blocks > self.free:
+                break
+            self.free -= blocks
+            self.allotted[request] = blocks
+            self.batch.append(self.queue.popleft())
+            self.seated += 1
+
+    # ------------------------------------------------------------------ after a step
+
+    def decoded(self, group: Group, steps: int, end: float, ended: list[tuple[float, int]]) -> None:
+        """Everybody in a group has `steps` more tokens; who has all of them leaves."""
+        group.clock += steps
+        group.contexts += group.n * steps
+        clock, ends = group.clock, group.ends
+        while ends and ends[0] >> _ID_BITS <= clock:
+            key = heappop(ends)
+            request, last = key & _ID_MASK, key >> _ID_BITS
+            known = group.order.get(request)
+            if known is None or known[1] != last:
+                continue  # it was put back, and its end was another
+            base = known[0]
+            del group.order[request]
+            group.n -= 1
+            group.contexts -= base + clock + 1
+            if self.paged:
+                group.needs[-base % self.block_tokens] -= 1
+            self._leave(request, base + clock)
+            ended.append((end, request))
+
+    def prefilled(self, group: Group, end: float, first_s: list[float], ended: list[tuple[float, int]]) -> None:
+        """Prompts that ended with this step have their next token and join a group."""
+        for request, whole in self.done:
+            had = self.yielded.pop(request, 0) if self.yielded else 0
+            if not had:
+                first_s[request] = end
+            if self.paged and self.allotted:
+                self.allotted.pop(request, None)
+            left = self.osl[request] - had - 1
+            if left == 0:
+                self._leave(request, whole)
+                ended.append((end, request))
+                continue
+            base, last = whole - group.clock, group.clock + left
+            group.order[request] = (base, last)
+            heappush(group.ends, last << _ID_BITS | request)
+            group.n += 1
+            group.contexts += whole + 1
+            if self.paged:
+                group.needs[-base % self.block_tokens] += 1
+        self.done.clear()
+
+    def _leave(self, request: int, stored: int) -> None:
+        self.seated -= 1
+        self.free += -(-stored // self.block_tokens) if self.paged else self.allotted.pop(request)
+
+    def steps_in_memory(self, group: Group, most: int) -> int:
+        """Steps, at most so many, that memory surely lets a group decode without anybody being put back."""
+        if not self.paged or not group.n:
+            return most
+        size, needs, free = self.block_tokens, group.needs, self.free
+        if free >= group.n * (most // size + 1):
+            return most
+        cycles = free // group.n
+        steps, left = cycles * size, free - cycles * group.n
+        while steps < most and needs[(group.clock + steps) % size] <= left:
+            left -= needs[(group.clock + steps) % size]
+            steps += 1
+        return min(steps, most)
+
+    def take(self, group: Group, steps: int) -> None:
+        """Blocks of so many decode steps, that memory has."""
+        size, needs = self.block_tokens, group.needs
+        cycles, rest = divmod(steps, size)
+        blocks = cycles * group.n
+        for at in range(group.clock, group.clock + rest):
+            blocks += needs[at % size]
+        self.free -= blocks

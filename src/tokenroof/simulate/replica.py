@@ -1,0 +1,353 @@
+"""One replica as an event loop: arrivals in, steps made up and timed, requests out. docs/theory/simulation.md.
+
+Where nothing but decoding goes on, steps are taken together until the next that could differ: an answer that ends, an
+arrival, memory that runs out. The work grows with such events, not with tokens.
+"""
+
+import math
+from bisect import insort
+from collections.abc import Callable, Sequence
+
+from tokenroof.simulate.rank import Group, Rank
+from tokenroof.simulate.rules import Rules
+from tokenroof.simulate.step_times import Chunk, Work
+
+__all__ = ["Replica", "Watcher"]
+
+_STRAIGHT = 1e-12
+_NOBODY: tuple[Chunk, ...] = ()
+
+# start and end of one or more equal steps, their number, requests that decode, prompt tokens, blocks free on rank 0
+Watcher = Callable[[float, float, int, int, int, int], None]
+
+
+class Replica:
+    """Carries requests, given by number, through one replica. Times are seconds; `first_s` and `end_s` are filled in.
+
+    `ended` is called with the moment and the request whenever one leaves, in the order of the steps' starts.
+    """
+
+    def __init__(
+        self,
+        times: Callable[[Sequence[Work]], float],
+        rules: Rules,
+        isl: list[int],
+        osl: list[int],
+        started_s: list[float],
+        first_s: list[float],
+        end_s: list[float],
+        *,
+        ended: Callable[[float, int], None] | None = None,
+        watch: Watcher | None = None,
+    ) -> None:
+        self.times, self.rules = times, rules
+        self.isl, self.osl = isl, osl
+        self.first_s, self.end_s = first_s, end_s
+        self.ended, self.watch = ended, watch
+        self.ranks = [Rank(rules, isl, osl, started_s) for _ in range(rules.ranks)]
+        self.lanes = len(rules.stages)
+        self.arrivals: list[tuple[float, int]] = []
+        self.seen = 0
+        self.ready_s = [0.0] * self.lanes  # when a lane's last step ended
+        self.stage_s = [0.0] * self.lanes  # when a stage is free
+        self.flying: list[tuple[float, int, list[bool], list[list[tuple[int, int]]]]] = []
+        self.blocked = [False] * self.lanes
+        self.rejected: list[int] = []
+        self.steps = 0
+        self.busy_s = 0.0
+        self.least_free = rules.blocks
+
+    @property
+    def put_back(self) -> int:
+        """How often a request lost its memory and began anew."""
+        return sum(rank.put_back for rank in self.ranks)
+
+    @property
+    def load(self) -> int:
+        """Requests that were sent here and have not ended."""
+        return len(self.arrivals) - self.seen + sum(rank.held() for rank in self.ranks)
+
+    # ------------------------------------------------------------------ arrivals
+
+    def add(self, moment: float, request: int) -> None:
+        """A request that arrives at a moment not before the start of the last step."""
+        arrivals = self.arrivals
+        if not arrivals or (moment, request) >= arrivals[-1]:
+            arrivals.append((moment, request))
+        else:
+            insort(arrivals, (moment, request), lo=self.seen)
+
+    def _see(self, moment: float) -> None:
+        """Everybody who has arrived by a moment joins a rank's queue."""
+        arrivals, ranks = self.arrivals, self.ranks
+        while self.seen < len(arrivals) and arrivals[self.seen][0] <= moment:
+            at, request = arrivals[self.seen]
+            self.seen += 1
+            if not ranks[0].possible(request):
+                self.rejected.append(request)
+                if self.ended is not None:
+                    self.ended(at, request)
+                continue
+            rank = ranks[0] if len(ranks) == 1 else min(ranks, key=Rank.held)
+            rank.queue.append(request)
+        if self.seen > 65536:
+            del arrivals[: self.seen]
+            self.seen = 0
+
+    # ------------------------------------------------------------------ the loop
+
+    def next_start_s(self) -> float:
+        """When the next step starts, as far as is known now; infinity where nothing is left to do."""
+        arrival = self.arrivals[self.seen][0] if self.seen < len(self.arrivals) else math.inf
+        lane = self._next_lane()
+        if lane is None:
+            start = max(arrival, min(self.ready_s), self.stage_s[0]) if arrival < math.inf else math.inf
+        else:
+            start = max(self.ready_s[lane], self.stage_s[0])
+            if not self._busy(lane) and not any(rank.waits() for rank in self.ranks):
+                start = max(start, arrival)
+        return self._departure(start)
+
+    def _departure(self, start: float) -> float:
+        period = self.rules.period_s
+        return start if self.rules.policy != "train" or start == math.inf else math.ceil(start / period - 1e-9) * period
+
+    def _busy(self, lane: int) -> bool:
+        return any(rank.groups[lane].n for rank in self.ranks)
+
+    def _next_lane(self) -> int | None:
+        """The lane that could start first: of equals the one with the fewest requests."""
+        if self.lanes == 1:
+            rank = self.ranks[0]
+            if len(self.ranks) == 1:
+                return 0 if rank.groups[0].n or rank.waits() else None
+            return 0 if self._busy(0) or any(rank.waits() for rank in self.ranks) else None
+        waits = any(rank.waits() for rank in self.ranks)
+        best, best_key = None, (math.inf, 0, 0)
+        for lane in range(self.lanes):
+            if self.blocked[lane] or not (waits or self._busy(lane)):
+                continue
+            running = sum(rank.groups[lane].n for rank in self.ranks)
+            key = (max(self.ready_s[lane], self.stage_s[0]), running, lane)
+            if best is None or key < best_key:
+                best, best_key = lane, key
+        return best
+
+    def advance(self, until: float = math.inf) -> bool:
+        """Takes every step that starts before `until`, and one at least. False where there was none."""
+        took = False
+        while True:
+            start = self.next_start_s()
+            if start == math.inf or (took and start >= until):
+                return took
+            self._land(start)
+            self._see(start)
+            lane = self._lane_at(start)
+            if lane is None:
+                if self.seen >= len(self.arrivals) and not self.flying:
+                    return took
+                continue
+            took = True
+            self._step(lane, start, until)
+
+    def _lane_at(self, start: float) -> int | None:
+        lane = self._next_lane()
+        if lane is None or max(self.ready_s[lane], self.stage_s[0]) > start:
+            return None
+        return lane
+
+    def _step(self, lane: int, start: float, until: float) -> None:
+        groups = [rank.groups[lane] for rank in self.ranks]
+        parts = self._make_up(groups, start)
+        if parts is None:
+            self._wait_for_memory(lane)
+            return
+        decodes, works = parts
+        alone = self.lanes == 1
+        if alone and self.rules.policy != "train" and not any(chunks for _, _, chunks in works):
+            self._decode_on(groups, works, start, until)
+            return
+        seconds = self.times(works)
+        for rank in self.ranks:
+            self.least_free = min(self.least_free, rank.free)
+        end = self._through(lane, start, seconds)
+        self._tell(start, end, 1, works)
+        if alone:
+            self._end(groups, decodes, end)
+        else:
+            done = [list(rank.done) for rank in self.ranks]
+            for rank in self.ranks:
+                rank.done.clear()
+            insort(self.flying, (end, lane, decodes, done))
+
+    def _through(self, lane: int, start: float, seconds: float) -> float:
+        """A step through all stages; the moment when it leaves the last one."""
+        self.steps += 1
+        if self.lanes == 1:
+            end = start + seconds
+            self.busy_s += seconds
+            self.stage_s[0] = end
+        else:
+            end = start
+            for at, share in enumerate(self.rules.stages):
+                end = max(end, self.stage_s[at]) + seconds * share
+                self.stage_s[at] = end
+            self.busy_s += seconds / self.lanes
+        self.ready_s[lane] = end
+        return end
+
+    def _tell(self, start: float, end: float, steps: int, works: Sequence[Work]) -> None:
+        if self.watch is not None:
+            decodes = sum(n for n, _, _ in works)
+            tokens = sum(new for _, _, chunks in works for new, _ in chunks)
+            self.watch(start, end, steps, decodes, tokens, self.ranks[0].free)
+
+    # ------------------------------------------------------------------ making up a step
+
+    def _make_up(self, groups: list[Group], start: float) -> tuple[list[bool], list[Work]] | None:
+        """What each rank does: whether its group decodes, and the work that it has. None where no memory is found."""
+        policy, budget = self.rules.policy, self.rules.token_budget
+        if policy in ("mixed", "train"):
+            works: list[Work] = []
+            for rank, group in zip(self.ranks, groups, strict=True):
+                back = rank.put_back
+                if group.n and self.rules.reserve == "pages" and not rank.make_room(group):
+                    return None
+                chunks: Sequence[Chunk] = _NOBODY
+                if rank.queue or rank.partial is not None:
+                    chunks = rank.fill(budget - group.n, start, rank.put_back == back)
+                works.append((group.n, group.contexts, chunks))
+            return [True] * len(groups), works
+        if policy == "static":
+            if not any(group.n for group in groups) and not any(rank.partial or rank.batch for rank in self.ranks):
+                for rank in self.ranks:
+                    rank.board()
+            prompts = any(rank.partial or rank.batch for rank in self.ranks)
+        else:
+            prompts = any(rank.partial is not None or rank.admissible(budget) for rank in self.ranks)
+        if prompts:
+            admit = policy == "prompts-first"
+            works = [(0, 0, rank.fill(budget, start, admit)) for rank in self.ranks]
+            if any(chunks for _, _, chunks in works):
+                return [False] * len(groups), works
+        for rank, group in zip(self.ranks, groups, strict=True):
+            if group.n and self.rules.reserve == "pages" and not rank.make_room(group):
+                return None
+        return [True] * len(groups), [(group.n, group.contexts, _NOBODY) for group in groups]
+
+    def _end(self, groups: list[Group], decodes: list[bool], end: float) -> None:
+        ended: list[tuple[float, int]] = []
+        for rank, group, decode in zip(self.ranks, groups, decodes, strict=True):
+            if decode:
+                rank.decoded(group, 1, end, ended)
+            if rank.done:
+                rank.prefilled(group, end, self.first_s, ended)
+        self._leave(ended)
+
+    def _leave(self, ended: list[tuple[float, int]]) -> None:
+        for moment, request in ended:
+            self.end_s[request] = moment
+            if self.ended is not None:
+                self.ended(moment, request)
+
+    def _land(self, moment: float) -> None:
+        """Steps of lanes that have left the last stage by a moment."""
+        while self.flying and self.flying[0][0] <= moment:
+            end, lane, decodes, done = self.flying.pop(0)
+            for rank, prompts in zip(self.ranks, done, strict=True):
+                rank.done.extend(prompts)
+            self._end([rank.groups[lane] for rank in self.ranks], decodes, end)
+            self.blocked = [False] * self.lanes
+
+    def _wait_for_memory(self, lane: int) -> None:
+        """Another lane holds the memory: this one starts again after the next end of a step."""
+        self.blocked[lane] = True
+        if self.flying:
+            self.ready_s[lane] = max(self.ready_s[lane], self.flying[0][0])
+
+    # ------------------------------------------------------------------ decoding on
+
+    def _decode_on(self, groups: list[Group], works: list[Work], start: float, until: float) -> None:
+        """As many steps of the same requests as nothing can change; blocks of the first are taken already."""
+        most = min(group.ends[0] >> 34 for group in groups if group.n) if any(group.n for group in groups) else 0
+        most = min((group.first_end() - group.clock for group in groups if group.n), default=0)
+        if most == 0:
+            # Nobody decodes and nobody can be admitted: only an arrival could change that.
+            self.ready_s[0] = self.arrivals[self.seen][0] if self.seen < len(self.arrivals) else math.inf
+            return
+        first_s = self.times(works)
+        paged = self.rules.reserve == "pages"
+        horizon = until
+        if self.seen < len(self.arrivals) and self.arrivals[self.seen][0] < horizon:
+            horizon = self.arrivals[self.seen][0]
+        if start + first_s >= horizon:
+            most = 1
+        if most > 1 and paged:
+            for rank, group in zip(self.ranks, groups, strict=True):
+                # The first step's blocks are gone from `free` already; count on from the second.
+                group.clock += 1
+                most = min(most, 1 + rank.steps_in_memory(group, most - 1))
+                group.clock -= 1
+        seconds = first_s
+        if most > 1:
+            most, seconds = self._before(works, most, start, first_s, horizon)
+            if paged and most > 1:
+                for rank, group in zip(self.ranks, groups, strict=True):
+                    group.clock += 1
+                    rank.take(group, most - 1)
+                    group.clock -= 1
+        end = start + seconds
+        self.steps += most
+        self.busy_s += seconds
+        self.ready_s[0] = self.stage_s[0] = end
+        for rank in self.ranks:
+            if rank.free < self.least_free:
+                self.least_free = rank.free
+        if self.watch is not None:
+            self._tell(start, end, most, works)
+        ended: list[tuple[float, int]] = []
+        for rank, group in zip(self.ranks, groups, strict=True):
+            rank.decoded(group, most, end, ended)
+        if ended:
+            self._leave(ended)
+
+    def _before(
+        self, works: list[Work], most: int, start: float, first_s: float, horizon: float
+    ) -> tuple[int, float]:
+        """Steps, at most so many, that start before a moment, and their seconds."""
+        if horizon < math.inf:
+            guess = math.ceil((horizon - start) / first_s)  # steps only get longer
+            most = max(1, min(most, guess))
+        seconds = self._sum_s(works, 0, most, first_s, None)
+        if most == 1 or start + seconds < horizon:
+            return most, seconds
+        low, high, high_s = 1, most, seconds  # after `low` steps the moment is not reached, after `high` it is
+        while high - low > 1:
+            middle = min(max(low + 1, math.ceil(high * (horizon - start) / high_s)), high - 1)
+            seconds = self._sum_s(works, 0, middle, first_s, None)
+            if start + seconds < horizon:
+                low = middle
+            else:
+                high, high_s = middle, seconds
+        return high, high_s
+
+    def _sum_s(self, works: list[Work], begin: int, count: int, first_s: float, last_s: float | None) -> float:
+        """Seconds of `count` steps from the `begin`th on: steps get longer in straight pieces, which are halved for."""
+        if count == 1:
+            return first_s
+        if last_s is None:
+            last_s = self._later_s(works, begin + count - 1)
+        if count == 2:
+            return first_s + last_s
+        half = count // 2
+        middle_s = self._later_s(works, begin + half)
+        straight = first_s + (last_s - first_s) * half / (count - 1)
+        if abs(middle_s - straight) <= _STRAIGHT * last_s:
+            return count * (first_s + last_s) / 2.0
+        before_s = self._later_s(works, begin + half - 1) if half > 1 else first_s
+        return self._sum_s(works, begin, half, first_s, before_s) + self._sum_s(
+            works, begin + half, count - half, middle_s, last_s
+        )
+
+    def _later_s(self, works: list[Work], steps: int) -> float:
+        return self.times([(n, contexts + n * steps, _NOBODY) for n, contexts, _ in works])
