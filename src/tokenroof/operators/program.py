@@ -5,7 +5,7 @@ from typing import Any
 from tokenroof.types.program import ContextRule, Form, Load, Num, Program, Totals
 from tokenroof.xp import NUMPY, SCALAR, Namespace
 
-__all__ = ["cache_bytes_per_sequence", "namespace_of", "totals", "variables"]
+__all__ = ["cache_bytes_per_sequence", "namespace_of", "pairs_and_reads", "totals", "touched", "variables"]
 
 
 def namespace_of(program: Program, *loads: Load | None) -> Namespace:
@@ -41,7 +41,7 @@ def _chunk_pairs(new: Num, context: Num, size: float, xp: Namespace) -> Num:
     return up_to(context) - up_to(context - new)
 
 
-def _pairs_and_reads(rule: ContextRule, new: Num, context: Num, xp: Namespace) -> tuple[Num, Num]:
+def pairs_and_reads(rule: ContextRule, new: Num, context: Num, xp: Namespace) -> tuple[Num, Num]:
     """Of one sequence with `new` tokens that end at `context`: attended pairs, and distinct cached tokens read."""
     if rule.kind == "full":
         return new * (context - (new - 1.0) * 0.5), context
@@ -54,7 +54,7 @@ def _pairs_and_reads(rule: ContextRule, new: Num, context: Num, xp: Namespace) -
     return new * seen, seen
 
 
-def _touched(size: Num, chance: Num, tokens: Num, ranks: Num, skew: float, alike: bool, xp: Namespace) -> Num:
+def touched(size: Num, chance: Num, tokens: Num, ranks: Num, skew: float, alike: bool, xp: Namespace) -> Num:
     """Experts with work on a rank that holds `size`: the mean, or with `skew` the most that chance gives any rank.
 
     The largest of n normal deviates lies sqrt(2 ln n) deviations above the mean. `alike` tokens meet those of one.
@@ -107,7 +107,7 @@ def variables(
     for variable in program.variables[10:]:
         if variable.kind == "touched":
             values.append(
-                _touched(variable.size, variable.chance, values[2], layout.ep, expert_skew, experts_alike, xp)
+                touched(variable.size, variable.chance, values[2], layout.ep, expert_skew, experts_alike, xp)
             )
             continue
         found = parts.get(variable.part)
@@ -117,7 +117,7 @@ def variables(
         grouped, new, context = found
         key = (variable.part, variable.rule)
         if key not in seen:
-            seen[key] = _pairs_and_reads(variable.rule, new, context, xp)
+            seen[key] = pairs_and_reads(variable.rule, new, context, xp)
         values.append(grouped * seen[key][variable.kind == "reads"])
     return values
 

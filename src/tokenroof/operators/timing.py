@@ -23,7 +23,7 @@ from tokenroof.types.machine import Chip, System
 from tokenroof.types.program import Form, Load, Num, Operator, Program, StepTimes
 from tokenroof.xp import NUMPY, SCALAR, Namespace
 
-__all__ = ["RULES", "Timed", "arithmetic_rate", "bind", "curve_of", "padded_flops", "step"]
+__all__ = ["RULES", "Timed", "arithmetic_rate", "bind", "curve_of", "link_s", "padded_flops", "step"]
 
 RULES = ("lecture", "text", "book", "operators")
 _PRESENT = {"all": ONE, "decode": DECODE, "prefill": PREFILL}
@@ -182,7 +182,7 @@ def _roofs_s(parts: list[_Part], values: list[Num], xp: Namespace) -> Num:
     return total
 
 
-def _link_s(link: _Link, values: list[Num], xp: Namespace) -> Num:
+def link_s(link: _Link, values: list[Num], xp: Namespace) -> Num:
     """One run by the quickest algorithm."""
     size = form_value(link.size, values)
     best: Num = None
@@ -197,7 +197,7 @@ def _link_s(link: _Link, values: list[Num], xp: Namespace) -> Num:
 def _communication_s(links: tuple[_Link, ...], values: list[Num], xp: Namespace) -> Num:
     total: Num = 0.0
     for link in links:
-        total = total + link.count * (link.wait_s + _link_s(link, values, xp))
+        total = total + link.count * (link.wait_s + link_s(link, values, xp))
     return total
 
 
