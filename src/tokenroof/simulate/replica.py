@@ -52,6 +52,7 @@ class Replica:
         self.stage_s = [0.0] * self.lanes  # when a stage is free
         self.flying: list[tuple[float, int, list[bool], list[list[tuple[int, int]]]]] = []
         self.blocked = [False] * self.lanes
+        self.now_s = 0.0  # the last thing that happened between steps
         self.rejected: list[int] = []
         self.steps = 0
         self.busy_s = 0.0
@@ -97,38 +98,30 @@ class Replica:
     # ------------------------------------------------------------------ the loop
 
     def next_start_s(self) -> float:
-        """When the next step starts, as far as is known now; infinity where nothing is left to do."""
-        arrival = self.arrivals[self.seen][0] if self.seen < len(self.arrivals) else math.inf
+        """When the next step can start, as far as is known now; infinity where nothing is left to do."""
         lane = self._next_lane()
         if lane is None:
-            start = max(arrival, min(self.ready_s), self.stage_s[0]) if arrival < math.inf else math.inf
-        else:
-            start = max(self.ready_s[lane], self.stage_s[0])
-            if not self._busy(lane) and not any(rank.waits() for rank in self.ranks):
-                start = max(start, arrival)
-        return self._departure(start)
+            return self._departure(max(self._next_event_s(), self.stage_s[0]))
+        return self._departure(max(self.ready_s[lane], self.stage_s[0], self.now_s))
+
+    def _next_event_s(self) -> float:
+        """The next arrival, or the next end of a step of a lane."""
+        arrival = self.arrivals[self.seen][0] if self.seen < len(self.arrivals) else math.inf
+        return min(arrival, self.flying[0][0]) if self.flying else arrival
 
     def _departure(self, start: float) -> float:
         period = self.rules.period_s
         return start if self.rules.policy != "train" or start == math.inf else math.ceil(start / period - 1e-9) * period
 
-    def _busy(self, lane: int) -> bool:
-        return any(rank.groups[lane].n for rank in self.ranks)
-
     def _next_lane(self) -> int | None:
         """The lane that could start first: of equals the one with the fewest requests."""
-        if self.lanes == 1:
-            rank = self.ranks[0]
-            if len(self.ranks) == 1:
-                return 0 if rank.groups[0].n or rank.waits() else None
-            return 0 if self._busy(0) or any(rank.waits() for rank in self.ranks) else None
         waits = any(rank.waits() for rank in self.ranks)
         best, best_key = None, (math.inf, 0, 0)
         for lane in range(self.lanes):
-            if self.blocked[lane] or not (waits or self._busy(lane)):
-                continue
             running = sum(rank.groups[lane].n for rank in self.ranks)
-            key = (max(self.ready_s[lane], self.stage_s[0]), running, lane)
+            if self.blocked[lane] or not (waits or running):
+                continue
+            key = (max(self.ready_s[lane], self.stage_s[0], self.now_s), running, lane)
             if best is None or key < best_key:
                 best, best_key = lane, key
         return best
@@ -137,30 +130,32 @@ class Replica:
         """Takes every step that starts before `until`, and one at least. False where there was none."""
         took = False
         while True:
-            start = self.next_start_s()
-            if start == math.inf or (took and start >= until):
+            lane = self._next_lane()
+            event_s = self._next_event_s()
+            start = math.inf if lane is None else self._departure(max(self.ready_s[lane], self.stage_s[0], self.now_s))
+            if min(start, event_s) == math.inf or (took and min(start, event_s) >= until):
                 return took
-            self._land(start)
-            self._see(start)
-            lane = self._lane_at(start)
-            if lane is None:
-                if self.seen >= len(self.arrivals) and not self.flying:
-                    return took
+            if event_s <= start:
+                self._happen(event_s)
                 continue
+            assert lane is not None
             took = True
             self._step(lane, start, until)
 
-    def _lane_at(self, start: float) -> int | None:
-        lane = self._next_lane()
-        if lane is None or max(self.ready_s[lane], self.stage_s[0]) > start:
-            return None
-        return lane
+    def _happen(self, moment: float) -> None:
+        """What happens at a moment between steps: a lane's step ends, or somebody arrives; ends come first."""
+        if self.flying and self.flying[0][0] <= moment:
+            self._land()
+        else:
+            self._see(moment)
+        self.now_s = moment
+        self.blocked = [False] * self.lanes
 
     def _step(self, lane: int, start: float, until: float) -> None:
         groups = [rank.groups[lane] for rank in self.ranks]
         parts = self._make_up(groups, start)
-        if parts is None:
-            self._wait_for_memory(lane)
+        if parts is None or not any(n or chunks for n, _, chunks in parts[1]):
+            self.blocked[lane] = True  # until something ends or arrives
             return
         decodes, works = parts
         alone = self.lanes == 1
@@ -237,6 +232,8 @@ class Replica:
 
     def _end(self, groups: list[Group], decodes: list[bool], end: float) -> None:
         ended: list[tuple[float, int]] = []
+        if len(self.ranks) > 1:
+            self._see(math.nextafter(end, 0.0))  # who came during the step went to a rank before anybody left
         for rank, group, decode in zip(self.ranks, groups, decodes, strict=True):
             if decode:
                 rank.decoded(group, 1, end, ended)
@@ -250,31 +247,18 @@ class Replica:
             if self.ended is not None:
                 self.ended(moment, request)
 
-    def _land(self, moment: float) -> None:
-        """Steps of lanes that have left the last stage by a moment."""
-        while self.flying and self.flying[0][0] <= moment:
-            end, lane, decodes, done = self.flying.pop(0)
-            for rank, prompts in zip(self.ranks, done, strict=True):
-                rank.done.extend(prompts)
-            self._end([rank.groups[lane] for rank in self.ranks], decodes, end)
-            self.blocked = [False] * self.lanes
-
-    def _wait_for_memory(self, lane: int) -> None:
-        """Another lane holds the memory: this one starts again after the next end of a step."""
-        self.blocked[lane] = True
-        if self.flying:
-            self.ready_s[lane] = max(self.ready_s[lane], self.flying[0][0])
+    def _land(self) -> None:
+        """The first of the lanes' steps leaves the last stage."""
+        end, lane, decodes, done = self.flying.pop(0)
+        for rank, prompts in zip(self.ranks, done, strict=True):
+            rank.done.extend(prompts)
+        self._end([rank.groups[lane] for rank in self.ranks], decodes, end)
 
     # ------------------------------------------------------------------ decoding on
 
     def _decode_on(self, groups: list[Group], works: list[Work], start: float, until: float) -> None:
         """As many steps of the same requests as nothing can change; blocks of the first are taken already."""
-        most = min(group.ends[0] >> 34 for group in groups if group.n) if any(group.n for group in groups) else 0
-        most = min((group.first_end() - group.clock for group in groups if group.n), default=0)
-        if most == 0:
-            # Nobody decodes and nobody can be admitted: only an arrival could change that.
-            self.ready_s[0] = self.arrivals[self.seen][0] if self.seen < len(self.arrivals) else math.inf
-            return
+        most = min(group.first_end() - group.clock for group in groups if group.n)
         first_s = self.times(works)
         paged = self.rules.reserve == "pages"
         horizon = until
@@ -306,6 +290,8 @@ class Replica:
         if self.watch is not None:
             self._tell(start, end, most, works)
         ended: list[tuple[float, int]] = []
+        if len(self.ranks) > 1:
+            self._see(math.nextafter(end, 0.0))
         for rank, group in zip(self.ranks, groups, strict=True):
             rank.decoded(group, most, end, ended)
         if ended:
