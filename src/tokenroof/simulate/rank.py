@@ -20,7 +20,7 @@ _ID_MASK = (1 << _ID_BITS) - 1
 class Group:
     """Requests of one lane on one rank. `base` of a request is its stored tokens less the clock when it joined."""
 
-    __slots__ = ("clock", "contexts", "ends", "n", "needs", "order")
+    __slots__ = ("boarded", "clock", "contexts", "ends", "n", "needs", "order")
 
     def __init__(self, block_tokens: int) -> None:
         self.n = 0
@@ -29,6 +29,12 @@ class Group:
         self.ends: list[int] = []  # heap of (step of the last token, id) in one number
         self.order: dict[int, tuple[int, int]] = {}  # id -> (base, step of the last token), as they were admitted
         self.needs = [0] * block_tokens  # how many need a block in a step, by the step's remainder
+        self.boarded: deque[list[int]] = deque()  # static: admitted and not yet prefilled: id, tokens, tokens done
+
+    @property
+    def size(self) -> int:
+        """Requests that belong to it."""
+        return self.n + len(self.boarded)
 
     def first_end(self) -> int:
         """Step of the clock after which somebody may end."""
@@ -39,7 +45,7 @@ class Rank:
     """Queue, memory and groups of one rank."""
 
     __slots__ = (
-        "allotted", "batch", "block_tokens", "done", "free", "groups", "isl", "osl", "paged", "partial", "put_back",
+        "allotted", "barred", "block_tokens", "done", "free", "groups", "isl", "osl", "paged", "partial", "put_back",
         "queue", "rules", "seated", "started", "yielded",
     )  # fmt: skip
 
@@ -50,7 +56,6 @@ class Rank:
         self.paged = rules.reserve == "pages"
         self.free = rules.blocks
         self.queue: deque[int] = deque()
-        self.batch: deque[int] = deque()  # static: admitted and not yet prefilled
         self.groups = [Group(rules.block_tokens) for _ in rules.stages]
         self.partial: list[int] | None = None  # id, tokens to prefill, tokens done
         self.seated = 0
@@ -58,12 +63,13 @@ class Rank:
         self.allotted: dict[int, int] = {}  # blocks given before they are used: a whole answer's, or a static prompt's
         self.done: list[tuple[int, int]] = []  # prompts that end with this step: id, tokens prefilled
         self.put_back = 0
+        self.barred = False  # prompts first: a prompt was put back, and nobody has decoded or ended since
 
     # ------------------------------------------------------------------ what is there
 
     def waits(self) -> bool:
-        """Whether any prompt is wanted."""
-        return bool(self.queue or self.partial or self.batch)
+        """Whether anybody waits, or a prompt is in progress that any lane may go on with."""
+        return bool(self.queue or self.partial)
 
     def held(self) -> int:
         """Requests waiting and running."""
@@ -82,7 +88,7 @@ class Rank:
 
     def admissible(self, room: int) -> bool:
         """Whether the first that waits could be admitted to a step with room for so many tokens."""
-        if not self.queue or room <= 0 or self.seated >= self.rules.max_sequences:
+        if self.barred or not self.queue or room <= 0 or self.seated >= self.rules.max_sequences:
             return False
         request = self.queue[0]
         if not self.paged:
@@ -91,21 +97,33 @@ class Rank:
 
     # ------------------------------------------------------------------ making up a step
 
-    def make_room(self, group: Group) -> bool:
-        """Blocks for the next token of everybody in a group; puts back who was admitted last until there are enough.
-
-        False where not even the last one left finds its block: other lanes hold the memory.
-        """
+    def make_room(self, group: Group) -> None:
+        """Takes blocks for the next token of everybody in a group; puts back who was admitted last until there are enough."""
         needs, at = group.needs, group.clock % self.block_tokens
         while needs[at] > self.free:
             if self.partial is not None:
                 self._put_back_partial()
-            elif group.n > 1 or len(self.groups) == 1:
-                self._put_back(group)
             else:
-                return False
+                self._put_back(group)
         self.free -= needs[at]
-        return True
+        if group.n:
+            self.barred = False
+
+    def bar(self, room: int) -> None:
+        """Puts the prompt in progress back where its next chunk finds too little memory; then nobody is admitted here
+        until memory can have been freed, or prompts could come and go for ever and keep everybody from decoding."""
+        if self.partial is not None and self._chunk_blocks(room) > self.free:
+            self._put_back_partial()
+            self.barred = True
+
+    def _chunk_blocks(self, room: int) -> int:
+        """Blocks that the next chunk of the prompt in progress takes."""
+        assert self.partial is not None
+        _, whole, before = self.partial
+        if not self.paged:
+            return 0
+        size = self.block_tokens
+        return -(-min(whole, before + room) // size) - -(-before // size)
 
     def _put_back_partial(self) -> None:
         assert self.partial is not None
@@ -136,7 +154,7 @@ class Rank:
         if self.partial is not None and room > 0:
             request, whole, before = self.partial
             new = min(whole - before, room)
-            blocks = -(-(before + new) // size) - -(-before // size) if paged and request not in self.allotted else 0
+            blocks = self._chunk_blocks(room)
             if blocks > self.free:
                 self._put_back_partial()
                 return chunks
@@ -148,9 +166,7 @@ class Rank:
                 self.done.append((request, whole))
             else:
                 self.partial[2] = before + new
-        while self.batch and room > 0:  # static: its memory is there already
-            room = self._begin(self.batch.popleft(), room, start, chunks)
-        if not admit:
+        if not admit or self.barred:
             return chunks
         queue, most, isl, yielded = self.queue, self.rules.max_sequences, self.isl, self.yielded
         while queue and room > 0 and self.seated < most:
@@ -178,29 +194,36 @@ class Rank:
                 self.partial = [request, whole, new]
         return chunks
 
-    def _begin(self, request: int, room: int, start: float, chunks: list[Chunk]) -> int:
-        whole = self._to_prefill(request)
-        new = min(whole, room)
-        if self.started[request] < 0.0:
-            self.started[request] = start
-        chunks.append((new, new))
-        if new == whole:
-            self.done.append((request, whole))
-        else:
-            self.partial = [request, whole, new]
-        return room - new
-
-    def board(self) -> None:
+    def board(self, group: Group) -> None:
         """Static batching: admits a whole batch, with memory for its prompts (or answers)."""
         while self.queue and self.seated < self.rules.max_sequences:
             request = self.queue[0]
-            blocks = -(-self._to_prefill(request) // self.block_tokens) if self.paged else self._alone(request)
+            whole = self._to_prefill(request)
+            blocks = -(-whole // self.block_tokens) if self.paged else self._alone(request)
             if blocks > self.free:
                 break
             self.free -= blocks
             self.allotted[request] = blocks
-            self.batch.append(self.queue.popleft())
+            self.queue.popleft()
+            group.boarded.append([request, whole, 0])
             self.seated += 1
+
+    def fill_boarded(self, group: Group, room: int, start: float) -> list[Chunk]:
+        """Static batching: the next chunks of a batch's prompts, whose memory is there already."""
+        chunks: list[Chunk] = []
+        while group.boarded and room > 0:
+            request, whole, before = group.boarded[0]
+            new = min(whole - before, room)
+            if self.started[request] < 0.0:
+                self.started[request] = start
+            room -= new
+            chunks.append((new, before + new))
+            if before + new < whole:
+                group.boarded[0][2] = before + new
+            else:
+                group.boarded.popleft()
+                self.done.append((request, whole))
+        return chunks
 
     # ------------------------------------------------------------------ after a step
 
@@ -247,6 +270,7 @@ class Rank:
         self.done.clear()
 
     def _leave(self, request: int, stored: int) -> None:
+        self.barred = False
         self.seated -= 1
         self.free += -(-stored // self.block_tokens) if self.paged else self.allotted.pop(request)
 

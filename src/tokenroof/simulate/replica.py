@@ -15,6 +15,7 @@ from tokenroof.simulate.step_times import Chunk, Work
 __all__ = ["Replica", "Watcher"]
 
 _STRAIGHT = 1e-12
+_MANY = 1 << 62
 _NOBODY: tuple[Chunk, ...] = ()
 
 # start and end of one or more equal steps, their number, requests that decode, prompt tokens, blocks free on rank 0
@@ -51,7 +52,8 @@ class Replica:
         self.ready_s = [0.0] * self.lanes  # when a lane's last step ended
         self.stage_s = [0.0] * self.lanes  # when a stage is free
         self.flying: list[tuple[float, int, list[bool], list[list[tuple[int, int]]]]] = []
-        self.blocked = [False] * self.lanes
+        self.blocked = [False] * self.lanes  # found nothing to do: until somebody arrives or a step ends
+        self.starved: set[int] = set()  # of those, who gave its memory up: until a step ends
         self.now_s = 0.0  # the last thing that happened between steps
         self.rejected: list[int] = []
         self.steps = 0
@@ -118,7 +120,7 @@ class Replica:
         waits = any(rank.waits() for rank in self.ranks)
         best, best_key = None, (math.inf, 0, 0)
         for lane in range(self.lanes):
-            running = sum(rank.groups[lane].n for rank in self.ranks)
+            running = sum(rank.groups[lane].size for rank in self.ranks)
             if self.blocked[lane] or not (waits or running):
                 continue
             key = (max(self.ready_s[lane], self.stage_s[0], self.now_s), running, lane)
@@ -148,19 +150,27 @@ class Replica:
             self._land()
         else:
             self._see(moment)
-        self.now_s = moment
+            self.blocked = [was and lane in self.starved for lane, was in enumerate(self.blocked)]
+            self.now_s = moment
+            return
         self.blocked = [False] * self.lanes
+        self.starved.clear()
+        self.now_s = moment
 
     def _step(self, lane: int, start: float, until: float) -> None:
         groups = [rank.groups[lane] for rank in self.ranks]
-        parts = self._make_up(groups, start)
-        if parts is None or not any(n or chunks for n, _, chunks in parts[1]):
-            self.blocked[lane] = True  # until something ends or arrives
+        alone, put_back, barred = self.lanes == 1, self.put_back, any(rank.barred for rank in self.ranks)
+        decodes, works = self._make_up(groups, start)
+        idle = not any(n or chunks for n, _, chunks in works)
+        if not alone and (not idle or self.put_back > put_back):
+            if idle:
+                self.starved.add(lane)
+            self.blocked = [at in self.starved for at in range(self.lanes)]  # others may find now what this one left
+        if idle:
+            self.blocked[lane] = True
             return
-        decodes, works = parts
-        alone = self.lanes == 1
         if alone and self.rules.policy != "train" and not any(chunks for _, _, chunks in works):
-            self._decode_on(groups, works, start, until)
+            self._decode_on(groups, works, start, until, 1 if barred or self.put_back > put_back else _MANY)
             return
         seconds = self.times(works)
         for rank in self.ranks:
@@ -199,36 +209,47 @@ class Replica:
 
     # ------------------------------------------------------------------ making up a step
 
-    def _make_up(self, groups: list[Group], start: float) -> tuple[list[bool], list[Work]] | None:
-        """What each rank does: whether its group decodes, and the work that it has. None where no memory is found."""
+    def _make_up(self, groups: list[Group], start: float) -> tuple[list[bool], list[Work]]:
+        """What each rank does: whether its group decodes, and the work that it has."""
         policy, budget = self.rules.policy, self.rules.token_budget
         if policy in ("mixed", "train"):
             works: list[Work] = []
             for rank, group in zip(self.ranks, groups, strict=True):
                 back = rank.put_back
-                if group.n and self.rules.reserve == "pages" and not rank.make_room(group):
-                    return None
+                if group.n and rank.paged:
+                    rank.make_room(group)
                 chunks: Sequence[Chunk] = _NOBODY
                 if rank.queue or rank.partial is not None:
                     chunks = rank.fill(budget - group.n, start, rank.put_back == back)
                 works.append((group.n, group.contexts, chunks))
             return [True] * len(groups), works
         if policy == "static":
-            if not any(group.n for group in groups) and not any(rank.partial or rank.batch for rank in self.ranks):
-                for rank in self.ranks:
-                    rank.board()
-            prompts = any(rank.partial or rank.batch for rank in self.ranks)
-        else:
-            prompts = any(rank.partial is not None or rank.admissible(budget) for rank in self.ranks)
-        if prompts:
-            admit = policy == "prompts-first"
-            works = [(0, 0, rank.fill(budget, start, admit)) for rank in self.ranks]
+            return self._make_up_static(groups, start)
+        for rank in self.ranks:
+            rank.bar(budget)
+        if any(rank.partial is not None or rank.admissible(budget) for rank in self.ranks):
+            works = [(0, 0, rank.fill(budget, start, True)) for rank in self.ranks]
             if any(chunks for _, _, chunks in works):
                 return [False] * len(groups), works
         for rank, group in zip(self.ranks, groups, strict=True):
-            if group.n and self.rules.reserve == "pages" and not rank.make_room(group):
-                return None
+            if group.n and rank.paged:
+                rank.make_room(group)
         return [True] * len(groups), [(group.n, group.contexts, _NOBODY) for group in groups]
+
+    def _make_up_static(self, groups: list[Group], start: float) -> tuple[list[bool], list[Work]]:
+        decodes: list[bool] = []
+        works: list[Work] = []
+        for rank, group in zip(self.ranks, groups, strict=True):
+            if not group.size:
+                rank.board(group)
+            decodes.append(not group.boarded)
+            if group.boarded:
+                works.append((0, 0, rank.fill_boarded(group, self.rules.token_budget, start)))
+                continue
+            if rank.paged:
+                rank.make_room(group)
+            works.append((group.n, group.contexts, _NOBODY))
+        return decodes, works
 
     def _end(self, groups: list[Group], decodes: list[bool], end: float) -> None:
         ended: list[tuple[float, int]] = []
@@ -256,9 +277,9 @@ class Replica:
 
     # ------------------------------------------------------------------ decoding on
 
-    def _decode_on(self, groups: list[Group], works: list[Work], start: float, until: float) -> None:
-        """As many steps of the same requests as nothing can change; blocks of the first are taken already."""
-        most = min(group.first_end() - group.clock for group in groups if group.n)
+    def _decode_on(self, groups: list[Group], works: list[Work], start: float, until: float, most: int) -> None:
+        """As many steps of the same requests, at most so many, as nothing can change; blocks of the first are taken."""
+        most = min(most, *(group.first_end() - group.clock for group in groups if group.n))
         first_s = self.times(works)
         paged = self.rules.reserve == "pages"
         horizon = until
