@@ -1,7 +1,8 @@
 """A second simulator, slow and plain, that the fast one is held to: docs/theory/simulation.md, read literally.
 
-Every request is an object, every step touches every request, memory is counted by walking over all of them, and time goes
-from one moment at which something happens to the next. Nothing is skipped and nothing is remembered that can be counted.
+Every request is an object, every step touches every request, memory is counted by walking over all of them, and time
+goes from one moment at which something happens to the next. Nothing is skipped and nothing is remembered that can be
+counted.
 At one moment steps end first, then requests arrive, then steps start.
 """
 
@@ -9,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from tokenroof.simulate.rules import Rules
+
+_MOST_STEPS = 20_000
 
 Chunk = tuple[int, int]  # new tokens, context at their end
 Load = tuple[int, int, list[Chunk]]  # of one rank: decodes, sum of their contexts, chunks of prompts
@@ -85,6 +88,7 @@ class Part:
 class Lane:
     number: int
     end_s: float | None = None  # of its step under way
+    last_end_s: float = 0.0  # of the step before that
     yields: list[Request] = field(default_factory=list)  # requests that have a token when it ends
     waits: bool = False  # found no memory: until another lane's step ends
 
@@ -111,6 +115,8 @@ class Replica:
         now = -1.0
         while any(request.state not in ("ended", "rejected") for request in self.requests):
             now = self._next_moment(now)
+            if len(self.steps) > _MOST_STEPS:
+                raise RuntimeError("steps without end")
             self._end_steps(now)
             self._arrivals(now)
             self._start_steps(now)
@@ -137,7 +143,7 @@ class Replica:
                     request.state, request.end_s = "ended", now
                     self.barred.discard(request.rank)
                     self._follow(now)
-            lane.end_s, lane.yields = None, []
+            lane.end_s, lane.last_end_s, lane.yields = None, now, []
             for other in self.lanes:
                 other.waits = False
 
@@ -161,12 +167,19 @@ class Replica:
     def _start_steps(self, now: float) -> None:
         if self.rules.policy == "train" and not _is_multiple(now, self.rules.period_s):
             return
+        self._try_lanes(now)
+        if any(lane.waits for lane in self.lanes) and all(lane.end_s is None for lane in self.lanes):
+            for lane in self.lanes:
+                lane.waits = False  # no step is under way that could end
+            self._try_lanes(now)
+
+    def _try_lanes(self, now: float) -> None:
         tried: set[int] = set()
         while self.stage_free_s[0] <= now:
             ready = [one for one in self.lanes if one.end_s is None and not one.waits and one.number not in tried]
             if not ready:
                 return
-            lane = min(ready, key=lambda one: (len(self._of(one)), one.number))
+            lane = min(ready, key=lambda one: (one.last_end_s, len(self._of(one)), one.number))
             before = self.preemptions
             self._start(lane, now)
             if self.preemptions > before:
@@ -209,10 +222,10 @@ class Replica:
             self._prompts(lane, part, self.rules.token_budget - len(part.decodes))
 
     def _prompts_first(self, lane: Lane, parts: list[Part]) -> None:
-        """Once a prompt is put back nobody is admitted on its rank until that has decoded, or a request on it has ended.
+        """Once a prompt is put back nobody is admitted on its rank until that decodes, or a request on it has ended.
 
-        With one rank and one lane this is the step itself. With more, prompts of others could keep the step from decoding;
-        if the prompt were admitted again before memory can have been freed, this could go on for ever.
+        With one rank and one lane this is the step itself. With more, prompts of others could keep the step from
+        decoding; if the prompt were admitted again before memory can have been freed, this could go on for ever.
         """
         budget = self.rules.token_budget
         for part in parts:
@@ -264,7 +277,15 @@ class Replica:
 
     def _can_admit(self, part: Part, budget: int) -> bool:
         queue, running = self.queues[part.rank], [r for r in self._on(part.rank) if r.state == "running"]
-        if part.put_back or part.rank in self.barred or not queue or budget <= 0 or len(running) >= self.rules.max_sequences:
+        if not running:
+            self.barred.discard(part.rank)
+        if (
+            part.put_back
+            or part.rank in self.barred
+            or not queue
+            or budget <= 0
+            or len(running) >= self.rules.max_sequences
+        ):
             return False
         return self._blocks(queue[0], min(queue[0].prompt, budget)) <= self._free(part.rank)
 
@@ -290,7 +311,9 @@ class Replica:
     # ---- who is where
 
     def _on(self, rank: int) -> list[Request]:
-        return [request for request in self.requests if request.rank == rank and request.state in ("waiting", "running")]
+        return [
+            request for request in self.requests if request.rank == rank and request.state in ("waiting", "running")
+        ]
 
     def _of(self, lane: Lane) -> list[Request]:
         return [request for request in self.requests if request.lane == lane.number and request.state == "running"]

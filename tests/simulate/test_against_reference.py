@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
+from simulate.cases import Case, cases
+from simulate.reference import simulate as plainly
 
-from tests.simulate.cases import Case, cases
-from tests.simulate.reference import simulate as plainly
 from tokenroof.simulate.requests import Requests
 from tokenroof.simulate.rules import POLICIES
 from tokenroof.simulate.run import Outcome, simulate
 
-_SLOW = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+_SLOW = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def _both(case: Case) -> None:

@@ -1,6 +1,7 @@
 """The plain simulator: cases that can be followed on paper (a step takes 1 s), and what must hold of any run."""
 
 from collections import defaultdict
+from itertools import pairwise
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -314,7 +315,9 @@ def test_memory_budget_and_sequences_are_kept(case: Case) -> None:
         for decodes, chunks in zip(step.decodes, step.chunks, strict=True):
             new = sum(tokens for _, tokens, _ in chunks)
             assert new <= max(0, rules.token_budget - (len(decodes) if rules.policy in ("mixed", "train") else 0))
-            assert len(decodes) + len(chunks) <= rules.max_sequences + sum(case.osl[index] == 1 for index, _, _ in chunks)
+            assert len(decodes) + len(chunks) <= rules.max_sequences + sum(
+                case.osl[index] == 1 for index, _, _ in chunks
+            )
             assert not (decodes and chunks and rules.policy in ("prompts-first", "static"))
         if rules.policy == "prompts-first":
             assert not (any(step.decodes) and any(step.chunks))
@@ -333,7 +336,8 @@ def test_first_come_first_served_on_each_rank(case: Case) -> None:
             order[rank] += [index for index, _, _ in chunks if index not in order[rank]]
     for served in order.values():
         assert served == sorted(served)
-    assert sorted(sum(order.values(), [])) == [index for index in range(len(case.isl)) if index not in out.rejected]
+    everybody = sorted(index for served in order.values() for index in served)
+    assert everybody == [index for index in range(len(case.isl)) if index not in out.rejected]
 
 
 @given(cases())
@@ -341,7 +345,7 @@ def test_lanes_and_stages_are_never_in_two_steps(case: Case) -> None:
     out, trace = run(case)
     assert sum(len(lane) for lane in by_lane(trace).values()) == out.steps
     for steps in by_lane(trace).values():
-        for before, after in zip(steps, steps[1:], strict=False):
+        for before, after in pairwise(steps):
             assert before.end_s <= after.start_s
     starts, ends = [step.start_s for step in trace], [step.end_s for step in trace]
     assert starts == sorted(set(starts))

@@ -106,9 +106,7 @@ def variables(
     seen: dict[tuple[str, ContextRule], tuple[Num, Num]] = {}
     for variable in program.variables[10:]:
         if variable.kind == "touched":
-            values.append(
-                touched(variable.size, variable.chance, values[2], layout.ep, expert_skew, experts_alike, xp)
-            )
+            values.append(touched(variable.size, variable.chance, values[2], layout.ep, expert_skew, experts_alike, xp))
             continue
         found = parts.get(variable.part)
         if found is None:

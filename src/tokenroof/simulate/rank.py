@@ -88,6 +88,8 @@ class Rank:
 
     def admissible(self, room: int) -> bool:
         """Whether the first that waits could be admitted to a step with room for so many tokens."""
+        if not self.seated:
+            self.barred = False
         if self.barred or not self.queue or room <= 0 or self.seated >= self.rules.max_sequences:
             return False
         request = self.queue[0]
@@ -98,7 +100,7 @@ class Rank:
     # ------------------------------------------------------------------ making up a step
 
     def make_room(self, group: Group) -> None:
-        """Takes blocks for the next token of everybody in a group; puts back who was admitted last until there are enough."""
+        """Takes blocks for the next tokens of a group; puts back who was admitted last until there are enough."""
         needs, at = group.needs, group.clock % self.block_tokens
         while needs[at] > self.free:
             if self.partial is not None:
@@ -111,7 +113,8 @@ class Rank:
 
     def bar(self, room: int) -> None:
         """Puts the prompt in progress back where its next chunk finds too little memory; then nobody is admitted here
-        until memory can have been freed, or prompts could come and go for ever and keep everybody from decoding."""
+        until memory can have been freed, or prompts could come and go for ever and keep everybody from decoding.
+        """
         if self.partial is not None and self._chunk_blocks(room) > self.free:
             self._put_back_partial()
             self.barred = True
@@ -166,6 +169,8 @@ class Rank:
                 self.done.append((request, whole))
             else:
                 self.partial[2] = before + new
+        if not self.seated:
+            self.barred = False
         if not admit or self.barred:
             return chunks
         queue, most, isl, yielded = self.queue, self.rules.max_sequences, self.isl, self.yielded

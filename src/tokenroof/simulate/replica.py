@@ -116,14 +116,15 @@ class Replica:
         return start if self.rules.policy != "train" or start == math.inf else math.ceil(start / period - 1e-9) * period
 
     def _next_lane(self) -> int | None:
-        """The lane that could start first: of equals the one with the fewest requests."""
+        """The lane that could start first: of equals who has waited longest, then who has the fewest requests."""
         waits = any(rank.waits() for rank in self.ranks)
-        best, best_key = None, (math.inf, 0, 0)
+        best, best_key = None, (math.inf, 0.0, 0, 0)
         for lane in range(self.lanes):
             running = sum(rank.groups[lane].size for rank in self.ranks)
             if self.blocked[lane] or not (waits or running):
                 continue
-            key = (max(self.ready_s[lane], self.stage_s[0], self.now_s), running, lane)
+            ready_s = self.ready_s[lane]
+            key = (max(ready_s, self.stage_s[0], self.now_s), ready_s, running, lane)
             if best is None or key < best_key:
                 best, best_key = lane, key
         return best
@@ -135,6 +136,10 @@ class Replica:
             lane = self._next_lane()
             event_s = self._next_event_s()
             start = math.inf if lane is None else self._departure(max(self.ready_s[lane], self.stage_s[0], self.now_s))
+            if lane is None and self.starved and not self.flying:
+                self.blocked = [False] * self.lanes  # no step is under way that could end
+                self.starved.clear()
+                continue
             if min(start, event_s) == math.inf or (took and min(start, event_s) >= until):
                 return took
             if event_s <= start:
@@ -318,9 +323,7 @@ class Replica:
         if ended:
             self._leave(ended)
 
-    def _before(
-        self, works: list[Work], most: int, start: float, first_s: float, horizon: float
-    ) -> tuple[int, float]:
+    def _before(self, works: list[Work], most: int, start: float, first_s: float, horizon: float) -> tuple[int, float]:
         """Steps, at most so many, that start before a moment, and their seconds."""
         if horizon < math.inf:
             guess = math.ceil((horizon - start) / first_s)  # steps only get longer

@@ -1,8 +1,8 @@
 """How long a step takes, for many steps one after another: a Timed program with its sums worked out beforehand.
 
 Rows of a program are driven by the tokens of a rank, by those of the whole stage, by the positions that want logits, or
-by one of the two parts of a step. The first three are tabulated by whole numbers; what depends on contexts is evaluated.
-Nothing is interpolated: a step takes what `Timed.step` gives, to rounding (tests/simulate/test_step_times.py).
+by one of the two parts of a step. The first three are tabulated by whole numbers; what depends on contexts is
+evaluated. Nothing is interpolated: a step takes what `Timed.step` gives, to rounding.
 """
 
 import math
@@ -13,7 +13,15 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from tokenroof.mixers.rows import (
-    DECODE, DECODE_SEQUENCES, DECODE_TOKENS, LOGITS, ONE, PREFILL, PREFILL_SEQUENCES, PREFILL_TOKENS, STAGE_TOKENS,
+    DECODE,
+    DECODE_SEQUENCES,
+    DECODE_TOKENS,
+    LOGITS,
+    ONE,
+    PREFILL,
+    PREFILL_SEQUENCES,
+    PREFILL_TOKENS,
+    STAGE_TOKENS,
     TOKENS,
 )  # fmt: skip
 from tokenroof.operators.program import pairs_and_reads, touched
@@ -50,8 +58,8 @@ def _tabulated(rows: Sequence[_Row], values: dict[int, Any], size: int) -> np.nd
     """Seconds of rows at each value of what drives them."""
     total = np.zeros(size)
     for compute, memory, sharpness in rows:
-        sums = [sum((k * values[at] for at, k in form), np.zeros(size)) for form in (compute, memory)]
-        total += _norm(*sums, sharpness)
+        work, read = (sum((k * values[at] for at, k in form), np.zeros(size)) for form in (compute, memory))
+        total += _norm(work, read, sharpness)
     return total
 
 
@@ -65,23 +73,25 @@ class _Part:
         program = timed.program
         part = timed.parts[name]
         flag, tokens, sequences = (
-            (DECODE, DECODE_TOKENS, DECODE_SEQUENCES) if name == "decode" else (PREFILL, PREFILL_TOKENS, PREFILL_SEQUENCES)
+            (DECODE, DECODE_TOKENS, DECODE_SEQUENCES)
+            if name == "decode"
+            else (PREFILL, PREFILL_TOKENS, PREFILL_SEQUENCES)
         )
         self.rules = list({v.rule: None for v in program.variables[10:] if v.kind != "touched" and v.part == name})
         places = {}
         for at, variable in enumerate(program.variables[10:], 10):
             if variable.kind != "touched" and variable.part == name:
                 places[at] = 2 * self.rules.index(variable.rule) + (variable.kind == "reads")
-        self.rows = []
+        self.rows: list[tuple[list[float], list[float], float]] = []
         for compute, memory, sharpness in _rows(part):
-            sides: list[float] = []
+            sides: list[list[float]] = []
             for form in (compute, memory):
                 line = [0.0] * (3 + 2 * len(self.rules))
                 for at, k in form:
                     where = {flag: 0, ONE: 0, tokens: 1, sequences: 2}.get(at)
                     line[3 + places[at] if where is None else where] += k
-                sides.append(line)  # type: ignore[arg-type]
-            self.rows.append((*sides, sharpness))
+                sides.append(line)
+            self.rows.append((sides[0], sides[1], sharpness))
         self.fixed_s = float(part.fixed_s)
         self.kernels = float(part.kernels)
 
@@ -98,7 +108,7 @@ class _Part:
                 at += 1
             larger = a if a >= b else b
             if sharpness != math.inf and larger > 0.0:
-                larger *= (1.0 + ((b if a >= b else a) / larger) ** sharpness) ** (1.0 / sharpness)
+                larger *= float((1.0 + ((b if a >= b else a) / larger) ** sharpness) ** (1.0 / sharpness))
             total += larger
         return total
 
@@ -107,10 +117,10 @@ def _lines_of(part: _Part) -> list[tuple[float, ...]] | None:
     """Of a part whose only rule is full attention: rows as (k0, k per sequence, k per context) twice, or None."""
     if any(rule.kind != "full" for rule in part.rules) or any(sharpness != math.inf for *_, sharpness in part.rows):
         return None
-    lines = []
+    lines: list[tuple[float, ...]] = []
     for compute, memory, _ in part.rows:
-        line = [(side[0], side[1] + side[2], sum(side[3:])) for side in (compute, memory)]
-        lines.append((*line[0], *line[1]))
+        a, b = ((side[0], side[1] + side[2], sum(side[3:])) for side in (compute, memory))
+        lines.append((*a, *b))
     return lines
 
 
@@ -215,7 +225,7 @@ class StepTable:
             seconds = max(seconds, self.host_s + self.launch_s * kernels)
         if n and self.head is not None:
             seconds += self.drafts * self.head.rank_s(n, contexts, (), 0.0)
-        return seconds
+        return float(seconds)
 
     def _own(self, count: int) -> float:
         return float(count) if self.cp == 1 else max(count / self.cp, 1.0)
