@@ -42,4 +42,5 @@ def test_what_differs_says_how_much_of_an_error_is_shared():
     assert equal_width("ttft", PROFILE) == 0.25
     assert equal_width("throughput", PROFILE, "formats") == 0.35
     assert equal_width("throughput", PROFILE, "roles") == pytest.approx(math.sqrt(2.0) * 0.3)  # no pairs: independent
+    assert equal_width("throughput", replace(PROFILE, spread={"throughput": 0.2}), "roles") == 0.35  # but no nearer
     assert equal_width("tpot", PROFILE) == pytest.approx(math.sqrt(2.0) * 0.2)

@@ -5,13 +5,15 @@ from dataclasses import replace
 
 import pytest
 
-from tokenroof.catalog import load_system
+from tokenroof.catalog import load_chip, load_system
+from tokenroof.catalog.efficiency import load_profile
 from tokenroof.errors import InputError
-from tokenroof.scenario.ranges import chance_within
+from tokenroof.scenario.ranges import chance_within, equal_width
 from tokenroof.types.layout import Layout
 from tokenroof.usecases.plan.choose import told_apart, width_between
 from tokenroof.usecases.plan.run import PlanRequest, PlanResponse, plan
 from tokenroof.usecases.plan.simplest import Complexity, odd_degrees
+from tokenroof.usecases.plan.table import rows_of
 
 
 def ask(model: str = "llama-3.3-70b", system: str = "8xh100", **more: object) -> PlanResponse:
@@ -70,9 +72,9 @@ def test_the_winner_is_the_simplest_of_those_that_nothing_surely_beats(model, sy
     profile, objective = machine.space.profile, answer.objective
     all_of = [winner, *machine.runner_ups]
     unbeaten = [one for one in all_of if not any(told_apart(one, other, objective, profile) for other in all_of)]
-    assert winner.complexity <= min(one.complexity for one in unbeaten)
-    assert winner.score <= max(one.score for one in unbeaten) * (1.0 + 1e-9)
-    assert not any(one.score < winner.score and one.complexity < winner.complexity for one in machine.runner_ups)
+    assert winner in unbeaten
+    assert winner.complexity == min(one.complexity for one in unbeaten)
+    assert all(one.equal for one in machine.runner_ups if one.score < winner.score)
     for one in machine.runner_ups:
         apart = abs(math.log(one.score / winner.score))
         assert one.equal == (apart <= width_between(one, winner, objective, profile) * (1.0 + 1e-9))
@@ -88,7 +90,9 @@ def test_what_differs_in_more_must_differ_by_more(llama):
     machine = llama.machines[0]
     layouts, formats, roles = (machine.equal_within[name] for name in ("layouts", "formats", "roles"))
     assert (layouts, formats) == (0.2031, 0.3886)  # measured: see the theory of serving
-    assert roles == pytest.approx(math.sqrt(2.0) * machine.space.profile.spread["throughput"])
+    independent = math.sqrt(2.0) * machine.space.profile.spread["throughput"]
+    assert independent < roles == formats  # no pairs of roles: independent, and no nearer than formats
+    assert equal_width("throughput", load_profile(load_chip("h100")), "roles") == pytest.approx(math.sqrt(2.0) * 0.4585)
 
 
 def test_the_widest_of_what_differs_holds(llama):
@@ -145,3 +149,10 @@ def test_confidence_has_its_limits(confidence):
 def test_confidence_needs_a_limit():
     with pytest.raises(InputError, match="there is no limit"):
         ask(confidence=0.9, concurrency=10.0)
+
+
+def test_the_table_has_the_chance_of_each_limit(llama):
+    rows = rows_of(llama)
+    winner, *others = [row for row in rows if row["kind"] != "frontier"]
+    assert winner["tpot_chance"] == llama.winner.chances["TPOT"] and winner["ttft_chance"] is None
+    assert [row["equal"] for row in others] == [one.equal for one in llama.machines[0].runner_ups]

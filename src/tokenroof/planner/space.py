@@ -9,6 +9,7 @@ engine    layouts that its flags can express
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any, cast
 
 from tokenroof.engines import engine as engine_of
@@ -28,6 +29,7 @@ _STAGES = (1, 2, 3, 4, 6, 8)
 _DEEP = (2, 4, 8, 16)
 _SPLITS = (1, 2, 4, 8)
 _DEGREES = ("tp", "pp", "ep", "dp", "cp", "redundant_experts")
+_degrees_of = attrgetter(*_DEGREES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,12 +140,9 @@ def stacked(layouts: Sequence[Layout], form: Format) -> Layout:
     import numpy as np
 
     make = cast(Callable[..., Layout], Layout)
-    degrees: dict[str, Any] = {
-        name: np.array(
-            [getattr(layout, name) for layout in layouts], dtype=float if name == "redundant_experts" else int
-        )
-        for name in _DEGREES
-    }
+    table = np.array([_degrees_of(layout) for layout in layouts], dtype=int).reshape(len(layouts), len(_DEGREES))
+    degrees: dict[str, Any] = dict(zip(_DEGREES, np.ascontiguousarray(table.T), strict=True))
+    degrees["redundant_experts"] = degrees["redundant_experts"].astype(float)
     return make(**degrees, weights=form.weights, kv_dtype=form.kv)
 
 

@@ -54,8 +54,11 @@ def tightened(metric: str, limit: float | None, profile: Efficiency, confidence:
 def equal_width(metric: str, profile: Efficiency, differ: str = "layouts") -> float:
     """Difference of logarithms that two deployments of one machine must exceed to be told apart: 80 % err by less.
 
-    `differ`: layouts, formats or roles. Where no pairs that differ so were measured, errors count as independent.
+    `differ`: layouts, formats or roles. Where no pairs that differ so were measured, errors count as independent, and
+    never as nearer than those of the pairs that were.
     """
     kind = _SPREAD_OF.get(metric, "throughput")
-    measured = profile.pair_spread.get(f"{differ}.{kind}")
-    return math.sqrt(2.0) * spread(metric, profile) if measured is None else measured
+    known = {key: width for key, width in profile.pair_spread.items() if key.endswith(f".{kind}")}
+    if f"{differ}.{kind}" in known:
+        return known[f"{differ}.{kind}"]
+    return max([math.sqrt(2.0) * spread(metric, profile), *known.values()])

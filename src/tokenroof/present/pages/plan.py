@@ -141,9 +141,8 @@ def _winner(answer: PlanResponse, one: Candidate) -> Table:
 def _remarks(answer: PlanResponse, one: Candidate) -> Iterable[Remark]:
     if one.gpus_paid > one.gpus:
         yield note(f"{counted(one.gpus_paid - one.gpus, 'GPU')} of those that are paid for stay idle")
-    equal = sum(other.equal for other in answer.machines[0].runner_ups)
-    if equal:
-        yield note(f"{counted(equal, 'alternative')} equal within the error of a comparison: the simplest is taken")
+    if any(other.equal for other in answer.machines[0].runner_ups):
+        yield note("alternatives with ≈ are equal within the error of a comparison: the simplest is taken")
     if answer.demand.given and _capacity(one) > _NEARLY_FULL:
         yield warning(f"at {percent(_capacity(one))} of capacity one lost replica breaks the limits")
     if not one.own_weights:
@@ -152,7 +151,8 @@ def _remarks(answer: PlanResponse, one: Candidate) -> Iterable[Remark]:
 
 def _beside(one: Candidate) -> str:
     """How an alternative's score differs from the winner's."""
-    return "as good" if abs(one.worse_by) < _AS_GOOD else change(one.worse_by, decimals=1)
+    size = "as good" if abs(one.worse_by) < _AS_GOOD else change(one.worse_by, decimals=1)
+    return f"≈ {size}" if one.equal else size
 
 
 def _alternatives(answer: PlanResponse, machine: MachinePlan) -> Table:

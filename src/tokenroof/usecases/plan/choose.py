@@ -43,15 +43,10 @@ def told_apart(one: Candidate, better: Candidate, objective: str, profile: Effic
 
 
 def _simplest(found: Iterable[Candidate], objective: str, profile: Efficiency) -> Candidate:
-    """The simplest of those that nothing surely beats, or a simpler one that is no worse than it."""
-
-    def rank(one: Candidate) -> tuple[Any, ...]:
-        return (one.complexity, *_by_score(one))
-
+    """The simplest of those that nothing surely beats."""
     all_of = list(found)
     unbeaten = (one for one in all_of if not any(told_apart(one, other, objective, profile) for other in all_of))
-    reach = min(unbeaten, key=rank).score * (1.0 + _SLACK)
-    return min((one for one in all_of if one.score <= reach), key=rank)
+    return min(unbeaten, key=lambda one: (one.complexity, *_by_score(one)))
 
 
 def _by_score(one: Candidate) -> tuple[float, int, float]:

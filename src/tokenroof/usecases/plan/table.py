@@ -16,7 +16,7 @@ COLUMNS: dict[str, str] = {
     "model": "", "system": "", "kind": "", "mode": "", "layout": "", "weights": "", "kv": "", "chunk_tokens": "token",
     "drafts": "1", "gpus": "GPU", "concurrency": "request", "ttft_s": "s", "tpot_s": "s",
     "tokens_per_s_per_user": "token/s", "output_tokens_per_s_per_gpu": "token/s/GPU", "usd_per_mtok_all": "USD/Mtoken",
-    "meets": "", "why_not": "",
+    "meets": "", "ttft_chance": "1", "tpot_chance": "1", "equal": "", "why_not": "",
 }  # fmt: skip
 
 
@@ -27,7 +27,7 @@ def _of_point(answer: PlanResponse, machine: MachinePlan, point: FrontierPoint) 
         "gpus": point.gpus, "concurrency": point.concurrency, "ttft_s": point.ttft_s, "tpot_s": point.tpot_s,
         "tokens_per_s_per_user": point.tokens_per_s_per_user,
         "output_tokens_per_s_per_gpu": point.output_tokens_per_s_per_gpu, "usd_per_mtok_all": point.usd_per_mtok_all,
-        "meets": point.meets, "why_not": "",
+        "meets": point.meets, "ttft_chance": None, "tpot_chance": None, "equal": None, "why_not": "",
     }  # fmt: skip
 
 
@@ -38,7 +38,8 @@ def _of_candidate(answer: PlanResponse, machine: MachinePlan, one: Candidate, ki
         "concurrency": one.concurrency, "ttft_s": one.ttft_s, "tpot_s": one.tpot_s,
         "tokens_per_s_per_user": one.tokens_per_s_per_user,
         "output_tokens_per_s_per_gpu": one.output_tokens_per_s_per_gpu, "usd_per_mtok_all": one.usd_per_mtok_all,
-        "meets": True, "why_not": one.why_not,
+        "meets": True, "ttft_chance": one.chances.get("TTFT"), "tpot_chance": one.chances.get("TPOT"),
+        "equal": one.equal or kind == "winner", "why_not": one.why_not,
     }  # fmt: skip
 
 
@@ -74,7 +75,7 @@ def write_parquet(answer: PlanResponse, path: Path) -> None:
     fields = []
     for name, unit in COLUMNS.items():
         kind = pa.string() if name in words else pa.int64() if name in whole else pa.float64()
-        fields.append(pa.field(name, pa.bool_() if name == "meets" else kind, metadata={"unit": unit}))
+        fields.append(pa.field(name, pa.bool_() if name in ("meets", "equal") else kind, metadata={"unit": unit}))
     rows = rows_of(answer)
     if not rows:
         raise InputError("output", str(path), "a plan with at least one point")
