@@ -108,5 +108,6 @@ def page_of(answer: TraceResponse) -> Page:
     return Page(
         title=f"trace {answer.file}", sentence=answer.sentence,
         scenario=(answer.file, f"format {answer.format}", *_part(answer)), scenario_label="Trace",
-        blocks=(*blocks, _windows(answer)), left_out=left_out, next=following, kind="Trace",
+        blocks=(*blocks, _windows(answer)), left_out=left_out, next=following,
+        kind="Trace", brief=(f"format {answer.format}",),
     )  # fmt: skip
