@@ -158,7 +158,9 @@ def test_a_part_at_another_rate(tmp_path: Path) -> None:
     found = trace(TraceRequest(file=file, start=1.0, end=9.0, scale=4.0))
     assert (found.requests, found.duration_s, found.request_rate, found.isl.mean) == (2, 0.5, 2.0, 6.5)
     assert "Trace  trace.jsonl | format CSV | from 1.00 s to 9.00 s | at 4x the rate" in text(page_of(found))
-    assert trace(TraceRequest(file=file, end=1.0)).sentence == "One request, 5 tokens in and 1 out."
+    one = trace(TraceRequest(file=file, end=1.0))
+    assert one.sentence == "One request, 5 tokens in and 1 out."
+    assert finite_json(one)["request_rate"] is None
     assert trace(TraceRequest(file=file, start=9.0)).isl.max == 8
     for start, end, says in (
         (5.0, 5.0, "end = 5.0: must be later than the start, 5 s"),
