@@ -210,6 +210,13 @@ def test_hit_tokens_end_where_the_prompt_does() -> None:
     assert (half.hit_tokens, half.prompt_tokens, half.share) == (1_000, 1_000, 1.0)
 
 
+def test_a_long_trace_is_replayed_whole() -> None:
+    """Ten thousand prompts of one block of their own and one of fifty: all but the first fifty find that one."""
+    found = lru_replay(prompts(*([k % 50, 1_000 + k] for k in range(10_000)), isl=1_024), (10**6,), warm_share=0.0)
+    assert (found.hit_blocks, found.prompt_blocks) == ((9_950,), 20_000)
+    assert (found.hit_tokens, found.prompt_tokens) == (9_950 * 512, 10_000 * 1_024)
+
+
 def test_a_trace_without_blocks_is_refused() -> None:
     with pytest.raises(InputError, match="hash_ids"):
         lru_replay(in_order([0.0], [1], [1]), (10,))

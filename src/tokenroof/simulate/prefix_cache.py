@@ -16,15 +16,16 @@ vLLM.
 """
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from tokenroof.errors import InputError
-from tokenroof.simulate.requests import Requests
+from tokenroof.simulate.requests import IntArray, Requests
 
 __all__ = ["BlockCache", "CacheCounts", "Replay", "lru_replay"]
 
 MOST_BLOCKS = 10**15  # of a tier: more than any memory has
+_ROWS = 4_096
 
 
 @dataclass(slots=True)
@@ -184,17 +185,23 @@ def lru_replay(requests: Requests, capacities: Sequence[int], *, warm_share: flo
         raise InputError("trace", "no hash_ids", "one with ids of prompt blocks, such as Mooncake's")
     if not 0.0 <= warm_share < 1.0:
         raise InputError("warm_share", warm_share, "from 0 to less than 1")
-    cache, size = BlockCache(capacities), requests.block_tokens
-    ids, offsets, isl = requests.block_ids.tolist(), requests.block_offsets.tolist(), requests.isl.tolist()
-    start = int(warm_share * len(isl))
+    cache, size, start = BlockCache(capacities), requests.block_tokens, int(warm_share * len(requests))
     tokens = blocks = 0
     found = [0] * len(cache.capacities)
-    for row, length in enumerate(isl):
-        prompt = ids[offsets[row] : offsets[row + 1]]
+    for row, (length, prompt) in enumerate(_prompts(requests.isl, requests.block_offsets, requests.block_ids)):
         hits = cache.pass_by(prompt)
         if row >= start:
             tokens += min(sum(hits) * size, length)
             blocks += len(prompt)
             for tier, count in enumerate(hits):
                 found[tier] += count
-    return Replay(sum(isl[start:]), tokens, blocks, tuple(found))
+    return Replay(int(requests.isl[start:].sum()), tokens, blocks, tuple(found))
+
+
+def _prompts(isl: IntArray, offsets: IntArray, ids: IntArray) -> Iterator[tuple[int, list[int]]]:
+    """Length and block ids of each prompt; a few thousand at a time become Python's numbers, which are large."""
+    for low in range(0, len(isl), _ROWS):
+        lengths, bounds = isl[low : low + _ROWS].tolist(), offsets[low : low + _ROWS + 1].tolist()
+        part, first = ids[bounds[0] : bounds[-1]].tolist(), bounds[0]
+        for row, length in enumerate(lengths):
+            yield length, part[bounds[row] - first : bounds[row + 1] - first]
