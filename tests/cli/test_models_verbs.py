@@ -169,7 +169,7 @@ def test_import_saves_what_every_verb_loads(tmp_path: Path) -> None:
 
 def test_import_knows_the_catalogue_and_stays_offline() -> None:
     assert data(import_model, "Qwen/Qwen3-8B")["row"]["id"] == "qwen3-8b"
-    assert "--online" in refused(UnknownName, import_model, "nobody/has-this")
+    assert "`online`" in refused(UnknownName, import_model, "nobody/has-this")
 
 
 def test_import_says_what_is_missing(tmp_path: Path) -> None:

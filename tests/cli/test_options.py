@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 from tokenroof.cli.complete import SHELLS, complete_models, complete_offers, complete_systems
-from tokenroof.cli.faults import error_text
+from tokenroof.cli.faults import error_text, spelled
 from tokenroof.cli.main import VERBS, cli
 from tokenroof.cli.old_options import OLD_OPTIONS, renamed
 from tokenroof.cli.options import model_argument, offer_option, output_options, scenario_from, scenario_options
@@ -248,3 +248,34 @@ def test_completion_of_another_shell_is_refused(tmp_path: Path) -> None:
 
 def test_input_faults_are_never_a_traceback() -> None:
     assert issubclass(InputFaults, TokenroofError)
+
+
+@pytest.mark.parametrize(
+    ("verb", "field", "option"),
+    [
+        ("price", "capex_per_gpu", "--capex-per-gpu"),
+        ("train", "price_per_gpu_hour", "--price-per-gpu-hour"),
+        ("deduce", "speed", "--speed"),
+        ("deduce", "rate", "--rate"),
+        ("offers", "from", "--from"),
+        ("import", "online", "--online"),
+        ("plan", "no_such_field", "`no_such_field`"),
+    ],
+)
+def test_a_field_in_backquotes_is_written_as_the_option_of_the_command(verb: str, field: str, option: str) -> None:
+    command = cli.get_command(click.Context(cli), verb)
+    assert spelled(f"give `{field}` 3, twice `{field}`", command) == f"give {option} 3, twice {option}"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("import", "nobody/nothing"), "add --online to fetch it from the hub"),
+        (("fit",), "error: --ops must be a folder of kernel timings; or give --runs, or both"),
+        (("offers", "--diff"), "add --from genai-prices or a path"),
+        (("speculate", "llama-3.1-8b", "--system", "h100", "--measured", "none"), "--list shows them all"),
+    ],
+)
+def test_remedies_are_options_of_the_command(arguments: tuple[str, ...], said: str) -> None:
+    done = run(*arguments)
+    assert (done.returncode, done.stdout) == (2, "") and said in done.stderr

@@ -216,7 +216,7 @@ def test_a_page_that_was_checked_dates_its_sheet(package: Package, monkeypatch: 
 def test_a_version_without_a_known_day_is_asked_for() -> None:
     assert release_day("0.2.3", None) == "2026-11-10"
     assert release_day("9.9", "2027-01-02") == "2027-01-02"
-    with pytest.raises(InputError, match="--as-of"):
+    with pytest.raises(InputError, match="`as_of`"):
         release_day("9.9", None)
 
 

@@ -163,7 +163,7 @@ def test_a_config_from_the_hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
 
 
 def test_nothing_is_fetched_unless_asked() -> None:
-    with pytest.raises(UnknownName, match="--online"):
+    with pytest.raises(UnknownName, match="`online`"):
         import_model("some/model-that-nobody-has")
     assert import_model("deepseek-ai/DeepSeek-V3").id == "deepseek-v3"
     with pytest.raises(TokenroofError, match="Hugging Face id"):

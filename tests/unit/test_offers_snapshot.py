@@ -97,7 +97,7 @@ def test_currency() -> None:
         assert ours.output_per_mtok == pytest.approx(listed.output_per_mtok, rel=1e-5)
         assert ours.cached_per_mtok == pytest.approx(listed.cached_per_mtok, rel=1e-5)
     assert in_usd(load_offer("minimax-cn/minimax-m3"), {"CNY": 0.15})[1].usd == 0.15
-    with pytest.raises(InputError, match="--rate EUR"):
+    with pytest.raises(InputError, match="`rate` EUR"):
         usd_rate("EUR")
 
 

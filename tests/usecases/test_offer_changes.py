@@ -81,7 +81,7 @@ def test_other_currencies_are_not_compared(tmp_path: Path) -> None:
 
 
 def test_the_snapshot_is_not_compared_with_itself_by_mistake() -> None:
-    with pytest.raises(InputError, match="--from genai-prices"):
+    with pytest.raises(InputError, match="`from` genai-prices"):
         compare_offers(OffersRequest())
 
 

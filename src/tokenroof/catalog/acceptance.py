@@ -95,5 +95,5 @@ def load_acceptance(name: str) -> AcceptanceCurve:
     if wanted not in known:
         from tokenroof.registry import nearest
 
-        raise UnknownName("acceptance curve", name, nearest(wanted, known), "see tokenroof speculate --list")
+        raise UnknownName("acceptance curve", name, nearest(wanted, known), "`list` shows them all")
     return known[wanted]

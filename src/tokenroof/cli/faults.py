@@ -1,5 +1,6 @@
 """Errors as a terminal shows them: in the user's own spelling, a line a fault, the remedies below."""
 
+import re
 import traceback
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import click
 from tokenroof.errors import InputError, TokenroofError, UnknownName, faults_of
 from tokenroof.provenance import __file__ as _inside
 
-__all__ = ["error_text", "internal_error"]
+__all__ = ["error_text", "internal_error", "spelled"]
 
 
 def _spelt(command: click.Command | None) -> dict[str, str]:
@@ -16,10 +17,21 @@ def _spelt(command: click.Command | None) -> dict[str, str]:
     found = {}
     for param in () if command is None else command.params:
         if isinstance(param, click.Option) and param.opts:
-            found[str(param.name)] = max(param.opts, key=len)
+            option = max(param.opts, key=len)
+            found[option.lstrip("-").replace("-", "_")] = found[str(param.name)] = option
         elif isinstance(param, click.Argument):
             found[str(param.name)] = str(param.name).upper()
     return found
+
+
+def spelled(text: str, command: click.Command | None = None) -> str:
+    """Words of the floors below with each `field` in backquotes as the option of the command that runs.
+
+    A field and its option are equally long, so that tables and wrapped lines stay as they are.
+    """
+    context = click.get_current_context(silent=True)
+    spelt = _spelt(command if command is not None or context is None else context.command)
+    return re.sub(r"`(\w+)`", lambda found: spelt.get(found[1], found[0]), text)
 
 
 def _value(value: object) -> str:
@@ -52,10 +64,13 @@ def _unknown(error: UnknownName) -> str:
 
 def error_text(error: TokenroofError, command: click.Command | None) -> str:
     """What the terminal shows of an error that tokenroof raised on purpose."""
+    return spelled(_error_text(error, _spelt(command)), command)
+
+
+def _error_text(error: TokenroofError, spelt: dict[str, str]) -> str:
     if isinstance(error, UnknownName):
         return _unknown(error)
     if isinstance(error, InputError):
-        spelt = _spelt(command)
         return "\n".join(_fault(fault, spelt) for fault in faults_of(error))
     return f"error: {error}"
 

@@ -112,7 +112,7 @@ def _refuse_contradictions(offer: Offer) -> None:
 def evidence_of(offer: Offer) -> Evidence:
     """The evidence of a sheet in USD; InputError names what contradicts itself."""
     if offer.currency != "USD":
-        raise InputError("currency", offer.currency, "USD", f"convert it first: --rate {offer.currency}=USD_PER_UNIT")
+        raise InputError("currency", offer.currency, "USD", f"convert it first: `rate` {offer.currency}=USD_PER_UNIT")
     _refuse_contradictions(offer)
     line = base_line(offer)
     found = steps(offer)

@@ -223,7 +223,7 @@ def _refuse_poor(health: Health, read: Sequence[Reading], likelihood: Any) -> No
     raise PoorPosterior(
         f"the posterior is poorly sampled: effective draws {health.ess:.0f} (least {LEAST_ESS:.0f}), "
         f"Pareto k {health.pareto_k:.2f} (most {MOST_K}), R-hat {health.r_hat:.3f} (most {MOST_R_HAT}); "
-        f"the evidence hardest to explain is {worst!r}; check it, or raise --draws"
+        f"the evidence hardest to explain is {worst!r}; check it, or raise `draws`"
     )
 
 

@@ -67,7 +67,7 @@ def _rows(folder: Path, name: str) -> Iterator[dict[str, str]]:
             with opener(path, "rt", encoding="utf-8", newline="") as file:
                 yield from csv.DictReader(file)
             return
-    raise InputError("--ops", str(folder), f"a folder with {name}.csv.gz")
+    raise InputError("ops", str(folder), f"a folder with {name}.csv.gz")
 
 
 def _weight_bytes(name: str) -> float:

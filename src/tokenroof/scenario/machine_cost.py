@@ -67,7 +67,7 @@ def _watts(system: System, given: OwnershipInputs, defaults: list[Default]) -> f
     chip = system.chip
     if given.power == "tdp":
         if chip.tdp_w is None:
-            raise DataMissing(chip.name, "TDP", "not published", "give --watts-per-gpu")
+            raise DataMissing(chip.name, "TDP", "not published", "give `watts_per_gpu`")
         return chip.tdp_w
     if chip.all_in_w is not None:
         return chip.all_in_w
@@ -75,7 +75,7 @@ def _watts(system: System, given: OwnershipInputs, defaults: list[Default]) -> f
         watts = system.power_w / system.n_chips
         defaults.append(Default(field="power", value=f"{watts:,.0f} W a GPU", reason="the rack's power over its GPUs"))
         return watts
-    raise DataMissing(chip.name, "all-in power", "not published", "give --watts-per-gpu, or --power tdp")
+    raise DataMissing(chip.name, "all-in power", "not published", "give `watts_per_gpu`, or `power` tdp")
 
 
 def _owned(system: System, given: OwnershipInputs, duty: float, defaults: list[Default]) -> MachineCost:
@@ -132,7 +132,7 @@ def _published(system: System, owner: str) -> MachineCost:
     check_choice("owner", owner, OWNERS)
     fact = system.chip.facts.get(f"ownership_usd_per_gpu_s.{owner}")
     if fact is None:
-        raise DataMissing(system.chip.name, f"cost of ownership for a {owner}", "", "give --capex-per-gpu")
+        raise DataMissing(system.chip.name, f"cost of ownership for a {owner}", "", "give `capex_per_gpu`")
     hourly, rent = fact.value * _HOUR_S, system.rental
     return MachineCost(
         kind="owned", usd_per_gpu_h=hourly, low_usd_per_gpu_h=hourly, high_usd_per_gpu_h=hourly,
@@ -165,7 +165,7 @@ def machine_cost(
     rent = system.rental
     if rent is None:
         raise DataMissing(
-            system.name, "rental price", "offers per chip", "give --price-per-gpu-hour or --capex-per-gpu"
+            system.name, "rental price", "offers per chip", "give `price_per_gpu_hour` or `capex_per_gpu`"
         )
     low, high = rent.low_usd_per_h, rent.high_usd_per_h
     defaults.append(

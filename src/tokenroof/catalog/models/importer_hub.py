@@ -19,7 +19,7 @@ def fetch_config(repo_id: str) -> tuple[Path, str]:
         from huggingface_hub import hf_hub_download
         from huggingface_hub.errors import EntryNotFoundError
     except ImportError:
-        raise InputError("--online", repo_id, "used where huggingface_hub is installed", _FIX_EXTRA) from None
+        raise InputError("online", repo_id, "used where huggingface_hub is installed", _FIX_EXTRA) from None
     logging.getLogger("huggingface_hub").setLevel(logging.CRITICAL)  # its retries would fill the screen
     try:
         path = Path(hf_hub_download(repo_id, "config.json"))
@@ -27,12 +27,12 @@ def fetch_config(repo_id: str) -> tuple[Path, str]:
         reason = " ".join(str(error).split())[:160] or type(error).__name__
         if type(error).__name__ == "LocalEntryNotFoundError":  # what the client makes of every lost connection
             reason = "no network, or the hub does not answer"
-        raise InputError("--online", repo_id, "a repository that can be reached", reason) from None
+        raise InputError("online", repo_id, "a repository that can be reached", reason) from None
     try:
         hf_hub_download(repo_id, "hf_quant_config.json")
     except EntryNotFoundError:
         pass
     except Exception as error:
         reason = f"hf_quant_config.json: {type(error).__name__}"
-        raise InputError("--online", repo_id, "a repository that can be reached", reason) from None
+        raise InputError("online", repo_id, "a repository that can be reached", reason) from None
     return path, path.parent.name

@@ -68,7 +68,7 @@ def load_model(name_or_path: str | os.PathLike[str]) -> Model:
 
 
 def load_model_file(path: Path) -> Model:
-    """A config.json, checked against the catalogue, or a model that `tokenroof import --save` wrote."""
+    """A config.json, checked against the catalogue, or a model that `tokenroof import` saved."""
     from tokenroof.catalog.models.checks import contradictions
     from tokenroof.catalog.models.importer import load_config, model_from_config, name_from_path, with_hf_quant_config
 

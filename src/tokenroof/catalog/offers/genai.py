@@ -63,7 +63,7 @@ def release_day(version: str, given: str | None) -> str:
         return given
     if version not in _RELEASED:
         known = ", ".join(_RELEASED)
-        fix = "the package does not date its prices: add --as-of with the day it was released"
+        fix = "the package does not date its prices: add `as_of`, the day it was released"
         raise InputError(f"{PACKAGE} version", version, f"one whose release day is known here ({known})", fix)
     return _RELEASED[version]
 

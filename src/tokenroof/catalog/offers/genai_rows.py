@@ -207,7 +207,7 @@ def read_package() -> Package:
     except ImportError as error:
         if (error.name or "").partition(".")[0] == "genai_prices" and error.name != "genai_prices":
             _Reader("(installed)").refuse("module", error.name)
-        raise TokenroofError(f"--from {PACKAGE} needs the package {PACKAGE}: pip install 'tokenroof[prices]'") from None
+        raise TokenroofError(f"prices of {PACKAGE} need that package: pip install 'tokenroof[prices]'") from None
     reader = _Reader(str(getattr(package, "__version__", "of unknown version")))
     providers = reader.attribute(data, "providers", list)
     rows = []

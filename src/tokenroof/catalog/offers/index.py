@@ -219,7 +219,7 @@ def usd_rate(currency: str, given: Mapping[str, float] | None = None) -> Rate:
         return Rate("USD", 1.0, Origin(source="definition", as_of="", grade=Grade.SPEC))
     table = tomllib.loads((_FOLDER / "rates.toml").read_text(encoding="utf-8"))
     if currency not in table:
-        raise InputError("currency", currency, "USD, or given with a rate", f"add --rate {currency}=USD_PER_UNIT")
+        raise InputError("currency", currency, "USD, or given with a rate", f"add `rate` {currency}=USD_PER_UNIT")
     entry = table[currency]
     origin = Origin(source=entry["source"], as_of=entry["as_of"], grade=Grade(entry["grade"]))
     return Rate(currency, float(entry["usd"]), origin)

@@ -139,7 +139,7 @@ class Collector:
     def fault(self, line: int, reason: str) -> None:
         """A row that cannot be used: counted, or the end of the reading."""
         if not self.skip_bad:
-            told = f"{reason}; --skip-bad (skip_bad=True) leaves such rows out"
+            told = f"{reason}; `skip_bad` leaves such rows out"
             raise (
                 FileError(self.path, line, told)
                 if self.place == "line"

@@ -117,7 +117,7 @@ _WOULD_TELL = {
     "fast_mode": "no mode that claims a speed",
     "spare_capacity": "no batch, flex or off-peak price",
     "host_floor": "no prices of several hosts for the same weights",
-    "output_speed": "no measured speed (--speed)",
+    "output_speed": "no measured speed (`speed`)",
 }
 
 

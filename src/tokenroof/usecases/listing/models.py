@@ -315,7 +315,7 @@ def import_model(source: str, *, online: bool = False) -> Model:
     looks_like_repo = re.fullmatch(r"[\w.\-]+/[\w.\-]+", source) is not None
     if online:
         if not looks_like_repo:
-            raise InputError("model", source, "a Hugging Face id such as Qwen/Qwen3-8B where --online is given")
+            raise InputError("model", source, "a Hugging Face id such as Qwen/Qwen3-8B where `online` is given")
         from tokenroof.catalog.models.importer_hub import fetch_config
 
         file, commit = fetch_config(source)
@@ -326,5 +326,5 @@ def import_model(source: str, *, online: bool = False) -> Model:
         raise InputError("config path", source, "a file, not a directory", f"try {path / 'config.json'}")
     if find_id(source) is not None:
         return load_model(source)
-    fix = "add --online to fetch it from the hub" if looks_like_repo else "give the path of a config.json"
+    fix = "add `online` to fetch it from the hub" if looks_like_repo else "give the path of a config.json"
     raise UnknownName("model", source, nearest(source, model_ids()), fix)

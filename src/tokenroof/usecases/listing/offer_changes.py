@@ -162,7 +162,7 @@ def _by_seller(offers: list[Offer], missing_from: set[str]) -> dict[str, int]:
 def compare_offers(request: OffersRequest) -> OffersDiff:
     """The sheets of the snapshot that hold, against those of `request.source`."""
     if request.source == SNAPSHOT:
-        raise InputError("diff", SNAPSHOT, "against another source", "add --from genai-prices or a path")
+        raise InputError("diff", SNAPSHOT, "against another source", "add `from` genai-prices or a path")
     source = open_source(request.source, today=request.today, as_of=request.as_of)
     shipped = [offer for offer in list_offers() if _holds(offer, source.day)]
     theirs = [offer for offer in source.offers if _holds(offer, source.day)]

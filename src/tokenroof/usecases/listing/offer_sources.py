@@ -64,9 +64,9 @@ def open_source(name: str, *, today: str | None = None, as_of: str | None = None
     as_of = None if as_of is None else iso_day(as_of, "as_of")
     if name == PACKAGE_SOURCE:
         return _from_package(today, as_of, history)
-    for field, given in (("as-of", as_of), ("history", history)):
+    for field, given in (("as_of", as_of), ("history", history)):
         if given:
-            raise InputError(field, given, f"given with --from {PACKAGE_SOURCE}", "sheets elsewhere carry their days")
+            raise InputError(field, given, f"given with `from` {PACKAGE_SOURCE}", "sheets elsewhere carry their days")
     if name == SNAPSHOT:
         return Source(name=name, day=today or snapshot_day(), offers=list_offers())
     path = Path(name).expanduser()

@@ -130,11 +130,11 @@ def fit_profiles(request: FitRequest, progress: Progress = None) -> FitResponse:
     """Fit, cross-validate and write. Without `output` the catalogue's own files are rewritten."""
     import numpy as np
 
-    for name, folder in (("--ops", request.ops), ("--runs", request.runs)):
+    for name, folder in (("ops", request.ops), ("runs", request.runs)):
         if folder is not None and not folder.is_dir():
             raise InputError(name, str(folder), "an existing folder")
     if request.ops is None and request.runs is None:
-        raise InputError("--ops", None, "a folder of kernel timings", "or give --runs, or both")
+        raise InputError("ops", ..., "a folder of kernel timings", "or give `runs`, or both")
     target = request.output or FOLDER
     target.mkdir(parents=True, exist_ok=True)
     families = profile_families()

@@ -119,7 +119,7 @@ def explain_plan(answer: PlanResponse, key: str) -> Explanation | OperatorExplan
     system, profile = space.system, space.profile
     if key == "usd_per_mtok_all":
         if machine.usd_per_gpu_h is None:
-            raise DataMissing(system.name, "price", "no rental known", "set --price-per-gpu-hour")
+            raise DataMissing(system.name, "price", "no rental known", "give `price_per_gpu_hour`")
         facts = {
             "usd_per_gpu_s": _rent(machine.usd_per_gpu_h, machine.price_source, system),
             "gpus_paid": assumed(float(winner.gpus_paid), "GPU", "all that are paid for, idle ones too"),
@@ -133,7 +133,7 @@ def explain_plan(answer: PlanResponse, key: str) -> Explanation | OperatorExplan
 
         return explain(cost, facts, name=key, unit="USD/Mtoken", left_out=answer.left_out)
     if winner.drafts:
-        raise InputError("explain", key, "the TPOT of a plan without drafts", "leave --acceptance out")
+        raise InputError("explain", key, "the TPOT of a plan without drafts", "leave `acceptance` out")
     form = next(one for one in space.formats if (one.name, one.kv_name) == (winner.weights, winner.kv))
     layout = replace(winner.layout, weights=form.weights, kv_dtype=form.kv)
     program = lower(space.model, layout)

@@ -124,12 +124,12 @@ def _check_size(estimate: Estimate, directory: Path) -> None:
     size = f"{estimate.points:,} points, about {format_bytes(estimate.bytes)} and {estimate.seconds:,.1f} s"
     if estimate.points > MOST_POINTS or estimate.bytes > MOST_BYTES:
         limit = f"at most {MOST_POINTS:,} points and {format_bytes(MOST_BYTES)}"
-        raise InputError("sweep", size, limit, "make the grid coarser, or add --yes (yes=True)")
+        raise InputError("sweep", size, limit, "make the grid coarser, or add `yes`")
     parent = directory if directory.is_dir() else directory.parent
     there = sum(path.stat().st_size for path in directory.rglob("*.parquet"))  # what an earlier run has done
     if parent.is_dir() and (free := shutil.disk_usage(parent).free) + there < estimate.bytes:
         limit = f"smaller than the {format_bytes(free)} that are free on the disk of {directory}"
-        raise InputError("sweep", size, limit, "make room, or add --yes (yes=True)")
+        raise InputError("sweep", size, limit, "make room, or add `yes`")
 
 
 def sweep(

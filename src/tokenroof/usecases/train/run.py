@@ -309,7 +309,7 @@ def _bills(
     price = request.usd_per_gpu_h
     if price is None:
         if system.rental is None:
-            raise DataMissing(system.name, "rental price", "offers per chip", "give --price-per-gpu-hour")
+            raise DataMissing(system.name, "rental price", "offers per chip", "give `price_per_gpu_hour`")
         price = system.rental.median_usd_per_h
         defaults.append(
             Default(field="price", value=f"${price:.2f} per GPU-hour", reason=f"median of {system.rental.n} offers")
