@@ -17,6 +17,7 @@ from tokenroof.catalog import load_model
 from tokenroof.cli.main import VERBS
 from tokenroof.operators import lower
 from tokenroof.registry import REGISTRY, Formula
+from tokenroof.schema.responses import RESPONSES, keys_of
 from tokenroof.types.dtype import DTYPES
 from tokenroof.types.layout import Layout
 
@@ -130,9 +131,38 @@ def test_number_formats_models_chips_and_systems_are_listed(pages: dict[str, str
     assert "`gb200-nvl72`" in pages["catalogue/systems.md"]
 
 
-def test_meanings_of_json_keys_are_those_of_the_responses() -> None:
-    wanted = {cls.__name__: set(responses.keys_of(cls)) for cls in responses.classes()}
-    assert {name: set(keys) for name, keys in responses.meanings().items()} == wanted
+def test_every_json_key_says_what_it_means(pages: dict[str, str]) -> None:
+    """Of every class that a verb answers with, and of all that they hold."""
+    parts = re.split(r"^## (\w+)$", pages["tables/_responses.md"], flags=re.MULTILINE)
+    sections = dict(zip(parts[1::2], parts[2::2], strict=True))
+    said = {
+        (name, row[1]): row[2].strip()
+        for name, section in sections.items()
+        for row in re.finditer(r"^\| `(\w+)` \|.*\| ([^|]*) \|$", section, re.MULTILINE)
+    }
+    wanted = {(cls.__name__, key) for cls in responses.classes() for key in keys_of(cls)}
+    assert set(said) == wanted and len(wanted) > 1200
+    assert {key for key, words in said.items() if len(words) < 6} == set()
+
+
+def test_no_meaning_is_of_a_key_that_no_response_has() -> None:
+    wanted = {cls.__name__: set(keys_of(cls)) for cls in responses.classes()}
+    given = {name: set(keys) for name, keys in responses.meanings().items()}
+    shared = given.pop(responses.ANY)
+    assert {
+        name: keys - wanted.get(name, set()) for name, keys in given.items() if keys - wanted.get(name, set())
+    } == {}
+    assert shared <= {key for name, keys in wanted.items() for key in keys - given.get(name, set())}
+
+
+def test_classes_of_json_have_names_of_their_own() -> None:
+    """Their sections are reached by name."""
+    names = [cls.__name__ for cls in responses.classes()]
+    assert sorted(names) == sorted(set(names))
+
+
+def test_every_verb_has_its_answer() -> None:
+    assert set(RESPONSES) == set(VERBS)
 
 
 def test_no_generated_page_is_committed(pages: dict[str, str]) -> None:

@@ -1,6 +1,7 @@
 """`tokenroof deduce`: from public prices and speeds back to what a model can be."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -49,19 +50,21 @@ def _whole(lecture: bool, out: Path | None, as_json: bool) -> int:
     from tokenroof.cli import deduce_text
 
     answer: Any
-    show: Callable[[Any], None]
+    show: Callable[[], None]
     if lecture:
         from tokenroof.usecases.deduce.lecture import lecture_deductions
 
-        answer, show = lecture_deductions(), deduce_text.show_lecture
+        rows = lecture_deductions()
+        answer, show = {"claims": rows}, partial(deduce_text.show_lecture, rows)
     else:
         from tokenroof.infer.validate import validate
 
-        answer, show = validate(), deduce_text.show_validation
+        found = validate()
+        answer, show = found, partial(deduce_text.show_validation, found)
     if as_json:
         echo_json(answer)
     else:
-        show(answer)
+        show()
     if out is not None:
         _save(answer, out, "")
     return 0

@@ -15,7 +15,7 @@ from tokenroof.errors import InputError
 from tokenroof.units import format_bytes
 
 if TYPE_CHECKING:
-    from tokenroof.usecases.sweep.run import Estimate, Progress, SweepResponse
+    from tokenroof.usecases.sweep.run import Progress, SweepEstimate, SweepResponse
     from tokenroof.usecases.sweep.spec import SweepSpec
 
 __all__ = ["command"]
@@ -56,7 +56,7 @@ class _Last:
             self.show(progress)
 
 
-def _print_estimate(estimate: "Estimate") -> None:
+def _print_estimate(estimate: "SweepEstimate") -> None:
     click.echo(f"{estimate.points:,} points in {estimate.cases:,} cases, {estimate.blocks:,} blocks")
     click.echo(f"about {format_bytes(estimate.bytes)} and {estimate.seconds:,.1f} s on this machine")
     if estimate.skipped:

@@ -13,7 +13,15 @@ from tokenroof.measure.robust import weighted_quantile
 from tokenroof.types.model import Model, MoeFfn
 
 __all__ = [
-    "Coverage", "HeldOut", "Residual", "Spreads", "coverage", "has_experts", "leave_out", "ranges", "spreads",
+    "HeldOut",
+    "RangeCoverage",
+    "Residual",
+    "Spreads",
+    "coverage",
+    "has_experts",
+    "leave_out",
+    "ranges",
+    "spreads",
     "summarise",
 ]  # fmt: skip
 
@@ -54,7 +62,7 @@ class HeldOut:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Coverage:
+class RangeCoverage:
     """Share of measurements in the 80 % range that errors of the other groups alone give; `left`: model or chip."""
 
     left: str
@@ -158,7 +166,9 @@ def spreads(tested: Sequence[Residual]) -> dict[bool, dict[str, dict[str, float]
     return found
 
 
-def coverage(left: Mapping[str, Sequence[Residual]], keys: Mapping[str, Callable[[Case], str]]) -> tuple[Coverage, ...]:
+def coverage(
+    left: Mapping[str, Sequence[Residual]], keys: Mapping[str, Callable[[Case], str]]
+) -> tuple[RangeCoverage, ...]:
     """Tries ranges on what they have not seen: those of a group are taken from the errors of all other groups."""
     hits: dict[tuple[str, str, bool | None], list[bool]] = {}
     for kind, residuals in left.items():
@@ -172,6 +182,6 @@ def coverage(left: Mapping[str, Sequence[Residual]], keys: Mapping[str, Callable
                     for experts in (one.experts, None):
                         hits.setdefault((kind, one.metric, experts), []).append(abs(one.value) <= width)
     return tuple(
-        Coverage(left=key[0], metric=key[1], experts=key[2], n=len(inside), share=sum(inside) / len(inside))
+        RangeCoverage(left=key[0], metric=key[1], experts=key[2], n=len(inside), share=sum(inside) / len(inside))
         for key, inside in sorted(hits.items(), key=lambda item: (item[0][:2], str(item[0][2])))
     )

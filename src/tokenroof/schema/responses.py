@@ -37,7 +37,7 @@ RESPONSES: dict[str, tuple[tuple[str, str], ...]] = {
     "price": ((f"{_MONEY}.price", "PriceResponse"), _INFEASIBLE),
     "roofline": (("tokenroof.usecases.analyze.closed_form", "RooflineResponse"),),
     "speculate": ((f"{_MONEY}.speculate", "SpeculateResponse"), _INFEASIBLE),
-    "sweep": (("tokenroof.usecases.sweep.run", "SweepResponse"), ("tokenroof.usecases.sweep.run", "Estimate")),
+    "sweep": (("tokenroof.usecases.sweep.run", "SweepResponse"), ("tokenroof.usecases.sweep.run", "SweepEstimate")),
     "systems": ((f"{_LISTING}.machines", "SystemRow"), (f"{_LISTING}.machines", "SystemView")),
     "tiers": ((f"{_LISTING}.machines", "TierRow"),),
     "trace": (("tokenroof.usecases.trace.answer", "TraceResponse"),),

@@ -11,7 +11,7 @@ from tokenroof.errors import InputError
 from tokenroof.measure.fit_ops import FittedCurve, fit_collectives, fit_curves
 from tokenroof.measure.fit_runs import PRIORS, Case, fit_groups, group_cases, predict_groups, profile_tables
 from tokenroof.measure.fit_select import read_cases
-from tokenroof.measure.held_out import Coverage, HeldOut, Residual, coverage, leave_out, spreads, summarise
+from tokenroof.measure.held_out import HeldOut, RangeCoverage, Residual, coverage, leave_out, spreads, summarise
 from tokenroof.measure.ops_data import read_collectives, read_kernels
 from tokenroof.measure.paired import PairSpread, pair_spreads
 from tokenroof.measure.profile_build import chip_tables
@@ -52,7 +52,7 @@ class FitResponse:
     without_chip: tuple[HeldOut, ...]
     spread: Mapping[str, Mapping[str, Mapping[str, float]]]
     pairs: tuple[PairSpread, ...]
-    coverage: tuple[Coverage, ...]
+    coverage: tuple[RangeCoverage, ...]
     written: tuple[str, ...]
 
 
@@ -82,7 +82,7 @@ def _serving_tables(
     held: Any,
     spread: Any,
     pairs: tuple[PairSpread, ...],
-    covered: tuple[Coverage, ...],
+    covered: tuple[RangeCoverage, ...],
 ) -> dict[str, Any]:
     families = (*_SHARED, "cdna3", "cdna4")
     engines = [name.removeprefix("host.") for name in PRIORS if name.startswith("host.") and not name.endswith(".amd")]

@@ -19,7 +19,7 @@ from tokenroof.usecases.analyze.sentence import hardware
 from tokenroof.usecases.money.costs import Economics, EconomicsRequest, economics_at
 from tokenroof.usecases.money.scene import Scene, served_scene
 
-__all__ = ["BreakEvenRequest", "BreakEvenResponse", "Demand", "MixPoint", "break_even"]
+__all__ = ["BreakEvenRequest", "BreakEvenResponse", "MixPoint", "MonthlyDemand", "break_even"]
 
 _DAY_S = 86400.0
 _MONTH_S = 365.25 / 12.0 * _DAY_S
@@ -57,7 +57,7 @@ class MixPoint:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Demand:
+class MonthlyDemand:
     """A mean request rate: systems for its peak, and a month's bill either way."""
 
     requests_per_s: float
@@ -97,7 +97,7 @@ class BreakEvenResponse:
     cheaper_at_traffic: str
     sentence: str
     mixes: tuple[MixPoint, ...]
-    demand: Demand | None
+    demand: MonthlyDemand | None
     notes: tuple[str, ...]
 
 
@@ -160,13 +160,13 @@ def _mixes(request: BreakEvenRequest, work: Workload, offer: Offer, scale: float
     return tuple(_mix(request, mixes[isl], offer, scale) for isl in sorted(mixes))
 
 
-def _demand(request: BreakEvenRequest, scene: Scene, rate: float, api_usd: float) -> Demand | None:
+def _demand(request: BreakEvenRequest, scene: Scene, rate: float, api_usd: float) -> MonthlyDemand | None:
     if request.requests_per_s is None:
         return None
     mean = check_positive("requests_per_s", request.requests_per_s, high=1e9)
     systems = max(1, -int(-(mean / scene.duty_cycle / rate) // 1))
     own, api = systems * scene.usd_per_s * _MONTH_S, mean * api_usd * _MONTH_S
-    return Demand(
+    return MonthlyDemand(
         requests_per_s=mean,
         systems=systems,
         own_usd_per_month=own,

@@ -28,7 +28,7 @@ from tokenroof.usecases.sweep.spec import (
     layout_text,
 )
 
-__all__ = ["Cases", "Skipped", "case_count", "resolve"]
+__all__ = ["Cases", "SkippedCase", "case_count", "resolve"]
 
 MOST_CASES = 20_000
 _MOST = 1e9
@@ -37,7 +37,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Skipped:
+class SkippedCase:
     """A combination that cannot be evaluated, and why."""
 
     labels: Mapping[str, str]
@@ -49,7 +49,7 @@ class Cases:
     """All combinations of the categorical fields: those to evaluate, and those that cannot be."""
 
     cases: tuple[Case, ...]
-    skipped: tuple[Skipped, ...]
+    skipped: tuple[SkippedCase, ...]
 
 
 def case_count(spec: SweepSpec) -> int:
@@ -91,14 +91,15 @@ def _scenario(labels: Mapping[str, str], largest: Mapping[str, float]) -> Scenar
     )  # fmt: skip
 
 
-def _case(labels: Mapping[str, str], common: dict[str, Any], largest: Mapping[str, float]) -> Case | Skipped:
+def _case(labels: Mapping[str, str], common: dict[str, Any], largest: Mapping[str, float]) -> Case | SkippedCase:
     """`largest` is the greatest batch and lengths of the grid."""
     model, system = common["model"], common["system"]
     common |= {"labels": labels, "rule": labels["rule"]}
     try:
         if labels["rule"] != "operators":
             if labels["layout"] != AUTO:
-                return Skipped(labels=labels, reason=f"rule {labels['rule']} knows no layout: only {AUTO} goes with it")
+                reason = f"rule {labels['rule']} knows no layout: only {AUTO} goes with it"
+                return SkippedCase(labels=labels, reason=reason)
             formats = {name: None if labels[name] == OWN else labels[name] for name in ("weight_dtype", "kv_dtype")}
             served, weights = served_weights(model, formats["weight_dtype"])
             pool = pool_of(served, system, weights=weights, kv_dtype=formats["kv_dtype"])
@@ -117,7 +118,7 @@ def _case(labels: Mapping[str, str], common: dict[str, Any], largest: Mapping[st
             scheduler=deployment.scheduler,
         )  # fmt: skip
     except TokenroofError as error:
-        return Skipped(labels=labels, reason=str(error))
+        return SkippedCase(labels=labels, reason=str(error))
 
 
 def _parts(layout: Layout) -> dict[str, Any]:
@@ -150,7 +151,7 @@ def resolve(spec: SweepSpec, where: str = "sweep") -> Cases:
     if faults:
         raise SpecError(where, faults)
     cases: list[Case] = []
-    skipped: list[Skipped] = []
+    skipped: list[SkippedCase] = []
     largest = _largest(spec)
     for combination in itertools.product(*(getattr(spec, name) for name in CATEGORICAL)):
         named = dict(zip(CATEGORICAL, combination, strict=True))

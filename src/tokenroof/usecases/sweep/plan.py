@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from tokenroof import __version__
 from tokenroof.usecases.sweep.blocks import Block, Case, blocks_of, chunk_shape, column_names
-from tokenroof.usecases.sweep.cases import Cases, Skipped, case_count, resolve
+from tokenroof.usecases.sweep.cases import Cases, SkippedCase, case_count, resolve
 from tokenroof.usecases.sweep.spec import SpecError, SweepSpec, axis_values, check_spec
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class Plan:
 
     spec: SweepSpec
     cases: tuple[Case, ...]
-    skipped: tuple[Skipped, ...]
+    skipped: tuple[SkippedCase, ...]
     axes: Mapping[str, "ndarray[Any, Any]"]
     columns: tuple[str, ...]
     spec_hash: str

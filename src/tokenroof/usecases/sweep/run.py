@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from tokenroof.errors import InputError
 from tokenroof.units import format_bytes
 from tokenroof.usecases.sweep.blocks import Block, Case
-from tokenroof.usecases.sweep.cases import Skipped
+from tokenroof.usecases.sweep.cases import SkippedCase
 from tokenroof.usecases.sweep.dask import run_dask
 from tokenroof.usecases.sweep.plan import Plan, plan_sweep
 from tokenroof.usecases.sweep.read import dataset, read_manifest, to_xarray
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 __all__ = [
     "MOST_BYTES",
     "MOST_POINTS",
-    "Estimate",
     "Progress",
+    "SweepEstimate",
     "SweepResponse",
     "estimate_sweep",
     "open_sweep",
@@ -38,7 +38,7 @@ MOST_BYTES = 4_000_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Estimate:
+class SweepEstimate:
     """What a sweep will take: points and blocks as counted, bytes and seconds scaled up from its first block.
 
     `seconds` is for the threads of this machine.
@@ -85,7 +85,7 @@ class SweepResponse:
     columns: tuple[str, ...]
     claim_levels: tuple[str, ...]
     layouts: tuple[Taken, ...]
-    skipped: tuple[Skipped, ...]
+    skipped: tuple[SkippedCase, ...]
 
     def to_xarray(self, columns: tuple[str, ...] | None = None) -> "xarray.Dataset":
         """The sweep as a labelled grid: every field of the spec is a dimension, also one of length 1."""
@@ -96,13 +96,13 @@ class SweepResponse:
         return dataset(Path(self.directory))
 
 
-def estimate_sweep(spec: SweepSpec, *, threads: int | None = None) -> Estimate:
+def estimate_sweep(spec: SweepSpec, *, threads: int | None = None) -> SweepEstimate:
     """Points, bytes and time of a sweep, without running it."""
     check_pyarrow()
     return _estimate(plan_sweep(spec), threads)
 
 
-def _estimate(plan: Plan, threads: int | None) -> Estimate:
+def _estimate(plan: Plan, threads: int | None) -> SweepEstimate:
     """The first block is done twice, so that what is counted is the work and not the loading of libraries."""
     case, block = next(plan.blocks())
     for _ in range(2):
@@ -110,7 +110,7 @@ def _estimate(plan: Plan, threads: int | None) -> Estimate:
         size = len(block_bytes(case, block, plan.grid(block), plan.columns, plan.sweep_hash))
         spent = time.perf_counter() - start
     share = plan.points / block.points
-    return Estimate(
+    return SweepEstimate(
         points=plan.points,
         cases=len(plan.cases),
         skipped=len(plan.skipped),
@@ -120,7 +120,7 @@ def _estimate(plan: Plan, threads: int | None) -> Estimate:
     )
 
 
-def _check_size(estimate: Estimate, directory: Path) -> None:
+def _check_size(estimate: SweepEstimate, directory: Path) -> None:
     size = f"{estimate.points:,} points, about {format_bytes(estimate.bytes)} and {estimate.seconds:,.1f} s"
     if estimate.points > MOST_POINTS or estimate.bytes > MOST_BYTES:
         limit = f"at most {MOST_POINTS:,} points and {format_bytes(MOST_BYTES)}"
@@ -232,5 +232,5 @@ def open_sweep(directory: str | os.PathLike[str]) -> SweepResponse:
         bytes_written=0,
         seconds=0.0,
         columns=tuple(manifest["columns"]),
-        skipped=tuple(Skipped(labels=skip["labels"], reason=skip["reason"]) for skip in manifest["skipped"]),
+        skipped=tuple(SkippedCase(labels=skip["labels"], reason=skip["reason"]) for skip in manifest["skipped"]),
     )

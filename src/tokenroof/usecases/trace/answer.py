@@ -5,7 +5,7 @@ from typing import Annotated
 
 from tokenroof.simulate.requests import Requests
 from tokenroof.types.limits import Within
-from tokenroof.usecases.trace.stats import Lengths, Window
+from tokenroof.usecases.trace.stats import Lengths, TraceWindow
 
 __all__ = ["CacheHits", "Prefixes", "TraceFault", "TraceRequest", "TraceResponse"]
 
@@ -91,5 +91,5 @@ class TraceResponse:
     osl: Lengths
     prefixes: Prefixes | None
     window_s: float
-    windows: tuple[Window, ...]
+    windows: tuple[TraceWindow, ...]
     columns: Requests = field(repr=False)  # for charts; it stays out of JSON

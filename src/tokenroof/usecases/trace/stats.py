@@ -8,7 +8,7 @@ import numpy as np
 from tokenroof.simulate.requests import FloatArray, IntArray, Requests
 
 __all__ = [
-    "DISPERSION_WINDOW_S", "Lengths", "Window", "busiest_rate", "dispersion", "gap_cv", "lengths_of", "windows_of",
+    "DISPERSION_WINDOW_S", "Lengths", "TraceWindow", "busiest_rate", "dispersion", "gap_cv", "lengths_of", "windows_of",
 ]  # fmt: skip
 
 DISPERSION_WINDOW_S = 10.0
@@ -31,7 +31,7 @@ class Lengths:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Window:
+class TraceWindow:
     """Requests that arrive from `start_s` on until the next window, and their tokens."""
 
     start_s: float
@@ -98,7 +98,7 @@ def _width(duration_s: float, requests: int) -> float:
     return next(step * decade for step in (1.0, 2.0, 5.0, 10.0) if step * decade >= least)
 
 
-def windows_of(requests: Requests) -> tuple[float, tuple[Window, ...]]:
+def windows_of(requests: Requests) -> tuple[float, tuple[TraceWindow, ...]]:
     """The stream over time: width of a window in seconds, and its windows one after the other."""
     width = _width(requests.duration_s, len(requests))
     place = np.floor(requests.arrival_s / width).astype(np.int64)
@@ -107,6 +107,8 @@ def windows_of(requests: Requests) -> tuple[float, tuple[Window, ...]]:
         np.bincount(place, weights=weights, minlength=count) for weights in (None, requests.isl, requests.osl)
     )
     return width, tuple(
-        Window(start_s=k * width, requests=int(arrivals[k]), input_tokens=int(inputs[k]), output_tokens=int(outputs[k]))
+        TraceWindow(
+            start_s=k * width, requests=int(arrivals[k]), input_tokens=int(inputs[k]), output_tokens=int(outputs[k])
+        )
         for k in range(count)
     )
