@@ -102,7 +102,7 @@ def test_a_file_without_a_request_is_said(one: TraceFormat, tmp_path: Path) -> N
     [
         ("", "is empty"),
         ("\n", "is empty"),
-        ("a,b\n1,2\n", "no known format; known are Azure, Mooncake, .*--columns arrival=NAME"),
+        ("a,b\n1,2\n", "no known format; known are Azure, Mooncake, .*`columns` arrival=NAME"),
         ("{}", "no known format; known are Azure, Mooncake, .*CSV$"),
         ("[1]", "a JSON list"),
         ("isl\n", "no known format; nearest is CSV, without osl$"),

@@ -270,7 +270,7 @@ def test_json_lines_are_read_by_the_names_that_are_given(tmp_path: Path) -> None
 
 def test_a_last_line_that_is_cut_off_is_told(tmp_path: Path) -> None:
     path = written(tmp_path, EXAMPLES["Mooncake"][:-20])
-    with pytest.raises(FileError, match=r":3: not JSON at column \d+: .*; the last line is cut off; --skip-bad"):
+    with pytest.raises(FileError, match=r":3: not JSON at column \d+: .*; the last line is cut off; `skip_bad`"):
         read_trace(path)
     assert len(read_trace(path, skip_bad=True)) == 2
     table = written(tmp_path, EXAMPLES["BurstGPT"][:-20])
@@ -311,7 +311,7 @@ def test_bytes_that_are_no_text_matter_only_in_numbers(tmp_path: Path) -> None:
         ),
         (b'[{"isl": 5, "osl": 1}]', "a JSON list, where one object a line is read"),
         (b"timestamp,a,b\n1,2,3\n", "known are Azure, .* it has timestamp, a, b"),
-        (b"ts,in,out\n1,2,3\n", "it has ts, in, out: --columns arrival=NAME"),
+        (b"ts,in,out\n1,2,3\n", "it has ts, in, out: `columns` arrival=NAME"),
         (b'{"timestamp": 1, "input_length": 5}\n', "nearest is Mooncake, without output_length, hash_ids"),
         (b'"a\nb",\x1b[31mc\n', r"it has a\?b, \?\[31mc:"),
         (b"TIMESTAMP,ContextTokens,GeneratedTokens\n", "holds no request"),
@@ -327,7 +327,7 @@ def test_files_that_are_no_trace_say_why(content: bytes, says: str, tmp_path: Pa
 
 def test_times_that_look_like_milliseconds_get_the_hint(tmp_path: Path) -> None:
     path = written(tmp_path, "arrival_s,isl,osl\n1700000000000,5,1\n1700000001500,5,1\n")
-    with pytest.raises(FileError, match="for milliseconds --columns arrival_ms=NAME"):
+    with pytest.raises(FileError, match="for milliseconds `columns` arrival_ms=NAME"):
         read_trace(path)
     assert columns(path, columns="arrival_ms=arrival_s,isl=isl,osl=osl") == [(0.0, 5, 1), (1.5, 5, 1)]
 

@@ -62,7 +62,7 @@ def _unknown(head: str) -> str:
         near = f"nearest is {nearest}, without {', '.join(lacking[nearest])}"
     else:
         near = f"known are {', '.join(one.name for one in FORMATS)}"
-    named = f"it has {printable(names)}: --columns arrival=NAME,isl=NAME,osl=NAME says which is which"
+    named = f"it has {printable(names)}: `columns` arrival=NAME,isl=NAME,osl=NAME says which is which"
     return f"of no known format; {near}; {named}" if names[1:] else f"of no known format; {near}"
 
 

@@ -245,7 +245,7 @@ def _time_words(column: Column) -> Callable[[int], str]:
     def words(row: int) -> str:
         form = column.form or f"a time in seconds from 0 to {MAX_TIME_S:.0e}"
         if not column.form and MAX_TIME_S < column.values[row] <= 1e3 * MAX_TIME_S:
-            form += "; for milliseconds --columns arrival_ms=NAME"
+            form += "; for milliseconds `columns` arrival_ms=NAME"
         return f"{column.name} = {_shown(column.cells[row])}: must be {form}"
 
     return words
