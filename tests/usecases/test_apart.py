@@ -92,7 +92,8 @@ def test_spare_experts_fill_up_what_does_not_divide():
 def test_prefill_without_room_is_infeasible_and_the_way_out_is_named():
     answer = analyze(AnalyzeRequest(**fields_of(replace(LLAMA, weight_dtype="bf16"))))
     assert not answer.fits
-    assert "prefill workers" in answer.infeasible.reason
+    assert "prefill workers need 14" in answer.infeasible.reason  # 70.6 G weights of 2 bytes, and two prompts
+    assert float(answer.memory.weights_bytes) == pytest.approx(141.1e9, rel=0.01)
     assert "another layout" in answer.infeasible.fixes
     assert isinstance(price(PriceRequest(**fields_of(replace(LLAMA, weight_dtype="bf16")))), Infeasible)
 

@@ -80,6 +80,12 @@ def test_the_winner_is_the_simplest_of_those_that_nothing_surely_beats(model, sy
         assert one.equal == (apart <= width_between(one, winner, objective, profile) * (1.0 + 1e-9))
 
 
+def test_machines_that_cost_nothing_are_planned_by_their_time():
+    free, paid = (ask("llama-3.1-8b", "2xh100", price_per_gpu_hour=usd).winner for usd in (0.0, 2.0))
+    assert (free.label, free.weights, free.gpus) == (paid.label, paid.weights, paid.gpus)
+    assert free.usd_per_mtok_all == 0.0 and free.score > 0.0
+
+
 def test_bounds_have_no_error_and_the_best_wins():
     answer = ask(profile="peak", alternatives=12)
     assert set(answer.machines[0].equal_within.values()) == {0.0}

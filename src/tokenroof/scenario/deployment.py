@@ -162,18 +162,28 @@ class Deployment:
         decoders = 1 if self.prefill_workers is None else self.prefill_workers.decode_workers
         return found // 1 * decoders
 
+    def prompt_memory(self) -> MemoryUse:
+        """Bytes on the fullest GPU of a prefill worker, and how many prompts it holds."""
+        split = self.prefill_workers
+        if split is None:
+            return self.memory()
+        return memory_use(
+            split.timed.program, self.system, context=self.workload.isl, engine=self.engine,
+            fraction=self.memory_fraction, max_batched_tokens=int(split.chunk),
+        )  # fmt: skip
+
+    @property
+    def prompts_at_once(self) -> float:
+        """Prompts that a prefill worker must hold: a full pass for every stage. 0 without such workers."""
+        split = self.prefill_workers
+        if split is None:
+            return 0.0
+        return float(prompts_in_flight(split.layout.dp, split.layout.pp, split.chunk, self.workload.uncached))
+
     @property
     def prompts_fit(self) -> bool:
-        """Whether prefill workers, where there are any, hold a full pass of prompts for every stage."""
-        split, work = self.prefill_workers, self.workload
-        if split is None:
-            return True
-        use = memory_use(
-            split.timed.program, self.system, context=work.isl, engine=self.engine, fraction=self.memory_fraction,
-            max_batched_tokens=int(split.chunk),
-        )  # fmt: skip
-        needed = prompts_in_flight(split.layout.dp, split.layout.pp, split.chunk, work.uncached)
-        return bool(use.sequences >= needed)
+        """Whether prefill workers, where there are any, hold their prompts."""
+        return self.prefill_workers is None or bool(self.prompt_memory().sequences >= self.prompts_at_once)
 
     @property
     def asked_at_once(self) -> float:

@@ -55,11 +55,22 @@ def other_ways(deployment: Deployment) -> tuple[str, ...]:
     return tuple(fixes)
 
 
+def _no_room_for_prompts(deployment: Deployment) -> str:
+    split, use = deployment.prefill_workers, deployment.prompt_memory()
+    assert split is not None
+    weights, available = float(use.weights_bytes), max(float(use.weights_bytes + use.cache_pool_bytes), 0.0)
+    prompts = max(deployment.prompts_at_once / split.layout.dp, 1.0)
+    need = weights + prompts * float(use.cache_bytes_per_sequence)
+    return (
+        f"its prefill workers need {need / 1e9:,.1f} GB per GPU for weights and the prompts of a full pass; "
+        f"{engine_of(deployment.engine).display_name} can give {available / 1e9:,.1f} GB"
+    )
+
+
 def infeasible_of(deployment: Deployment) -> Infeasible:
     """What lacks on the fullest GPU, and what would do."""
     if not deployment.prompts_fit:
-        reason = "its prefill workers do not hold the weights and the prompts of a full pass"
-        return Infeasible(reason=reason, fixes=other_ways(deployment))
+        return Infeasible(reason=_no_room_for_prompts(deployment), fixes=other_ways(deployment))
     use = deployment.memory()
     weights, pool = float(use.weights_bytes), float(use.cache_pool_bytes)
     available = max(weights + pool, 0.0)

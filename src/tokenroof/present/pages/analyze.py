@@ -115,6 +115,13 @@ def _within(answer: AnalyzeResponse) -> str:
     return "within the limits"
 
 
+def _role(answer: AnalyzeResponse) -> str:
+    """Whose memory is told: where prompts have workers of their own that of decode, or of prefill that lacks it."""
+    if answer.prefill_layout is None:
+        return ""
+    return "decode " if answer.deployment.prompts_fit else "prefill "
+
+
 def _memory(answer: AnalyzeResponse) -> KeyValues:
     memory = answer.memory
     total = float(memory.total_bytes)
@@ -122,19 +129,21 @@ def _memory(answer: AnalyzeResponse) -> KeyValues:
     weights = float(memory.weights_bytes)
     parts = (("weights", weights), ("activations, reserve", total - weights - pool), ("KV", pool))
     pairs = [(name, f"{quantity(size, GB)} ({percent(size / total)})") for name, size in parts]
-    return KeyValues(title="Memory of one GPU", inline=True, pairs=pairs)
+    return KeyValues(title=f"Memory of one {_role(answer)}GPU", inline=True, pairs=pairs)
 
 
 def _lacking(answer: AnalyzeResponse) -> Bars:
     """Memory needed beside memory that there is."""
     memory = answer.memory
     weights, pool = float(memory.weights_bytes), float(memory.cache_pool_bytes)
-    asked = max(answer.deployment.asked_at_once / answer.layout.dp, 1.0)
+    asked, what = max(answer.deployment.asked_at_once / answer.layout.dp, 1.0), "request"
+    if answer.prefill_layout is not None and not answer.deployment.prompts_fit:
+        asked, what = max(answer.deployment.prompts_at_once / answer.prefill_layout.dp, 1.0), "prompt"
     cache = asked * float(memory.cache_bytes_per_sequence)
     available = max(weights + pool, 0.0)
     need = weights + cache
     sizes = [weights, cache, need, available]
-    labels = (f"weights, {answer.weight_dtype}", f"KV cache of {counted(asked, 'request')}", "needed", "available")
+    labels = (f"weights, {answer.weight_dtype}", f"KV cache of {counted(asked, what)}", "needed", "available")
     short = ("", "", "", f"{quantity(need - available, GB)} short")
     rows = [
         BarRow(label, shown, size, remark=remark)
@@ -142,7 +151,7 @@ def _lacking(answer: AnalyzeResponse) -> Bars:
     ]
     kept = float(memory.total_bytes) - available
     return Bars(
-        title=f"Memory of one GPU, {answer.layout_label}", rows=rows, width=32,
+        title=f"Memory of one {_role(answer)}GPU, {answer.layout_label}", rows=rows, width=32,
         lines=[f"({quantity(float(memory.total_bytes), GB)} less {quantity(kept, GB)} of activations and reserve)"],
     )  # fmt: skip
 

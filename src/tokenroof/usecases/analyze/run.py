@@ -187,7 +187,7 @@ def analyze(request: AnalyzeRequest) -> AnalyzeResponse:
         mbu=mbu,
         cost=cost,
         rooms=_rooms(deployment, closed),
-        memory=deployment.memory(),
+        memory=deployment.memory() if deployment.prompts_fit else deployment.prompt_memory(),
         step=times,
         work=work_of(rows, float(times.step_s)),
         step_seconds_by_input=waits_of(deployment, batch),

@@ -275,7 +275,7 @@ def _candidate(
         limit=limit if margins[limit] < 0.1 or not terms.demand.given else "load",
         low=space.profile.low,
         high=space.profile.high,
-        score=paid / tokens if score is None else score,
+        score=score or paid / tokens,
         complexity=complexity,
         memory=_bars(space, unit, found, held, float(points.chunk[at])),
         deployment=unit,

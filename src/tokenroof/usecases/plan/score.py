@@ -96,7 +96,7 @@ def scored(
         score = points.e2e_s
     elif objective == "energy":
         score = watts_per_gpu(space.system) * paid / tokens
-    elif objective == "cost" and usd_per_gpu_h is not None:
+    elif objective == "cost" and usd_per_gpu_h:  # what costs nothing is ranked by time
         score = usd_per_mtok(usd_per_gpu_h, paid, tokens)
     else:
         score = paid / tokens
