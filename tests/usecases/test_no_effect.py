@@ -21,6 +21,8 @@ from tokenroof.usecases.plan.run import plan
 
 MOE = {"model": "deepseek-v3", "system": "8xh200"}
 DENSE = {"model": "llama-3.3-70b", "system": "8xh100"}
+APART = {"model": "llama-3.1-8b", "system": "8xh100", "prefill_layout": "tp1", "decode_layout": "tp1",
+         "prefill_workers": 2, "decode_workers": 2}  # fmt: skip
 # field -> (a scenario, a value that makes another question of it)
 CHANGES: dict[str, tuple[dict[str, Any], Any]] = {
     "model": (DENSE, "llama-3.1-8b"), "system": (DENSE, "8xh200"), "tp": (DENSE, 8), "pp": (DENSE, 2),
@@ -32,7 +34,8 @@ CHANGES: dict[str, tuple[dict[str, Any], Any]] = {
     "request_rate": (DENSE, 1), "users": (DENSE, 20), "think": (DENSE | {"users": 20}, 5), "ttft": (DENSE, 0.1),
     "tpot": (DENSE, 0.03), "slo": (DENSE, "code"), "mode": (DENSE, "disagg"), "acceptance": (MOE | {"drafts": 2}, 0.5),
     "drafts": (MOE | {"acceptance": 0.5}, 2), "price_per_gpu_hour": (DENSE, 9), "profile": (DENSE, "peak"),
-    "set": (DENSE, {"chip.memory_bandwidth": "2x"}),
+    "prefill_layout": (APART, "tp2"), "decode_layout": (APART, "tp2"), "prefill_workers": (APART, 1),
+    "decode_workers": (APART, 1), "set": (DENSE, {"chip.memory_bandwidth": "2x"}),
 }  # fmt: skip
 
 
