@@ -15,7 +15,7 @@ _LAZY = {
     "diff": "tokenroof.api.verbs",
     "make_scenario": "tokenroof.api.verbs",
     "AnalyzeRequest": "tokenroof.usecases.analyze.request",
-    "break_even": "tokenroof.usecases.money.break_even",
+    "break_even": "tokenroof.api.verbs",
     "BreakEvenRequest": "tokenroof.usecases.money.break_even",
     "deduce": "tokenroof.usecases.deduce.run",
     "DeduceRequest": "tokenroof.usecases.deduce.run",
@@ -24,10 +24,10 @@ _LAZY = {
     "open_sweep": "tokenroof.usecases.sweep.run",
     "plan": "tokenroof.api.verbs",
     "PlanRequest": "tokenroof.usecases.plan.request",
-    "price": "tokenroof.usecases.money.price",
+    "price": "tokenroof.api.verbs",
     "PriceRequest": "tokenroof.usecases.money.price",
     "read_sweep_spec": "tokenroof.schema",
-    "speculate": "tokenroof.usecases.money.speculate",
+    "speculate": "tokenroof.api.verbs",
     "SpeculateRequest": "tokenroof.usecases.money.speculate",
     "sweep": "tokenroof.usecases.sweep.run",
     "SweepSpec": "tokenroof.usecases.sweep.spec",
@@ -71,16 +71,16 @@ __all__ = [
 
 if TYPE_CHECKING:
     from tokenroof.api.answers import Answer
-    from tokenroof.api.verbs import analyze, diff, make_scenario, plan, trace
+    from tokenroof.api.verbs import analyze, break_even, diff, make_scenario, plan, price, speculate, trace
     from tokenroof.catalog import load_model, load_system
     from tokenroof.errors import TokenroofError
     from tokenroof.schema import read_sweep_spec
     from tokenroof.types.scenario import Scenario
     from tokenroof.usecases.analyze.request import AnalyzeRequest
     from tokenroof.usecases.deduce.run import DeduceRequest, deduce
-    from tokenroof.usecases.money.break_even import BreakEvenRequest, break_even
-    from tokenroof.usecases.money.price import PriceRequest, price
-    from tokenroof.usecases.money.speculate import SpeculateRequest, speculate
+    from tokenroof.usecases.money.break_even import BreakEvenRequest
+    from tokenroof.usecases.money.price import PriceRequest
+    from tokenroof.usecases.money.speculate import SpeculateRequest
     from tokenroof.usecases.plan.request import PlanRequest
     from tokenroof.usecases.sweep.run import open_sweep, sweep
     from tokenroof.usecases.sweep.spec import SweepSpec

@@ -133,3 +133,30 @@ def test_keywords_are_the_fields_of_a_scenario() -> None:
     parameters = inspect.signature(tokenroof.analyze).parameters
     assert list(parameters) == ["model", "system", "options"]
     assert {one.name for one in fields(Scenario)} <= {one.name for one in fields(AnalyzeRequest)}
+
+
+@pytest.mark.parametrize(
+    ("verb", "options", "table", "key"),
+    [
+        ("price", {}, "lengths", "isl"), ("speculate", {"acceptance": 0.7}, "main", "speedup"),
+        ("break_even", {"offer": "market/llama-3.3-70b"}, "main", "own_usd"),
+    ],
+)  # fmt: skip
+def test_money_verbs_answer_like_the_others(verb: str, options: dict[str, object], table: str, key: str) -> None:
+    found = getattr(tokenroof, verb)("llama-3.3-70b", "8xh100", **options)
+    assert str(found).startswith(found.sentence[:40])
+    lines = repr(found).splitlines()
+    assert len(lines) <= 12 and lines[0].startswith("<tokenroof.") and "llama-3.3-70b on 8xh100" in lines[0]
+    assert " ".join(found.sentence.split()[:6]) in found._repr_html_()
+    assert key in found.to_frame(table).columns
+    assert found.check() is found
+
+
+def test_a_price_of_what_does_not_fit_says_so_first() -> None:
+    refused = tokenroof.price("deepseek-v3", "8xh100")
+    assert str(refused).startswith("Not met: its weights alone need")
+    assert refused.to_dict()["fixes"]
+    with pytest.raises(InfeasibleError):
+        refused.check()
+    with pytest.raises(UnknownName):
+        refused.explain("tpot_s")

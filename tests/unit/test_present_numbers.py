@@ -87,6 +87,7 @@ def test_the_cells_of_a_predicted_number() -> None:
 def test_columns_share_unit_and_decimals() -> None:
     assert column([19.3e-3, 3.5e-3, 24.2e-3, -1.2e-3], MS) == ("19.3 ms", "3.5 ms", "24.2 ms", "-1.2 ms")
     assert column([0.81, 16.37, 61.84], USD) == ("$0.81", "$16.37", "$61.84")
+    assert column([0.0794, 0.3726, 24.4121], USD) == ("$0.0794", "$0.37", "$24.41")
     assert column([0.0043, 0.2668], USD, decimals=4) == ("$0.0043", "$0.2668")
     assert column([17.6e9, 9.9e9, None], BYTES) == ("17.6 GB", "9.9 GB", "-")
     assert column([None, math.inf], MS) == ("-", "unlimited")

@@ -16,7 +16,7 @@ from tokenroof.types.scenario import Scenario, over
 if TYPE_CHECKING:
     from tokenroof.usecases.trace.answer import TraceRequest
 
-__all__ = ["analyze", "diff", "make_scenario", "plan", "trace"]
+__all__ = ["analyze", "break_even", "diff", "make_scenario", "plan", "price", "speculate", "trace"]
 
 Name: TypeAlias = str | os.PathLike[str]
 R = TypeVar("R", bound=Scenario)
@@ -106,3 +106,30 @@ def trace(file: "Name | TraceRequest", **options: Any) -> Answer:
     if not isinstance(file, str | os.PathLike):
         raise InputError("file", file, "a path, or a TraceRequest alone")
     return Answer(run(parse(TraceRequest, {"file": os.fspath(file), **options})), TRACE)
+
+
+def price(model: Name | Scenario, system: Name | None = None, **options: Any) -> Answer:
+    """What tokens cost by kind, speed, length and time in the cache."""
+    from tokenroof.api.money import PRICES
+    from tokenroof.usecases.money.price import PriceRequest
+    from tokenroof.usecases.money.price import price as run
+
+    return Answer(run(_request(PriceRequest, model, system, options)), PRICES)
+
+
+def break_even(model: Name | Scenario, system: Name | None = None, **options: Any) -> Answer:
+    """From which load on GPUs of one's own are cheaper than an offer."""
+    from tokenroof.api.money import BREAK_EVEN
+    from tokenroof.usecases.money.break_even import BreakEvenRequest
+    from tokenroof.usecases.money.break_even import break_even as run
+
+    return Answer(run(_request(BreakEvenRequest, model, system, options)), BREAK_EVEN)
+
+
+def speculate(model: Name | Scenario, system: Name | None = None, **options: Any) -> Answer:
+    """How much faster drafts make it decode, and from which batch on they do not."""
+    from tokenroof.api.money import SPECULATION
+    from tokenroof.usecases.money.speculate import SpeculateRequest
+    from tokenroof.usecases.money.speculate import speculate as run
+
+    return Answer(run(_request(SpeculateRequest, model, system, options)), SPECULATION)

@@ -35,10 +35,11 @@ def command(rate_texts: tuple[str, ...], full: bool, outputs: tuple[Path, ...], 
     tokenroof break-even llama-3.3-70b --system 8xh100 --offer market/llama-3.3-70b --traffic diurnal -o be.svg
     tokenroof break-even gpt-oss-120b --system h100 --offer groq/gpt-oss-120b --measured-tok-s 2500 --isl 1k --osl 1k
     """
+    from tokenroof.present.pages.break_even import page_of
     from tokenroof.types.served import Infeasible
     from tokenroof.usecases.money.break_even import BreakEvenRequest, break_even
 
-    paths = check_outputs(None, outputs)
+    paths = check_outputs(None, outputs, pages=True)
     fields = money_fields(options) | {"rates": parse_rates(rate_texts) or None}
     answer = break_even(scenario_from(fields, BreakEvenRequest))
     if isinstance(answer, Infeasible):
@@ -50,10 +51,8 @@ def command(rate_texts: tuple[str, ...], full: bool, outputs: tuple[Path, ...], 
 
         draw(answer, path)
 
-    write_outputs(answer, paths, chart, answer.mixes)
+    write_outputs(answer, paths, chart, answer.mixes, page_of(answer))
     if as_json:
         echo_json(answer)
     else:
-        from tokenroof.present.pages.break_even import page_of
-
         echo_page(page_of(answer), full)

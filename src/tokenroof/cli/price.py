@@ -38,10 +38,11 @@ def command(
 
     --offer names a price sheet whose long-context step is shown beside the computed one.
     """
+    from tokenroof.present.pages.price import page_of
     from tokenroof.types.served import Infeasible
     from tokenroof.usecases.money.price import PriceRequest, parse_pair, price
 
-    paths = check_outputs(None, outputs)
+    paths = check_outputs(None, outputs, pages=True)
     fields = money_fields(options) | {"pair": None if pair_text is None else parse_pair(pair_text)}
     answer = price(scenario_from(fields, PriceRequest))
     if isinstance(answer, Infeasible):
@@ -53,7 +54,7 @@ def command(
 
         draw(answer, path)
 
-    write_outputs(answer, paths, chart, answer.frontier)
+    write_outputs(answer, paths, chart, answer.frontier, page_of(answer))
     if key is not None:
         from tokenroof.usecases.analyze.explain import text_of
         from tokenroof.usecases.money.explain import explain_price
@@ -63,6 +64,4 @@ def command(
     elif as_json:
         echo_json(answer)
     else:
-        from tokenroof.present.pages.price import page_of
-
         echo_page(page_of(answer), full)

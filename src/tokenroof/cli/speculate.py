@@ -8,7 +8,7 @@ import click
 from tokenroof.cli.economics_options import refuse
 from tokenroof.cli.options import model_argument, output_options, scenario_from, scenario_options, warn
 from tokenroof.cli.outputs import check_outputs, write_outputs
-from tokenroof.cli.render import echo_json, echo_page, print_table
+from tokenroof.cli.render import echo_json, echo_page
 from tokenroof.cli.unused import refuse_unused
 from tokenroof.present.json import finite_json
 from tokenroof.types.scenario import APART
@@ -27,14 +27,9 @@ def _rows(answer: "SpeculateResponse") -> list[dict[str, Any]]:
 
 def _list() -> None:
     from tokenroof.catalog.acceptance import acceptance_curves
+    from tokenroof.present.pages.speculate import curves_page
 
-    print_table(
-        ("curve", "measured on", "tokens a verify step, by drafts", "source"),
-        [
-            (curve.id, curve.checkpoint, ", ".join(f"{x:.2f}" for x in curve.lengths), curve.source)
-            for curve in acceptance_curves()
-        ],
-    )
+    echo_page(curves_page(acceptance_curves()))
 
 
 @click.command("speculate", short_help="Speculative decoding: speed-up by batch and depth.")
@@ -61,10 +56,11 @@ def command(show_list: bool, full: bool, outputs: tuple[Path, ...], as_json: boo
         refuse_unused(False, "left out with --list, which shows measured curves", *options)
         _list()
         return
+    from tokenroof.present.pages.speculate import page_of
     from tokenroof.types.served import Infeasible
     from tokenroof.usecases.money.speculate import SpeculateRequest, speculate
 
-    paths = check_outputs(None, outputs)
+    paths = check_outputs(None, outputs, pages=True)
     answer = speculate(scenario_from(options, SpeculateRequest))
     if isinstance(answer, Infeasible):
         refuse(answer, as_json)
@@ -75,10 +71,8 @@ def command(show_list: bool, full: bool, outputs: tuple[Path, ...], as_json: boo
 
         draw(answer, path)
 
-    write_outputs(answer, paths, chart, _rows(answer))
+    write_outputs(answer, paths, chart, _rows(answer), page_of(answer))
     if as_json:
         echo_json(answer)
     else:
-        from tokenroof.present.pages.speculate import page_of
-
         echo_page(page_of(answer), full)

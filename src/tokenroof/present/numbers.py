@@ -31,6 +31,7 @@ __all__ = [
 
 UNKNOWN = "-"
 _FIGURES = 3
+_CENTS = 2
 _HUGE = 1e300
 _SMALL = 12  # decimals of the smallest number that is not printed as 0
 
@@ -157,7 +158,9 @@ def bound(number: Ranged | None, unit: Unit = NUMBER) -> str:
 
 
 def column(values: Iterable[float | None], unit: Unit = NUMBER, *, decimals: int | None = None) -> tuple[str, ...]:
-    """Values under each other: one unit, the decimals of the largest; money has those of the smallest."""
+    """Values under each other: one unit, the decimals of the largest. Money has cents, and where one of them is below
+    ten cents each has its own figures: $0.0794, $24.41.
+    """
     given = tuple(values)
     finite = [v for v in given if v is not None and math.isfinite(v)]
     if not finite:
@@ -165,6 +168,8 @@ def column(values: Iterable[float | None], unit: Unit = NUMBER, *, decimals: int
     here = unit.at(max(finite, key=abs))
     places = [_decimals(v * here.scale, here) for v in (finite if unit.money else [max(finite, key=abs)]) if v]
     shared = max(places, default=0) if decimals is None else decimals
+    if decimals is None and unit.money and shared > _CENTS:
+        return tuple(quantity(v, here) for v in given)
     return tuple(quantity(v, here, decimals=shared) for v in given)
 
 

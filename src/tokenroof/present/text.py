@@ -134,8 +134,8 @@ def table_lines(table: Table, width: int, *, colour: bool = False, ascii: bool =
     tops = [_most(table.rows, index, column) for index, column in enumerate(table.columns)]
     headed = any(column.head for column in table.columns)
     title = clean(table.title)
-    merged = bool(headed and title and not table.columns[0].head)
     widths = [_natural(index, column, cells, tops[index]) for index, column in enumerate(table.columns)]
+    merged = bool(headed and title and not table.columns[0].head) and _stands_beside(title, table, widths, width)
     widths[0] = max(widths[0], width_of(title) - _INDENT) if merged else widths[0]
     kept, gone = _fitting(table.columns, widths, width - _INDENT)
     widths = _squeezed(table.columns, widths, kept, width - _INDENT)
@@ -157,6 +157,13 @@ def table_lines(table: Table, width: int, *, colour: bool = False, ascii: bool =
     if gone:
         lines += _wrapped(f"  not shown at this width: {', '.join(gone)}", width, "    ")
     return lines
+
+
+def _stands_beside(title: str, table: Table, widths: Sequence[int], width: int) -> bool:
+    """Whether a title over the first column leaves room for the heads that have to stay."""
+    wide = max(widths[0], width_of(title) - _INDENT)
+    stay = [i for i, column in enumerate(table.columns) if i and column.drop == KEEP]
+    return wide + sum(_least(table.columns[i], widths[i]) + _GAP for i in stay) <= width - _INDENT
 
 
 def _head(columns: Sequence[Column], widths: Sequence[int], kept: Sequence[int], title: str, colour: bool) -> str:

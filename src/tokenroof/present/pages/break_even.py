@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from tokenroof.present.numbers import MS, TOK_PER_S_PER_GPU, percent, quantity, span
-from tokenroof.present.page import KeyValues, Page, Table, note, numbers, ranges, words
+from tokenroof.present.numbers import MS, PARAMS, TOK_PER_S_PER_GPU, percent, quantity, span, times
+from tokenroof.present.page import REMARK, KeyValues, Page, Table, note, numbers, ranges, words
 from tokenroof.present.pages.money import scenario_of
-from tokenroof.present.pages.parts import defaults_of
+from tokenroof.present.pages.parts import defaults_of, defaults_table
 from tokenroof.types.served import Ranged
 from tokenroof.usecases.money.break_even import BreakEvenResponse, MixPoint
 
@@ -35,7 +35,8 @@ def _costs(answer: BreakEvenResponse) -> Table:
     name = "own, at your traffic" if here.duty_cycle < 1.0 else "own, half busy"
     scaled = Ranged(value=cost.value / duty, low=_over(cost.low, duty), high=_over(cost.high, duty))
     rows.append((name, _usd(scaled.value), _ends(scaled), f"busy {percent(duty)} of the time"))
-    return Table(columns=(words("Per request"), numbers("cost"), ranges(), words("")), rows=rows)
+    columns = (words(), numbers("cost"), ranges(), words(drop=REMARK))
+    return Table(name="main", title="Per request", columns=columns, rows=rows)
 
 
 def _over(value: float | None, duty: float) -> float | None:
@@ -50,15 +51,24 @@ def _rents(answer: BreakEvenResponse) -> list[Table]:
     machine = answer.economics.machine
     if answer.high <= answer.low:
         return []
-    heads = (machine.usd_per_gpu_h, machine.low_usd_per_gpu_h, machine.high_usd_per_gpu_h)
-    names = ("at", "lowest", "highest")
-    return [
-        Table(
-            columns=(words("Break-even at your rent"),
-                     *(numbers(f"{name} ${usd:.2f}") for name, usd in zip(names, heads, strict=True))),
-            rows=[("", _busy(answer.duty_cycle), _busy(answer.low), _busy(answer.high))],
-        )
-    ]  # fmt: skip
+    rents = (machine.usd_per_gpu_h, machine.low_usd_per_gpu_h, machine.high_usd_per_gpu_h)
+    heads = [numbers(f"{name} ${usd:.2f}") for name, usd in zip(("at", "lowest", "highest"), rents, strict=True)]
+    duties = (answer.duty_cycle, answer.low, answer.high)
+    reached = [duty if duty <= 1.0 else None for duty in duties]
+    loads = [None if duty is None else duty * answer.requests_per_s for duty in reached]
+    work = answer.economics.workload
+    days = [None if load is None else load * (work.isl + work.osl) * 86400.0 for load in loads]
+    rows = [
+        ("busy", *(_busy(duty).removesuffix(" busy") for duty in duties)),
+        ("requests/s", *(quantity(load) for load in loads)),
+        ("tokens a day", *(quantity(tokens, PARAMS) for tokens in days)),
+    ]
+    return [Table(name="rents", title="Break-even at your rent", columns=(words(), *heads), rows=rows)]
+
+
+def _part(ratio: float) -> str:
+    """One side of a mix: whole from ten on, since lengths of whole tokens are a little off it."""
+    return f"{ratio:,.0f}" if ratio >= 10.0 else f"{ratio:.3g}"
 
 
 def _mix_rows(answer: BreakEvenResponse, mixes: Sequence[MixPoint]) -> list[tuple[str, ...]]:
@@ -66,7 +76,7 @@ def _mix_rows(answer: BreakEvenResponse, mixes: Sequence[MixPoint]) -> list[tupl
     rows: list[tuple[str, ...]] = []
     for mix in mixes:
         ratio = mix.input_per_output
-        shown = f"{ratio:.3g} : 1" if ratio >= 1.0 else f"1 : {1.0 / ratio:.3g}"
+        shown = f"{_part(ratio)} : 1" if ratio >= 1.0 else f"1 : {_part(1.0 / ratio)}"
         near = min(_SHOWN, key=lambda known: abs(known - ratio))
         name = "you" if mix.isl == work.isl else _SHOWN[near] if abs(near / ratio - 1.0) < 0.02 else ""
         rows.append((name, shown, _usd(mix.own_usd), _usd(mix.api_usd), _busy(mix.duty_cycle)))
@@ -74,13 +84,13 @@ def _mix_rows(answer: BreakEvenResponse, mixes: Sequence[MixPoint]) -> list[tupl
 
 
 def _mixes(answer: BreakEvenResponse) -> list[Table]:
-    columns = (words("It depends on your mix"), numbers("in : out"), numbers("own"), numbers("API"),
-               words("break-even"))  # fmt: skip
+    columns = (words(), numbers("in : out"), numbers("own"), numbers("API"), words("break-even"))
+    title = "It depends on your mix"
     work = answer.economics.workload
     few = [mix for index, mix in enumerate(answer.mixes) if index % 2 == 0 or mix.isl == work.isl]
     return [
-        Table(columns=columns, rows=_mix_rows(answer, few), remarks=[note(text) for text in answer.notes]),
-        Table(columns=columns, rows=_mix_rows(answer, answer.mixes), title="All mixes", full=True),
+        Table(title=title, columns=columns, rows=_mix_rows(answer, few), remarks=list(map(note, answer.notes))),
+        Table(name="mixes", title="All mixes", columns=columns, rows=_mix_rows(answer, answer.mixes), full=True),
     ]
 
 
@@ -98,32 +108,36 @@ def _demand(answer: BreakEvenResponse) -> list[KeyValues]:
     ]
 
 
+def _served(answer: BreakEvenResponse) -> list[KeyValues]:
+    here = answer.economics
+    tpot = here.tpot_s
+    pairs = [
+        ("TPOT", quantity(tpot.value, MS), span(tpot.low, tpot.high, tpot.value, MS)),
+        ("output throughput", quantity(here.output_tokens_per_s_per_gpu.value, TOK_PER_S_PER_GPU)),
+        ("at your traffic", _usd(answer.at_traffic_usd), f"{answer.cheaper_at_traffic} is cheaper"),
+    ]
+    if answer.measured_over_predicted is not None:
+        pairs.append(("measured", times(answer.measured_over_predicted), "the predicted throughput"))
+    sources = [("prices", answer.offer_source), ("claim", here.claim), ("profile", here.profile)]
+    return [
+        KeyValues(title="Served", pairs=pairs, full=True),
+        KeyValues(title="Sources", pairs=sources, inline=True, full=True),
+    ]
+
+
 def page_of(answer: BreakEvenResponse) -> Page:
     """The answer as a page."""
     here = answer.economics
-    served = KeyValues(
-        title="Served",
-        pairs=[
-            ("TPOT", quantity(here.tpot_s.value, MS), span(here.tpot_s.low, here.tpot_s.high, here.tpot_s.value, MS)),
-            ("output throughput", quantity(here.output_tokens_per_s_per_gpu.value, TOK_PER_S_PER_GPU)),
-            ("at your traffic", _usd(answer.at_traffic_usd), f"{answer.cheaper_at_traffic} is cheaper"),
-            ("price list", answer.offer_source),
-            ("claim", here.claim, f"profile {here.profile}"),
-        ],
-        full=True,
-    )
-    if answer.measured_over_predicted is not None:
-        served = KeyValues(
-            title=served.title, full=True,
-            pairs=[*served.pairs, ("measured", f"{answer.measured_over_predicted:.2f}x the predicted throughput")],
-        )  # fmt: skip
     return Page(
-        title=f"break-even {here.model} on {here.system} against {answer.offer}",
+        title=f"{here.model} on {here.system} against {answer.offer}",
         sentence=answer.sentence,
         scenario=scenario_of(here),
-        blocks=(_costs(answer), *_rents(answer), *_demand(answer), *_mixes(answer), served),
+        blocks=(
+            _costs(answer), *_rents(answer), *_demand(answer), *_mixes(answer), *_served(answer),
+            *defaults_table(here.defaults),
+        ),
         defaults=defaults_of(here.defaults),
         left_out=("queueing from bursts of arrivals", "quality of answers"),
         next=("--full", "-o curve.png", "tokenroof offers"),
         kind="BreakEven",
-    )
+    )  # fmt: skip

@@ -1,7 +1,7 @@
 """What the pages of price, break-even and speculate have in common."""
 
 from tokenroof.engines import engine
-from tokenroof.present.numbers import MS, USD_PER_GPU_HOUR, count, quantity
+from tokenroof.present.numbers import USD_PER_GPU_HOUR, count, quantity
 from tokenroof.present.page import Page
 from tokenroof.present.pages.parts import changes
 from tokenroof.types.served import Infeasible
@@ -21,8 +21,8 @@ def scenario_of(economics: Economics) -> tuple[str, ...]:
     """Layout, lengths, limit or load, engine and rent."""
     work, load = economics.workload, economics.deployment.load
     cached = f", {count(work.prefix)} of them cached" if work.prefix else ""
-    limit = quantity(economics.tpot_limit_s, MS)
-    asked = f"TPOT {limit}" if economics.tpot_limit_s is not None else ""
+    limit = economics.tpot_limit_s
+    asked = "" if limit is None else f"TPOT {limit * 1e3:,.6g} ms"
     if load.kind != "fill":
         asked = f"{count(economics.served.concurrency)} requests at once"
     idle = f"{economics.gpus_idle} of {economics.gpus} GPUs idle" if economics.gpus_idle else ""

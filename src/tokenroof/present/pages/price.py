@@ -1,7 +1,10 @@
 """The page of `price`: cost by kind, then what faster, longer and cached tokens cost."""
 
 from tokenroof.present.numbers import (
+    BYTES,
+    MS,
     TOK_PER_S_PER_GPU,
+    USD,
     USD_PER_MTOK,
     column,
     count,
@@ -10,9 +13,9 @@ from tokenroof.present.numbers import (
     ranged,
     times,
 )
-from tokenroof.present.page import REMARK, Block, KeyValues, Page, Table, note, numbers, ranges, words
+from tokenroof.present.page import REMARK, Block, KeyValues, Page, Remark, Table, note, numbers, ranges, words
 from tokenroof.present.pages.money import length, scenario_of
-from tokenroof.present.pages.parts import defaults_of
+from tokenroof.present.pages.parts import defaults_of, defaults_table
 from tokenroof.usecases.money.price import PriceResponse
 
 __all__ = ["page_of", "span_of"]
@@ -49,25 +52,25 @@ def _costs(answer: PriceResponse) -> Table:
         ("blended", *ranged(here.blended_usd_per_mtok, USD_PER_MTOK), f"at {blend}"),
         ("all on output", *ranged(here.all_on_output_usd_per_mtok, USD_PER_MTOK), "as most tools quote it"),
     ]
-    return Table(columns=(words("Cost of tokens"), numbers("cost"), ranges(), words("how it is split")), rows=rows)
+    columns = (words(), numbers("cost"), ranges(), words("how it is split", drop=REMARK))
+    return Table(name="main", title="Cost of tokens", columns=columns, rows=rows)
 
 
 def _speeds(answer: PriceResponse) -> Table:
-    costs = column([tier.output_usd_per_mtok for tier in answer.fast], USD_PER_MTOK)
-    rows = []
-    for tier, cost in zip(answer.fast, costs, strict=True):
-        name = "now" if tier.speed_ratio == 1.0 else f"{tier.speed_ratio:g}x"
-        if tier.price_ratio is None:
-            rows.append((name, "-", "-", "out of reach by fewer requests", "-"))
-            continue
-        rows.append(
-            (name, f"{tier.tokens_per_s_per_user:,.3g}", count(tier.concurrency), cost, times(tier.price_ratio))
-        )
-    return Table(
-        columns=(words("Faster costs more"), numbers("tok/s/user"), numbers("requests at once"),
-                 numbers("output"), numbers("price")),
-        rows=rows,
+    tiers = answer.fast
+    cells = zip(
+        column([tier.tokens_per_s_per_user for tier in tiers]),
+        column([tier.output_usd_per_mtok for tier in tiers], USD_PER_MTOK), strict=True,
     )  # fmt: skip
+    rows = [
+        (
+            "now" if tier.speed_ratio == 1.0 else f"{tier.speed_ratio:g}x", speed, count(tier.concurrency), cost,
+            times(tier.price_ratio), "" if tier.price_ratio is not None else "out of reach by fewer requests",
+        )
+        for tier, (speed, cost) in zip(tiers, cells, strict=True)
+    ]  # fmt: skip
+    heads = map(numbers, ("tok/s/user", "requests at once", "output", "price"))
+    return Table(name="speeds", title="Faster costs more", columns=(words(), *heads, words(drop=REMARK)), rows=rows)
 
 
 def _lengths(answer: PriceResponse) -> Table:
@@ -75,42 +78,41 @@ def _lengths(answer: PriceResponse) -> Table:
     reads = column([point.input_usd_per_mtok for point in points], USD_PER_MTOK)
     writes = column([point.output_usd_per_mtok for point in points], USD_PER_MTOK)
     rows = [
-        (length(point.isl), count(point.concurrency), read, write, point.layout)
+        ("", length(point.isl), count(point.concurrency), read, write, point.layout)
         for point, read, write in zip(points, reads, writes, strict=True)
     ]
-    return Table(
-        columns=(words("isl"), numbers("requests at once"), numbers("input"), numbers("output"),
-                 words("layout", drop=REMARK)),
-        rows=rows,
-        title="Longer prompts cost more",
-    )  # fmt: skip
+    heads = map(numbers, ("isl", "requests at once", "input", "output"))
+    columns = (words(), *heads, words("layout", drop=REMARK))
+    return Table(name="lengths", title="Longer prompts cost more", columns=columns, rows=rows)
 
 
-def _cached(answer: PriceResponse) -> Table:
+def _cached(answer: PriceResponse, said: Remark) -> Table:
     cache = answer.cache
     rows = [
-        (span_of(hold.hold_s), hold.cheapest, quantity(hold.usd_per_mtok, USD_PER_MTOK), percent(hold.over_uncached))
+        (
+            span_of(hold.hold_s), "recompute it" if hold.cheapest == "recompute" else hold.cheapest,
+            quantity(hold.usd_per_mtok, USD_PER_MTOK), percent(hold.over_uncached),
+        )
         for hold in cache.holds
-    ]
-    return Table(
-        columns=(words(f"A cached token ({cache.bytes_per_token / 1e3:,.4g} KB), kept for"), words("cheapest place"),
-                 numbers("cost"), numbers("of uncached price")),
-        rows=rows,
-    )  # fmt: skip
+    ]  # fmt: skip
+    title = f"A cached token ({quantity(cache.bytes_per_token, BYTES)}), kept for"
+    columns = (words(), words("cheapest place"), numbers("cost"), numbers("of uncached price"))
+    return Table(name="cached", title=title, columns=columns, rows=rows, remarks=(said,))
 
 
 def _tiers(answer: PriceResponse) -> Table:
     rows = [
         (
-            tier.id, "-" if tier.drain_s is None else span_of(tier.drain_s), f"${tier.hold_usd_per_mtok_h:.3g}",
-            "not known" if tier.read_usd_per_mtok is None else f"${tier.read_usd_per_mtok:.3g}",
+            tier.id, "-" if tier.drain_s is None else span_of(tier.drain_s), quantity(tier.hold_usd_per_mtok_h, USD),
+            "not known" if tier.read_usd_per_mtok is None else quantity(tier.read_usd_per_mtok, USD),
             span_of(tier.recompute_from_s), times(tier.write_x_hour), span_of(tier.reload_s),
         )
         for tier in answer.cache.tiers
     ]  # fmt: skip
     rungs = ", ".join(f"{rung.tier} from {span_of(rung.from_s)}" for rung in answer.cache.ladder)
-    again = f"${answer.cache.uncached_usd_per_mtok:,.4f} per M and {span_of(answer.cache.recompute_s)}"
+    again = f"{quantity(answer.cache.uncached_usd_per_mtok, USD_PER_MTOK)} and {span_of(answer.cache.recompute_s)}"
     return Table(
+        name="tiers", title="Where cached tokens are kept",
         columns=(words("place"), numbers("read whole"), numbers("rent per M and hour"),
                  numbers("read per M"), numbers("keep up to"), numbers("write, 1 h"), numbers("reload")),
         rows=rows, lines=(f"making it again costs {again}", f"cheapest by time: {rungs}"), full=True,
@@ -120,35 +122,36 @@ def _tiers(answer: PriceResponse) -> Table:
 def _curve(answer: PriceResponse) -> Table:
     points = answer.frontier[:: max(1, -(-len(answer.frontier) // _ROWS))]
     costs = column([point.output_usd_per_mtok for point in points], USD_PER_MTOK)
+    speeds = column([point.tokens_per_s_per_user for point in points])
     rows = [
-        (f"{point.tokens_per_s_per_user or 0.0:,.3g}", count(point.concurrency), cost, times(point.price_ratio or 0.0))
-        for point, cost in zip(points, costs, strict=True)
+        (speed, count(point.concurrency), cost, times(point.price_ratio))
+        for point, cost, speed in zip(points, costs, speeds, strict=True)
     ]
     floor = answer.floor
     lines = (
         f"a mode without a limit on TPOT saves {percent(floor.slow_mode_saves)}: "
         f"{count(floor.fullest_concurrency)} requests at once",
     )
-    return Table(
-        columns=(words("tok/s/user"), numbers("requests at once"), numbers("output"), numbers("price")),
-        rows=rows, lines=lines, full=True,
-    )  # fmt: skip
+    columns = tuple(map(numbers, ("tok/s/user", "requests at once", "output", "price")))
+    return Table(name="curve", title="Price of every speed", columns=columns, rows=rows, lines=lines, full=True)
 
 
 def _more(answer: PriceResponse) -> list[KeyValues]:
     here, found, tiers = answer.economics, answer.discounts, answer.context
     served = [
-        ("TPOT", quantity(here.tpot_s.value * 1e3) + " ms"),
+        ("TPOT", quantity(here.tpot_s.value, MS)),
         ("output throughput", quantity(here.output_tokens_per_s_per_gpu.value, TOK_PER_S_PER_GPU)),
-        ("GPU-hour", f"${here.machine.usd_per_gpu_h:.2f} {here.machine.kind}",
-         ", ".join(f"{name} ${usd:.2f}" for name, usd in here.machine.parts)),
+        ("GPU-hour", quantity(here.machine.usd_per_gpu_h, USD),
+         ", ".join([here.machine.kind, *(f"{name} {quantity(usd, USD)}" for name, usd in here.machine.parts)])),
         ("duty cycle", percent(here.duty_cycle), here.traffic.name if here.traffic else ""),
         ("claim", here.claim, f"profile {here.profile}"),
     ]  # fmt: skip
     machine = here.machine
     if machine.own_from_duty is not None and machine.rent_usd_per_h is not None:
         own = "rent" if machine.own_from_duty > 1.0 else f"own above {percent(machine.own_from_duty)}"
-        served.append(("own or rent", own, f"of hours in use, against ${machine.rent_usd_per_h:.2f} an hour rented"))
+        served.append(
+            ("own or rent", own, f"of hours in use, against {quantity(machine.rent_usd_per_h, USD)} an hour rented")
+        )
     if here.margin is not None:
         served.append(("margin", f"{percent(here.margin.gross_margin, decimals=1)} of revenue",
                        f"{percent(here.margin.markup)} over cost"))  # fmt: skip
@@ -184,17 +187,17 @@ def _pair(answer: PriceResponse) -> list[KeyValues]:
     pair = answer.pair
     if pair is None:
         return []
-    pairs = [
-        ("verdict", pair.verdict),
-        ("batch ratio", f"{pair.batch_ratio:g}", "slow batch over fast batch"),
-        ("fast step", f"{pair.fast_over_floor:.3g}x its weight reads", f"slow step {pair.slow_over_floor:.3g}x"),
-        ("most speed", f"{pair.head_room:.3g}x", "what no price buys more of"),
-    ]
+    pairs = [("verdict", pair.verdict), ("batch ratio", quantity(pair.batch_ratio), "slow batch over fast batch")]
     if pair.machine_fast_batch is not None and pair.machine_slow_batch is not None:
         batches = f"{count(pair.machine_fast_batch)} and {count(pair.machine_slow_batch)}"
         pairs.append(("batches here", batches, "are in that relation"))
+    more = [
+        ("fast step", times(pair.fast_over_floor), "its weight reads"),
+        ("slow step", times(pair.slow_over_floor), "its weight reads"),
+        ("most speed", times(pair.head_room), "what no price buys more of"),
+    ]
     title = f"{pair.price_ratio:g}x the price for {pair.speed_ratio:g}x the speed, if both earn the same"
-    return [KeyValues(title=title, pairs=pairs)]
+    return [KeyValues(title=title, pairs=pairs), KeyValues(title="The two modes", pairs=more, full=True)]
 
 
 def page_of(answer: PriceResponse) -> Page:
@@ -202,21 +205,19 @@ def page_of(answer: PriceResponse) -> Page:
     here = answer.economics
     said = note(
         "costs, not prices: no margin" + (", no idle hours (--duty-cycle 0.5)" if here.duty_cycle == 1.0 else "")
-        + "; rents of memory tiers are mostly assumed"
+        + "; rents of tiers mostly assumed"
     )  # fmt: skip
-    cached = _cached(answer)
     blocks: tuple[Block, ...] = (
-        _costs(answer), _speeds(answer), _lengths(answer),
-        Table(columns=cached.columns, rows=cached.rows, remarks=(said,)), *_pair(answer), _curve(answer),
-        _tiers(answer), *_more(answer),
+        _costs(answer), _speeds(answer), _lengths(answer), _cached(answer, said), *_pair(answer), _curve(answer),
+        _tiers(answer), *_more(answer), *defaults_table(here.defaults),
     )  # fmt: skip
     return Page(
-        title=f"price {here.model} on {here.system}",
+        title=f"{here.model} on {here.system}",
         sentence=answer.sentence,
         scenario=scenario_of(here),
         blocks=blocks,
         defaults=defaults_of(here.defaults),
         left_out=here.left_out,
         next=("--full: memory tiers, discounts, margins", "--pair 6x,2.5x", "tokenroof break-even"),
-        kind="Price",
+        kind="Prices",
     )

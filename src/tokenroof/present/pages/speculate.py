@@ -1,17 +1,36 @@
 """The page of `speculate`: where drafts stop paying, speed-up by batch and depth, the load served with them."""
 
-from tokenroof.present.numbers import MS, TOK_PER_S_PER_GPU, count, quantity, span, times
-from tokenroof.present.page import KeyValues, Page, Table, numbers, ranges, words
-from tokenroof.present.pages.parts import defaults_of
+from collections.abc import Iterable
+
+from tokenroof.catalog.acceptance import AcceptanceCurve
+from tokenroof.present.numbers import MS, TOK_PER_S_PER_GPU, column, count, quantity, span, times
+from tokenroof.present.page import REMARK, KeyValues, Page, Table, numbers, ranges, words
+from tokenroof.present.pages.parts import counted, defaults_of, defaults_table
+from tokenroof.usecases.analyze.sentence import bare_name
 from tokenroof.usecases.money.speculate import SpeculateResponse
 
-__all__ = ["page_of"]
+__all__ = ["curves_page", "page_of"]
 
 
 def _stop(batch: float | None) -> str:
     if batch is None:
         return "never"
     return "at once" if batch == 0 else count(batch)
+
+
+def _draft(answer: SpeculateResponse) -> KeyValues:
+    accepted = "by depth" if answer.acceptance is None else f"{answer.acceptance:g} a draft"
+    deep = counted(answer.typical_depth, "draft")
+    limit = answer.compute_bound_from
+    pairs = [
+        ("by", answer.drafter),
+        ("acceptance", accepted),
+        ("most", times(answer.best_speedup), f"at a batch of {count(answer.best_batch)} with {deep}"),
+        ("stops paying", _stop(answer.stops_at), f"batch; memory holds {count(answer.most_batch)}"),
+        ("compute-bound", "never" if limit is None else f"from {count(limit)} on", f"a verify step of {deep}"),
+    ]
+    source = answer.acceptance_source
+    return KeyValues(title="Draft", pairs=pairs, lines=(f"acceptance: {source}",) if source else ())
 
 
 def _served(answer: SpeculateResponse) -> list[Table]:
@@ -26,29 +45,25 @@ def _served(answer: SpeculateResponse) -> list[Table]:
         ("output throughput", quantity(found.without.output_tokens_per_s_per_gpu, TOK_PER_S_PER_GPU),
          quantity(rate.value, TOK_PER_S_PER_GPU), span(rate.low, rate.high, rate.value, TOK_PER_S_PER_GPU)),
     ]  # fmt: skip
-    head = f"with {found.drafts} draft{'s' if found.drafts > 1 else ''}"
-    return [
-        Table(
-            columns=(words("Served"), numbers("without drafts"), numbers(head), ranges()), rows=rows,
-            lines=(f"acceptance {found.acceptance:.3g} a draft, by the model's own draft head",),
-        )
-    ]  # fmt: skip
+    columns = (words(), numbers("without drafts"), numbers(f"with {counted(found.drafts, 'draft')}"), ranges())
+    said = f"acceptance {quantity(found.acceptance)} a draft, by the model's own draft head"
+    return [Table(name="served", title="Served", columns=columns, rows=rows, lines=(said,))]
 
 
 def _batches(answer: SpeculateResponse) -> Table:
+    shown = answer.rows
+    cells = zip(
+        column([row.step_s for row in shown], MS), column([row.tokens_per_s_per_user for row in shown]), strict=True
+    )
     rows = [
         (
-            count(row.batch), quantity(row.step_s, MS), f"{row.best_depth or 'none'}",
-            times(max(row.best_speedup, 1.0) if row.best_depth else 1.0), f"{row.tokens_per_s_per_user:,.3g}",
-            f"{row.output_tokens_per_s:,.0f}",
+            count(row.batch), step, f"{row.best_depth or 'none'}",
+            times(max(row.best_speedup, 1.0) if row.best_depth else 1.0), speed, count(row.output_tokens_per_s),
         )
-        for row in answer.rows
+        for row, (step, speed) in zip(shown, cells, strict=True)
     ]  # fmt: skip
-    return Table(
-        columns=(words("batch"), numbers("step"), numbers("best drafts"), numbers("speed-up"), numbers("tok/s/user"),
-                 numbers("tok/s, decode")),
-        rows=rows,
-    )  # fmt: skip
+    heads = ("batch", "step", "best drafts", "speed-up", "tok/s/user", "tok/s, decode")
+    return Table(name="main", title="By batch", columns=tuple(map(numbers, heads)), rows=rows)
 
 
 def _depths(answer: SpeculateResponse) -> Table:
@@ -56,42 +71,50 @@ def _depths(answer: SpeculateResponse) -> Table:
         (str(depth), f"{tokens:.2f}", _stop(stop.batch))
         for depth, tokens, stop in zip(answer.depths, answer.lengths, answer.depth_stops, strict=True)
     ]
-    return Table(
-        columns=(words("drafts"), numbers("tokens a verify step"), numbers("stops paying at batch")), rows=rows
-    )
+    heads = ("drafts", "tokens a verify step", "stops paying at batch")
+    return Table(name="depths", title="By drafts a step", columns=tuple(map(numbers, heads)), rows=rows)
 
 
 def _every(answer: SpeculateResponse) -> Table:
     rows = [
-        (count(row.batch), *(f"{point.speedup:.2f}{'c' if point.compute_bound else ''}" for point in row.points))
+        (count(row.batch), *(f"{point.speedup:.2f}x{' c' if point.compute_bound else ''}" for point in row.points))
         for row in answer.rows
     ]
+    heads = ("batch", *(counted(depth, "draft") for depth in answer.depths))
     return Table(
-        columns=(words("batch"), *(numbers(f"{depth} drafts") for depth in answer.depths)), rows=rows,
+        title="Speed-up of every number of drafts at every batch", columns=tuple(map(numbers, heads)), rows=rows,
         lines=("c: arithmetic of the verify step outlasts its reads",), full=True,
     )  # fmt: skip
 
 
 def page_of(answer: SpeculateResponse) -> Page:
     """The answer as a page."""
-    accepted = "by depth" if answer.acceptance is None else f"{answer.acceptance:g} a draft"
-    best = KeyValues(
-        title="Draft",
-        pairs=[
-            ("by", answer.drafter),
-            ("acceptance", accepted, answer.acceptance_source),
-            ("most", times(answer.best_speedup),
-             f"at a batch of {count(answer.best_batch)} with {answer.typical_depth}"),
-        ],
-    )  # fmt: skip
-    claim = KeyValues(title="Claim", pairs=[("claim", answer.claim, f"profile {answer.profile}")], full=True)
+    sources = [("claim", answer.claim), ("profile", answer.profile)]
     return Page(
-        title=f"speculate {answer.model} on {answer.system}",
+        title=f"{answer.model} on {answer.system}",
         sentence=answer.sentence,
-        scenario=(answer.model_name, answer.system_name, answer.layout, f"context {count(answer.context)}"),
-        blocks=(best, *_served(answer), _batches(answer), _depths(answer), _every(answer), claim),
+        scenario=(
+            bare_name(answer.model_name), answer.system_name, answer.layout, f"context {count(answer.context)}"
+        ),
+        blocks=(
+            _draft(answer), *_served(answer), _batches(answer), _depths(answer), _every(answer),
+            KeyValues(title="Sources", pairs=sources, inline=True, full=True), *defaults_table(answer.defaults),
+        ),
         defaults=defaults_of(answer.defaults),
         left_out=answer.left_out,
         next=("--full: every depth at every batch", "tokenroof plan --acceptance 0.8"),
-        kind="Speculate",
-    )
+        kind="Speculation",
+    )  # fmt: skip
+
+
+def curves_page(curves: Iterable[AcceptanceCurve]) -> Page:
+    """Measured acceptance curves."""
+    rows = [(one.id, one.checkpoint, ", ".join(f"{x:.2f}" for x in one.lengths[:4]), one.source) for one in curves]
+    columns = (words("curve"), words("measured on"), words("tokens by drafts"), words("source", drop=REMARK))
+    return Page(
+        title="measured acceptance",
+        sentence="Measured acceptance: the tokens that a verify step yields with one, two, three and four drafts.",
+        blocks=(Table(name="main", columns=columns, rows=rows),),
+        next=("tokenroof speculate MODEL --measured CURVE",),
+        kind="Curves",
+    )  # fmt: skip

@@ -38,7 +38,7 @@ def _share(value: float) -> str:
 
 
 def _usd(value: float) -> str:
-    return f"${value:,.2f}" if value >= 0.1 else f"${value:.2g}"
+    return f"${value:,.2f}" if value >= 0.1 else f"${value:.3g}"
 
 
 def _refused(infeasible: Infeasible, what: str, where: str) -> str:

@@ -72,7 +72,7 @@ def parse_pair(text: str) -> tuple[float, float]:
 
 
 def _usd(value: float) -> str:
-    return f"${value:,.2f}" if value >= 0.1 or value == 0.0 else f"${value:.2g}"
+    return f"${value:,.2f}" if value >= 0.1 or value == 0.0 else f"${value:.3g}"
 
 
 def _busy(economics: Economics) -> str:

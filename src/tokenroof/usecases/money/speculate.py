@@ -24,7 +24,9 @@ from tokenroof.types.default import Default
 from tokenroof.types.limits import Within, faults_of
 from tokenroof.types.scenario import DEGREES, Scenario
 from tokenroof.types.served import Infeasible, Ranged, Served
+from tokenroof.usecases.analyze.sentence import short_name
 from tokenroof.usecases.money.drafts import Drafter, drafter_of
+from tokenroof.usecases.money.speculate_sentence import sentence_of
 
 __all__ = [
     "BatchRow", "CurvePoint", "DepthPoint", "DepthStop", "ServedDrafts", "Span", "SpeculateRequest",
@@ -283,23 +285,6 @@ def _compute_bound_from(model: _Model, depth: int) -> float | None:
     return crossing(lambda batch: not bound(batch), 1.0, _FARTHEST, ratio=True, rounds=60)[1]
 
 
-def _sentence(stops: float | None, beyond: bool, bound_from: float | None, depth: int, most: float) -> str:
-    if stops == 0.0:
-        return "Speculation never pays here: at every batch a verify step costs more than it yields."
-    if stops is None:
-        return (
-            "Speculation pays at every batch up to a million: at this context reads of the cache, which all drafts "
-            "of a sequence share, outlast the arithmetic."
-        )
-    where = f"Speculation stops paying at a batch of {stops:,.0f}"
-    if beyond:
-        where = f"Speculation pays at every batch that memory holds ({most:,.0f}); it would stop at {stops:,.0f}"
-    drafts = f"{depth} draft{'s' if depth > 1 else ''}"
-    if bound_from is None:
-        return f"{where}; a verify step of {drafts} never becomes compute-bound."
-    return f"{where}; a verify step of {drafts} is compute-bound from {bound_from:,.0f} on."
-
-
 def _implied_acceptance(tokens: float, depth: int) -> float:
     """The acceptance at which `depth` drafts yield so many tokens a step."""
     return crossing(lambda share: tokens_per_pass(share, depth) < tokens, 0.0, 1.0)[1]
@@ -400,7 +385,7 @@ def speculate(request: SpeculateRequest) -> SpeculateResponse | Infeasible:
         stops_at=stops,
         stops_beyond_memory=beyond,
         compute_bound_from=bound_from,
-        sentence=_sentence(stops, beyond, bound_from, typical, most),
+        sentence=sentence_of(short_name(model), best, best_batch, typical, stops=stops, most=most),
         profile=base.profile.id,
         claim=base.claim,
         defaults=(*base.defaults, *defaults),

@@ -207,10 +207,10 @@ def _pair_verdict(tier: SpeedTier, price_ratio: float, speed_ratio: float, faste
             "another layout or other machines"
         )
     if tier.price_ratio <= price_ratio:
-        spare = price_ratio / tier.price_ratio - 1.0
-        return f"{speed_ratio:g}x costs {tier.price_ratio:.3g}x here; at {price_ratio:g}x it earns {spare:.0%} more"
-    loss = 1.0 - price_ratio / tier.price_ratio
-    return f"{speed_ratio:g}x costs {tier.price_ratio:.3g}x here; at {price_ratio:g}x it earns {loss:.0%} less"
+        spare = 100.0 * (price_ratio / tier.price_ratio - 1.0)
+        return f"{speed_ratio:g}x costs {tier.price_ratio:.3g}x here; at {price_ratio:g}x it earns {spare:.0f} % more"
+    loss = 100.0 * (1.0 - price_ratio / tier.price_ratio)
+    return f"{speed_ratio:g}x costs {tier.price_ratio:.3g}x here; at {price_ratio:g}x it earns {loss:.0f} % less"
 
 
 def discounts_of(scene: Scene, floor: Floor) -> Discounts:
