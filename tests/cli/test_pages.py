@@ -34,7 +34,10 @@ MONEY = ("price llama-3.3-70b --system 8xh100",
          "speculate deepseek-v3 --system 8xh200", "speculate llama-3.3-70b --system 8xh100 --acceptance 0.8",
          "speculate llama-3.1-70b --system 8xh100 --draft llama-3.1-8b --acceptance 0.2",
          "speculate --list")  # fmt: skip
-COMMANDS = (*ANALYZE, *PLAN, *DIFF, *MONEY)
+ROOFLINE = ("roofline --params 671e9 --active 37e9 --flops 2.88e17 --bandwidth 512TB/s --kv-bytes-per-token 70272 "
+            "--context 4096 --batch 2400 --price-per-hour 128",
+            "roofline --params 1e9 --flops 1e15 --bandwidth 3e12")  # fmt: skip
+COMMANDS = (*ANALYZE, *PLAN, *DIFF, *MONEY, *ROOFLINE)
 
 # forms that pages do not use: an error after its value, microseconds, a ratio before its value, a range set by spaces
 FORBIDDEN = re.compile(r"\+-|±|\d us\b|\bx0\.|\d  +to ")

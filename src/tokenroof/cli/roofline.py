@@ -2,10 +2,8 @@
 
 import click
 
-from tokenroof.cli.render import QuantityType, echo_json, note
+from tokenroof.cli.render import QuantityType, echo_json, echo_page
 from tokenroof.cli.unused import refuse_unused
-from tokenroof.present.numbers import count as format_count
-from tokenroof.units import format_si
 
 __all__ = ["command"]
 
@@ -50,38 +48,22 @@ def command(
     refuse_unused(kv_bytes_per_token > 0, "left out without --kv-bytes-per-token: nothing is cached", "context")
     from tokenroof.usecases.analyze.closed_form import RooflineRequest, roofline
 
-    response = roofline(
-        RooflineRequest(
-            params=params,
-            active_params=params if active is None else active,
-            bytes_per_param=weight_bytes,
-            kv_bytes_per_token=kv_bytes_per_token,
-            flops_per_s=flops,
-            bytes_per_s=bandwidth,
-            context=context,
-            batch=batch,
-            rule=rule,
-            usd_per_h=price_per_hour,
-        )
+    request = RooflineRequest(
+        params=params,
+        active_params=params if active is None else active,
+        bytes_per_param=weight_bytes,
+        kv_bytes_per_token=kv_bytes_per_token,
+        flops_per_s=flops,
+        bytes_per_s=bandwidth,
+        context=context,
+        batch=batch,
+        rule=rule,
+        usd_per_h=price_per_hour,
     )
+    response = roofline(request)
     if as_json:
         echo_json(response)
         return
-    rows = [
-        ("compute", format_si(response.compute_s, "s", 4)),
-        ("weights", format_si(response.weights_s, "s", 4)),
-        ("KV cache", format_si(response.kv_s, "s", 4)),
-        ("step", f"{format_si(response.step_s, 's', 4)}   ({response.bound} binds, rule {response.rule})"),
-        ("decode throughput", format_si(response.decode_tokens_per_s, "token/s", 4)),
-        ("MFU", f"{response.mfu:.1%}"),
-        ("ridge", f"{response.ridge:.4g} tokens"),
-        ("critical batch", f"{format_count(response.critical_batch)} with no context"),
-        ("", f"{format_count(response.critical_batch_at_context)} at this context"),
-        ("critical context", f"{format_count(response.critical_context)} tokens"),
-    ]
-    if response.cost_usd_per_mtok is not None and response.cost_floor_usd_per_mtok is not None:
-        rows.append(("cost", f"${response.cost_usd_per_mtok:,.4g} per M tokens"))
-        rows.append(("cost floor", f"${response.cost_floor_usd_per_mtok:,.4g} per M tokens"))
-    for label, value in rows:
-        click.echo(f"{label:>17}  {value}")
-    note("bound: nothing real is faster; terms may be missing, none is too large")
+    from tokenroof.present.pages.roofline import page_of
+
+    echo_page(page_of(request, response))
