@@ -48,9 +48,9 @@ def test_a_faulty_row_is_named_and_the_good_ones_are_scored(tmp_path: Path) -> N
     path = table(tmp_path / "a.csv", {}, {"value": "soon"}, {"unit": "s"}, {})
     done = run(str(path))
     assert done.returncode == 0
-    assert "a.csv row 3: value = 'soon' is not a number" in done.stderr
-    assert "a.csv row 4: unit = 's' must be ms" in done.stderr
-    assert "2 of 4 rows scored" in done.stdout
+    assert "a.csv:3   value = 'soon' is not a number" in done.stdout
+    assert "a.csv:4   unit = 's' must be ms" in done.stdout
+    assert "2 of 4 rows scored" in done.stdout and "2 rows could not be read" in done.stdout
 
 
 @pytest.mark.parametrize(
@@ -109,8 +109,8 @@ def test_a_table_that_cannot_be_read_does_not_stop_the_others(tmp_path: Path) ->
     done = run(str(bad), str(good), str(tmp_path / "nowhere.csv"))
     assert done.returncode == 0, done.stderr
     assert "2 of 4 rows scored" in done.stdout  # the two tables count as one fault each
-    lines = done.stderr.strip().splitlines()
-    assert len(lines) == 2 and lines[0].startswith("warning: bad.csv: columns") and "nowhere.csv" in lines[1]
+    lines = done.stdout.partition("2 rows could not be read\n")[2].splitlines()
+    assert lines[0].startswith("  bad.csv       columns") and lines[1].startswith("  nowhere.csv")
     assert run(str(bad), str(tmp_path / "nowhere.csv")).returncode == 2
 
 
@@ -127,5 +127,18 @@ def test_a_missing_length_is_named_before_a_missing_layout(tmp_path: Path) -> No
     gaps = {"mode": "offline", "metric": "output_tok_s", "unit": "tok/s", "num_gpus": "8", "tp": "", "dp": "",
             "pp": "", "input_len": "", "batch_or_concurrency": "max-load"}  # fmt: skip
     done = run(str(table(tmp_path / "a.csv", gaps, gaps | {"input_len": "1024"}, {})))
-    assert "1 skipped: input length is not stated" in done.stdout
-    assert "1 skipped: layout over several GPUs is not stated" in done.stdout
+    assert "  1   input length is not stated" in done.stdout
+    assert "  1   layout over several GPUs is not stated" in done.stdout
+
+
+def test_the_page_says_what_it_is_worth_on_these_rows(tmp_path: Path) -> None:
+    """Pooled by what was measured, whatever the table calls it."""
+    path = table(tmp_path / "a.csv", {}, {"metric": "itl_ms"}, {"split": "held"}, {"value": "3.0", "split": "held"})
+    done = run(str(path), "--json")
+    (tpot,) = json.loads(done.stdout)["overall"]
+    assert (tpot["metric"], tpot["n"]) == ("TPOT", 4)
+    page = run(str(path)).stdout
+    assert page.startswith("Half of 4 measured values lie within ")
+    assert f"{100 * tpot['median_absolute_error']:.1f} % (TPOT)" in page.splitlines()[0]
+    assert "2 of these took part in the fit" in page
+    assert "1 value beats the hardware bound" in page and "a.csv:5" in page

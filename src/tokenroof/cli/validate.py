@@ -8,62 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tokenroof.cli.render import echo_json, heading, note, print_table
+from tokenroof.cli.render import echo_json, echo_page
 from tokenroof.errors import InputError
 from tokenroof.files import part_of, unwritable
 
 if TYPE_CHECKING:
-    from tokenroof.usecases.measured.validate import Scored, ValidateResponse
+    from tokenroof.usecases.measured.validate import Scored
 
 __all__ = ["command"]
 
 _COLUMNS = ("file", "line", "row_id", "model", "hardware", "engine", "mode", "metric", "unit", "quality", "split")
-_SHOWN = 12
 _MOST_PLOTTED = 20_000
-
-
-def _print(answer: "ValidateResponse", all_rows: bool) -> None:
-    rows = [
-        (
-            group.set.removesuffix(".csv"),
-            group.metric,
-            group.split,
-            f"{group.n:,}",
-            f"{group.median_absolute_error:.1%}",
-            f"{group.median_error:+.1%}",
-            f"{group.within_15:.0%}",
-            f"{group.within_30:.0%}",
-            f"{group.coverage_80:.0%}",
-        )
-        for group in answer.groups
-    ]
-    columns = (
-        "set",
-        "metric",
-        "split",
-        "n",
-        "median abs. error",
-        "median error",
-        "within 15 %",
-        "within 30 %",
-        "in 80 % range",
-    )
-    print_table(columns, rows, right=(3, 4, 5, 6, 7, 8))
-    click.echo()
-    click.echo(f"{answer.scored:,} of {answer.rows:,} rows scored")
-    for reason, count in answer.skipped:
-        click.echo(f"  {count:>6,} skipped: {reason}")
-    if answer.n_breaches:
-        heading(f"{answer.n_breaches} measurements beat the hardware bound: check formats, GPU count, cached tokens")
-        for breach in answer.breaches if all_rows else answer.breaches[:_SHOWN]:
-            click.echo(f"  {breach.file} row {breach.line}: {breach.what} = {breach.measured:.4g} {breach.unit}, "
-                       f"bound {breach.bound:.4g}")  # fmt: skip
-        if answer.n_breaches > _SHOWN and not all_rows:
-            click.echo(f"  and {answer.n_breaches - _SHOWN} more: --all-rows")
-    for fault in answer.faults if all_rows else answer.faults[:_SHOWN]:
-        note(f"warning: {fault}")
-    if answer.n_faults > _SHOWN and not all_rows:
-        note(f"warning: {answer.n_faults - _SHOWN} more rows could not be read: --all-rows")
 
 
 class _Rows:
@@ -130,7 +85,7 @@ class _Sample:
 @click.option(
     "--plot", type=click.Path(path_type=Path, dir_okay=False), help="Predicted against measured: svg, png, html."
 )
-@click.option("--all-rows", is_flag=True, help="Name every row that beats the hardware bound or cannot be read.")
+@click.option("--all-rows", is_flag=True, help="Every set, every row that beats the hardware bound or cannot be read.")
 @click.option("--json", "as_json", is_flag=True, help="Print the response as JSON.")
 def command(tables: tuple[Path, ...], output: Path | None, plot: Path | None, all_rows: bool, as_json: bool) -> None:
     """Predict measured runs and score the predictions: TABLES are CSV files in the tidy schema of docs/accuracy.
@@ -172,4 +127,9 @@ def command(tables: tuple[Path, ...], output: Path | None, plot: Path | None, al
         from tokenroof.present.charts.validate import draw
 
         draw(points.rows, plot)
-    echo_json(answer) if as_json else _print(answer, all_rows)
+    if as_json:
+        echo_json(answer)
+        return
+    from tokenroof.present.pages.validate import page_of
+
+    echo_page(page_of(answer), full=all_rows)

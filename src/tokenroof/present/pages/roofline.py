@@ -82,6 +82,8 @@ def _balance(request: RooflineRequest, answer: RooflineResponse) -> KeyValues:
         ("ridge", count(answer.ridge), "tokens in a step at which a dense model balances"),
         ("critical batch", count(answer.critical_batch), "sequences, without context"),
     ]
+    if request.batch > 1.0:
+        pairs.insert(0, ("this batch", count(request.batch), "sequences"))
     if request.context:
         here = f"with {count(request.context)} tokens of context"
         pairs.append(("critical batch", count(answer.critical_batch_at_context), f"sequences, {here}"))

@@ -6,7 +6,7 @@ stay small. Quality C rows are counted and never scored.
 
 from array import array
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,6 +22,10 @@ __all__ = ["BoundBreach", "Group", "Scored", "ValidateResponse", "score_rows", "
 
 _MOST_FAULTS_KEPT = 1000
 _MOST_BREACHES_KEPT = 1000
+_KINDS = {
+    "tpot": "TPOT", "ttft": "TTFT", "ttft_p50": "TTFT", "e2e": "E2E", "output": "throughput",
+    "output_per_gpu": "throughput", "total": "throughput", "input": "throughput",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +73,7 @@ class BoundBreach:
     line: int
     row_id: str
     what: str
+    metric: str
     measured: float
     bound: float
     unit: str
@@ -76,9 +81,12 @@ class BoundBreach:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ValidateResponse:
-    """Scores by group, reasons for what was skipped, unreadable rows, and rows that beat the hardware bound."""
+    """Scores by group and `overall` by kind of quantity, all sets together; reasons for what was skipped, unreadable
+    rows, and rows that beat the hardware bound.
+    """
 
     groups: tuple[Group, ...]
+    overall: tuple[Group, ...]
     rows: int
     scored: int
     skipped: tuple[tuple[str, int], ...]
@@ -137,10 +145,11 @@ def _scored(run: Run, found: Ranged) -> Scored:
 
 def _breach(row: Scored) -> BoundBreach:
     run = row.run
-    what = f"{run.model} on {run.num_gpus or '?'} x {run.hardware}, {run.mode} {run.metric}"
+    what = f"{run.model}, {run.num_gpus or '?'} x {run.hardware.removeprefix('NVIDIA ')}"
     return BoundBreach(
-        file=run.file, line=run.line, row_id=run.row_id, what=what, measured=run.value, bound=row.bound, unit=run.unit
-    )
+        file=run.file, line=run.line, row_id=run.row_id, what=what, metric=run.metric, measured=run.value,
+        bound=row.bound, unit=run.unit,
+    )  # fmt: skip
 
 
 def _group(key: tuple[str, str, str], tally: _Tally) -> Group:
@@ -157,6 +166,17 @@ def _group(key: tuple[str, str, str], tally: _Tally) -> Group:
         within_30=sum(error <= 0.30 for error in absolute) / n,
         coverage_80=tally.covered / n,
     )
+
+
+def _overall(tallies: Mapping[tuple[str, str, str], _Tally]) -> tuple[Group, ...]:
+    """The scores of latencies and of throughput, whatever table they are from."""
+    pooled: dict[str, _Tally] = {}
+    for (_, metric, _), tally in tallies.items():
+        one = pooled.setdefault(_KINDS[METRICS[metric][0]], _Tally())
+        one.errors.extend(tally.errors)
+        one.covered += tally.covered
+    order = tuple(dict.fromkeys(_KINDS.values()))
+    return tuple(_group(("all", kind, ""), pooled[kind]) for kind in order if kind in pooled)
 
 
 def validate(
@@ -196,6 +216,7 @@ def validate(
         raise InputError("csv", "no rows", "a table with at least one row")
     return ValidateResponse(
         groups=tuple(_group(key, tally) for key, tally in sorted(tallies.items())),
+        overall=_overall(tallies),
         rows=rows,
         scored=scored,
         skipped=tuple(skipped.most_common()),

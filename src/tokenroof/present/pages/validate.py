@@ -1,0 +1,124 @@
+"""The page of `validate`: how far predictions are from what was measured, by set and metric, and what was left out."""
+
+from collections.abc import Iterable, Sequence
+
+from tokenroof.present.numbers import change, count, percent, quantity
+from tokenroof.present.page import REMARK, Block, Column, Page, Remark, Table, note, numbers, words
+from tokenroof.present.pages.parts import counted
+from tokenroof.usecases.measured.validate import BoundBreach, Group, ValidateResponse
+
+__all__ = ["page_of"]
+
+_FITTED = "cal"
+_MOST_SETS, _MOST_NAMED = 12, 4
+_METRICS = {
+    "tpot_ms": "TPOT", "tpot_p50_ms": "TPOT p50", "itl_ms": "ITL", "itl_p50_ms": "ITL p50", "ttft_ms": "TTFT",
+    "ttft_p50_ms": "TTFT p50", "e2e_latency_s": "E2E", "output_tok_s": "output tok/s",
+    "output_tok_s_per_gpu": "output tok/s/GPU", "total_tok_s": "total tok/s", "input_tok_s": "input tok/s",
+}  # fmt: skip
+
+
+def _listed(parts: Sequence[str]) -> str:
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+
+
+def _sentence(answer: ValidateResponse) -> str:
+    if not answer.overall:
+        return f"None of {counted(answer.rows, 'row')} could be scored."
+    told = sorted(answer.overall, key=lambda one: -one.n)[:3]
+    errors = _listed([f"{percent(one.median_absolute_error, decimals=1)} ({one.metric})" for one in told])
+    shares = _listed([percent(one.coverage_80) for one in told])
+    values = counted(answer.scored, "measured value")
+    verb = "is" if len(told) == 1 else "are"
+    return f"Half of {values} lie within {errors} of the prediction; {shares} {verb} inside the 80 % range."
+
+
+def _cells(one: Group) -> tuple[str, ...]:
+    return (
+        count(one.n), percent(one.median_absolute_error, decimals=1), change(one.median_error, decimals=1),
+        percent(one.within_15), percent(one.within_30), percent(one.coverage_80),
+    )  # fmt: skip
+
+
+def _heads() -> list[Column]:
+    names = ("n", "median error", "signed", "within 15 %", "within 30 %", "in 80 % range")
+    return [numbers(name, drop=REMARK if name == "within 30 %" else 0) for name in names]
+
+
+def _overall(answer: ValidateResponse) -> Table:
+    said = "signed + : predicted slower (of throughput: more) than measured"
+    fitted = sum(one.n for one in answer.groups if one.split == _FITTED)
+    remarks = []
+    if fitted:
+        remarks.append(note(f"{count(fitted)} of these took part in the fit; for runs that did not: docs/accuracy"))
+    rows = [(one.metric, *_cells(one)) for one in answer.overall]
+    return Table(name="main", title="All rows", columns=(words(), *_heads()), rows=rows, lines=(said,), remarks=remarks)
+
+
+def _sets(answer: ValidateResponse) -> Table:
+    splits = len({one.split for one in answer.groups}) > 1
+    rows, before = [], ""
+    for one in answer.groups:
+        name = one.set.removesuffix(".csv")
+        split = (one.split,) if splits else ()
+        rows.append(("" if name == before else name, _METRICS.get(one.metric, one.metric), *split, *_cells(one)))
+        before = name
+    columns = (words("set"), words("metric"), *((words("split"),) if splits else ()), *_heads())
+    folded = len(rows) > _MOST_SETS or len(rows) == len(answer.overall)
+    return Table(name="sets", title="By set", columns=columns, rows=rows, full=folded)
+
+
+def _some(title: str, columns: Sequence[Column], rows: Sequence[tuple[str, ...]]) -> list[Table]:
+    """The first few rows; the rest with --all-rows."""
+    if not rows:
+        return []
+    shown, rest = rows[:_MOST_NAMED], rows[_MOST_NAMED:]
+    lines = (f"and {count(len(rest))} more: --all-rows",) if rest else ()
+    found = [Table(title=title, columns=columns, rows=shown, lines=lines)]
+    return [*found, Table(title=f"{title}: the others", columns=columns, rows=rest, full=True)] if rest else found
+
+
+def _breach(one: BoundBreach) -> tuple[str, ...]:
+    where, metric = f"{one.file}:{one.line}", _METRICS.get(one.metric, one.metric)
+    return where, one.what, metric, f"{quantity(one.measured)} {one.unit}", f"bound {quantity(one.bound)}"
+
+
+def _breaches(answer: ValidateResponse) -> list[Table]:
+    title = (
+        f"{counted(answer.n_breaches, 'value')} beat{'s' if answer.n_breaches == 1 else ''} the hardware bound: check "
+        "format, GPU count, cached tokens"
+    )
+    columns = (words(), words(), words(), numbers(), numbers())
+    return _some(title, columns, [_breach(one) for one in answer.breaches])
+
+
+def _skipped(answer: ValidateResponse) -> list[Table]:
+    title = f"{count(answer.scored)} of {counted(answer.rows, 'row')} scored; left out"
+    rows = [(count(n), reason) for reason, n in answer.skipped]
+    return _some(title, (numbers(), words()), rows)
+
+
+def _faults(answer: ValidateResponse) -> list[Table]:
+    title = f"{counted(answer.n_faults, 'row')} could not be read"
+    rows = [(f"{one.file}:{one.line}" if one.line else one.file, one.text) for one in answer.faults]
+    return _some(title, (words(), words()), rows)
+
+
+def _remarks(answer: ValidateResponse) -> Iterable[Remark]:
+    if not answer.skipped:
+        yield note(f"{count(answer.scored)} of {counted(answer.rows, 'row')} scored")
+
+
+def page_of(answer: ValidateResponse) -> Page:
+    """The answer as a page."""
+    blocks: list[Block] = []
+    if answer.groups:
+        blocks = [_overall(answer), _sets(answer)]
+    return Page(
+        title=counted(answer.rows, "measured row"),
+        kind="Validation",
+        sentence=_sentence(answer),
+        blocks=[*blocks, *_breaches(answer), *_skipped(answer), *_faults(answer)],
+        remarks=tuple(_remarks(answer)),
+        next=("--all-rows: every set and row", "-o predictions.csv", "--plot accuracy.svg"),
+    )
