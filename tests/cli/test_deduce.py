@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -20,11 +21,26 @@ def run(*arguments: str) -> Result:
 
 
 def test_text_holds_channels_and_joint_region() -> None:
-    result = run("deepseek/deepseek-v3", *FAST)
+    result = run("deepseek/deepseek-v3", "--full", *FAST)
     assert result.exit_code == 0, result.output
-    for words in ("price level", "total parameters", "prior 80 %", "nearest open models", "host_floor", "correlation"):
+    for words in ("price level", "total parameters", "prior 80 %", "Open models most like it", "what other hosts ask",
+                  "correlation", "65,536, effective"):  # fmt: skip
         assert words in result.stdout
-    assert "draws, effective" in result.stderr and "draws, effective" not in result.stdout
+    assert result.stderr == ""
+
+
+def test_the_page_begins_with_what_it_can_be() -> None:
+    result = run("google/gemini-3.1-pro-preview", "--draws", "262144")
+    first = " ".join(result.stdout.split("\n\n")[0].split())
+    assert re.match(
+        r"Most likely a mixture of experts with .* parameters, .* active\. The input price says most", first
+    )
+    estimates = json.loads(run("google/gemini-3.1-pro-preview", "--json", "--draws", "262144").stdout)
+    (kv,) = [one for one in estimates["estimates"] if one["name"] == "kv_bytes_per_token"]
+    assert (kv["width_left"] > 0.6) == ("little is learnt about its KV cache" in first)
+    assert estimates["sentence"] == first
+    prior = run("google/gemini-3.1-pro-preview", "--prior-only", *FAST).stdout
+    assert prior.startswith("Before any evidence: perhaps a mixture of experts")
 
 
 def test_json_is_one_object_without_draws() -> None:
@@ -42,9 +58,11 @@ def test_json_is_one_object_without_draws() -> None:
 def test_text_gives_formula_calibration_and_caveat_of_every_channel(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     deductions = json.loads(run("anthropic/claude-opus-4-7", "--json", *FAST).stdout)["deductions"]
-    text = run("anthropic/claude-opus-4-7", *FAST).stdout
+    text = run("anthropic/claude-opus-4-7", "--full", *FAST).stdout
+    text, kept = text.partition("What each rests on\n")[0], text
     assert max(map(len, text.splitlines())) <= 80
-    flat = " ".join(text.split())
+    assert max(map(len, kept.splitlines())) <= 100
+    flat = " ".join(kept.split())
     for deduction in deductions:
         for part in ("formula", "calibration", "caveat"):
             assert f"{part} {deduction[part]}" in flat
@@ -97,10 +115,10 @@ def test_a_row_that_moved_does_not_say_nothing() -> None:
     rows = json.loads(run("anthropic/claude-opus-4-6", "--json", "--draws", "262144").stdout)["estimates"]
     context = next(row for row in rows if row["name"] == "context_in_use")
     assert context["width_left"] > 0.95 and context["shift"] > 0.1
-    text = run("anthropic/claude-opus-4-6", "--draws", "262144").stdout
-    (line,) = [line for line in text.splitlines() if line.startswith("context in use")]
+    text = run("anthropic/claude-opus-4-6", "--full", "--draws", "262144").stdout
+    (line,) = [line for line in text.splitlines() if line.startswith("  context in use")]
     assert "says nothing" not in line
-    (hits,) = [line for line in text.splitlines() if line.startswith("cache-hit share")]
+    (hits,) = [line for line in text.splitlines() if line.startswith("  cache-hit share")]
     assert "not read" in hits
 
 
@@ -126,8 +144,11 @@ def test_lecture_page() -> None:
 def test_compare() -> None:
     result = run("--compare", "anthropic/claude-opus-5", "anthropic/claude-haiku-5-5", "--draws", "262144")
     assert result.exit_code == 0, result.output
-    assert "chance second larger" in result.stdout
-    assert "independent" in result.stderr
+    assert "chance first larger" in result.stdout and "first / second" in result.stdout
+    assert "independent" in result.stdout
+    assert "anthropic/claude-opus-5 has more parameters than anthropic/claude-haiku-5-5" in " ".join(
+        result.stdout.split()
+    )
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import click
 
 from tokenroof.cli.deduce_flags import check_together, offer_from_flags, sheet_options
 from tokenroof.cli.offers import parse_rates
-from tokenroof.cli.render import QuantityType, echo_json, note
+from tokenroof.cli.render import QuantityType, echo_json, echo_page, note
 from tokenroof.cli.unused import refuse_unused
 from tokenroof.errors import InputError
 from tokenroof.files import put
@@ -87,8 +87,9 @@ def _whole(lecture: bool, out: Path | None, as_json: bool) -> int:
 @click.option(
     "--chart", type=click.Choice(["corner", "evidence"]), default="corner", show_default=True, help="What -o draws."
 )
+@click.option("--full", is_flag=True, help="Every unknown, each channel alone, formulas and caveats.")
 @click.option("--json", "as_json", is_flag=True, help="Print the response as JSON.")
-def command(offer: str | None, as_json: bool, out: Path | None, **options: Any) -> int:
+def command(offer: str | None, full: bool, as_json: bool, out: Path | None, **options: Any) -> int:
     """What public prices and speeds say of a model: by channel, and jointly with intervals that are calibrated.
 
     OFFER is an id of `tokenroof offers`, `market/MODEL` for the median host of open weights, a TOML file, or
@@ -101,8 +102,6 @@ def command(offer: str | None, as_json: bool, out: Path | None, **options: Any) 
     tokenroof deduce --compare anthropic/claude-opus-5 anthropic/claude-haiku-5-5
     tokenroof deduce --validate
     """
-    from tokenroof.cli import deduce_text
-
     check_together(options, offer)
     refuse_unused(out is not None, "given with -o: it is about the chart", "chart")
     if out is not None:
@@ -110,6 +109,7 @@ def command(offer: str | None, as_json: bool, out: Path | None, **options: Any) 
         _check_file(out, ".json" if not offer and options["price_in"] is None else _ENDINGS)
     if options["validating"] or options["lecture"]:
         return _whole(options["lecture"], out, as_json)
+    from tokenroof.present.pages.deduce import comparison_page, page_of
     from tokenroof.usecases.deduce.run import DeduceRequest, compare, deduce
 
     shared = {
@@ -125,11 +125,11 @@ def command(offer: str | None, as_json: bool, out: Path | None, **options: Any) 
         both = compare(*(DeduceRequest(offer=name, **shared) for name in options["compare"]))
         answer: Any = both
         if not as_json:
-            deduce_text.show_comparison(both)
+            echo_page(comparison_page(both))
     else:
         answer = deduce(DeduceRequest(offer=offer if offer else offer_from_flags(options), **shared))
         if not as_json:
-            deduce_text.show_response(answer)
+            echo_page(page_of(answer), full)
     if as_json:
         echo_json(answer)
     if out is not None:

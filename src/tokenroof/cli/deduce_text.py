@@ -10,67 +10,15 @@ from typing import TYPE_CHECKING
 import click
 
 from tokenroof.cli.render import heading, note, print_table
-from tokenroof.units import format_si
+from tokenroof.present.pages.deduce_parts import NAMES
 
 if TYPE_CHECKING:
-    from tokenroof.infer.deductions import Deduction
     from tokenroof.infer.validate import Validation
     from tokenroof.infer.validate_deductions import Alone
     from tokenroof.usecases.deduce.lecture import LectureRow
-    from tokenroof.usecases.deduce.run import Comparison, DeduceResponse
+    from tokenroof.usecases.deduce.run import DeduceResponse
 
-__all__ = ["estimates_csv", "show_comparison", "show_lecture", "show_response", "show_validation"]
-
-_NAMES = {
-    "total_params": "total parameters",
-    "active_params": "active parameters",
-    "sparsity": "total / active",
-    "kv_bytes_per_token": "KV cache per token",
-    "scan_fraction": "share of cache read",
-    "usd_per_chip_h": "price of a chip",
-    "batch": "sequences per weight read",
-    "batch_over_balance": "batch over critical",
-    "markup": "mark-up over hosts",
-    "price_over_cost": "price over modelled cost",
-    "hit_share": "cache-hit share",
-    "duty_cycle": "duty cycle",
-    "prefill_mfu": "prefill MFU",
-    "decode_mbu": "decode MBU",
-    "context_in_use": "context in use",
-    "size": "sqrt(total x active)",
-}
-
-
-def _value(value: float | None, unit: str) -> str:
-    if value is None:
-        return "-"
-    match unit:
-        case "param":
-            return f"{value / 1e9:.3g} B" if value < 1e12 else f"{value / 1e12:.3g} T"
-        case "B/token":
-            return f"{value / 1e3:,.3g} KB" if value < 1e6 else f"{value / 1e6:,.3g} MB"
-        case "token":
-            return f"{value:,.0f}"
-        case "USD/GPU/h":
-            return f"${value:.2f}/h"
-        case "USD/token":
-            return f"${value * 1e6:.3g}/M"
-        case "s":
-            return format_si(value, "s")
-        case "B/s":
-            return format_si(value, "B/s")
-        case _:
-            return f"{value:.3g}" if abs(value) < 100 else f"{value:,.0f}"
-
-
-def _span(low: float | None, high: float | None, unit: str) -> str:
-    if low is None and high is None:
-        return "-"
-    if low is None:
-        return f"up to {_value(high, unit)}"
-    if high is None:
-        return f"from {_value(low, unit)}"
-    return f"{_value(low, unit)} to {_value(high, unit)}"
+__all__ = ["estimates_csv", "show_lecture", "show_validation"]
 
 
 def _echo_wrapped(label: str, text: str) -> None:
@@ -79,126 +27,6 @@ def _echo_wrapped(label: str, text: str) -> None:
     lead = f"  {label:<12}"
     lines = textwrap.wrap(text, max(width - len(lead), 20), break_long_words=False, break_on_hyphens=False)
     click.echo(lead + ("\n" + " " * len(lead)).join(lines))
-
-
-def _show_grounds(deductions: "Iterable[Deduction]") -> None:
-    """How each channel was computed, how far it is to be trusted, and what would break it; repeats are left out."""
-    heading("\nwhat each rests on")
-    for d in {d.name: d for d in deductions}.values():
-        click.echo(d.name)
-        _echo_wrapped("formula", d.formula)
-        _echo_wrapped("calibration", d.calibration)
-        _echo_wrapped("caveat", d.caveat or "none")
-
-
-def _deduction_row(d: "Deduction") -> tuple[str, ...]:
-    interval = "" if d.low == d.point == d.high else _span(d.low, d.high, d.unit)
-    calibrated = ""
-    if d.calibrated_low is not None or d.calibrated_high is not None:
-        calibrated = _span(d.calibrated_low, d.calibrated_high, d.unit)
-    return (d.name, d.quantity, d.direction, _value(d.point, d.unit), interval, calibrated, d.verdict)
-
-
-def show_response(r: "DeduceResponse") -> None:
-    """One offer: channels, joint estimates, known models near, influence, agreement, health."""
-    from tokenroof.infer.posterior import UNREAD
-    from tokenroof.usecases.deduce.run import sheet_date
-
-    heading(f"{r.offer.id} ({r.offer.name}, {r.offer.lab}), sheet: {sheet_date(r.offer)}")
-    active = _value(r.assumed_active_params, "param")
-    click.echo(f"by channel, each alone, on an {r.machine.name}, with {active} active parameters:")
-    print_table(
-        ("deduction", "quantity", "direction", "formula gives", "interval", "80 % calibrated", "verdict"),
-        [_deduction_row(d) for d in r.deductions],
-        right=(3,),
-    )
-    _show_grounds(r.deductions)
-    heading("\njointly")
-    print_table(
-        ("unknown", "median", "50 %", "80 %", "prior 80 %", "width left"),
-        [
-            (
-                _NAMES[e.name],
-                _value(e.median, e.unit),
-                _span(e.low50, e.high50, e.unit),
-                _span(e.low80, e.high80, e.unit),
-                _span(e.prior_low80, e.prior_high80, e.unit),
-                "not read" if e.name in UNREAD else "says nothing" if e.silent else f"{e.width_left:.0%}",
-            )
-            for e in r.estimates
-        ],
-        right=(1, 5),
-    )
-    for choice in r.choices:
-        shares = ", ".join(
-            f"{v} {after:.0%} ({before:.0%})"
-            for v, before, after in zip(choice.values, choice.prior, choice.posterior, strict=True)
-        )
-        _echo_wrapped(choice.name, shares)
-    click.echo("              (prior in brackets)")
-    for region in r.regions:
-        one, other = (_NAMES[name] for name in region.names)
-        _echo_wrapped("region", f"{one} with {other}: correlation {region.correlation:+.2f}, the joint 80 % region is "
-                      f"{region.area_left:.0%} of the prior's (on logarithms)")  # fmt: skip
-    inside = [n for n in r.neighbours if n.level <= 0.8]
-    near = ", ".join(f"{n.model} ({n.level:.0%})" for n in r.neighbours[:6])
-    click.echo("\nnearest open models, by the level of the smallest region that holds them")
-    _echo_wrapped("nearest", near)
-    _echo_wrapped("80 % region", f"{len(inside)} of {len(r.neighbours)} known models")
-    if r.moved:
-        heading("\nwhich evidence moved what (median with it over median without it)")
-        names = ("total_params", "active_params", "kv_bytes_per_token", "markup", "batch_over_balance")
-        checks = {s.channel: s for s in r.surprises}
-        print_table(
-            ("channel", "reading", *(_NAMES[n] for n in names), "agrees with the rest"),
-            [
-                (
-                    m.channel,
-                    m.shown,
-                    *(f"{1 / m.median_factor[n]:.2f}x" for n in names),
-                    _agreement(checks[m.channel].z, checks[m.channel].unlikely),
-                )
-                for m in r.moved
-            ],
-            right=range(2, 2 + len(names)),
-        )
-    for c in r.calibrations:
-        if c.n == 0:
-            note(f"assumed, not fitted: {c.channel} ({c.source})")
-    for surprise in r.surprises:
-        if surprise.unlikely:
-            times = surprise.observed / surprise.predicted
-            note(
-                f"unlikely together: {surprise.shown} is {times:.3g} times what the rest predicts, {surprise.z:+.1f} sd"
-            )
-    for text in r.notes:
-        note(f"note: {text}")
-    h = r.health
-    tail = f", Pareto k {h.pareto_k:.2f}" if r.moved else ""
-    note(f"{h.draws:,} draws, effective {h.ess:,.0f}, R-hat {h.r_hat:.3f}{tail}")
-
-
-def _agreement(z: float, unlikely: bool) -> str:
-    return f"{z:+.1f} sd" + (", unlikely" if unlikely else "")
-
-
-def show_comparison(c: "Comparison") -> None:
-    """Two offers: what differs on the sheets, and the odds."""
-    heading(f"{c.first.offer.id} against {c.second.offer.id}")
-    rows = []
-    for odds in c.odds:
-        one, other = c.first.estimate(odds.name), c.second.estimate(odds.name)
-        rows.append(
-            (
-                _NAMES[odds.name],
-                _span(one.low80, one.high80, one.unit),
-                _span(other.low80, other.high80, other.unit),
-                f"{odds.ratio_median:.3g} [{odds.ratio_low80:.3g}, {odds.ratio_high80:.3g}]",
-                f"{odds.chance_second_larger:.0%}",
-            )
-        )
-    print_table(("unknown", "first, 80 %", "second, 80 %", "second / first [80 %]", "chance second larger"), rows)
-    note("the two posteriors are taken as independent: what the sellers share (machines, mark-up) would narrow ratios")
 
 
 def show_lecture(rows: "Iterable[LectureRow]") -> None:
@@ -258,7 +86,7 @@ def show_validation(v: "Validation") -> None:
         [
             (
                 {"none": "none (prior)", "all": "all channels"}.get(c.evidence, c.evidence),
-                _NAMES[c.unknown],
+                NAMES[c.unknown],
                 str(c.n),
                 str(c.labs),
                 f"{c.coverage50:.0%}",

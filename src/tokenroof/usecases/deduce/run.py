@@ -19,6 +19,7 @@ from tokenroof.infer.priors import PRIORS, Prior
 from tokenroof.infer.regions import Region
 from tokenroof.infer.sampler import Health, sample_posterior
 from tokenroof.types.offer import Offer
+from tokenroof.usecases.deduce.sentence import sentence_of
 
 __all__ = [
     "UNDATED", "Comparison", "DeduceRequest", "DeduceResponse", "OddsOf", "Skipped", "compare", "deduce", "find_offer",
@@ -75,6 +76,7 @@ class DeduceResponse:
     machine: Machine
     assumed_active_params: float
     notes: tuple[str, ...]
+    sentence: str
     posterior: Posterior = field(repr=False, compare=False)
 
     def estimate(self, name: str) -> Estimate:
@@ -178,6 +180,7 @@ def deduce(request: DeduceRequest) -> DeduceResponse:
         machine=machine,
         assumed_active_params=active,
         notes=_notes(offer, rate, evidence, skipped),
+        sentence=sentence_of(posterior.estimates, posterior.choices, posterior.moved),
         posterior=posterior,
     )
 

@@ -1,0 +1,172 @@
+"""The page of `deduce`: what the model can be, what was learnt of it, and what each piece of evidence did."""
+
+from collections.abc import Iterable
+
+from tokenroof.infer.posterior import Choice, Estimate
+from tokenroof.present.numbers import percent, times
+from tokenroof.present.page import (
+    BAR,
+    RANGE,
+    REMARK,
+    Bar,
+    Block,
+    Column,
+    KeyValues,
+    Page,
+    Remark,
+    Table,
+    note,
+    numbers,
+    ranges,
+    warning,
+    words,
+)
+from tokenroof.present.page import bars as bar_column
+from tokenroof.present.pages.deduce_full import full_blocks
+from tokenroof.present.pages.deduce_parts import NAMES, span, value
+from tokenroof.present.pages.parts import counted
+from tokenroof.usecases.deduce.run import Comparison, DeduceResponse, OddsOf, sheet_date
+from tokenroof.usecases.deduce.sentence import EVIDENCE, odds_of
+
+__all__ = ["comparison_page", "page_of"]
+
+_MAIN = ("total_params", "active_params", "sparsity", "kv_bytes_per_token", "price_over_cost")
+_MOVED = ("total_params", "active_params", "kv_bytes_per_token")
+_NEAREST, _CHIPS = 6, 5
+_SHORT = {"total_params": "total", "active_params": "active", "kv_bytes_per_token": "KV per token"}
+
+
+def _learnt(one: Estimate) -> float:
+    """How much narrower than before the evidence, on logarithms."""
+    return max(1.0 - one.width_left, 0.0)
+
+
+def _main(answer: DeduceResponse) -> Table:
+    rows: list[tuple[str | Bar, ...]] = []
+    for name in _MAIN:
+        one = answer.estimate(name)
+        rows.append(
+            (
+                NAMES[name], value(one.median, one.unit, name), span(one.low80, one.high80, one.unit, name),
+                span(one.prior_low80, one.prior_high80, one.unit, name), Bar(_learnt(one)), percent(_learnt(one)),
+            )
+        )  # fmt: skip
+    for label, choice, wanted in (("mixture of experts", "experts", "mixture"), ("KV held in HBM", "tier", "HBM")):
+        before, after = odds_of(answer.choices, choice, wanted)
+        rows.append((label, percent(after), "", percent(before), "", ""))
+    columns = (
+        words(), numbers("median"), ranges(), Column(head="before evidence", drop=RANGE, whole=True),
+        bar_column(8, most=1.0), numbers("learnt", drop=BAR),
+    )  # fmt: skip
+    return Table(name="main", columns=columns, rows=rows, remarks=tuple(_remarks(answer)))
+
+
+def _remarks(answer: DeduceResponse) -> Iterable[Remark]:
+    for one in answer.surprises:
+        if one.unlikely:
+            much = times(one.observed / one.predicted)
+            yield warning(f"unlikely together: {one.shown} is {much} what the rest predicts, {one.z:+.1f} sd")
+    for text in answer.notes:
+        if text.startswith("closed weights"):
+            yield warning("closed weights: its mark-up is hardly known, so read sizes as upper limits")
+        elif not text.startswith("intervals are wider"):
+            yield note(text)
+
+
+def _evidence(answer: DeduceResponse) -> list[Block]:
+    if not answer.moved:
+        return []
+    fitted = {one.channel: one for one in answer.calibrations}
+    rows = []
+    for one in answer.moved:
+        known = fitted[one.channel]
+        on = "assumed" if known.n == 0 else counted(known.n, "offer")
+        name = EVIDENCE.get(one.channel, one.channel).removeprefix("the ")
+        rows.append((name, one.shown, *(times(1.0 / one.median_factor[key]) for key in _MOVED), on))
+    columns = (
+        words(), words(drop=REMARK), *(numbers(_SHORT[key]) for key in _MOVED), words("fitted on", drop=REMARK)
+    )  # fmt: skip
+    return [Table(name="evidence", title="What each does to the median", columns=columns, rows=rows)]
+
+
+def _chips(choice: Choice) -> list[tuple[str, str]]:
+    pairs = sorted(zip(choice.values, choice.posterior, strict=True), key=lambda pair: -pair[1])
+    shown = [(name, percent(share)) for name, share in pairs[:_CHIPS]]
+    rest = sum(share for _, share in pairs[_CHIPS:])
+    return [*shown, ("other", percent(rest))] if rest > 0 else shown
+
+
+def _near(answer: DeduceResponse) -> list[KeyValues]:
+    chips = next(choice for choice in answer.choices if choice.name == "system")
+    near = [(one.model,) for one in answer.neighbours[:_NEAREST]]
+    return [
+        KeyValues(title="Open models most like it", pairs=near, inline=True),
+        KeyValues(title="Chip it runs on", pairs=_chips(chips), inline=True),
+    ]
+
+
+def page_of(answer: DeduceResponse) -> Page:
+    """The answer as a page."""
+    offer = answer.offer
+    missing = ", ".join(EVIDENCE.get(one.channel, one.channel) for one in answer.skipped)
+    health = answer.health
+    tail = f", Pareto k {health.pareto_k:.2f}" if answer.moved else ""
+    also = [
+        ("Would tell", missing),
+        ("Draws", f"{health.draws:,}, effective {health.ess:,.0f}, R-hat {health.r_hat:.3f}{tail}"),
+    ]
+    return Page(
+        title=offer.id,
+        kind="Deduction",
+        sentence=answer.sentence,
+        scenario_label="Offer",
+        scenario=(f"{offer.name}, {offer.lab}", f"sheet: {sheet_date(offer)}", *(one.shown for one in answer.moved)),
+        blocks=[_main(answer), *_evidence(answer), *_near(answer), *full_blocks(answer)],
+        also=[pair for pair in also if pair[1]],
+        next=("--full: each channel alone, formulas and caveats", "-o corner.png", "--compare A B"),
+    )
+
+
+def _odds(found: OddsOf, second: bool) -> tuple[float, float, float, float]:
+    """Low, median and high of the ratio, and the chance that it is above one: of second over first, or the reverse."""
+    ratios = (found.ratio_low80, found.ratio_median, found.ratio_high80)
+    if second:
+        return (*ratios, found.chance_second_larger)
+    low, median, high = (1.0 / one for one in reversed(ratios))
+    return low, median, high, 1.0 - found.chance_second_larger
+
+
+def comparison_page(both: Comparison) -> Page:
+    """Two offers beside each other."""
+    one, other = both.first.offer.id, both.second.offer.id
+    total = next(found for found in both.odds if found.name == "total_params")
+    second = total.chance_second_larger >= 0.5
+    larger, smaller = (other, one) if second else (one, other)
+    heads = ("second / first", "chance second larger") if second else ("first / second", "chance first larger")
+    rows = []
+    for found in both.odds:
+        a, b = both.first.estimate(found.name), both.second.estimate(found.name)
+        low, median, high, chance = _odds(found, second)
+        rows.append(
+            (
+                NAMES[found.name], span(a.low80, a.high80, a.unit, found.name),
+                span(b.low80, b.high80, b.unit, found.name), times(median), f"{times(low)} to {times(high)}",
+                percent(chance),
+            )
+        )  # fmt: skip
+    columns = (
+        words(), words("first, 80 %"), words("second, 80 %"), numbers(heads[0]),
+        Column(head="80 % range", drop=RANGE, whole=True), numbers(heads[1]),
+    )  # fmt: skip
+    _, ratio, _, chance = _odds(total, second)
+    said = "the two are taken as independent: what sellers share (machines, mark-up) would narrow the ratios"
+    return Page(
+        title=f"{one} against {other}",
+        kind="Comparison",
+        sentence=f"With a chance of {percent(chance)} {larger} has more parameters than {smaller}: "
+        f"{times(ratio)} at the median.",
+        scenario_label="Offers",
+        scenario=(f"first: {one}", f"second: {other}"),
+        blocks=[Table(name="main", columns=columns, rows=rows, remarks=(note(said),))],
+        next=(f"tokenroof deduce {one}", f"tokenroof deduce {other}"),
+    )
