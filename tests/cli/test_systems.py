@@ -55,10 +55,15 @@ def test_sorting_puts_the_largest_first(sort: str) -> None:
     assert known == sorted(known, reverse=True) and values[: len(known)] == known
 
 
-def test_tables_go_to_stdout_and_remarks_to_stderr() -> None:
+def test_a_list_begins_with_a_sentence_and_its_first_screen_says_what_is_left() -> None:
     result = run(chips, "--vendor", "amd")
-    assert "mi300x" in result.stdout and "parts" not in result.stdout and "dense" in result.stderr
-    assert all(len(line) <= 140 for line in result.stdout.splitlines())
+    assert result.stdout.startswith("6 chips, of which 2 have a recorded rent: $1.95 (mi325x) to $2.72 (mi300x)")
+    assert result.stderr == ""
+    first, full = run(chips).stdout, run(chips, "--full").stdout
+    rows = data(chips)["chips"]
+    hidden = [row["id"] for row in rows if f"  {row['id']} " not in first]
+    assert f"and {len(hidden)} more: --full" in first and hidden
+    assert all(f"  {row['id']} " in full for row in rows)
 
 
 def test_chip_shows_every_figure_with_its_source() -> None:
@@ -70,7 +75,7 @@ def test_chip_shows_every_figure_with_its_source() -> None:
     assert view["achievable_share"]["bf16"] == pytest.approx(0.776, abs=5e-4)
     assert view["flops_per_byte"]["fp4"] == pytest.approx(1125) and view["ridge"]["fp4"] == pytest.approx(281.25)
     assert len(view["rental"]["offers"]) == 8 and view["doubts"] == []
-    text = run(chip, "b200").stdout
+    text = run(chip, "b200", "--full").stdout
     assert "7.7 TB/s" in text and "CoreWeave" in text and "22.5 ms" in text
 
 
@@ -101,7 +106,11 @@ def test_own_system_file(tmp_path: Path) -> None:
         '[size]\nn_chips = 4\n[links]\nscaleout = "10 Gbit/s"\n'
     )
     result = run(systems, str(path))
-    assert result.exit_code == 0 and "Own   4 chips" in result.stdout and "1.25 GB/s" in result.stdout
+    assert (
+        result.exit_code == 0
+        and "Own is 4 chips in 1 scale-up domain of 4" in result.stdout
+        and "1.25 GB/s" in result.stdout
+    )
 
 
 def test_tiers() -> None:

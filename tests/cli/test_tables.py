@@ -22,13 +22,7 @@ def run(*arguments: str, columns: int) -> str:
 @pytest.mark.parametrize(
     "arguments",
     [
-        ("chips", "--announced"),
-        ("systems",),
-        ("models", "--filter", "deepseek"),
-        ("tiers",),
-        ("chip", "h100"),
         ("lecture", "--chapter", "rack"),
-        ("kv", "deepseek-v3", "llama-3.1-405b"),
     ],
     ids=lambda a: a[0],
 )

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from tokenroof.cli.render import echo_json, note
+from tokenroof.cli.render import echo_json, echo_page, note
 from tokenroof.files import put
 
 __all__ = ["command"]
@@ -32,8 +32,8 @@ def command(source: str, online: bool, save: Path | None, as_json: bool) -> None
     if as_json:
         echo_json(view)
     else:
-        from tokenroof.cli.model import print_model
+        from tokenroof.present.pages.model import page_of
 
-        print_model(view)
+        echo_page(page_of(view), full=True)
     if save is not None:
         note(f"written: {save}; every verb takes it: tokenroof model {save}")

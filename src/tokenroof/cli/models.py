@@ -1,47 +1,15 @@
 """`tokenroof models`: the catalogue, filtered and sorted."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from tokenroof.cli.render import echo_json, note, print_table
+from tokenroof.cli.render import echo_json, echo_page, note
 from tokenroof.cli.unused import refuse_unused
-from tokenroof.units import format_si
 
-if TYPE_CHECKING:
-    from tokenroof.usecases.listing.models import ModelRow
-
-__all__ = ["billions", "command", "context_text"]
+__all__ = ["command"]
 
 _SORTS = ("id", "total", "active", "layers", "kv", "state", "bytes", "context")
-
-
-def billions(value: float) -> str:
-    """Parameters as vendors print them."""
-    return f"{value / 1e9:,.2f}B" if value < 100e9 else f"{value / 1e9:,.1f}B"
-
-
-def context_text(row: "ModelRow") -> str:
-    """The advertised context, or what the config allows."""
-    value = row.context_advertised or row.context_config
-    return "-" if value is None else f"{value:,}"
-
-
-def _cells(row: "ModelRow") -> list[str]:
-    active = "" if row.active_params == row.total_params else billions(row.active_params)
-    state = format_si(row.state_bytes_per_sequence, "B") if row.state_bytes_per_sequence else ""
-    return [
-        row.id,
-        billions(row.total_params),
-        active,
-        str(row.layers),
-        row.attention,
-        row.experts,
-        f"{row.kv_bytes_per_token:,.0f}",
-        state,
-        context_text(row),
-    ]
 
 
 @click.command("models")
@@ -51,8 +19,9 @@ def _cells(row: "ModelRow") -> list[str]:
 @click.option("--sort", type=click.Choice(_SORTS), default="id", show_default=True, help="Largest first.")
 @click.option("--tags", "show_tags", is_flag=True, help="Show the words that a filter can use, with counts.")
 @click.option("--plot", type=click.Path(path_type=Path), help="Draw KV bytes per token: svg, png or html.")
+@click.option("--full", is_flag=True, help="All rows, however many.")
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
-def command(filters: str, sort: str, show_tags: bool, plot: Path | None, as_json: bool) -> None:
+def command(filters: str, sort: str, show_tags: bool, plot: Path | None, full: bool, as_json: bool) -> None:
     """List the models of the catalogue.
 
     \b
@@ -60,6 +29,7 @@ def command(filters: str, sort: str, show_tags: bool, plot: Path | None, as_json
     tokenroof models --filter qwen3,!fp8,!nvfp4 --sort kv
     tokenroof models --filter deepseek --plot kv-per-token.svg
     """
+    from tokenroof.present.pages.listing import models_page, tags_page
     from tokenroof.usecases.listing.models import list_models
 
     refuse_unused(not show_tags, "left out with --tags, which counts words", "sort", "plot")
@@ -73,7 +43,7 @@ def command(filters: str, sort: str, show_tags: bool, plot: Path | None, as_json
         if as_json:
             echo_json({"tags": counts})
         else:
-            print_table(("tag", "models"), ([tag, str(n)] for tag, n in sorted(counts.items())), right=(1,))
+            echo_page(tags_page(counts))
         return
     if plot is not None:
         from tokenroof.present.charts.kv import draw_kv_per_token
@@ -83,9 +53,4 @@ def command(filters: str, sort: str, show_tags: bool, plot: Path | None, as_json
     if as_json:
         echo_json({"models": rows})
         return
-    columns = ("id", "total", "active", "layers", "attention", "experts", "KV B/token", "state", "context")
-    print_table(columns, map(_cells, rows), right=(1, 2, 3, 6, 7, 8))
-    note(
-        f"{len(rows)} models. active counts both embeddings; experts as all/used; "
-        "KV for 16-bit entries while no window is full."
-    )
+    echo_page(models_page(rows, full), full)

@@ -1,0 +1,74 @@
+"""The page of `kv`: what a token of cache takes in each model, what contexts keep and read, and the formula."""
+
+from collections.abc import Iterable, Sequence
+
+from tokenroof.present.numbers import BYTES, count, quantity
+from tokenroof.present.page import REMARK, Lines, Page, Remark, Table, note, numbers, warning, words
+from tokenroof.usecases.listing.kv import KvResponse, ModelKv
+
+__all__ = ["formula_lines", "page_of"]
+
+
+_MOST_FORMULAS = 3
+
+
+def _size(value: float) -> str:
+    """Bytes of a formula, exact while they are few."""
+    return f"{value:,.6g} B" if value < 1e6 else quantity(value, BYTES)
+
+
+def formula_lines(kv: ModelKv) -> list[str]:
+    """The formula of a model: one line per kind of layer, then the sum."""
+    lines = []
+    for term in kv.terms:
+        if term.bytes_per_token:
+            lines += [
+                f"{term.kind}: {term.formula}", f"  = {term.substituted} = {_size(term.bytes_per_token)}/token",
+            ]  # fmt: skip
+        if term.state_bytes:
+            kept = f"{term.layers} layers keep {_size(term.state_bytes)} per sequence, whatever its length"
+            lines.append(f"{term.kind}: {kept}")
+        if not term.bytes_per_token and not term.state_bytes:
+            lines.append(f"{term.kind}: {term.layers} layers keep nothing")
+        if term.note:
+            lines.append(f"  {term.note}")
+    lines.append(f"sum: {_size(kv.bytes_per_token)}/token")
+    if kv.growth_bytes_per_token != kv.bytes_per_token:
+        lines.append(f"once every window is full: {_size(kv.growth_bytes_per_token)}/token")
+    return lines
+
+
+def _sentence(models: Sequence[ModelKv]) -> str:
+    parts = [f"{quantity(one.bytes_per_token, BYTES)} in {one.id}" for one in models[:4]]
+    more = f" and so on for {count(len(models) - 4)} more" if len(models) > 4 else ""
+    said = parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+    return f"A token of KV cache takes {said}{more}."
+
+
+def _remarks(answer: KvResponse) -> Iterable[Remark]:
+    yield note(f"one sequence, {answer.kv_dtype} entries; kept and read leave the recurrent state out")
+    if any(at.beyond_config for kv in answer.models for at in kv.contexts):
+        yield note("* longer than the config allows")
+    for kv in answer.models:
+        yield from (warning(f"{kv.id}: {text}") for text in kv.warnings)
+
+
+def page_of(answer: KvResponse) -> Page:
+    """The answer as a page."""
+    heads = [numbers("a token"), numbers("state", drop=REMARK)]
+    for tokens in answer.contexts:
+        heads += [numbers(f"kept at {count(tokens)}"), numbers(f"read at {count(tokens)}")]
+    rows = []
+    for kv in answer.models:
+        cells = [kv.id, quantity(kv.bytes_per_token, BYTES), quantity(kv.state_bytes_per_sequence, BYTES)]
+        for at in kv.contexts:
+            mark = " *" if at.beyond_config else ""
+            cells += [quantity(at.stored_bytes, BYTES) + mark, quantity(at.read_bytes_per_step, BYTES)]
+        rows.append(tuple(cells))
+    table = Table(name="main", columns=(words(), *heads), rows=rows, remarks=tuple(_remarks(answer)))
+    many = len(answer.models) > _MOST_FORMULAS
+    formulas = [Lines(title=f"{kv.id}   {kv.name}", lines=formula_lines(kv), full=many) for kv in answer.models]
+    return Page(
+        title="KV cache", kind="KV", sentence=_sentence(answer.models), blocks=(table, *formulas),
+        next=(*(("--full: the formulas",) if many else ()), "-o kv.svg", "tokenroof analyze MODEL --system SYSTEM"),
+    )  # fmt: skip
