@@ -40,10 +40,13 @@ ROOFLINE = ("roofline --params 671e9 --active 37e9 --flops 2.88e17 --bandwidth 5
 DEDUCE = ("deduce google/gemini-3.1-pro-preview --draws 262144", "deduce deepseek/deepseek-v3 --draws 262144",
           "deduce --input 3 --output 15 --draws 65536",
           "deduce --compare anthropic/claude-opus-5 anthropic/claude-haiku-5-5 --draws 262144")  # fmt: skip
-ONE = ("chip h100", "chip grace", "systems 2xgb200-nvl72",
+ONE = ("offers google/gemini-3.1-pro-preview", "offers anthropic/claude-opus-5 --isl 250K --prefix 200K --osl 2000",
+       "offers deepseek/deepseek-v3", "sweep examples/sweep.toml --estimate",
+       "chip h100", "chip grace", "systems 2xgb200-nvl72",
        "kv llama-3.3-70b deepseek-v3", "kv qwen3-next-80b-a3b gpt-oss-120b llama-3.1-8b llama-3.1-70b")  # fmt: skip
 LISTS = ("chips", "chips --announced --vendor amd", "systems", "models", "models --filter moe,mla --sort active",
-         "models --tags", "tiers", "model deepseek-v3", "model gemma-3-27b")  # fmt: skip
+         "models --tags", "tiers", "offers", "offers --filter claude", "offers --stale 90 --today 2027-02-10",
+         "model deepseek-v3", "model gemma-3-27b")  # fmt: skip
 COMMANDS = (*ANALYZE, *PLAN, *DIFF, *MONEY, *ROOFLINE, *DEDUCE, *ONE, *LISTS)
 
 # forms that pages do not use: an error after its value, microseconds, a ratio before its value, a range set by spaces

@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
-from tokenroof.cli.offer_reports import note_left, show_diff, show_stale, write_offers
-from tokenroof.cli.render import echo_json, heading, note, print_table
+from tokenroof.cli.offer_reports import show_diff, show_stale, write_offers
+from tokenroof.cli.render import echo_json, echo_page
 from tokenroof.cli.unused import refuse_unused
 from tokenroof.errors import InputError
 
@@ -44,112 +44,12 @@ def parse_rates(given: tuple[str, ...]) -> dict[str, float]:
     return rates
 
 
-def _price(value: float | None) -> str:
-    return "-" if value is None else f"{value:.4g}"
-
-
-def _list(request: Any, as_json: bool) -> None:
+def _list(request: Any, full: bool, as_json: bool) -> None:
+    from tokenroof.present.pages.offers import list_page
     from tokenroof.usecases.listing.offers import find_offers
 
     response = find_offers(request)
-    if as_json:
-        echo_json(response)
-        return
-    print_table(
-        ("offer", "in", "cached", "out", "", "long context", "window", "modes", "as of"),
-        [
-            (
-                row.id,
-                _price(row.input_per_mtok),
-                _price(row.cached_per_mtok),
-                _price(row.output_per_mtok),
-                row.currency,
-                ", ".join(row.steps) or ("flat" if row.context else "not known"),
-                f"{row.context / 1000:,.0f}K" if row.context else "-",
-                ", ".join(row.modes),
-                row.as_of,
-            )
-            for row in response.rows
-        ],
-        right=(1, 2, 3, 6),
-    )
-    note(f"{len(response.rows)} sheets; per million tokens; steps are multipliers on input/output")
-    for rate in response.rates:
-        note(f"1 {rate.currency} = {rate.usd:.4g} USD ({rate.origin.source}, {rate.origin.as_of or 'now'})")
-    note_left(response.left, response.source, response.day)
-
-
-def _dated(word: str, day: str) -> str:
-    return f"{word} {day}" if day else ""
-
-
-def _show(card: Any) -> None:
-    offer, origin = card.offer, card.offer.origin
-    heading(f"{offer.id}: {offer.name} by {offer.lab}, {offer.currency} per million tokens")
-    ttls = sorted({write.ttl_s for line in offer.lines for write in line.cache_writes})
-
-    def span(low: int, high: int | None) -> str:
-        start = "from" if offer.inclusive else "above"
-        if high is None:
-            return f"{start} {low:,}" if low else "any"
-        return f"{start} {low:,} to {high:,}" if low else f"up to {high:,}"
-
-    print_table(
-        (
-            "input tokens",
-            "output tokens",
-            "in",
-            "cached",
-            "out",
-            *(f"write {ttl / 60:g} min" for ttl in ttls),
-        ),
-        [
-            (
-                span(line.input_from, line.input_to),
-                span(line.output_from, line.output_to),
-                _price(line.input_per_mtok),
-                _price(line.cached_per_mtok),
-                _price(line.output_per_mtok),
-                *(_price(next((w.per_mtok for w in line.cache_writes if w.ttl_s == ttl), None)) for ttl in ttls),
-            )
-            for line in offer.lines
-        ],
-        right=range(2, 5 + len(ttls)),
-    )
-    if card.steps:
-        click.echo(f"steps      {'; '.join(card.steps)} (input/output, against the line before)")
-    elif card.flat_up_to:
-        click.echo(f"steps      none up to {card.flat_up_to:,} tokens")
-    if offer.storage_per_mtok_hour is not None:
-        click.echo(f"storage    {offer.storage_per_mtok_hour:g} per million tokens and hour")
-    for mode in offer.modes:
-        times = f"{mode.input_x:g}x" if mode.input_x == mode.output_x else f"{mode.input_x:g}x/{mode.output_x:g}x"
-        dates = f", until {mode.until}" if mode.until else ""
-        click.echo(f"{mode.name:<10} {times}{f', {mode.speed_claim}' if mode.speed_claim else ''}{dates}")
-    for window in offer.windows:
-        hours = ", ".join(f"{a:g}-{b:g}" for a, b in window.hours_utc) or "hours not recorded"
-        click.echo(f"{window.name:<10} {window.price_x:g}x at {hours} UTC {window.days}".rstrip())
-    if offer.since or offer.until:
-        click.echo(
-            f"holds      {' '.join(part for part in (_dated('from', offer.since), _dated('to', offer.until)) if part)}"
-        )
-    age = "" if card.age_days is None else f"; {card.age_days} days old"
-    click.echo(f"source     {origin.source}; {origin.as_of}; {origin.grade.value}{age}")
-    for name, other in offer.origins.items():
-        click.echo(f"  {name}: {other.source}; {other.as_of}; {other.grade.value}")
-    for text in offer.notes:
-        note(f"note: {text}")
-    if card.rate is not None and card.rate.currency != "USD":
-        note(f"1 {card.rate.currency} = {card.rate.usd:.4g} USD ({card.rate.origin.source})")
-    if card.bill is not None:
-        paid = card.bill
-        heading(f"bill: {paid.total:.6g} {paid.currency}")
-        parts = ("uncached_input", "cached_input", "cache_writes", "output", "storage")
-        print_table(
-            ("item", paid.currency),
-            [(p.replace("_", " "), f"{getattr(paid, p):.6g}") for p in parts],
-            right=(1,),
-        )
+    echo_json(response) if as_json else echo_page(list_page(response, full), full)
 
 
 @click.command("offers", short_help="List public API prices, dated and with their sources.")
@@ -190,8 +90,9 @@ def _show(card: Any) -> None:
 @click.option("--ttl", default=None, help="How long written tokens stay: 5m, 1h.")
 @click.option("--mode", default="standard", help="batch, flex, priority, fast ...")
 @click.option("--window", default="", help="Hours with another price, by name.")
+@click.option("--full", is_flag=True, help="All rows, however many.")
 @click.option("--json", "as_json", is_flag=True, help="Print the response as JSON.")
-def command(offer: str | None, as_json: bool, **options: Any) -> None:
+def command(offer: str | None, full: bool, as_json: bool, **options: Any) -> None:
     """List the price sheets of the snapshot, or show one with its sources.
 
     \b
@@ -217,11 +118,11 @@ def command(offer: str | None, as_json: bool, **options: Any) -> None:
     )
     _refuse_mixed(offer, options)
     if options["diff"]:
-        show_diff(request, as_json)
+        show_diff(request, full, as_json)
     elif options["stale"] is not None:
-        show_stale(request, options["stale"], as_json)
+        show_stale(request, options["stale"], full, as_json)
     elif offer is None:
-        _list(request, as_json)
+        _list(request, full, as_json)
     else:
         _one(offer, request, options, as_json)
     if options["out"] is not None:
@@ -276,5 +177,7 @@ def _one(offer: str, request: Any, options: dict[str, Any], as_json: bool) -> No
     )
     if as_json:
         echo_json(card)
-    else:
-        _show(card)
+        return
+    from tokenroof.present.pages.offers import card_page
+
+    echo_page(card_page(card))

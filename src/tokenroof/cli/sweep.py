@@ -2,25 +2,21 @@
 
 import contextlib
 import sys
-from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from tokenroof.cli.render import echo_json, note
+from tokenroof.cli.render import echo_json, echo_page, note
 from tokenroof.cli.unused import refuse_unused
 from tokenroof.errors import InputError
-from tokenroof.units import format_bytes
 
 if TYPE_CHECKING:
-    from tokenroof.usecases.sweep.run import Progress, SweepEstimate, SweepResponse
+    from tokenroof.usecases.sweep.run import Progress, SweepResponse
     from tokenroof.usecases.sweep.spec import SweepSpec
 
 __all__ = ["command"]
-
-_MOST_NOTES = 10
 
 
 @contextlib.contextmanager
@@ -54,37 +50,6 @@ class _Last:
         self.progress = progress
         if self.show is not None:
             self.show(progress)
-
-
-def _print_estimate(estimate: "SweepEstimate") -> None:
-    click.echo(f"{estimate.points:,} points in {estimate.cases:,} cases, {estimate.blocks:,} blocks")
-    click.echo(f"about {format_bytes(estimate.bytes)} and {estimate.seconds:,.1f} s on this machine")
-    if estimate.skipped:
-        note(f"{estimate.skipped:,} combinations are impossible and would be left out")
-
-
-def _print(answer: "SweepResponse") -> None:
-    click.echo(f"{answer.points:,} points in {answer.cases:,} cases: {answer.directory}")
-    kept = f", {answer.blocks_kept:,} kept from before" if answer.blocks_kept else ""
-    click.echo(f"{answer.blocks_computed:,} of {answer.blocks:,} blocks computed{kept}")
-    click.echo(f"{format_bytes(answer.bytes_written)} written in {answer.seconds:.2f} s")
-    click.echo(f"claim level: {', '.join(answer.claim_levels)}")
-    click.echo(f'read it: tokenroof.open_sweep("{answer.directory}").to_xarray()')
-
-
-def _notes(answer: "SweepResponse") -> None:
-    taken = list(
-        dict.fromkeys(f"{one.layout} for {one.labels['model']} on {one.labels['system']}" for one in answer.layouts)
-    )
-    for text in taken[:_MOST_NOTES]:
-        note(f"took layout {text}; set layout to choose")
-    if len(taken) > _MOST_NOTES:
-        note(f"and {len(taken) - _MOST_NOTES} more layouts: see the column layout_used")
-    reasons = Counter(skip.reason for skip in answer.skipped)
-    for reason, count in reasons.most_common(_MOST_NOTES):
-        note(f"left out {count:,} combination{'s' if count > 1 else ''}: {reason}")
-    if len(reasons) > _MOST_NOTES:
-        note(f"and {len(reasons) - _MOST_NOTES} more reasons: see _manifest.json")
 
 
 def _run(spec: "SweepSpec", output: Path, scheduler: str | None, threads: int | None, yes: bool) -> "SweepResponse":
@@ -129,6 +94,7 @@ def command(
     tokenroof sweep examples/sweep.toml -o sweep-out
     tokenroof sweep examples/sweep.toml -o sweep-out --scheduler tcp://10.0.0.5:8786
     """
+    from tokenroof.present.pages.sweep import estimate_page, page_of
     from tokenroof.schema import read_sweep_spec
     from tokenroof.usecases.sweep.run import estimate_sweep
 
@@ -136,10 +102,9 @@ def command(
     asked = read_sweep_spec(spec)
     if estimate:
         found = estimate_sweep(asked, threads=threads)
-        echo_json(found) if as_json else _print_estimate(found)
+        echo_json(found) if as_json else echo_page(estimate_page(found))
         return
     if output is None:
         raise InputError("output", None, "given", "add -o DIRECTORY, or --estimate")
     answer = _run(asked, output, scheduler, threads, yes)
-    _notes(answer)
-    echo_json(answer) if as_json else _print(answer)
+    echo_json(answer) if as_json else echo_page(page_of(answer))
