@@ -60,7 +60,13 @@ def test_a_load_on_the_command_line_takes_the_place_of_the_file_s(
     assert code == 2 and err.startswith("error: load = 'batch 2, concurrency 8': must be one of batch")
 
 
-def test_a_warning_goes_to_stderr(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_warning_stands_on_the_page_or_beside_json_on_stderr(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     code, out, err = run(capsys, monkeypatch, "price", *LLAMA, "--isl", "200k", "--concurrency", "1", "--json")
     assert code == 0 and out.startswith("{")
     assert err.startswith("warning: isl + osl = 200,512 tokens, but meta-llama/Llama-3.3-70B-Instruct is made for")
+    for verb, *more in (("price",), ("speculate",), ("break-even", "--offer", "market/llama-3.3-70b")):
+        code, out, err = run(capsys, monkeypatch, verb, *LLAMA, *more, "--isl", "200k", "--concurrency", "1")
+        assert code == 0 and err == ""
+        assert "warning: isl + osl = 200,512 tokens" in out.partition("\n\n")[0], verb

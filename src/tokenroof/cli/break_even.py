@@ -44,7 +44,8 @@ def command(rate_texts: tuple[str, ...], full: bool, outputs: tuple[Path, ...], 
     answer = break_even(scenario_from(fields, BreakEvenRequest))
     if isinstance(answer, Infeasible):
         refuse(answer, as_json)
-    warn(answer.economics)
+    if as_json:  # the page says it itself
+        warn(answer.economics)
 
     def chart(path: Path) -> None:
         from tokenroof.present.charts.break_even import draw

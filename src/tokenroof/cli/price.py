@@ -47,7 +47,8 @@ def command(
     answer = price(scenario_from(fields, PriceRequest))
     if isinstance(answer, Infeasible):
         refuse(answer, as_json)
-    warn(answer.economics)
+    if as_json or key is not None:  # the page says it itself
+        warn(answer.economics)
 
     def chart(path: Path) -> None:
         from tokenroof.present.charts.price import draw

@@ -64,7 +64,8 @@ def command(show_list: bool, full: bool, outputs: tuple[Path, ...], as_json: boo
     answer = speculate(scenario_from(options, SpeculateRequest))
     if isinstance(answer, Infeasible):
         refuse(answer, as_json)
-    warn(answer)
+    if as_json:  # the page says it itself
+        warn(answer)
 
     def chart(path: Path) -> None:
         from tokenroof.present.charts.speculate import draw

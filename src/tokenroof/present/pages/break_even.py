@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from tokenroof.present.numbers import MS, PARAMS, TOK_PER_S_PER_GPU, percent, quantity, span, times
-from tokenroof.present.page import REMARK, KeyValues, Page, Table, note, numbers, ranges, words
+from tokenroof.present.page import REMARK, KeyValues, Page, Table, note, numbers, ranges, warning, words
 from tokenroof.present.pages.money import scenario_of
 from tokenroof.present.pages.parts import defaults_of, defaults_table
 from tokenroof.types.served import Ranged
@@ -131,6 +131,7 @@ def page_of(answer: BreakEvenResponse) -> Page:
     return Page(
         title=f"{here.model} on {here.system} against {answer.offer}",
         sentence=answer.sentence,
+        remarks=tuple(map(warning, here.warnings)),
         scenario=scenario_of(here),
         blocks=(
             _costs(answer), *_rents(answer), *_demand(answer), *_mixes(answer), *_served(answer),

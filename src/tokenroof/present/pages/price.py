@@ -13,7 +13,7 @@ from tokenroof.present.numbers import (
     ranged,
     times,
 )
-from tokenroof.present.page import REMARK, Block, KeyValues, Page, Remark, Table, note, numbers, ranges, words
+from tokenroof.present.page import REMARK, Block, KeyValues, Page, Remark, Table, note, numbers, ranges, warning, words
 from tokenroof.present.pages.money import length, scenario_of
 from tokenroof.present.pages.parts import defaults_of, defaults_table
 from tokenroof.usecases.money.price import PriceResponse
@@ -41,7 +41,7 @@ def _costs(answer: PriceResponse) -> Table:
     how = f"by machine time: prefill {percent(prompts)}, decode {percent(shares.output)}"
     if here.allocation != "time":
         how = {"flops": "by arithmetic", "output": "all of it on output"}[here.allocation]
-    blend = " : ".join(f"{part:,.4g}" for part in here.blend if part)
+    blend = " : ".join(count(part) for part in here.blend if part)
     rows = [("input, uncached", *ranged(here.input_usd_per_mtok, USD_PER_MTOK), how)]
     if here.cached_usd_per_mtok is not None:
         rows.append(
@@ -65,12 +65,14 @@ def _speeds(answer: PriceResponse) -> Table:
     rows = [
         (
             "now" if tier.speed_ratio == 1.0 else f"{tier.speed_ratio:g}x", speed, count(tier.concurrency), cost,
-            times(tier.price_ratio), "" if tier.price_ratio is not None else "out of reach by fewer requests",
+            times(tier.price_ratio),
         )
         for tier, (speed, cost) in zip(tiers, cells, strict=True)
     ]  # fmt: skip
     heads = map(numbers, ("tok/s/user", "requests at once", "output", "price"))
-    return Table(name="speeds", title="Faster costs more", columns=(words(), *heads, words(drop=REMARK)), rows=rows)
+    beyond = any(tier.price_ratio is None for tier in tiers)
+    lines = ("- is out of reach by fewer requests at once; see tokenroof speculate",) if beyond else ()
+    return Table(name="speeds", title="Faster costs more", columns=(words(), *heads), rows=rows, lines=lines)
 
 
 def _lengths(answer: PriceResponse) -> Table:
@@ -214,6 +216,7 @@ def page_of(answer: PriceResponse) -> Page:
     return Page(
         title=f"{here.model} on {here.system}",
         sentence=answer.sentence,
+        remarks=tuple(map(warning, here.warnings)),
         scenario=scenario_of(here),
         blocks=blocks,
         defaults=defaults_of(here.defaults),

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from tokenroof.catalog.acceptance import AcceptanceCurve
 from tokenroof.present.numbers import MS, TOK_PER_S_PER_GPU, column, count, quantity, span, times
-from tokenroof.present.page import REMARK, KeyValues, Page, Table, numbers, ranges, words
+from tokenroof.present.page import REMARK, KeyValues, Page, Table, numbers, ranges, warning, words
 from tokenroof.present.pages.parts import counted, defaults_of, defaults_table
 from tokenroof.usecases.analyze.sentence import bare_name
 from tokenroof.usecases.money.speculate import SpeculateResponse
@@ -93,6 +93,7 @@ def page_of(answer: SpeculateResponse) -> Page:
     return Page(
         title=f"{answer.model} on {answer.system}",
         sentence=answer.sentence,
+        remarks=tuple(map(warning, answer.warnings)),
         scenario=(
             bare_name(answer.model_name), answer.system_name, answer.layout, f"context {count(answer.context)}"
         ),
