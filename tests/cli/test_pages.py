@@ -42,6 +42,7 @@ DEDUCE = ("deduce google/gemini-3.1-pro-preview --draws 262144", "deduce deepsee
           "deduce --compare anthropic/claude-opus-5 anthropic/claude-haiku-5-5 --draws 262144")  # fmt: skip
 ONE = ("offers google/gemini-3.1-pro-preview", "offers anthropic/claude-opus-5 --isl 250K --prefix 200K --osl 2000",
        "offers deepseek/deepseek-v3", "sweep examples/sweep.toml --estimate",
+       "train", "train deepseek-v3 --tokens 14.8e12 --system 2048xh800 --mfu 0.33 --price-per-gpu-hour 2",
        "chip h100", "chip grace", "systems 2xgb200-nvl72",
        "kv llama-3.3-70b deepseek-v3", "kv qwen3-next-80b-a3b gpt-oss-120b llama-3.1-8b llama-3.1-70b")  # fmt: skip
 LISTS = ("chips", "chips --announced --vendor amd", "systems", "models", "models --filter moe,mla --sort active",

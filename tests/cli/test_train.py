@@ -8,12 +8,13 @@ from economics_process import answer_of, assert_charts, assert_one_line, run, ru
 
 def test_the_page_has_both_answers_side_by_side() -> None:
     done = run("train", "deepseek-v3", "--tokens", "14.8e12", "--system", "2048xh800", "--mfu", "0.33",
-               "--price-per-gpu-hour", "2")  # fmt: skip
+               "--price-per-gpu-hour", "2", "--full")  # fmt: skip
     assert done.returncode == 0, done.stderr
-    for words in ("split 1:1:1", "least cost at loss", "without serving", "overtraining", "1F1B", "ZB-H1", "the run",
+    for words in ("split 1:1:1", "least cost", "without serving", "overtraining", "1F1B", "ZB-H1", "the run",
                   "reversible layers", "$5,5"):  # fmt: skip
         assert words in done.stdout, words
-    assert "law is of dense models" in done.stderr
+    assert "law is of dense models" in done.stdout and done.stderr == ""
+    assert done.stdout.startswith("At loss ")
     assert "\x1b[" not in done.stdout
 
 
@@ -53,7 +54,7 @@ def test_charts(tmp_path: Path) -> None:
         (("--system", "8xh100", "--arithmetic", "fp4"), "fp4"),
         (("--stages", "0"), "stages"),
         (("--layers", "0", "--hidden", "8"), "layers"),
-        (("-o", "x.txt"), "output"),
+        (("-o", "x.doc"), "output"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_2(arguments: tuple[str, ...], needle: str) -> None:

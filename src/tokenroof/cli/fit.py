@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from tokenroof.cli.render import echo_json, heading, note, print_table
+from tokenroof.cli.render import echo_json, echo_page, note
 
 __all__ = ["command"]
 
@@ -15,9 +15,10 @@ __all__ = ["command"]
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Where to write; default: the catalogue.")
 @click.option("--as-of", default="2026-11-25", show_default=True, help="Date to write into the files.")
 @click.option("--no-held-out", is_flag=True, help="Skip the cross-validation: quick, but ranges are then too narrow.")
+@click.option("--full", is_flag=True, help="Constants beside their priors, how ranges hold, differences of pairs.")
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def command(
-    ops: Path | None, runs: Path | None, output: Path | None, as_of: str, no_held_out: bool, as_json: bool
+    ops: Path | None, runs: Path | None, output: Path | None, as_of: str, no_held_out: bool, full: bool, as_json: bool
 ) -> None:
     """Refit efficiency profiles: kernels, then engines, then errors on models and chips left out.
 
@@ -38,32 +39,6 @@ def command(
     if as_json:
         echo_json(answer)
         return
-    if answer.constants:
-        heading(f"Constants, from {answer.n:,} measurements")
-        rows = [[name, f"{value:.4g}", f"{answer.priors[name]:.4g}"] for name, value in answer.constants.items()]
-        print_table(["constant", "fitted", "prior"], rows, right=(1, 2))
-    for title, table in (
-        ("In sample", answer.in_sample),
-        ("Models left out", answer.without_model),
-        ("Chips left out", answer.without_chip),
-    ):
-        if table:
-            heading(title)
-            rows = [
-                [r.set, r.metric, f"{r.n:,}", f"{100 * r.median_error:.1f} %", f"{100 * r.bias:+.1f} %"] for r in table
-            ]
-            print_table(["set", "metric", "n", "median error", "bias"], rows, right=(2, 3, 4))
-    if answer.coverage:
-        heading("Share in the 80 % range, ranges from the other groups")
-        kinds = {None: "all", True: "with experts", False: "dense"}
-        rows = [[c.left, c.metric, kinds[c.experts], f"{c.n:,}", f"{100 * c.share:.0f} %"] for c in answer.coverage]
-        print_table(["left out", "metric", "models", "n", "share"], rows, right=(3, 4))
-    if answer.pairs:
-        heading("Difference between the errors of two deployments under one workload: 80 % lie within")
-        rows = [
-            [one.kind, one.metric, f"{one.n:,}", f"{one.width:.3f}", "-" if one.held is None else f"{one.held:.0%}"]
-            for one in answer.pairs
-        ]
-        print_table(["differ in", "metric", "pairs", "width, log", "held on others"], rows, right=(2, 3, 4))
-    for path in answer.written:
-        note(f"written: {path}")
+    from tokenroof.present.pages.fit import page_of
+
+    echo_page(page_of(answer), full)

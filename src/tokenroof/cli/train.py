@@ -1,137 +1,17 @@
 """`tokenroof train`: training as part of a model's whole cost."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from tokenroof.cli.economics_options import NumbersType
 from tokenroof.cli.options import output_options
 from tokenroof.cli.outputs import check_outputs, write_outputs
-from tokenroof.cli.render import QuantityType, echo_json, heading, note, print_table
+from tokenroof.cli.render import QuantityType, echo_json, echo_page
 from tokenroof.cli.unused import refuse_unused
 
-if TYPE_CHECKING:
-    from tokenroof.usecases.train.run import TrainResponse
-
 __all__ = ["command"]
-
-
-def _line(label: str, value: str, remark: str = "") -> None:
-    """One line of a page: label, value, remark."""
-    click.echo(f"  {label:<22}{value:<25} {remark}".rstrip())
-
-
-def _print_defaults(defaults: Any) -> None:
-    """What the user did not give, to stderr."""
-    for choice in defaults:
-        note(f"took {choice.field} = {choice.value}: {choice.reason}")
-
-
-def _tokens(count: float) -> str:
-    """A large count in millions, billions or trillions."""
-    for scale, letter in ((1e12, "T"), (1e9, "B"), (1e6, "M")):
-        if count >= scale:
-            return f"{count / scale:,.4g} {letter}"
-    return f"{count:,.4g}"
-
-
-def _split(answer: "TrainResponse") -> None:
-    equal, best = answer.equal, answer.optimum
-    total = equal.pretrain_flops + equal.rl_flops + equal.inference_flops
-    heading("Equal cost beside least cost   the same loss, the same tokens served")
-    shares = ":".join(f"{part:g}" for part in answer.split)
-    same = best.split_over_optimum is not None
-    both = equal.pretrain_flops + equal.inference_flops
-    print_table(
-        ("", f"split {shares}", f"least cost at loss {best.loss:.4g}", "without serving"),
-        [
-            ("active parameters", _tokens(equal.params), _tokens(best.params), _tokens(best.alone_params)),
-            ("pre-training tokens", _tokens(equal.pretrain_tokens), _tokens(best.tokens), _tokens(best.alone_tokens)),
-            ("RL tokens", _tokens(equal.rl_tokens), "-", "-"),
-            ("served tokens", _tokens(equal.inference_tokens), _tokens(equal.inference_tokens), "0"),
-            (
-                "tokens a parameter",
-                f"{equal.pretrain_tokens / equal.params:,.4g}",
-                f"{best.tokens_per_param:,.4g}",
-                f"{best.alone_tokens / best.alone_params:,.4g}",
-            ),
-            ("overtraining", f"{equal.overtraining:,.3g}x", f"{best.overtraining:,.3g}x",
-             f"{best.alone_tokens / best.alone_params / answer.tokens_per_param:,.3g}x"),
-            ("loss", f"{equal.loss:.4f}", f"{best.loss:.4f}", f"{best.loss:.4f}"),
-            (
-                "pre-training's share",
-                f"{equal.pretrain_flops / total:.0%} of all, {equal.pretrain_flops / both:.0%} without RL",
-                f"{best.training_share:.0%}",
-                "100%",
-            ),
-            ("FLOP, RL left out", f"{both:.3g}", f"{best.flops:.3g}", f"{best.alone_flops:.3g}"),
-        ],
-        right=(1, 2, 3),
-    )  # fmt: skip
-    if same and best.split_over_optimum is not None:
-        _line("equal split costs", f"{best.split_over_optimum:.3g}x the least", "a rule of thumb, not the optimum")
-    _line("law", answer.fit.name, answer.fit.source)
-    if answer.model is not None:
-        note("note: the law is of dense models; active parameters stand for its parameters")
-
-
-def _machines(answer: "TrainResponse") -> None:
-    if answer.run is not None:
-        run = answer.run
-        click.echo()
-        heading(f"A run of {_tokens(run.tokens)} tokens")
-        _line("FLOP", f"{run.flops:.4g}", "6 a parameter and token; attention left out")
-        _line("overtraining", f"{run.overtraining:,.3g}x", f"loss {run.loss:.4f} by this law")
-    if answer.bills:
-        click.echo()
-        print_table(
-            ("on the machine", "FLOP", "GPU-hours", "days", "USD"),
-            [
-                (bill.name, f"{bill.flops:.3g}", _tokens(bill.gpu_hours), f"{bill.days:,.4g}", f"${bill.usd:,.0f}")
-                for bill in answer.bills
-            ],
-            right=(1, 2, 3, 4),
-        )
-
-
-def _pipeline(answer: "TrainResponse") -> None:
-    click.echo()
-    print_table(
-        ("pipeline schedule", "idle", "micro-batches held", ""),
-        [
-            (
-                bubble.schedule,
-                f"{bubble.idle:.1%}",
-                f"{bubble.in_flight:.3g}" if bubble.in_flight else "-",
-                bubble.source,
-            )
-            for bubble in answer.bubbles
-        ],
-        right=(1, 2),
-    )
-    found = answer.activations
-    if found is None:
-        note("activation memory: give a model, or --layers and --hidden")
-        return
-    click.echo()
-    print_table(
-        ("activations, bf16", "one micro-batch", f"first of {found.stages} stages", "FLOP a parameter and token"),
-        [
-            (
-                row.policy,
-                f"{row.one_bytes / 1e9:,.3g} GB",
-                f"{row.stage_bytes / 1e9:,.3g} GB",
-                f"{row.flops_per_param_token:g}",
-            )
-            for row in found.rows
-        ],
-        right=(1, 2, 3),
-    )
-    click.echo(
-        f"  {found.layers} layers of width {found.hidden:,}, {found.micro_batch_tokens:,.0f} tokens a micro-batch, "
-        f"{found.in_flight:.0f} in flight, {found.tensors_per_layer:g} tensors a layer (Korthikanti et al. 2022)"
-    )
 
 
 @click.command("train", short_help="Tokens, parameters and cost under pre-training, RL and serving.")
@@ -168,8 +48,9 @@ def _pipeline(answer: "TrainResponse") -> None:
 )
 @click.option("--layers", type=int, help="[default: the model's]")
 @click.option("--hidden", type=int, help="Width. [default: the model's]")
+@click.option("--full", is_flag=True, help="Defaults and why; with --system also pipeline schedules.")
 @output_options
-def command(model: str | None, outputs: tuple[Path, ...], as_json: bool, **options: Any) -> None:
+def command(model: str | None, full: bool, outputs: tuple[Path, ...], as_json: bool, **options: Any) -> None:
     """How many tokens and parameters a model should have, if it is to be served too.
 
     \b
@@ -177,6 +58,7 @@ def command(model: str | None, outputs: tuple[Path, ...], as_json: bool, **optio
     tokenroof train deepseek-v3 --tokens 14.8e12 --system 2048xh800 --mfu 0.33 --price-per-gpu-hour 2
     tokenroof train llama-3.1-405b --stages 16 --micro-batches 64 -o train.svg
     """
+    from tokenroof.present.pages.train import page_of
     from tokenroof.usecases.train.run import TrainRequest, train
 
     priced = options["system"] is not None
@@ -185,7 +67,7 @@ def command(model: str | None, outputs: tuple[Path, ...], as_json: bool, **optio
         options["inference_tokens"] is None, "left out with --inference-tokens: they are all that is served",
         "tokens_per_s", "days",
     )  # fmt: skip
-    paths = check_outputs(None, outputs)
+    paths = check_outputs(None, outputs, pages=True)
     answer = train(
         TrainRequest(
             model=model,
@@ -219,11 +101,5 @@ def command(model: str | None, outputs: tuple[Path, ...], as_json: bool, **optio
 
         draw(answer, path, stages=options["stages"], chunks=options["chunks"])
 
-    write_outputs(answer, paths, chart, answer.bills or answer.bubbles)
-    if as_json:
-        echo_json(answer)
-        return
-    _split(answer)
-    _machines(answer)
-    _pipeline(answer)
-    _print_defaults(answer.defaults)
+    write_outputs(answer, paths, chart, answer.bills or answer.bubbles, page_of(answer))
+    echo_json(answer) if as_json else echo_page(page_of(answer), full)
