@@ -12,7 +12,6 @@ from tokenroof.catalog.offers.bills import Usage, bill
 from tokenroof.catalog.offers.index import load_offer
 from tokenroof.errors import DataMissing, InputError, UnknownName
 from tokenroof.present.charts.break_even import draw
-from tokenroof.scenario.machine_cost import OwnershipInputs
 from tokenroof.types.served import Infeasible
 from tokenroof.usecases.money.break_even import BreakEvenRequest, BreakEvenResponse, break_even
 
@@ -49,10 +48,10 @@ def test_the_crossing_really_crosses(price: float, near: float) -> None:
 
 @pytest.mark.parametrize("factor", [1.001, 0.999])
 def test_an_owner_s_crossing_counts_the_power_of_busy_hours(factor: float) -> None:
-    own = OwnershipInputs(capex_usd_per_gpu=35_000.0, usd_per_kwh=0.5, yearly_rate=0.1)
-    answer = break_even(request(own=own, price_per_gpu_hour=None, duty_cycle=0.5))
+    own: dict[str, Any] = {"capex_per_gpu": 35_000.0, "electricity": 0.5, "cost_of_capital": 0.1}
+    answer = break_even(request(**own, price_per_gpu_hour=None, duty_cycle=0.5))
     assert isinstance(answer, BreakEvenResponse)
-    again = break_even(request(own=own, price_per_gpu_hour=None, duty_cycle=answer.duty_cycle * factor))
+    again = break_even(request(**own, price_per_gpu_hour=None, duty_cycle=answer.duty_cycle * factor))
     assert isinstance(again, BreakEvenResponse)
     assert again.duty_cycle == pytest.approx(answer.duty_cycle, rel=1e-9)
     assert again.cheaper_at_traffic == ("self-hosting" if factor > 1 else "the API")

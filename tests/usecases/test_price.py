@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 from tokenroof.catalog import load_model, load_system
 from tokenroof.errors import InputError, UnknownName
 from tokenroof.present.charts.price import draw
+from tokenroof.schema import parse
 from tokenroof.types.served import Infeasible
 from tokenroof.types.workload import Limits, Load
 from tokenroof.usecases.money.cache import keep_usd_per_mtok
 from tokenroof.usecases.money.costs import Economics, economics
-from tokenroof.usecases.money.price import PriceRequest, PriceResponse, parse_pair, price
+from tokenroof.usecases.money.price import PriceRequest, PriceResponse, price
 
 CASES = (
     ("llama-3.1-8b", "h100"),
@@ -125,13 +126,13 @@ def test_a_pair_out_of_reach_says_so() -> None:
 
 @pytest.mark.parametrize("text", ["6x,2.5x", "6,2.5", " 6X , 2.5x "])
 def test_pairs_are_read(text: str) -> None:
-    assert parse_pair(text) == (6.0, 2.5)
+    assert parse(PriceRequest, {"model": "llama-3.1-8b", "system": "h100", "pair": text}).pair == (6.0, 2.5)
 
 
 @pytest.mark.parametrize("text", ["", "6x", "6x,2.5x,1x", "fast,slow", "6x;2.5x"])
 def test_pairs_that_are_none_are_refused(text: str) -> None:
     with pytest.raises(InputError, match=r"6x,2\.5x"):
-        parse_pair(text)
+        parse(PriceRequest, {"model": "llama-3.1-8b", "system": "h100", "pair": text})
 
 
 @pytest.mark.parametrize("pair", [(1.0, 2.0), (2.0, 1.0), (math.nan, 2.0), (math.inf, 2.0)])

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from tokenroof.cli.economics_options import money_fields, money_options, refuse
+from tokenroof.cli.economics_options import money_options, refuse
 from tokenroof.cli.offers import parse_rates
 from tokenroof.cli.options import model_argument, offer_option, output_options, scenario_from, scenario_options, warn
 from tokenroof.cli.outputs import check_outputs, write_outputs
@@ -40,8 +40,7 @@ def command(rate_texts: tuple[str, ...], full: bool, outputs: tuple[Path, ...], 
     from tokenroof.usecases.money.break_even import BreakEvenRequest, break_even
 
     paths = check_outputs(None, outputs, pages=True)
-    fields = money_fields(options) | {"rates": parse_rates(rate_texts) or None}
-    answer = break_even(scenario_from(fields, BreakEvenRequest))
+    answer = break_even(scenario_from(options | {"rates": parse_rates(rate_texts) or None}, BreakEvenRequest))
     if isinstance(answer, Infeasible):
         refuse(answer, as_json)
     if as_json:  # the page says it itself

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from tokenroof.cli.economics_options import DurationType, money_fields, money_options, refuse
+from tokenroof.cli.economics_options import money_options, refuse
 from tokenroof.cli.options import model_argument, offer_option, output_options, scenario_from, scenario_options, warn
 from tokenroof.cli.outputs import check_outputs, write_outputs
 from tokenroof.cli.render import echo_json, echo_page
@@ -17,18 +17,16 @@ __all__ = ["command"]
 @model_argument
 @scenario_options("mode")
 @money_options
-@click.option("--pair", "pair_text", help="Price and speed of a fast mode over the slow one: 6x,2.5x.")
+@click.option("--pair", help="Price and speed of a fast mode over the slow one: 6x,2.5x.")
 @click.option("--speed", "speeds", type=float, multiple=True, help="Speed-up to price (repeatable).")
 @click.option("--longest", metavar="TOKENS", help="Longest prompt on offer. [default: the model's]")
 @click.option("--step-at", metavar="TOKENS", help="Where to put a long-context step. [default: where it fits best]")
 @offer_option
-@click.option("--hold", "holds_s", type=DurationType(), multiple=True, help="Time in the cache, 5min (repeatable).")
+@click.option("--hold", "holds_s", metavar="TIME", multiple=True, help="Time in the cache, 5min (repeatable).")
 @click.option("--full", is_flag=True, help="Memory tiers, discounts, bend and step of long context, margin.")
 @click.option("--explain", "key", help="Where a number comes from: tpot_s, usd_per_mtok_output, usd_per_mtok_input.")
 @output_options
-def command(
-    pair_text: str | None, full: bool, key: str | None, outputs: tuple[Path, ...], as_json: bool, **options: Any
-) -> None:
+def command(full: bool, key: str | None, outputs: tuple[Path, ...], as_json: bool, **options: Any) -> None:
     """What a token of MODEL costs on a system, and what a price sheet may make of it.
 
     \b
@@ -40,11 +38,10 @@ def command(
     """
     from tokenroof.present.pages.price import page_of
     from tokenroof.types.served import Infeasible
-    from tokenroof.usecases.money.price import PriceRequest, parse_pair, price
+    from tokenroof.usecases.money.price import PriceRequest, price
 
     paths = check_outputs(None, outputs, pages=True)
-    fields = money_fields(options) | {"pair": None if pair_text is None else parse_pair(pair_text)}
-    answer = price(scenario_from(fields, PriceRequest))
+    answer = price(scenario_from(options, PriceRequest))
     if isinstance(answer, Infeasible):
         refuse(answer, as_json)
     if as_json or key is not None:  # the page says it itself

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 
 from tokenroof.errors import InputError, InputFaults, UnitError, faults_of
 from tokenroof.registry import nearest
-from tokenroof.types.limits import OneOf, Pairs, Within
+from tokenroof.types.limits import OneOf, Pairs, Parts, Within
 from tokenroof.units import parse_count, parse_quantity
 
 __all__ = ["Reader", "reader_of", "step_to"]
@@ -37,6 +37,9 @@ def reader_of(hint: Any, nested: Nested, limits: tuple[Any, ...] = ()) -> Reader
         return reader_of(get_args(hint)[0], nested, (*limits, *get_args(hint)[1:]))
     if any(isinstance(limit, Pairs) for limit in limits):
         return _pairs
+    parts = next((limit for limit in limits if isinstance(limit, Parts)), None)
+    if parts is not None:
+        return partial(_first, [partial(_parts, parts)], True)
     if hint in (int, float):
         within = next((limit for limit in limits if isinstance(limit, Within)), None)
         return partial(_number, within or Within(-math.inf, math.inf), hint is int, within is None)
@@ -214,6 +217,21 @@ def _flat(table: Mapping[Any, Any], before: str = "", levels: int = 4) -> Iterab
             yield from _flat(value, dotted, levels - 1)
         else:
             yield dotted, value
+
+
+def _parts(form: Parts, value: Any, path: str) -> tuple[float, ...]:
+    """A text such as `3:1`, or its numbers."""
+    if isinstance(value, str):
+        texts = [part.strip().lower() for part in value.split(form.separator)]
+        value = [text.removesuffix(form.suffix) if form.suffix else text for text in texts]
+    values = list(value) if _listed(value) else []
+    free = Within(-math.inf, math.inf)
+    try:
+        if len(values) in form.counts:
+            return tuple(_number(free, False, True, one, path) for one in values)
+    except InputError:
+        pass
+    raise InputError(path, value, f"{form.example}, all numbers")
 
 
 def _pairs(value: Any, path: str) -> tuple[tuple[str, str], ...]:

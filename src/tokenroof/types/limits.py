@@ -11,8 +11,8 @@ from typing import Annotated, Any, cast, get_args, get_type_hints
 from tokenroof.errors import InputError
 
 __all__ = [
-    "Count", "Degree", "Dollars", "OneOf", "Pairs", "Pause", "Requests", "Seconds", "Share", "Tokens", "TpotLimit",
-    "TtftLimit", "Within", "faults_of",
+    "Count", "Degree", "Dollars", "OneOf", "Pairs", "Parts", "Pause", "Requests", "Seconds", "Share", "Tokens",
+    "TpotLimit", "TtftLimit", "Within", "faults_of",
 ]  # fmt: skip
 
 
@@ -61,6 +61,19 @@ class Pairs:
     """A mapping, a list of pairs or of texts `name=value`; kept as pairs of text in the order given."""
 
 
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Numbers in a row, or a text with a separator between them: `3:1`; `example` says how it is written.
+
+    `suffix` may stand behind each number: `6x,2.5x`.
+    """
+
+    separator: str
+    counts: tuple[int, ...]
+    example: str
+    suffix: str = ""
+
+
 def _plain(number: float) -> str:
     return f"{number:,.10g}" if abs(number) < 1e6 else f"{number:g}".replace("e+0", "e").replace("e+", "e")
 
@@ -98,6 +111,8 @@ def _extras(hint: Any) -> tuple[Any, ...]:
 
 
 def _fault(name: str, value: Any, limit: Within | OneOf) -> InputError | None:
+    if isinstance(value, tuple):
+        return next((found for one in value if (found := _fault(name, one, limit)) is not None), None)
     if isinstance(limit, OneOf):
         return None if value in limit.words else InputError(name, value, f"one of {', '.join(limit.words)}")
     if isinstance(value, bool) or not isinstance(value, int | float):

@@ -163,7 +163,7 @@ def _ladder(tiers: list[TierPrice], uncached_usd_per_mtok: float) -> tuple[Rung,
 
 
 def _hold(hold_s: float, tiers: list[TierPrice], uncached_usd_per_mtok: float) -> HoldChoice:
-    check_positive("hold", hold_s, high=1e9)
+    check_positive("holds_s", hold_s, high=1e9)
     usd, name = _cheapest(hold_s, tiers, uncached_usd_per_mtok)
     drained = [(tier.id, tier.drain_s) for tier in tiers if tier.drain_s is not None]
     nearest, drain_s = min(drained, key=lambda pair: abs(math.log(pair[1] / hold_s)))

@@ -133,9 +133,14 @@ def margin_of(work: Workload, request_usd: float, sell: tuple[float, float, floa
     )
 
 
+def _of_three(numbers: tuple[float, ...], cached: float) -> tuple[float, float, float]:
+    """Numbers of uncached input, cached input and output; `cached` is the second where only two are given."""
+    return (numbers[0], cached, numbers[1]) if len(numbers) == 2 else (numbers[0], numbers[1], numbers[2])
+
+
 def _blend_of(request: EconomicsRequest, work: Workload) -> tuple[float, float, float]:
     """Tokens of each kind that a blended price is stated for."""
-    blend = request.blend or (work.uncached, work.prefix, work.osl)
+    blend = _of_three(request.blend or (work.uncached, work.prefix, work.osl), 0.0)
     for part in blend:
         check_number("blend", part, low=0.0, high=1e12)
     if sum(blend) <= 0:
@@ -146,6 +151,7 @@ def _blend_of(request: EconomicsRequest, work: Workload) -> tuple[float, float, 
 def economics_at(request: EconomicsRequest, scene: Scene) -> Economics:
     """All that a load costs."""
     deployment, served = scene.deployment, scene.served
+    sell = request.sell
     work, system, profile = deployment.workload, deployment.system, deployment.profile
     costs = {
         rule: cost_of(
@@ -199,7 +205,7 @@ def economics_at(request: EconomicsRequest, scene: Scene) -> Economics:
         all_on_output_usd_per_mtok=usd(costs["output"].output_usd_per_mtok),
         by_rule=by_rule,
         blend=blend,
-        margin=None if request.sell is None else margin_of(work, cost.request_usd, request.sell),
+        margin=None if sell is None else margin_of(work, cost.request_usd, _of_three(sell, sell[0])),
         profile=profile.id,
         claim=deployment.claim,
         defaults=scene.defaults,

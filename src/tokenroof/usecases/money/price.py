@@ -1,9 +1,10 @@
 """What to charge: tokens by kind, fast and slow tiers, discounts, long context, cached input; all as served."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
 from tokenroof.errors import InputError
-from tokenroof.types.limits import Tokens
+from tokenroof.types.limits import Parts, Tokens, Within
 from tokenroof.types.served import Infeasible
 from tokenroof.usecases.analyze.sentence import hardware, short_name
 from tokenroof.usecases.money.cache import CachePrices, cache_prices
@@ -22,7 +23,7 @@ from tokenroof.usecases.money.tiers import (
     speed_tiers,
 )
 
-__all__ = ["PriceRequest", "PriceResponse", "parse_pair", "price"]
+__all__ = ["PriceRequest", "PriceResponse", "price"]
 
 _SPEEDS = (1.5, 2.0, 2.5)
 _HOLDS_S = (60.0, 3600.0, 86400.0)
@@ -36,12 +37,12 @@ class PriceRequest(EconomicsRequest):
     `holds_s` how long cached input is kept.
     """
 
-    pair: tuple[float, float] | None = None
+    pair: Annotated[tuple[float, ...] | None, Parts(",", (2,), "PRICE,SPEED over the slow tier's: 6x,2.5x", "x")] = None
     speeds: tuple[float, ...] = _SPEEDS
     longest: Tokens = None
     step_at: Tokens = None
     offer: str | None = None
-    holds_s: tuple[float, ...] = _HOLDS_S
+    holds_s: Annotated[tuple[float, ...], Within(0.0, 1e12, "seconds", above=True)] = _HOLDS_S
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,18 +58,6 @@ class PriceResponse:
     context: ContextTiers
     cache: CachePrices
     sentence: str
-
-
-def parse_pair(text: str) -> tuple[float, float]:
-    """`6x,2.5x`: six times the price at two and a half times the speed."""
-    parts = [part.strip().lower().removesuffix("x") for part in text.split(",")]
-    try:
-        numbers = [float(part) for part in parts]
-    except ValueError:
-        numbers = []
-    if len(numbers) != 2:
-        raise InputError("pair", text, "PRICE,SPEED over the slow tier's, such as 6x,2.5x")
-    return numbers[0], numbers[1]
 
 
 def _usd(value: float) -> str:
