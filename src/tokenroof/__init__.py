@@ -17,8 +17,10 @@ _LAZY = {
     "AnalyzeRequest": "tokenroof.usecases.analyze.request",
     "break_even": "tokenroof.api.verbs",
     "BreakEvenRequest": "tokenroof.usecases.money.break_even",
-    "deduce": "tokenroof.usecases.deduce.run",
+    "deduce": "tokenroof.api.verbs",
     "DeduceRequest": "tokenroof.usecases.deduce.run",
+    "kv": "tokenroof.api.verbs",
+    "KvRequest": "tokenroof.usecases.listing.kv",
     "load_model": "tokenroof.catalog",
     "load_system": "tokenroof.catalog",
     "open_sweep": "tokenroof.usecases.sweep.run",
@@ -27,6 +29,8 @@ _LAZY = {
     "price": "tokenroof.api.verbs",
     "PriceRequest": "tokenroof.usecases.money.price",
     "read_sweep_spec": "tokenroof.schema",
+    "roofline": "tokenroof.api.verbs",
+    "RooflineRequest": "tokenroof.usecases.analyze.closed_form",
     "speculate": "tokenroof.api.verbs",
     "SpeculateRequest": "tokenroof.usecases.money.speculate",
     "sweep": "tokenroof.usecases.sweep.run",
@@ -34,7 +38,7 @@ _LAZY = {
     "TokenroofError": "tokenroof.errors",
     "trace": "tokenroof.api.verbs",
     "TraceRequest": "tokenroof.usecases.trace.answer",
-    "train": "tokenroof.usecases.train.run",
+    "train": "tokenroof.api.verbs",
     "TrainRequest": "tokenroof.usecases.train.run",
 }
 
@@ -43,8 +47,10 @@ __all__ = [
     "Answer",
     "BreakEvenRequest",
     "DeduceRequest",
+    "KvRequest",
     "PlanRequest",
     "PriceRequest",
+    "RooflineRequest",
     "Scenario",
     "SpeculateRequest",
     "SweepSpec",
@@ -56,6 +62,7 @@ __all__ = [
     "break_even",
     "deduce",
     "diff",
+    "kv",
     "load_model",
     "load_system",
     "make_scenario",
@@ -63,6 +70,7 @@ __all__ = [
     "plan",
     "price",
     "read_sweep_spec",
+    "roofline",
     "speculate",
     "sweep",
     "trace",
@@ -71,13 +79,28 @@ __all__ = [
 
 if TYPE_CHECKING:
     from tokenroof.api.answers import Answer
-    from tokenroof.api.verbs import analyze, break_even, diff, make_scenario, plan, price, speculate, trace
+    from tokenroof.api.verbs import (
+        analyze,
+        break_even,
+        deduce,
+        diff,
+        kv,
+        make_scenario,
+        plan,
+        price,
+        roofline,
+        speculate,
+        trace,
+        train,
+    )
     from tokenroof.catalog import load_model, load_system
     from tokenroof.errors import TokenroofError
     from tokenroof.schema import read_sweep_spec
     from tokenroof.types.scenario import Scenario
+    from tokenroof.usecases.analyze.closed_form import RooflineRequest
     from tokenroof.usecases.analyze.request import AnalyzeRequest
-    from tokenroof.usecases.deduce.run import DeduceRequest, deduce
+    from tokenroof.usecases.deduce.run import DeduceRequest
+    from tokenroof.usecases.listing.kv import KvRequest
     from tokenroof.usecases.money.break_even import BreakEvenRequest
     from tokenroof.usecases.money.price import PriceRequest
     from tokenroof.usecases.money.speculate import SpeculateRequest
@@ -85,7 +108,7 @@ if TYPE_CHECKING:
     from tokenroof.usecases.sweep.run import open_sweep, sweep
     from tokenroof.usecases.sweep.spec import SweepSpec
     from tokenroof.usecases.trace.answer import TraceRequest
-    from tokenroof.usecases.train.run import TrainRequest, train
+    from tokenroof.usecases.train.run import TrainRequest
 
 
 def __getattr__(name: str) -> Any:

@@ -43,3 +43,18 @@ def test_files_that_cannot_be_written_are_refused_before_anything_is_computed(ve
     arguments, _, _ = CASES[verb]
     assert_one_line(run_inside(verb, *arguments, "-o", str(tmp_path / "a.xls")), "output", ".csv, .json")
     assert_one_line(run_inside(verb, *arguments, "-o", str(tmp_path / "no" / "a.csv")), "directory that exists")
+
+
+@pytest.mark.parametrize("ending", ["csv", "json", "md", "txt", "html"])
+def test_a_difference_is_written_by_ending(tmp_path: Path, ending: str) -> None:
+    path = tmp_path / f"d.{ending}"
+    done = run_inside("diff", "llama-3.1-8b@h100", "llama-3.1-8b@b200", "--batch", "8", "-o", str(path))
+    assert done.returncode == 0 and done.stderr == f"written to {path}\n"
+    text = path.read_text(encoding="utf-8")
+    assert ("number,unit,a,b,ratio" if ending == "csv" else "b200") in text
+    assert done.stdout.startswith("B serves a user")
+
+
+def test_a_difference_has_no_chart(tmp_path: Path) -> None:
+    done = run_inside("diff", "llama-3.1-8b@h100", "llama-3.1-8b@b200", "-o", str(tmp_path / "d.svg"))
+    assert done.returncode == 2 and "a file ending in .csv, .json, .parquet, .md, .txt, .html" in done.stderr

@@ -5,65 +5,31 @@ Numbers are SI, texts carry units ("50ms", "128k"). A Scenario or a request may 
 """
 
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import fields, is_dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from tokenroof.api.answers import Answer
+from tokenroof.api.asked import Name, fields_of, name_of, request_of, scenario_request
 from tokenroof.errors import InputError
-from tokenroof.types.scenario import Scenario, over
+from tokenroof.types.scenario import Scenario
 
 if TYPE_CHECKING:
+    from tokenroof.types.offer import Offer
+    from tokenroof.usecases.analyze.closed_form import RooflineRequest
+    from tokenroof.usecases.deduce.run import DeduceRequest
+    from tokenroof.usecases.listing.kv import KvRequest
     from tokenroof.usecases.trace.answer import TraceRequest
+    from tokenroof.usecases.train.run import TrainRequest
 
-__all__ = ["analyze", "break_even", "diff", "make_scenario", "plan", "price", "speculate", "trace"]
-
-Name: TypeAlias = str | os.PathLike[str]
-R = TypeVar("R", bound=Scenario)
-
-
-def _named(system: Name | Sequence[Name] | None) -> str | None:
-    """One name, or several with commas between them; a text is never read letter by letter."""
-    if system is None or isinstance(system, str):
-        return system
-    if isinstance(system, os.PathLike):
-        return os.fspath(system)
-    return ",".join(os.fspath(one) for one in system)
-
-
-def _request(
-    request: type[R], model: Name | Scenario, system: Name | Sequence[Name] | None, options: Mapping[str, Any]
-) -> R:
-    """The request of a verb from a name, a Scenario or a request, with options over it; checked by the schema."""
-    from tokenroof.schema import parse
-
-    held: dict[str, Any] = {}
-    if is_dataclass(model) and isinstance(model, Scenario):
-        if type(model) is request and system is None and not options:
-            return model
-        names = {one.name for one in fields(request)}
-        defaults = {one.name: one.default for one in fields(request)}
-        held = {
-            one.name: getattr(model, one.name)
-            for one in fields(model)
-            if one.name in names and getattr(model, one.name) != defaults[one.name]
-        }
-    elif isinstance(model, str | os.PathLike):
-        held = {"model": os.fspath(model)}
-    else:
-        raise InputError("model", model, "a name, a path, a Scenario or a request")
-    named = _named(system)
-    if named is not None:
-        held["system"] = named
-    given = {name: value for name, value in options.items() if value is not None}
-    if isinstance(given.get("set"), Mapping):
-        given["set"] = tuple((str(name), str(value)) for name, value in given["set"].items())
-    return parse(request, over(held, given))
+__all__ = [
+    "analyze", "break_even", "deduce", "diff", "kv", "make_scenario", "plan", "price", "roofline", "speculate", "trace",
+    "train",
+]  # fmt: skip
 
 
 def make_scenario(model: Name, system: Name, **options: Any) -> Scenario:
     """A Scenario: the question that every verb takes."""
-    return _request(Scenario, model, system, options)
+    return scenario_request(Scenario, model, system, options)
 
 
 def analyze(model: Name | Scenario, system: Name | None = None, **options: Any) -> Answer:
@@ -72,7 +38,7 @@ def analyze(model: Name | Scenario, system: Name | None = None, **options: Any) 
     from tokenroof.usecases.analyze.request import AnalyzeRequest
     from tokenroof.usecases.analyze.run import analyze as run
 
-    return Answer(run(_request(AnalyzeRequest, model, system, options)), ANALYSIS)
+    return Answer(run(scenario_request(AnalyzeRequest, model, system, options)), ANALYSIS)
 
 
 def plan(model: Name | Scenario, system: Name | Sequence[Name] | None = None, **options: Any) -> Answer:
@@ -81,31 +47,39 @@ def plan(model: Name | Scenario, system: Name | Sequence[Name] | None = None, **
     from tokenroof.usecases.plan.request import PlanRequest
     from tokenroof.usecases.plan.run import plan as run
 
-    return Answer(run(_request(PlanRequest, model, system, options)), PLAN)
+    return Answer(run(scenario_request(PlanRequest, model, system, options)), PLAN)
 
 
-def diff(a: Scenario | Answer, b: Scenario | Answer) -> Answer:
-    """Two scenarios side by side: which operators, bytes and rates make the difference."""
+def diff(a: Scenario | Answer | Name, b: Scenario | Answer | Name, **options: Any) -> Answer:
+    """Two scenarios side by side: which operators, bytes and rates make the difference.
+
+    Each is a scenario, an answer, a scenario file, or `MODEL@SYSTEM,tp=8`; the options hold for both.
+    """
     from tokenroof.api.views import DIFFERENCE
+    from tokenroof.schema import named_scenario
     from tokenroof.usecases.analyze.request import AnalyzeRequest
     from tokenroof.usecases.diff.run import diff as run
 
-    sides = [one.request if isinstance(one, Answer) else one for one in (a, b)]
-    return Answer(run(*(_request(AnalyzeRequest, side, None, {}) for side in sides)), DIFFERENCE)
+    def side(field: str, given: Any) -> AnalyzeRequest:
+        if isinstance(given, str | os.PathLike):
+            return named_scenario(os.fspath(given), AnalyzeRequest, fields_of(AnalyzeRequest, options))
+        asked = getattr(given.response, "request", None) if isinstance(given, Answer) else given
+        if not isinstance(asked, Scenario):
+            raise InputError(field, given, "a scenario, an answer of analyze, or MODEL@SYSTEM")
+        return scenario_request(AnalyzeRequest, asked, None, options)
+
+    return Answer(run(side("a", a), side("b", b)), DIFFERENCE)
 
 
 def trace(file: "Name | TraceRequest", **options: Any) -> Answer:
     """What a trace of requests is like, and what prefix caches find of it."""
     from tokenroof.api.views import TRACE
-    from tokenroof.schema import parse
     from tokenroof.usecases.trace.answer import TraceRequest
     from tokenroof.usecases.trace.run import trace as run
 
-    if isinstance(file, TraceRequest) and not options:
-        return Answer(run(file), TRACE)
-    if not isinstance(file, str | os.PathLike):
-        raise InputError("file", file, "a path, or a TraceRequest alone")
-    return Answer(run(parse(TraceRequest, {"file": os.fspath(file), **options})), TRACE)
+    if isinstance(file, TraceRequest):
+        return Answer(run(request_of(TraceRequest, file, options)), TRACE)
+    return Answer(run(request_of(TraceRequest, None, options, file=name_of("file", file))), TRACE)
 
 
 def price(model: Name | Scenario, system: Name | None = None, **options: Any) -> Answer:
@@ -114,7 +88,7 @@ def price(model: Name | Scenario, system: Name | None = None, **options: Any) ->
     from tokenroof.usecases.money.price import PriceRequest
     from tokenroof.usecases.money.price import price as run
 
-    return Answer(run(_request(PriceRequest, model, system, options)), PRICES)
+    return Answer(run(scenario_request(PriceRequest, model, system, options)), PRICES)
 
 
 def break_even(model: Name | Scenario, system: Name | None = None, **options: Any) -> Answer:
@@ -123,7 +97,7 @@ def break_even(model: Name | Scenario, system: Name | None = None, **options: An
     from tokenroof.usecases.money.break_even import BreakEvenRequest
     from tokenroof.usecases.money.break_even import break_even as run
 
-    return Answer(run(_request(BreakEvenRequest, model, system, options)), BREAK_EVEN)
+    return Answer(run(scenario_request(BreakEvenRequest, model, system, options)), BREAK_EVEN)
 
 
 def speculate(model: Name | Scenario, system: Name | None = None, **options: Any) -> Answer:
@@ -132,4 +106,53 @@ def speculate(model: Name | Scenario, system: Name | None = None, **options: Any
     from tokenroof.usecases.money.speculate import SpeculateRequest
     from tokenroof.usecases.money.speculate import speculate as run
 
-    return Answer(run(_request(SpeculateRequest, model, system, options)), SPECULATION)
+    return Answer(run(scenario_request(SpeculateRequest, model, system, options)), SPECULATION)
+
+
+def roofline(request: "RooflineRequest | None" = None, **options: Any) -> Answer:
+    """The least time of a decode step, from numbers alone: `roofline(params=70e9, flops=8e15, bandwidth="27TB/s")`."""
+    from tokenroof.api.numbers import roofline_view
+    from tokenroof.usecases.analyze.closed_form import RooflineRequest
+    from tokenroof.usecases.analyze.closed_form import roofline as run
+
+    asked = request_of(RooflineRequest, request, options)
+    return Answer(run(asked), roofline_view(asked))
+
+
+def kv(*models: "Name | KvRequest", **options: Any) -> Answer:
+    """The KV cache of models beside each other: what contexts keep and what a decode step reads."""
+    from tokenroof.api.numbers import kv_view
+    from tokenroof.usecases.listing.kv import KvRequest, compare_kv
+
+    if len(models) == 1 and isinstance(models[0], KvRequest):
+        asked = request_of(KvRequest, models[0], options)
+    else:
+        asked = request_of(KvRequest, None, options, models=[name_of("models", one) for one in models])
+    return Answer(compare_kv(asked), kv_view(asked))
+
+
+def train(model: "Name | TrainRequest | None" = None, **options: Any) -> Answer:
+    """How many tokens and parameters a model should have, if it is to be served too."""
+    from tokenroof.api.numbers import train_view
+    from tokenroof.usecases.train.run import TrainRequest
+    from tokenroof.usecases.train.run import train as run
+
+    if isinstance(model, TrainRequest):
+        asked = request_of(TrainRequest, model, options)
+    else:
+        held = {} if model is None else {"model": name_of("model", model)}
+        asked = request_of(TrainRequest, None, options, **held)
+    return Answer(run(asked), train_view(asked))
+
+
+def deduce(offer: "Name | Offer | DeduceRequest", **options: Any) -> Answer:
+    """What public prices and speeds say of a model: by kind of evidence, and jointly."""
+    from tokenroof.api.numbers import DEDUCTION
+    from tokenroof.types.offer import Offer
+    from tokenroof.usecases.deduce.run import DeduceRequest
+    from tokenroof.usecases.deduce.run import deduce as run
+
+    if isinstance(offer, DeduceRequest):
+        return Answer(run(request_of(DeduceRequest, offer, options)), DEDUCTION)
+    named = offer if isinstance(offer, Offer) else name_of("offer", offer)
+    return Answer(run(request_of(DeduceRequest, None, options, offer=named)), DEDUCTION)

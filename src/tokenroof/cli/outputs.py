@@ -12,15 +12,15 @@ if TYPE_CHECKING:
 
 __all__ = ["check_outputs", "write_outputs"]
 
-_ENDINGS = (*TABLES, *CHARTS)
 
-
-def check_outputs(plot: Path | None, outputs: Sequence[Path], *, pages: bool = False) -> tuple[Path, ...]:
+def check_outputs(
+    plot: Path | None, outputs: Sequence[Path], *, pages: bool = False, charts: bool = True
+) -> tuple[Path, ...]:
     """All files to be written. InputError before anything is computed where one of them cannot be.
 
-    `pages`: the verb has a page that can be written too.
+    `pages`: the verb has a page that can be written too; `charts`: it has a chart.
     """
-    endings = tuple(dict.fromkeys((*_ENDINGS, *PAGES))) if pages else _ENDINGS
+    endings = tuple(dict.fromkeys((*TABLES, *(CHARTS if charts else ()), *(PAGES if pages else ()))))
     for path in outputs:
         check(path, endings)
     if plot is not None:
@@ -29,11 +29,15 @@ def check_outputs(plot: Path | None, outputs: Sequence[Path], *, pages: bool = F
 
 
 def write_outputs(
-    answer: Any, paths: Iterable[Path], draw: Callable[[Path], None], rows: Iterable[Any], page: "Page | None" = None
+    answer: Any,
+    paths: Iterable[Path],
+    draw: Callable[[Path], None] | None,
+    rows: Iterable[Any],
+    page: "Page | None" = None,
 ) -> None:
     """Write each file whole or not at all. `rows` are dataclasses or mappings whose names carry their units."""
     outputs = Outputs(answer=answer, rows=tuple(rows), page=page, draw=draw)
     for path in paths:
         write(path, outputs)
-        chart = path.suffix.lower().removeprefix(".") in CHARTS
+        chart = draw is not None and path.suffix.lower().removeprefix(".") in CHARTS
         note(f"{'chart written' if chart else 'written'} to {path}")

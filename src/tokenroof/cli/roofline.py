@@ -50,7 +50,7 @@ def command(
 
     request = RooflineRequest(
         params=params,
-        active_params=params if active is None else active,
+        active_params=active,
         bytes_per_param=weight_bytes,
         kv_bytes_per_token=kv_bytes_per_token,
         flops_per_s=flops,

@@ -13,6 +13,7 @@ _LAZY = {
     "SweepFile": "sweep_file",
     "changed": "scenarios",
     "json_schema": "requests",
+    "named_scenario": "scenarios",
     "parse": "parsing",
     "parse_sweep_spec": "sweep_file",
     "parse_toml": "sweep_file",
@@ -22,14 +23,14 @@ _LAZY = {
 }
 
 __all__ = [
-    "MOST_BYTES", "REQUESTS", "SweepFile", "changed", "json_schema", "parse", "parse_sweep_spec", "parse_toml",
-    "read_scenario", "read_sweep_spec", "request_class",
+    "MOST_BYTES", "REQUESTS", "SweepFile", "changed", "json_schema", "named_scenario", "parse", "parse_sweep_spec",
+    "parse_toml", "read_scenario", "read_sweep_spec", "request_class",
 ]  # fmt: skip
 
 if TYPE_CHECKING:
     from tokenroof.schema.parsing import parse
     from tokenroof.schema.requests import REQUESTS, json_schema, request_class
-    from tokenroof.schema.scenarios import changed, read_scenario
+    from tokenroof.schema.scenarios import changed, named_scenario, read_scenario
     from tokenroof.schema.sweep_file import MOST_BYTES, SweepFile, parse_sweep_spec, parse_toml, read_sweep_spec
 
 

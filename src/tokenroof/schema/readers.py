@@ -23,8 +23,11 @@ Reader = Callable[[Any, str], Any]  # (value, path of the field) -> what the req
 Nested = Callable[[type, Any, str], Any]
 
 _UNITS = {"tokens": "token", "dollars": "USD"}
-_QUANTITIES = {"seconds": "s", "bytes": "B"}  # a prefix alone is no unit of these: 64G is refused
+# a prefix alone is no unit of these: 64G is refused
+_QUANTITIES = {"seconds": "s", "bytes": "B", "B/s": "B/s", "FLOP/s": "FLOP/s"}
 _EXAMPLES = {
+    "B/s": "write 3.35TB/s",
+    "FLOP/s": "write 989e12 or 989TFLOP/s",
     "bytes": "write 64GiB or 64GB",
     "seconds": 'write 0.05 or "50ms"',
     "tokens": "write 128000, 128k (128,000) or 128Ki (131,072)",
@@ -39,7 +42,7 @@ def reader_of(hint: Any, nested: Nested, limits: tuple[Any, ...] = ()) -> Reader
         return _pairs
     parts = next((limit for limit in limits if isinstance(limit, Parts)), None)
     if parts is not None:
-        return partial(_first, [partial(_parts, parts)], True)
+        return partial(_first, [partial(_parts, parts)], type(None) in get_args(hint))
     if hint in (int, float):
         within = next((limit for limit in limits if isinstance(limit, Within)), None)
         return partial(_number, within or Within(-math.inf, math.inf), hint is int, within is None)

@@ -1,12 +1,13 @@
 """The raw model from numbers alone, behind `tokenroof roofline` and `tokenroof analyze`."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Annotated, Any
 
 from tokenroof.formulas import pricing
 from tokenroof.formulas import roofline as f
 from tokenroof.types.checks import check_choice, check_number, check_positive
+from tokenroof.types.limits import OneOf, Within
 from tokenroof.xp import SCALAR, Namespace, Num
 
 __all__ = ["RULES", "RooflineRequest", "RooflineResponse", "roofline", "roofline_numbers"]
@@ -20,17 +21,20 @@ RULES: dict[str, Callable[..., Num]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RooflineRequest:
-    """A model and a machine as bare numbers. `flops_per_s` is dense, 2 FLOP per multiply-add."""
+    """A model and a machine as bare numbers. `flops_per_s` is dense, 2 FLOP per multiply-add.
+
+    `active_params` None: all of them.
+    """
 
     params: float
-    active_params: float
-    bytes_per_param: float
-    kv_bytes_per_token: float
-    flops_per_s: float
-    bytes_per_s: float
-    context: float = 0.0
+    active_params: float | None = None
+    bytes_per_param: float = 1.0
+    kv_bytes_per_token: float = 0.0
+    flops_per_s: Annotated[float, Within(1.0, 1e30, "FLOP/s")]
+    bytes_per_s: Annotated[float, Within(1.0, 1e30, "B/s")]
+    context: Annotated[float, Within(0.0, 1e30, "tokens")] = 0.0
     batch: float = 1.0
-    rule: str = "lecture"
+    rule: Annotated[str, OneOf(tuple(RULES))] = "lecture"
     usd_per_h: float | None = None
 
 
@@ -125,13 +129,15 @@ def bound_of(numbers: Mapping[str, Any], rule: str) -> str:
 def roofline(request: RooflineRequest) -> RooflineResponse:
     """Bounds for one point. Raises InputError for quantities that are negative, zero, NaN or infinite."""
     check_choice("rule", request.rule, RULES)
+    active = request.params if request.active_params is None else request.active_params
+    request = replace(request, active_params=active)
     for name in ("params", "active_params", "bytes_per_param", "flops_per_s", "bytes_per_s", "batch"):
         check_positive(name, getattr(request, name))
     for name in ("flops_per_s", "bytes_per_s"):  # slower than one a second, times would leave the range of floats
         check_number(name, getattr(request, name), low=1.0)
     for name in ("kv_bytes_per_token", "context"):
         check_number(name, getattr(request, name), low=0.0, high=1e30)
-    check_number("active_params", request.active_params, high=request.params, fix="active cannot exceed total")
+    check_number("active_params", active, high=request.params, fix="active cannot exceed total")
     names = ("params", "active_params", "bytes_per_param", "kv_bytes_per_token", "flops_per_s", "bytes_per_s")
     inputs = {name: float(getattr(request, name)) for name in (*names, "context", "batch")}
     if request.usd_per_h is not None:

@@ -5,6 +5,7 @@ same loss at the least cost of training and serving together.
 """
 
 from dataclasses import dataclass
+from typing import Annotated
 
 from tokenroof.catalog import load_model, load_system
 from tokenroof.errors import DataMissing, InputError
@@ -12,6 +13,7 @@ from tokenroof.formulas import scaling_laws, training, training_optimum
 from tokenroof.mixers import architecture
 from tokenroof.types.checks import check_choice, check_number, check_positive
 from tokenroof.types.default import Default
+from tokenroof.types.limits import Parts
 from tokenroof.types.model import Model
 from tokenroof.usecases.train.machine import Activations, Bubble, MachineBill, activations_of, bubbles_of, machine_bill
 
@@ -88,7 +90,7 @@ class TrainRequest:
     inference_tokens: float | None = None
     inefficiency: float = 3.0
     rl_flops_per_param_token: float = 3.0
-    split: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    split: Annotated[tuple[float, float, float], Parts(":", (3,), "PRE:RL:SERVING")] = (1.0, 1.0, 1.0)
     tokens_per_param: float = 20.0
     fit: str = "besiroglu"
     loss: float | None = None
