@@ -17,6 +17,13 @@ _LAZY = {
     "AnalyzeRequest": "tokenroof.usecases.analyze.request",
     "break_even": "tokenroof.api.verbs",
     "BreakEvenRequest": "tokenroof.usecases.money.break_even",
+    "chip": "tokenroof.api.lists",
+    "chips": "tokenroof.api.lists",
+    "model": "tokenroof.api.lists",
+    "models": "tokenroof.api.lists",
+    "system": "tokenroof.api.lists",
+    "systems": "tokenroof.api.lists",
+    "tiers": "tokenroof.api.lists",
     "deduce": "tokenroof.api.verbs",
     "DeduceRequest": "tokenroof.usecases.deduce.run",
     "kv": "tokenroof.api.verbs",
@@ -60,12 +67,16 @@ __all__ = [
     "__version__",
     "analyze",
     "break_even",
+    "chip",
+    "chips",
     "deduce",
     "diff",
     "kv",
     "load_model",
     "load_system",
     "make_scenario",
+    "model",
+    "models",
     "open_sweep",
     "plan",
     "price",
@@ -73,12 +84,16 @@ __all__ = [
     "roofline",
     "speculate",
     "sweep",
+    "system",
+    "systems",
+    "tiers",
     "trace",
     "train",
 ]  # fmt: skip
 
 if TYPE_CHECKING:
     from tokenroof.api.answers import Answer
+    from tokenroof.api.lists import chip, chips, model, models, system, systems, tiers
     from tokenroof.api.verbs import (
         analyze,
         break_even,

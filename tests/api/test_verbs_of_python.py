@@ -86,6 +86,32 @@ ASKED: dict[str, tuple[Callable[[], Any], tuple[str, ...], Callable[[], Any]]] =
         lambda: tokenroof.deduce(DeduceRequest(offer="openai/gpt-5", tokens_per_s=90.0, draws=262_144)),
     ),
 }  # fmt: skip
+LISTED: dict[str, tuple[Callable[[], Any], tuple[str, ...]]] = {
+    "chips": (
+        lambda: tokenroof.chips(vendor="nvidia", sort="bandwidth"),
+        ("--vendor", "nvidia", "--sort", "bandwidth"),
+    ),
+    "systems": (lambda: tokenroof.systems(single=True), ("--single",)),
+    "models": (lambda: tokenroof.models("qwen3,!fp8", sort="kv"), ("--filter", "qwen3,!fp8", "--sort", "kv")),
+    "tiers": (lambda: tokenroof.tiers(chip="b200"), ("--chip", "b200")),
+    "chip": (lambda: tokenroof.chip("b200"), ("b200",)),
+    "model": (lambda: tokenroof.model("llama-3.1-8b", kv_dtype="fp8"), ("llama-3.1-8b", "--kv-dtype", "fp8")),
+}
+
+
+@pytest.mark.parametrize("verb", LISTED)
+def test_lists_are_those_of_the_command_line(verb: str) -> None:
+    asked, arguments = LISTED[verb]
+    done = CliRunner().invoke(cli, [verb, *arguments, "--json"], catch_exceptions=False)
+    answer = asked()
+    assert json.loads(json.dumps(answer.to_dict(), allow_nan=False)) == json.loads(done.stdout)
+    assert len(repr(answer).splitlines()) <= 12 and "<p" in answer._repr_html_()
+    assert len(answer.to_frame()) > 3
+
+
+def test_a_system_has_its_figures() -> None:
+    found = tokenroof.system("gb200-nvl72")
+    assert found.row.n_chips == 72 and len(found.to_frame()) == len(found.figures)
 
 
 @pytest.mark.parametrize("verb", ASKED)
@@ -145,6 +171,8 @@ WRONG: tuple[Callable[[], Any], ...] = (
     lambda: tokenroof.diff("llama-3.1-8b@h100,tp", "llama-3.1-8b@h100"),
     lambda: tokenroof.diff(tokenroof.kv("llama-3.1-8b"), "llama-3.1-8b@h100"),
     lambda: tokenroof.train(7), lambda: tokenroof.train(mfu=[]), lambda: tokenroof.train(split="1:2"),
+    lambda: tokenroof.chips(vendor=3), lambda: tokenroof.chip(None), lambda: tokenroof.models([3]),
+    lambda: tokenroof.model("llama-3.1-8b", kv_dtype="fp3"), lambda: tokenroof.systems(sort="beauty"),
     lambda: tokenroof.deduce(7), lambda: tokenroof.deduce("openai/gpt-5", draws="many"), lambda: tokenroof.trace(7),
 )  # fmt: skip
 

@@ -38,25 +38,9 @@ def _kv_terms(answer: Any) -> Rows:
 
 
 def _kv_page(answer: Any) -> "Page":
-    from tokenroof.present.page import Page, Table, numbers, words
-    from tokenroof.units import format_bytes, format_si
+    from tokenroof.present.pages.kv import page_of
 
-    rows = [
-        (kv.id, f"{at.context:,}", format_bytes(at.stored_bytes), format_bytes(at.read_bytes_per_step))
-        for kv in answer.models
-        for at in kv.contexts
-    ]
-    each = [f"{kv.name} {format_si(kv.bytes_per_token, 'B')} a token" for kv in answer.models]
-    return Page(
-        title="", kind="Kv", brief=[f"{kv.id}" for kv in answer.models],
-        sentence=f"KV cache, {answer.kv_dtype}: {', '.join(each)}.",
-        blocks=[
-            Table(
-                name="main", title="One request", rows=rows,
-                columns=(words("model"), numbers("context"), numbers("kept"), numbers("read by a step")),
-            )
-        ],
-    )  # fmt: skip
+    return page_of(answer)
 
 
 def _kv_draw(asked: "KvRequest", answer: Any, path: Path) -> None:
@@ -73,29 +57,9 @@ def kv_view(asked: "KvRequest") -> View:
 
 
 def _train_page(answer: Any) -> "Page":
-    from tokenroof.present.page import KeyValues, Page
+    from tokenroof.present.pages.train import page_of
 
-    best, equal = answer.optimum, answer.equal
-
-    def size(params: float, tokens: float, loss: float) -> str:
-        return f"{params / 1e9:,.4g} B active parameters, {tokens / 1e12:,.4g} T tokens, loss {loss:.4f}"
-
-    pairs = [
-        ("least cost", size(best.params, best.tokens, best.loss)),
-        ("without serving", size(best.alone_params, best.alone_tokens, best.loss)),
-        (f"split {':'.join(f'{part:g}' for part in answer.split)}",
-         size(equal.params, equal.pretrain_tokens, equal.loss)),
-        *((bill.name, f"{bill.gpu_hours:,.4g} GPU-hours, ${bill.usd:,.0f}") for bill in answer.bills),
-    ]  # fmt: skip
-    return Page(
-        title="", kind="Training", brief=() if answer.model is None else (answer.model,),
-        sentence=(
-            f"Trained and served at the least cost for its loss: {best.params / 1e9:,.4g} B active parameters on "
-            f"{best.tokens / 1e12:,.4g} T tokens, {best.overtraining:,.3g} times what training alone asks for."
-        ),
-        blocks=[KeyValues(title="Models of one loss, and of equal cost", pairs=pairs, name="main")],
-        defaults=[f"{one.field} {one.value}: {one.reason}" for one in answer.defaults],
-    )  # fmt: skip
+    return page_of(answer)
 
 
 def _train_draw(asked: "TrainRequest", answer: Any, path: Path) -> None:
