@@ -97,6 +97,7 @@ def scheduling(draw: st.DrawFn, policies: tuple[str, ...], budget: int, isl: lis
         reserve=draw(st.sampled_from(("pages", "pages", "pages", "pages", "output"))),
         block_tokens=block_tokens,
         blocks=max(few, largest - short) if together else Rules().blocks,
+        whole_prompts=draw(st.booleans()),
         ranks=draw(st.sampled_from((1, 1, 1, 2, 3))),
         stages=draw(st.sampled_from(EXACT if policy == "train" else STAGES)),
         period_s=draw(st.sampled_from((0.25, 1.0, 0.7071067811865))) if policy == "train" else 0.0,

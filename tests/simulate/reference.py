@@ -287,7 +287,8 @@ class Replica:
             or len(running) >= self.rules.max_sequences
         ):
             return False
-        return self._blocks(queue[0], min(queue[0].prompt, budget)) <= self._free(part.rank)
+        wanted = queue[0].prompt if self.rules.whole_prompts else min(queue[0].prompt, budget)
+        return self._blocks(queue[0], wanted) <= self._free(part.rank)
 
     def _admit(self, part: Part) -> Request:
         request = self.queues[part.rank].pop(0)

@@ -109,7 +109,7 @@ def test_two_put_back_in_one_step_keep_their_order() -> None:
     # One block each, full after step 1. 2: C and B are put back for A's second. 6: B's 4 tokens and 2 of C's 4, whose
     # rest finds no block in 7. 8, 9: C.
     trace: list[Step] = []
-    rules = Rules(token_budget=6, block_tokens=3, blocks=3)
+    rules = Rules(whole_prompts=False, token_budget=6, block_tokens=3, blocks=3)
     out = simulate([0.0] * 3, [2, 2, 2], [6, 4, 4], ONE, rules, trace=trace)
     assert [step.decodes[0] for step in trace] == [[], [0, 1, 2], [0], [0], [0], [0], [], [1], [], [2]]
     assert trace[6].chunks == [[(1, 4, 4), (2, 2, 2)]]
@@ -119,7 +119,14 @@ def test_two_put_back_in_one_step_keep_their_order() -> None:
 def test_prompt_in_progress_is_put_back_for_decodes() -> None:
     # 2: A's third token takes a block of B's. 3: B's first two tokens again. 4: back again. 6, 7: B.
     trace: list[Step] = []
-    out = simulate([0.0, 0.0], [1, 6], [6, 1], ONE, Rules(token_budget=3, block_tokens=1, blocks=6), trace=trace)
+    out = simulate(
+        [0.0, 0.0],
+        [1, 6],
+        [6, 1],
+        ONE,
+        Rules(whole_prompts=False, token_budget=3, block_tokens=1, blocks=6),
+        trace=trace,
+    )
     assert [step.chunks[0][-1:] for step in trace] == [
         [(1, 2, 2)], [(1, 2, 4)], [], [(1, 2, 2)], [], [], [(1, 3, 3)], [(1, 3, 6)],
     ]  # fmt: skip
@@ -130,7 +137,14 @@ def test_prompt_in_progress_is_put_back_for_decodes() -> None:
 def test_prompt_in_progress_is_put_back_when_its_chunk_does_not_fit() -> None:
     # 1: A holds 2, B 3 of 6: its next 3 do not fit. 2: 3 tokens again. 3: A's fourth takes them. 6, 7: B.
     trace: list[Step] = []
-    out = simulate([0.0, 0.0], [1, 6], [6, 1], ONE, Rules(token_budget=4, block_tokens=1, blocks=6), trace=trace)
+    out = simulate(
+        [0.0, 0.0],
+        [1, 6],
+        [6, 1],
+        ONE,
+        Rules(whole_prompts=False, token_budget=4, block_tokens=1, blocks=6),
+        trace=trace,
+    )
     assert [step.chunks[0][-1:] for step in trace] == [
         [(1, 3, 3)], [], [(1, 3, 3)], [], [], [], [(1, 4, 4)], [(1, 2, 6)],
     ]  # fmt: skip
@@ -139,7 +153,7 @@ def test_prompt_in_progress_is_put_back_when_its_chunk_does_not_fit() -> None:
 
 def test_prompts_first_decodes_when_the_prompt_was_put_back() -> None:
     # 1: the last token of B finds no block, so A decodes (and ends). 2, 3: B.
-    rules = Rules(policy="prompts-first", token_budget=4, block_tokens=1, blocks=5)
+    rules = Rules(whole_prompts=False, policy="prompts-first", token_budget=4, block_tokens=1, blocks=5)
     out = simulate([0.0, 0.0], [1, 5], [2, 1], ONE, rules)
     assert seen(out) == ([0.0, 0.0], [1.0, 4.0], [2.0, 4.0])
     assert out.preemptions == 1
@@ -229,7 +243,7 @@ def test_a_lane_puts_back_its_own_and_the_prompt_in_progress() -> None:
     # 1: lane 0 has no block for A and puts it back, which leaves it nothing to do until lane 1 ends at 1.5. Then it has
     # A's prompt and first token to prefill, 2 of 3. At 2 lane 1 takes these blocks for B, which ends at 4.
     trace: list[Step] = []
-    rules = Rules(token_budget=2, block_tokens=1, blocks=4, stages=(0.5, 0.5))
+    rules = Rules(whole_prompts=False, token_budget=2, block_tokens=1, blocks=4, stages=(0.5, 0.5))
     out = simulate([0.0, 0.0], [2, 2], [3, 3], ONE, rules, trace=trace)
     assert [(step.start_s, step.lane) for step in trace] == [
         (0.0, 0), (0.5, 1), (1.5, 0), (2.0, 1), (3.0, 1), (4.0, 0), (4.5, 1), (5.5, 1),

@@ -95,7 +95,8 @@ class Rank:
         request = self.queue[0]
         if not self.paged:
             return self._alone(request) <= self.free
-        return -(-min(self._to_prefill(request), room) // self.block_tokens) <= self.free
+        whole = self._to_prefill(request)
+        return -(-(whole if self.rules.whole_prompts else min(whole, room)) // self.block_tokens) <= self.free
 
     # ------------------------------------------------------------------ making up a step
 
@@ -178,11 +179,8 @@ class Rank:
             request = queue[0]
             whole = isl[request] + (yielded.get(request, 0) if yielded else 0)
             new = whole if whole <= room else room
-            if paged:
-                blocks = -(-new // size)
-            else:
-                blocks = self._alone(request)
-            if blocks > self.free:
+            blocks = -(-new // size) if paged else self._alone(request)
+            if blocks > self.free or (paged and self.rules.whole_prompts and -(-whole // size) > self.free):
                 break
             self.free -= blocks
             if not paged:

@@ -13,6 +13,8 @@ _UNLIMITED = 1 << 62
 class Rules:
     """One replica's scheduling. `token_budget`, `max_sequences` and `blocks` are those of one dp rank.
 
+    `whole_prompts`: a request is admitted only where its whole prompt finds memory, not just the first chunk.
+
     `stages` are the shares of a step's time by pipeline stage; `period_s` is the train's. `gather_steps`: with several
     ranks, steps that prompts are held back at most until every rank has one.
     """
@@ -23,6 +25,7 @@ class Rules:
     reserve: str = "pages"
     block_tokens: int = 16
     blocks: int = _UNLIMITED
+    whole_prompts: bool = True
     ranks: int = 1
     stages: tuple[float, ...] = (1.0,)
     period_s: float = 0.0
