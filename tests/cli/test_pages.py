@@ -39,6 +39,7 @@ ROOFLINE = ("roofline --params 671e9 --active 37e9 --flops 2.88e17 --bandwidth 5
             "roofline --params 1e9 --flops 1e15 --bandwidth 3e12")  # fmt: skip
 DEDUCE = ("deduce google/gemini-3.1-pro-preview --draws 262144", "deduce deepseek/deepseek-v3 --draws 262144",
           "deduce --input 3 --output 15 --draws 65536",
+          "deduce --lecture", "deduce --validate",
           "deduce --compare anthropic/claude-opus-5 anthropic/claude-haiku-5-5 --draws 262144")  # fmt: skip
 ONE = ("offers google/gemini-3.1-pro-preview", "offers anthropic/claude-opus-5 --isl 250K --prefix 200K --osl 2000",
        "offers deepseek/deepseek-v3", "sweep examples/sweep.toml --estimate",

@@ -1,9 +1,7 @@
 """`tokenroof deduce`: from public prices and speeds back to what a model can be."""
 
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,6 +12,9 @@ from tokenroof.cli.unused import refuse_unused
 from tokenroof.errors import InputError
 from tokenroof.files import put
 from tokenroof.present.json import dump
+
+if TYPE_CHECKING:
+    from tokenroof.present.page import Page
 
 __all__ = ["command"]
 
@@ -26,7 +27,7 @@ def _save(answer: Any, path: Path, chart: str) -> None:
     if ending == ".json":
         put(path, dump(answer) + "\n")
     elif ending == ".csv":
-        from tokenroof.cli.deduce_text import estimates_csv
+        from tokenroof.usecases.deduce.table import estimates_csv
 
         put(path, estimates_csv(answer))
     elif ending in (".svg", ".png", ".html"):
@@ -45,26 +46,23 @@ def _check_file(out: Path, endings: str) -> None:
         raise InputError("output file", str(out), "in a directory that exists")
 
 
-def _whole(lecture: bool, out: Path | None, as_json: bool) -> int:
+def _whole(lecture: bool, out: Path | None, full: bool, as_json: bool) -> int:
     """The pages that need no offer: the lecture's claims, and how far deduction holds."""
-    from tokenroof.cli import deduce_text
+    from tokenroof.present.pages.deduce_checks import lecture_page, validation_page
 
     answer: Any
-    show: Callable[[], None]
+    page: Page
     if lecture:
         from tokenroof.usecases.deduce.lecture import lecture_deductions
 
         rows = lecture_deductions()
-        answer, show = {"claims": rows}, partial(deduce_text.show_lecture, rows)
+        answer, page = {"claims": rows}, lecture_page(rows, full)
     else:
         from tokenroof.infer.validate import validate
 
-        found = validate()
-        answer, show = found, partial(deduce_text.show_validation, found)
-    if as_json:
-        echo_json(answer)
-    else:
-        show()
+        answer = validate()
+        page = validation_page(answer)
+    echo_json(answer) if as_json else echo_page(page, full)
     if out is not None:
         _save(answer, out, "")
     return 0
@@ -108,7 +106,7 @@ def command(offer: str | None, full: bool, as_json: bool, out: Path | None, **op
         # found out before the work, not after
         _check_file(out, ".json" if not offer and options["price_in"] is None else _ENDINGS)
     if options["validating"] or options["lecture"]:
-        return _whole(options["lecture"], out, as_json)
+        return _whole(options["lecture"], out, full, as_json)
     from tokenroof.present.pages.deduce import comparison_page, page_of
     from tokenroof.usecases.deduce.run import DeduceRequest, compare, deduce
 
