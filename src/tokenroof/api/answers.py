@@ -96,8 +96,8 @@ class Answer:
 
     @property
     def tables(self) -> tuple[str, ...]:
-        """Names that `to_frame` takes."""
-        return tuple(self._view.tables)
+        """Names that `to_frame` takes; none of what does not hold."""
+        return () if isinstance(self._response, Infeasible) else tuple(self._view.tables)
 
     def to_frame(self, table: str = "main") -> Any:
         """A table as a pandas DataFrame where pandas is installed, else as a pyarrow Table."""

@@ -141,4 +141,5 @@ def page_of(answer: BreakEvenResponse) -> Page:
         left_out=("queueing from bursts of arrivals", "quality of answers"),
         next=("--full", "-o curve.png", "tokenroof offers"),
         kind="BreakEven",
+        brief=(here.layout_label,),
     )  # fmt: skip

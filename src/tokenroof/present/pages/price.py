@@ -223,4 +223,5 @@ def page_of(answer: PriceResponse) -> Page:
         left_out=here.left_out,
         next=("--full: memory tiers, discounts, margins", "--pair 6x,2.5x", "tokenroof break-even"),
         kind="Prices",
+        brief=(here.layout_label,),
     )

@@ -105,6 +105,7 @@ def page_of(answer: SpeculateResponse) -> Page:
         left_out=answer.left_out,
         next=("--full: every depth at every batch", "tokenroof plan --acceptance 0.8"),
         kind="Speculation",
+        brief=(answer.layout,),
     )  # fmt: skip
 
 
