@@ -19,6 +19,7 @@ from tokenroof.usecases.analyze.answer import AnalyzeResponse
 
 __all__ = ["full_blocks"]
 
+_BINDS = {"compute": "arithmetic binds", "weights": "weight reads bind", "kv": "KV reads bind"}
 _WIDE_DOMAIN, _ROW, _WIDE_ROW = 16, 8, 18
 _MOST_DRAWN = 144
 _ALL_READ = 0.999
@@ -90,10 +91,10 @@ def _money(answer: AnalyzeResponse) -> KeyValues:
         pairs.append(("this load", quantity(load, USD_PER_MTOK), "all on output"))
     if fast is not None and fast.possible and fast.price_ratio is not None and fast.concurrency is not None:
         held = f"{counted(fast.concurrency, 'request')} at once"
-        pairs.append((f"{times(fast.speedup)} the speed", f"{times(fast.price_ratio)} the price", held))
+        pairs.append((f"{fast.speedup:g}x the speed", f"{times(fast.price_ratio)} the price", held))
     elif fast is not None:
         most = f"alone it is {times(fast.fastest_speedup)}"
-        pairs.append((f"{times(fast.speedup)} the speed", "not for any price", most))
+        pairs.append((f"{fast.speedup:g}x the speed", "not for any price", most))
     return KeyValues(title="Speed and price", pairs=pairs, full=True)
 
 
@@ -112,7 +113,7 @@ def _parts(answer: AnalyzeResponse) -> Bars:
             for (name, seconds, kind), time in zip(parts, shown, strict=True)
         ],
         most=roof.step_s, full=True,
-        lines=(f"decode step {quantity(roof.step_s, MS)}: {roof.bound} binds, rule {bound.rule}; "
+        lines=(f"decode step {quantity(roof.step_s, MS)}: {_BINDS[roof.bound]}, rule {bound.rule}; "
                f"MFU {percent(roof.mfu, decimals=1)}",),
     )  # fmt: skip
 

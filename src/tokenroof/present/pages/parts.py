@@ -10,15 +10,22 @@ from tokenroof.types.default import Default
 from tokenroof.types.scenario import Scenario
 from tokenroof.types.served import Ranged
 
-__all__ = ["KINDS", "LIMITS", "changes", "counted", "defaults_of", "defaults_table", "ranged_row", "spelled"]
+__all__ = ["KINDS", "LIMITS", "changes", "counted", "defaults_of", "defaults_table", "ranged_row", "roles", "spelled"]
 
 _OPTION = re.compile(r"^([a-z_]+)( [^\s,]+)(?=$|,| \()")
 _OPTIONS = {one.name for one in fields(Scenario)} | {"gpus"}
+
+_ROLES = re.compile(r"^(\d+) x \((.+?)\) : (\d+) x \((.+?)\)")
 
 LIMITS: Mapping[str, str] = {
     "memory": "memory-bound", "compute": "compute-bound", "network": "network-bound", "overhead": "launches",
 }  # fmt: skip
 KINDS: Mapping[str, Kind] = {"memory": "memory", "compute": "compute", "network": "network"}
+
+
+def roles(label: str) -> str:
+    """A deployment in words: `2 x (pp4) : 2 x (tp2)` is `2 x pp4 prefill, 2 x tp2 decode`."""
+    return _ROLES.sub(r"\1 x \2 prefill, \3 x \4 decode", label)
 
 
 def counted(number: float, what: str) -> str:

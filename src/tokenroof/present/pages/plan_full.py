@@ -1,8 +1,8 @@
 """What `plan --full` adds: why not the others, memory by role, the frontier, what was searched."""
 
 from tokenroof.present.numbers import BYTES, GB, JOULES, MS, NUMBER, USD_PER_MTOK, count, quantity
-from tokenroof.present.page import RANGE, Block, Table, numbers, words
-from tokenroof.present.pages.parts import defaults_table
+from tokenroof.present.page import BAR, KEEP, RANGE, Block, Table, numbers, words
+from tokenroof.present.pages.parts import defaults_table, roles
 from tokenroof.usecases.plan.answer import Candidate, MachinePlan, PlanResponse
 
 __all__ = ["full_blocks"]
@@ -25,7 +25,7 @@ def full_blocks(answer: PlanResponse) -> list[Block]:
 
 def _reasons(machine: MachinePlan) -> Table:
     rows = [
-        (f"{one.label}, {one.weights}/{one.kv}", one.why_not.partition("; ")[2].partition(" [")[0])
+        (f"{roles(one.label)}, {one.weights}/{one.kv}", one.why_not.partition("; ")[2].partition(" [")[0])
         for one in machine.runner_ups
     ]
     return Table(title="Why not the alternatives", columns=(words(), words()), rows=rows, full=True)
@@ -50,16 +50,17 @@ def _frontier(machine: MachinePlan) -> Table:
     step = max(1, -(-len(machine.frontier) // _MOST_POINTS))
     rows = [
         (
-            f"{point.label}, {point.weights}/{point.kv}", quantity(point.tokens_per_s_per_user, NUMBER),
+            f"{roles(point.label)}, {point.weights}/{point.kv}", quantity(point.tokens_per_s_per_user, NUMBER),
             quantity(point.output_tokens_per_s_per_gpu, NUMBER), quantity(point.usd_per_mtok_all, USD_PER_MTOK),
             quantity(point.ttft_s, MS), count(point.concurrency), "yes" if point.meets else "no",
         )
         for point in machine.frontier[::step]
     ]  # fmt: skip
     heads = ("tok/s/user", "tok/s/GPU", "all on output", "TTFT", "at once")
+    columns = [numbers(head, drop=RANGE if head == "TTFT" else KEEP) for head in heads]
     return Table(
         name="frontier", title="Frontier", rows=rows, full=True,
-        columns=(words(), *(numbers(head) for head in heads), words("met", drop=RANGE)),
+        columns=(words(), *columns, words("met", drop=BAR)),
         lines=("no deployment is better in both of the first two columns",),
     )  # fmt: skip
 
@@ -68,13 +69,14 @@ def _search(answer: PlanResponse) -> Table:
     search = answer.machines[0].search
     pairs: list[tuple[str, str]] = [
         ("layouts", count(search.layouts)),
-        ("formats of weights/KV", ", ".join(search.formats)),
         ("combinations", count(search.combinations)),
-        ("points", f"{count(search.points)}, {count(search.points_met)} inside all limits"),
+        ("points", count(search.points)),
+        ("points inside all limits", count(search.points_met)),
     ]
     for reason, number in search.rejected:
         what = "hold no request" if reason == "memory" else f"outside {reason.removeprefix('beyond ')} at every load"
         pairs.append((f"combinations: {what}", count(number)))
     for reason, number in search.engine_refused:
         pairs.append((f"no flags: {reason}", count(number)))
-    return Table(title="Searched", columns=(words(), words()), rows=pairs, full=True)
+    lines = (f"formats of weights/KV: {', '.join(search.formats)}",)
+    return Table(title="Searched", columns=(words(), numbers()), rows=pairs, lines=lines, full=True)
