@@ -8,9 +8,11 @@ import shlex
 from functools import cache
 from types import SimpleNamespace
 
+import click
 import pytest
 from economics_process import run_inside
 
+from tokenroof.cli.main import cli
 from tokenroof.present import text as printer
 from tokenroof.present.html import html
 from tokenroof.present.page import Lines, Page
@@ -125,3 +127,24 @@ def test_python_and_notebooks_say_the_same(command: str) -> None:
     marked = re.sub(r"<[^>]*>", "", html(page))
     for word in page.sentence.split():
         assert word.replace("'", "&#x27;") in marked
+
+
+def options_of(verb: str) -> set[str]:
+    command = cli.get_command(click.Context(cli), verb)
+    assert command is not None, verb
+    return {option for param in command.params for option in (*param.opts, *param.secondary_opts)}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_what_comes_next_can_be_typed(command: str) -> None:
+    """Verbs and options of the last line, and of changes that would do, are those that there are."""
+    page, here = printed(command).page, command.split()[0]
+    said = [
+        *page.next,
+        *(line for block in page.blocks if isinstance(block, Lines) and block.open for line in block.lines),
+    ]
+    for text_ in said:
+        words = text_.replace(",", " ").replace(":", " ").split()
+        verb = words[1] if words[0] == "tokenroof" and len(words) > 1 else here
+        for option in (word for word in words if re.fullmatch(r"--?[a-z][a-z-]*", word)):
+            assert option in options_of(verb) | options_of(here), (text_, option)

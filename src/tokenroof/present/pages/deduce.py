@@ -118,6 +118,7 @@ def page_of(answer: DeduceResponse) -> Page:
     return Page(
         title=offer.id,
         kind="Deduction",
+        brief=(f"sheet {sheet_date(offer)}",),
         sentence=answer.sentence,
         scenario_label="Offer",
         scenario=(f"{offer.name}, {offer.lab}", f"sheet: {sheet_date(offer)}", *(one.shown for one in answer.moved)),

@@ -55,7 +55,7 @@ def _times(answer: RooflineResponse) -> Bars:
     )
     shown = column([seconds for _, seconds, _ in parts], MS, decimals=_decimals([seconds for _, seconds, _ in parts]))
     rows = [
-        BarRow(name, cell, seconds, kind, share_of(seconds, answer.step_s))
+        BarRow(name, cell if seconds else "0 ms", seconds, kind, share_of(seconds, answer.step_s))
         for (name, seconds, kind), cell in zip(parts, shown, strict=True)
     ]
     rule = f"rule {answer.rule}: {_RULES[answer.rule]}"
