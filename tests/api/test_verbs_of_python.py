@@ -189,3 +189,40 @@ def test_a_scenario_file_is_a_side_of_a_difference(tmp_path: Any) -> None:
     (tmp_path / "a.toml").write_text('model = "llama-3.1-8b"\nsystem = "h100"\n', encoding="utf-8")
     found = tokenroof.diff(tmp_path / "a.toml", "llama-3.1-8b@b200", batch=8)
     assert (found.a.batch, found.b.system) == (8, "b200")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (lambda: tokenroof.price("llama-3.1-8b", "h100", hold="soon"), "hold[0] = 'soon': must be a number of seconds"),
+        (
+            lambda: tokenroof.roofline(params=1e9, flops="fast", bandwidth="3TB/s"),
+            "flops = 'fast': must be",
+        ),
+        (lambda: tokenroof.speculate("llama-3.1-8b", "h100", depth="deep"), "depth[0] = 'deep': must be a whole"),
+        (lambda: tokenroof.price("llama-3.1-8b", "h100", holds_s="soon"), "holds_s[0] = 'soon'"),
+        (lambda: tokenroof.deduce("openai/gpt-5", input=3), "input: must be left out beside an offer"),
+        (lambda: tokenroof.deduce(input=3), "output: must be given"),
+        (tokenroof.deduce, "offer = None: must be a name or a path"),
+        (
+            lambda: tokenroof.deduce(input=3, output=15, step="200K:2"),
+            "step = '200K:2': must be TOKENS:",
+        ),
+    ],
+)
+def test_faults_are_told_under_the_names_that_were_given(wrong: Callable[[], Any], said: str) -> None:
+    with pytest.raises(tokenroof.TokenroofError) as caught:
+        wrong()
+    assert said in str(caught.value)
+
+
+def test_prices_of_ones_own_are_those_of_the_options() -> None:
+    flags = ["--input", "3", "--output", "15", "--step", "200K:2:1.5", "--context", "1M", "--write", "1h:6", "--fast",
+             "6:2.5", "--batch-x", "0.5", "--off-peak", "0.5", "--cached", "0.3", "--storage", "4.5", "--draws",
+             "262144", "--json"]  # fmt: skip
+    done = CliRunner().invoke(cli, ["deduce", *flags], catch_exceptions=False)
+    found = tokenroof.deduce(
+        input=3, output=15, step="200K:2:1.5", context="1M", write="1h:6", fast="6:2.5", batch_x=0.5, off_peak=0.5,
+        cached=0.3, storage=4.5, draws=262_144,
+    )  # fmt: skip
+    assert json.loads(json.dumps(found.to_dict())) == json.loads(done.stdout)

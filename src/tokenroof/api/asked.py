@@ -1,11 +1,12 @@
 """What a caller gave as the request of a verb: names, scenarios, requests; keywords spelled as fields or options."""
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
 from typing import Any, TypeAlias, TypeVar
 
-from tokenroof.errors import InputError
+from tokenroof.errors import InputError, InputFaults, faults_of
 from tokenroof.types.scenario import Scenario, over
 
 __all__ = ["Name", "fields_of", "name_of", "names_of", "request_of", "scenario_request"]
@@ -62,17 +63,37 @@ def fields_of(request: type, options: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
+@contextmanager
+def _own_words(request: type, options: Mapping[str, Any]) -> Iterator[None]:
+    """Faults under the names that the caller gave: `hold`, where the field is `holds_s`."""
+    said = {field: name for name, field in _OPTIONS.get(request.__name__, {}).items() if name in options}
+    try:
+        yield
+    except InputError as error:
+        if not said:
+            raise
+        raise InputFaults(_renamed(fault, said) for fault in faults_of(error)) from None
+
+
+def _renamed(fault: InputError, said: Mapping[str, str]) -> InputError:
+    head = fault.field.partition("[")[0].partition(".")[0]
+    if head not in said:
+        return fault
+    return type(fault)(said[head] + fault.field[len(head) :], fault.value, fault.limit, fault.fix)
+
+
 def request_of(request: type[R], given: Any, options: Mapping[str, Any], **held: Any) -> R:
     """The request of a verb without a scenario: `given` is one already, or None; `held` are its first fields."""
     from tokenroof.schema import parse
 
     asked = fields_of(request, options)
-    if given is None:
-        return parse(request, {**held, **asked})
-    if not isinstance(given, request):
+    if given is not None and not isinstance(given, request):
         raise InputError("request", given, f"a {request.__name__}")
-    own = {one.name: getattr(given, one.name) for one in fields(request) if one.init}  # type: ignore[arg-type]
-    return parse(request, {**own, **asked}) if asked else given
+    if given is not None and not asked:
+        return given
+    own = {} if given is None else {one.name: getattr(given, one.name) for one in fields(request) if one.init}  # type: ignore[arg-type]
+    with _own_words(request, options):
+        return parse(request, {**held, **own, **asked})
 
 
 def scenario_request(
@@ -99,4 +120,6 @@ def scenario_request(
     named = names_of("system", system)
     if named is not None:
         held["system"] = named
-    return parse(request, over(held, fields_of(request, options)))
+    asked = fields_of(request, options)
+    with _own_words(request, options):
+        return parse(request, over(held, asked))

@@ -6,6 +6,7 @@ Numbers are SI, texts carry units ("50ms", "128k"). A Scenario or a request may 
 
 import os
 from collections.abc import Sequence
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from tokenroof.api.answers import Answer
@@ -145,13 +146,23 @@ def train(model: "Name | TrainRequest | None" = None, **options: Any) -> Answer:
     return Answer(run(asked), train_view(asked))
 
 
-def deduce(offer: "Name | Offer | DeduceRequest", **options: Any) -> Answer:
-    """What public prices and speeds say of a model: by kind of evidence, and jointly."""
+def deduce(offer: "Name | Offer | DeduceRequest | None" = None, **options: Any) -> Answer:
+    """What public prices and speeds say of a model: by kind of evidence, and jointly.
+
+    In place of an offer prices of one's own: `deduce(input=3, output=15, step="200K:2:1.5")`.
+    """
     from tokenroof.api.numbers import DEDUCTION
+    from tokenroof.schema import parse
     from tokenroof.types.offer import Offer
+    from tokenroof.usecases.deduce.own_offer import PricesGiven, own_offer
     from tokenroof.usecases.deduce.run import DeduceRequest
     from tokenroof.usecases.deduce.run import deduce as run
 
+    prices = {one.name: options.pop(one.name) for one in fields(PricesGiven) if options.get(one.name) is not None}
+    if prices:
+        if offer is not None:
+            raise InputError(next(iter(prices)), ..., "left out beside an offer", "its prices are taken as they are")
+        offer = own_offer(parse(PricesGiven, prices))
     if isinstance(offer, DeduceRequest):
         return Answer(run(request_of(DeduceRequest, offer, options)), DEDUCTION)
     named = offer if isinstance(offer, Offer) else name_of("offer", offer)

@@ -80,68 +80,14 @@ def check_together(options: Mapping[str, Any], offer: str | None) -> None:
             raise InputError(_flag(name), options[name], limit, fix)
 
 
-def _numbers(text: str, name: str, what: str, count: int) -> list[float]:
-    try:
-        values = [float(part) for part in text.split(":")]
-    except ValueError:
-        values = []
-    if len(values) != count or not all(0 < value < 1e6 for value in values):
-        raise InputError(name, text, what)
-    return values
-
-
-def _check_model(name: str) -> None:
-    from tokenroof.catalog.offers.index import market_models
-    from tokenroof.errors import UnknownName
-    from tokenroof.registry import nearest
-
-    known = market_models()
-    if name not in known:
-        raise UnknownName("model with prices of several hosts", name, tuple(nearest(name, known, 3)))
+# parameter -> field of the prices, where the two differ
+_FIELDS = {"price_in": "input", "price_out": "output", "writes": "write", "open_weights": "open"}
 
 
 def offer_from_flags(options: Mapping[str, Any]) -> Any:
     """An offer from --input, --output and what else is given, through the same checks as a file."""
-    from tokenroof.catalog.offers.files import offers_from_table
-    from tokenroof.usecases.deduce.run import UNDATED
+    from tokenroof.schema import parse
+    from tokenroof.usecases.deduce.own_offer import PricesGiven, own_offer
 
-    if options["model"] is not None:
-        _check_model(options["model"])
-    table: dict[str, Any] = {
-        "id": "own/flags",
-        "currency": options["currency"].upper(),
-        "as_of": options["as_of"] or UNDATED,
-        "source": "flags of the command line",
-        "grade": "given",
-        "open_weights": options["open_weights"] or options["model"] is not None,
-    }
-    for key, option in (
-        ("input", "price_in"), ("output", "price_out"), ("cached", "cached"), ("storage_per_hour", "storage"),
-        ("context", "context"), ("ttft", "ttft"), ("model", "model"),
-    ):  # fmt: skip
-        if options[option] is not None:
-            table[key] = options[option]
-    if options["step"]:
-        table["steps"] = []
-        table["inclusive"] = options["inclusive"]
-    elif options["inclusive"]:
-        raise InputError("--inclusive", True, "given with --step, whose boundary it is about")
-    for text in options["step"]:
-        above, _, multipliers = text.partition(":")
-        input_x, output_x = _numbers(multipliers, "step", "TOKENS:INPUT_X:OUTPUT_X, such as 200K:2:1.5", 2)
-        table["steps"].append({"above": above, "input_x": input_x, "output_x": output_x})
-    for text in options["writes"]:
-        ttl, _, price = text.partition(":")
-        (per_mtok,) = _numbers(price, "write", "TTL:PRICE, such as 5m:3.75", 1)
-        table.setdefault("writes", {})[ttl] = per_mtok
-    modes = []
-    if options["fast"]:
-        price, speed = _numbers(options["fast"], "fast", "PRICE_X:SPEED_X, such as 6:2.5", 2)
-        modes.append({"name": "fast", "x": price, "speed": speed})
-    if options["batch_x"] is not None:
-        modes.append({"name": "batch", "x": options["batch_x"]})
-    if modes:
-        table["modes"] = modes
-    if options["off_peak"] is not None:
-        table["windows"] = [{"name": "off-peak", "x": options["off_peak"]}]
-    return offers_from_table(table, "flags")[0]
+    given = {_FIELDS.get(name, name): options[name] for name in _SHEET}
+    return own_offer(parse(PricesGiven, {name: value for name, value in given.items() if value not in (None, ())}))

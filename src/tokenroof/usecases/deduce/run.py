@@ -19,14 +19,13 @@ from tokenroof.infer.priors import PRIORS, Prior
 from tokenroof.infer.regions import Region
 from tokenroof.infer.sampler import Health, sample_posterior
 from tokenroof.types.offer import Offer
+from tokenroof.usecases.deduce.own_offer import UNDATED
 from tokenroof.usecases.deduce.sentence import sentence_of
 
 __all__ = [
     "UNDATED", "Comparison", "DeduceRequest", "DeduceResponse", "OddsOf", "Skipped", "compare", "deduce", "find_offer",
     "reference_machine", "sheet_date",
 ]  # fmt: skip
-
-UNDATED = "1970-01-01"  # prices given as flags without a day: no clock is read, and none is made up
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
