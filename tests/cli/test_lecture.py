@@ -27,7 +27,7 @@ def test_lists_by_chapter_with_counts() -> None:
     response = answer()
     counts = response["counts"]
     for chapter in response["chapters"]:
-        assert f"{chapter['title']}  [{chapter['key']}]" in out
+        assert f" {chapter['key']} " in out and chapter["title"][:10] in out
     total = sum(counts.values())
     assert f"{total} claims: {counts['reproduced']} reproduced, {counts['corrected']} corrected" in out
     assert sum(chapter["corrected"] for chapter in response["chapters"]) == counts["corrected"]
@@ -71,13 +71,16 @@ def test_chapter() -> None:
     response = answer("--chapter", "batch")
     assert [chapter["key"] for chapter in response["chapters"]] == ["batch"]
     assert {claim["chapter"] for claim in response["claims"]} == {"batch"}
-    assert "  [rack]" not in run("--chapter", "batch").stdout
+    assert "chapter" not in run("--chapter", "batch").stdout.partition("Next")[0]
+    first, every = run("--chapter", "batch").stdout, run("--chapter", "batch", "--full").stdout
+    assert f"and {len(response['claims']) - 14} more: --full" in first
+    assert all(claim["question"].split()[0] in every and claim["id"] in every for claim in response["claims"])
 
 
 def test_explains_one_claim() -> None:
     out = run("s3").stdout  # case does not matter
     for words in (
-        "S3  ≠ corrected",
+        "S3  ≠ corrected |",
         "How do weight and KV reads combine?",
         "t_memory >= max(weights, KV)",
         "671e9 param",

@@ -6,6 +6,7 @@ A verb's page is taken where it is printed, so that what a verb would print besi
 import re
 import shlex
 from functools import cache
+from pathlib import Path
 from types import SimpleNamespace
 
 import click
@@ -50,7 +51,8 @@ ONE = ("offers google/gemini-3.1-pro-preview", "offers anthropic/claude-opus-5 -
        "kv llama-3.3-70b deepseek-v3", "kv qwen3-next-80b-a3b gpt-oss-120b llama-3.1-8b llama-3.1-70b")  # fmt: skip
 LISTS = ("chips", "chips --announced --vendor amd", "systems", "models", "models --filter moe,mla --sort active",
          "models --tags", "tiers", "offers", "offers --filter claude", "offers --stale 90 --today 2027-02-10",
-         "model deepseek-v3", "model gemma-3-27b")  # fmt: skip
+         "model deepseek-v3", "model gemma-3-27b", "lecture", "lecture --only corrected",
+         "lecture S1", "lecture L1", "lecture S24")  # fmt: skip
 COMMANDS = (*ANALYZE, *PLAN, *DIFF, *MONEY, *ROOFLINE, *DEDUCE, *ONE, *LISTS)
 
 # forms that pages do not use: an error after its value, microseconds, a ratio before its value, a range set by spaces
@@ -148,3 +150,20 @@ def test_what_comes_next_can_be_typed(command: str) -> None:
         verb = words[1] if words[0] == "tokenroof" and len(words) > 1 else here
         for option in (word for word in words if re.fullmatch(r"--?[a-z][a-z-]*", word)):
             assert option in options_of(verb) | options_of(here), (text_, option)
+
+
+@pytest.mark.parametrize("columns", ["", "x", "-5", "0", "9999999999", "1"])
+def test_a_senseless_width_is_not_followed(columns: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    done = run_inside("chip", "h100")
+    assert done.returncode == 0 and "3.35 TB/s" in done.stdout
+    assert 20 < max(map(len, done.stdout.splitlines())) <= 100
+
+
+def test_the_command_line_prints_nothing_but_pages_json_and_explanations() -> None:
+    """Tables and texts are made in present/: what cli/ echoes itself are explanations, errors and progress."""
+    kept = {"main.py", "render.py", "faults.py", "welcome.py", "trace.py"}
+    source = Path(__file__).parents[2] / "src/tokenroof/cli"
+    for path in source.glob("*.py"):
+        echoed = re.findall(r"click\.echo\(([^\n]*)", path.read_text(encoding="utf-8"))
+        assert path.name in kept or all(one.startswith("text_of(") for one in echoed), (path.name, echoed)

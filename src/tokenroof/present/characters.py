@@ -13,7 +13,8 @@ __all__ = ["BLOCKS", "bar_text", "clean", "cut_middle", "encodes_blocks", "pad",
 BLOCKS = " ▏▎▍▌▋▊▉█"
 _PLAIN = str.maketrans(
     {"×": "x", "·": "|", "–": "-", "—": "-", "−": "-", "…": "...", "µ": "u", "≤": "<=", "≥": ">=", "’": "'", "‘": "'",
-     "“": '"', "”": '"', "→": "->", "±": "+/-", "\u00a0": " ", **dict.fromkeys(BLOCKS[1:5], ""),
+     "“": '"', "”": '"', "→": "->", "±": "+/-", "÷": "/", "✓": "=", "≠": "!=",
+     "\u00a0": " ", **dict.fromkeys(BLOCKS[1:5], ""),
      **dict.fromkeys(BLOCKS[5:], "#")}
 )  # fmt: skip
 _DOTS = "..."
