@@ -8,10 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from tokenroof.errors import InputError
+from tokenroof.simulate.alone import Carried
+from tokenroof.simulate.quick import quick
 from tokenroof.simulate.replica import Replica, Watcher
 from tokenroof.simulate.requests import FloatArray, IntArray, Requests
 from tokenroof.simulate.rules import Rules
 from tokenroof.simulate.step_times import Work
+from tokenroof.simulate.straight import straight
 
 __all__ = ["ROUTERS", "Outcome", "simulate"]
 
@@ -84,6 +87,12 @@ def simulate(
     """
     if router not in ROUTERS:
         raise InputError("router", router, f"one of {', '.join(ROUTERS)}")
+    parts = quick(
+        requests, straight(times), rules, concurrency=concurrency, think_s=think_s, replicas=replicas, router=router,
+        watch=watch,
+    )  # fmt: skip
+    if parts is not None:
+        return _joined(requests, parts, request_s)
     count = len(requests)
     isl, osl = requests.isl.tolist(), requests.osl.tolist()
     started, first, end = (array("d", [-1.0]) * count for _ in range(3))
@@ -118,6 +127,24 @@ def simulate(
         isl=requests.isl, osl=requests.osl, replica=np.array(placed), rejected=sum(len(one.rejected) for one in fleet),
         put_back=sum(one.put_back for one in fleet), steps=sum(one.steps for one in fleet),
         busy_s=sum(one.busy_s for one in fleet), least_free_blocks=min(one.least_free for one in fleet),
+    )  # fmt: skip
+
+
+def _joined(requests: Requests, parts: Sequence[tuple[IntArray, Carried]], request_s: float) -> Outcome:
+    """One outcome from those of the quick loop's replicas."""
+    if parts[-1][1].stopped:
+        raise KeyboardInterrupt
+    arrival = requests.arrival_s.copy()
+    started, first, end = (np.full(len(requests), math.nan) for _ in range(3))
+    placed = np.arange(len(requests)) % len(parts)
+    held = sum(len(rows) for rows, _ in parts)
+    for rows, one in parts:
+        arrival[rows], started[rows], first[rows], end[rows] = one.arrival_s, one.started_s, one.first_s, one.end_s
+    return Outcome(
+        arrival_s=arrival, started_s=started, first_s=first + request_s, end_s=end + request_s,
+        isl=requests.isl, osl=requests.osl, replica=placed, rejected=len(requests) - held,
+        put_back=sum(one.put_back for _, one in parts), steps=sum(one.steps for _, one in parts),
+        busy_s=sum(one.busy_s for _, one in parts), least_free_blocks=min(one.least_free for _, one in parts),
     )  # fmt: skip
 
 
