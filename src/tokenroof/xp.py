@@ -99,6 +99,33 @@ class _Numpy:
         setattr(self, function, found)
         return found
 
+    # Plain numbers stay plain: numpy's own scalars would make every array that they meet double precision.
+
+    def maximum(self, a: Num, b: Num) -> Num:
+        import numpy
+
+        return numpy.maximum(a, b) if hasattr(a, "shape") or hasattr(b, "shape") else SCALAR.maximum(a, b)
+
+    def minimum(self, a: Num, b: Num) -> Num:
+        import numpy
+
+        return numpy.minimum(a, b) if hasattr(a, "shape") or hasattr(b, "shape") else SCALAR.minimum(a, b)
+
+    def where(self, condition: Any, a: Num, b: Num) -> Num:
+        import numpy
+
+        return numpy.where(condition, a, b) if hasattr(condition, "shape") else SCALAR.where(condition, a, b)
+
+    def ceil(self, a: Num) -> Num:
+        import numpy
+
+        return numpy.ceil(a) if hasattr(a, "shape") else SCALAR.ceil(a)
+
+    def floor(self, a: Num) -> Num:
+        import numpy
+
+        return numpy.floor(a) if hasattr(a, "shape") else SCALAR.floor(a)
+
     def ratio(self, a: Num, b: Num, otherwise: Num) -> Num:
         import numpy
 

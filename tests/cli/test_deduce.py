@@ -32,9 +32,7 @@ def test_text_holds_channels_and_joint_region() -> None:
 def test_the_page_begins_with_what_it_can_be() -> None:
     result = run("google/gemini-3.1-pro-preview", "--draws", "262144")
     first = " ".join(result.stdout.split("\n\n")[0].split())
-    assert re.match(
-        r"Most likely a mixture of experts with .* parameters, .* active\. The input price says most", first
-    )
+    assert re.match(r"Perhaps a mixture of experts with .* parameters, .* active\. The input price says most", first)
     estimates = json.loads(run("google/gemini-3.1-pro-preview", "--json", "--draws", "262144").stdout)
     (kv,) = [one for one in estimates["estimates"] if one["name"] == "kv_bytes_per_token"]
     assert (kv["width_left"] > 0.6) == ("little is learnt about its KV cache" in first)
@@ -111,12 +109,12 @@ def test_pages_without_an_offer_are_written_too(tmp_path: Path, page: str, count
 
 
 def test_a_row_that_moved_does_not_say_nothing() -> None:
-    """Opus 4.6's context in use is as wide as before and 1.6 times as long: something was said."""
-    rows = json.loads(run("anthropic/claude-opus-4-6", "--json", "--draws", "262144").stdout)["estimates"]
-    context = next(row for row in rows if row["name"] == "context_in_use")
-    assert context["width_left"] > 0.95 and context["shift"] > 0.1
-    text = run("anthropic/claude-opus-4-6", "--full", "--draws", "262144").stdout
-    (line,) = [line for line in text.splitlines() if line.startswith("  context in use")]
+    """Haiku 5.5's cache is as wide as before and a third of the prior's: something was said."""
+    rows = json.loads(run("anthropic/claude-haiku-5-5", "--json", "--draws", "262144").stdout)["estimates"]
+    cache = next(row for row in rows if row["name"] == "kv_bytes_per_token")
+    assert cache["width_left"] > 0.95 and cache["shift"] < -0.1
+    text = run("anthropic/claude-haiku-5-5", "--full", "--draws", "262144").stdout
+    (line,) = [line for line in text.splitlines() if line.startswith("  KV cache per token ")][1:]  # of all unknowns
     assert "says nothing" not in line
     (hits,) = [line for line in text.splitlines() if line.startswith("  cache-hit share")]
     assert "not read" in hits

@@ -122,7 +122,9 @@ def test_every_prior_is_described() -> None:
     derived = {
         "sparsity",
         "flops_per_s",
+        "bf16_flops_per_s",
         "bytes_per_s",
+        "visible_bytes",
         "memory_bytes",
         "batch",
         "tier_usd_per_byte_h",

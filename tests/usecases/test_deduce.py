@@ -7,6 +7,7 @@ import pytest
 from tokenroof.catalog.offers.index import load_offer
 from tokenroof.errors import InputError, TokenroofError, UnknownName
 from tokenroof.infer.posterior import NUMBERS
+from tokenroof.infer.sampler import PoorPosterior
 from tokenroof.present.charts.deduce import draw_corner, draw_evidence
 from tokenroof.usecases.deduce.lecture import lecture_deductions
 from tokenroof.usecases.deduce.run import DeduceRequest, DeduceResponse, compare, deduce, find_offer
@@ -73,16 +74,32 @@ def test_missing_channels_are_named(v3: DeduceResponse) -> None:
 
 
 def test_a_measured_speed_is_used() -> None:
-    response = deduce(DeduceRequest(offer="anthropic/claude-haiku-4-5", draws=DRAWS, tokens_per_s=150.0))
+    response = deduce(DeduceRequest(offer="anthropic/claude-haiku-4-5", draws=1 << 18, tokens_per_s=150.0))
     assert "output_speed" in {moved.channel for moved in response.moved}
     assert "output speed" in {d.name for d in response.deductions}
 
 
 def test_unlikely_evidence_is_flagged_not_refused() -> None:
-    """3,000 tokens per second at a frontier price: possible on a wafer, not on the machines of the prior."""
-    response = deduce(DeduceRequest(offer="anthropic/claude-opus-4-5", draws=1 << 19, tokens_per_s=3000.0))
+    """600 tokens per second at a frontier price: hardly on the machines of the prior."""
+    response = deduce(DeduceRequest(offer="anthropic/claude-opus-4-5", tokens_per_s=600.0))
     speed = next(s for s in response.surprises if s.channel == "output_speed")
     assert speed.unlikely and speed.z > 2.5
+
+
+def test_evidence_that_hardly_a_draw_explains_is_refused_by_name() -> None:
+    """3,000 tokens per second: possible on a wafer, not on the machines of the prior."""
+    with pytest.raises(PoorPosterior, match="hardest to explain is '3000 tok/s'"):
+        deduce(DeduceRequest(offer="anthropic/claude-opus-4-5", draws=1 << 18, tokens_per_s=3000.0))
+
+
+def test_what_narrows_an_interval_says_more_than_what_moves_its_middle() -> None:
+    """Gemini's input price halves what is open of its size and leaves the median; its cached price does the reverse."""
+    response = deduce(DeduceRequest(offer="google/gemini-3.1-pro-preview"))
+    channels = {one.channel: one for one in response.moved}
+    price, cached = channels["input_price"], channels["cached_ratio"]
+    assert price.width_factor["total_params"] > 1.4 > 1.2 > cached.width_factor["total_params"]
+    assert cached.median_factor["total_params"] < price.median_factor["total_params"] < 1.0
+    assert "The input price says most" in response.sentence
 
 
 def test_currency_is_converted_and_said() -> None:

@@ -1,29 +1,23 @@
-"""The forward model of deduction: what a seller with these unknowns would face in costs, in closed form.
+"""The forward model of deduction: what a seller with these unknowns would face in costs.
 
-`predict_prices` is the one function that the likelihood asks. It can be replaced by the operator engine: same
-unknowns in, same channels out. Everything is an array over draws; results are natural logarithms.
+`predict_prices` is the one function that the likelihood asks. Times, speed and cost are the deployment's own, as every
+other verb has them; here they become channels of evidence. Everything is an array over draws; results are natural
+logarithms.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
-from tokenroof.formulas.memory_tiers import (
-    hold_usd_per_token_s_by_byte,
-    recompute_usd_per_token,
-    retrieve_usd_per_token,
-)
-from tokenroof.formulas.roofline import (
-    balance_batch,
-    compute_time_s,
-    knee_context,
-    kv_time_s,
-    ridge_tokens,
-    step_time_lecture_s,
-    weight_time_s,
-)
+from tokenroof.formulas.memory_tiers import hold_usd_per_token_s_by_byte, retrieve_usd_per_token
+from tokenroof.formulas.roofline import balance_batch, knee_context, ridge_tokens
+from tokenroof.infer.sellers import seller
+from tokenroof.scenario.costs import cost_of
+from tokenroof.scenario.deployment import Deployment
+from tokenroof.types.program import Num
+from tokenroof.types.served import Cost, Served
 from tokenroof.xp import NUMPY
 
-__all__ = ["CHANNELS", "predict_prices"]
+__all__ = ["CHANNELS", "predict_prices", "served_at"]
 
 # name -> what the logarithm is of
 CHANNELS: Mapping[str, str] = {
@@ -38,9 +32,16 @@ CHANNELS: Mapping[str, str] = {
     "speed": "output tokens per second of one sequence",
     "duty_cycle": "mean load over peak load",
 }
+_MTOK = 1e6
+_LEAST_USD = 1e-30  # in draws far out, prompts take all of the time to the last digit
 _SECONDS_PER_HOUR = 3600.0
 _RELOAD_BYTES_PER_S = 14e9  # one PCIe 5 drive, tier nvme-small of the catalogue; a constant moves the offset only
-_FIXED_S = 2e-3  # launches and collectives of one pass; assumed
+
+
+def served_at(deployment: Deployment, batch: Num, usd_per_chip_h: Num, duty_cycle: Num) -> tuple[Served, Cost]:
+    """What `batch` requests at once in each step see, and what their tokens cost: a seller's, or any deployment's."""
+    served = deployment.at_batch(batch)
+    return served, cost_of(deployment, served, usd_per_chip_h, duty_cycle=duty_cycle)
 
 
 def predict_prices(unknowns: Mapping[str, Any]) -> dict[str, Any]:
@@ -48,50 +49,35 @@ def predict_prices(unknowns: Mapping[str, Any]) -> dict[str, Any]:
     import numpy as np
 
     u = unknowns
-    usd_per_s = u["usd_per_chip_h"] / _SECONDS_PER_HOUR
+    deployment = seller(u)
+    served, cost = served_at(deployment, u["batch"], u["usd_per_chip_h"], u["duty_cycle"])
+    fresh, out = cost.input_usd_per_mtok / _MTOK, np.maximum(cost.output_usd_per_mtok / _MTOK, _LEAST_USD)
+    step = deployment.step(u["batch"])
     rates = {"flops_per_s": u["flops_per_s"]}
-    memory_rate = u["bytes_per_s"] * u["decode_mbu"]
-    kv_read = u["kv_bytes_per_token"] * u["scan_fraction"]
-
-    # prefill is arithmetic at the seller's MFU
-    fresh = recompute_usd_per_token(
-        active_params=u["active_params"], **rates, mfu=u["prefill_mfu"], usd_per_s=usd_per_s, xp=NUMPY
-    )
-    # a decode pass of `batch` sequences that share one read of the weights, in seconds of one chip's bandwidth
-    weights_s = weight_time_s(
-        params=u["total_params"], bytes_per_param=u["weight_bytes"], bytes_per_s=memory_rate, xp=NUMPY
-    )
-    caches_s = kv_time_s(
-        batch=u["batch"], context=u["context_in_use"], kv_bytes_per_token=kv_read, bytes_per_s=memory_rate, xp=NUMPY
-    )
-    compute_s = compute_time_s(batch=u["batch"], active_params=u["active_params"], **rates, xp=NUMPY)
-    step_s = step_time_lecture_s(compute_s=compute_s, weights_s=weights_s, kv_s=caches_s, xp=NUMPY)
-    out = usd_per_s * step_s / u["batch"]
-
     ridge = ridge_tokens(**rates, bytes_per_param=u["weight_bytes"], bytes_per_s=u["bytes_per_s"], xp=NUMPY)
     balance = balance_batch(ridge=ridge, params=u["total_params"], active_params=u["active_params"], xp=NUMPY)
     knee = knee_context(
-        active_params=u["active_params"], bytes_per_s=u["bytes_per_s"], **rates, kv_bytes_per_token=kv_read, xp=NUMPY
-    )
+        active_params=u["active_params"], bytes_per_s=u["bytes_per_s"], **rates,
+        kv_bytes_per_token=u["kv_bytes_per_token"] * u["scan_fraction"], xp=NUMPY,
+    )  # fmt: skip
     hold = hold_usd_per_token_s_by_byte(
         kv_bytes_per_token=u["kv_bytes_per_token"], usd_per_byte_s=u["tier_usd_per_byte_h"], xp=NUMPY
     )
     # the chip waits for a cache that lies outside its own memory, read at the rate of one fast drive
     reload = retrieve_usd_per_token(
-        kv_bytes_per_token=u["kv_bytes_per_token"], bytes_per_s=_RELOAD_BYTES_PER_S, usd_per_s=usd_per_s, xp=NUMPY
-    )
-    least_chips = np.maximum(1.0, u["total_params"] * u["weight_bytes"] / (0.7 * u["memory_bytes"]))
-    chips = least_chips * u["chips_over_least"]
+        kv_bytes_per_token=u["kv_bytes_per_token"], bytes_per_s=_RELOAD_BYTES_PER_S,
+        usd_per_s=u["usd_per_chip_h"] / _SECONDS_PER_HOUR, xp=NUMPY,
+    )  # fmt: skip
     return {
-        "input_cost": np.log(fresh / u["duty_cycle"]),
-        "output_cost": np.log(out / u["duty_cycle"]),
+        "input_cost": np.log(fresh),
+        "output_cost": np.log(out),
         "output_ratio": np.log(out / fresh),
         "markup": np.log(u["markup"]),
         "knee": np.log(knee),
-        "reload_ratio": np.log(reload / fresh),
+        "reload_ratio": np.log(reload / (fresh * u["duty_cycle"])),
         "storage": np.log(hold * u["storage_markup"]),
-        "fast_load": np.log(np.maximum(caches_s, compute_s) / weights_s),
-        "speed": np.log(u["speed_gain"] / (step_s / chips + _FIXED_S)),
+        "fast_load": np.log(np.maximum(step.kv_s, step.compute_s) / step.weights_s),
+        "speed": np.log(u["speed_gain"] / served.tpot_s),
         "duty_cycle": np.log(u["duty_cycle"]),
         "batch_over_balance": np.log(u["batch"] / balance),
     }

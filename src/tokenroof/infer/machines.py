@@ -11,7 +11,13 @@ from typing import Any
 
 from tokenroof.catalog.chips import load_chip
 from tokenroof.catalog.rental import load_rental
+from tokenroof.engines import engine
 from tokenroof.infer.deductions.base import Machine
+from tokenroof.operators.memory import visible_bytes
+from tokenroof.operators.timing import arithmetic_rate
+from tokenroof.types.dtype import Dtype, dtype
+from tokenroof.types.engine import DEFAULT_ENGINE
+from tokenroof.types.machine import Chip
 
 __all__ = ["CONTRACT_SHARE", "MACHINE_WEIGHTS", "Machines", "machines", "reference_machine"]
 
@@ -36,25 +42,35 @@ CONTRACT_SHARE = 0.65
 _REFERENCE = "h100"
 _REFERENCE_USD_PER_H = 2.5  # a contract price; the lecture's is 2
 
-_RATE_ORDER = {2.0: ("bf16", "fp16"), 1.0: ("fp8", "int8", "bf16"), 0.5625: ("fp4", "fp8", "int8", "bf16")}
+# Formats that weights are served in, by the prior's order, and what a chip without that arithmetic serves instead.
+# Kernels would expand such weights to 16 bits there and compute at half of the rate of the next wider format.
+_FORMATS = ("bf16", "fp8", "nvfp4")
+_INSTEAD = {"bf16": (), "fp8": ("int8", "bf16"), "nvfp4": ("fp8", "int8", "bf16")}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machines:
-    """Columns over chips; `flops_per_s` has a row for each weight width in `weight_bytes`."""
+    """Columns over chips; `flops_per_s` and `weight_bytes` have a row for each format in `widths`, in bytes.
+
+    `visible_bytes` is the part of `memory_bytes` that the engine sees.
+    """
 
     names: tuple[str, ...]
     weights: tuple[float, ...]
-    weight_bytes: tuple[float, ...]
+    widths: tuple[float, ...]
+    weight_bytes: Any
     flops_per_s: Any
+    bf16_flops_per_s: Any
     bytes_per_s: Any
     memory_bytes: Any
+    visible_bytes: Any
     contract_usd_per_h: Any
 
 
-def _rate(flops: Mapping[str, float], width: float) -> float:
-    """The fastest arithmetic for weights of this width; wider arithmetic where the chip lacks it."""
-    return next(flops[key] for key in _RATE_ORDER[width] if key in flops)
+def _served(chip: Chip, name: str) -> Dtype:
+    """The format that a seller who wants `name` has its weights in on this chip."""
+    computed = (one for one in map(dtype, (name, *_INSTEAD[name])) if one.rate_key in chip.flops_per_s)
+    return next(computed)
 
 
 @lru_cache(maxsize=1)
@@ -68,15 +84,22 @@ def machines() -> Machines:
     for name in names:
         rental = load_rental(name)
         rents.append(_ASSUMED_RENT[name] if rental is None else rental.median_usd_per_h)
-    widths = tuple(_RATE_ORDER)
+    served = [[_served(chip, name) for chip in chips] for name in _FORMATS]
+    rules = engine(DEFAULT_ENGINE).memory
+    rates = np.array(
+        [[arithmetic_rate(chip, one.rate_key)[1] for chip, one in zip(chips, row, strict=True)] for row in served]
+    )
     total = sum(MACHINE_WEIGHTS.values())
     return Machines(
         names=names,
         weights=tuple(MACHINE_WEIGHTS[name] / total for name in names),
-        weight_bytes=widths,
-        flops_per_s=np.array([[_rate(chip.flops_per_s, width) for chip in chips] for width in widths]),
+        widths=tuple(dtype(name).bytes_per_element for name in _FORMATS),
+        weight_bytes=np.array([[one.bytes_per_element for one in row] for row in served]),
+        flops_per_s=rates,
+        bf16_flops_per_s=rates[0],
         bytes_per_s=np.array([chip.bytes_per_s for chip in chips]),
         memory_bytes=np.array([chip.memory_bytes for chip in chips]),
+        visible_bytes=np.array([visible_bytes(chip, rules) for chip in chips]),
         contract_usd_per_h=np.array(rents) * CONTRACT_SHARE,
     )
 

@@ -172,7 +172,7 @@ def _choices(after: Mapping[str, Any], before: Mapping[str, Any]) -> tuple[Choic
     import numpy as np
 
     table = machines()
-    widths = np.array(table.weight_bytes)
+    widths = np.array(table.widths)
 
     def width(draws: Mapping[str, Any]) -> Any:
         return np.abs(draws["weight_bytes"][:, None] - widths).argmin(axis=1)
@@ -212,14 +212,21 @@ def credible_levels(draws: Mapping[str, Any], truths: Sequence[Truth]) -> tuple[
     return tuple(float(place) / len(distance) for place in np.searchsorted(distance, own))
 
 
-def _surprises(sample: Sample, lines: Mapping[str, Calibration]) -> tuple[Surprise, ...]:
+def _without_each(sample: Sample) -> dict[str, Any]:
+    """Draws of the posterior without each channel in turn."""
+    return {
+        reading.channel: sample.z[resample(sample.log_weights(reading.channel), _KEPT // 4)]
+        for reading in sample.readings
+    }
+
+
+def _surprises(sample: Sample, lines: Mapping[str, Calibration], without: Mapping[str, Any]) -> tuple[Surprise, ...]:
     """Each channel against what the posterior without it predicts."""
     import numpy as np
 
     found = []
     for reading in sample.readings:
-        kept = resample(sample.log_weights(reading.channel), 4000)
-        predicted = predict_prices(unknowns(sample.z[kept].astype(float), sample.kind))
+        predicted = predict_prices(unknowns(without[reading.channel].astype(float), sample.kind))
         line = lines[reading.channel]
         mean = line.offset + line.pass_through * predicted[LINKS[reading.channel]]
         if reading.channel == "input_price":
@@ -241,15 +248,14 @@ def _surprises(sample: Sample, lines: Mapping[str, Calibration]) -> tuple[Surpri
     return tuple(found)
 
 
-def _moved(sample: Sample, whole: Mapping[str, Any]) -> tuple[Moved, ...]:
+def _moved(sample: Sample, whole: Mapping[str, Any], left_out: Mapping[str, Any]) -> tuple[Moved, ...]:
     """Leave each channel out in turn."""
     import numpy as np
 
     names = (*ARCHITECTURE, "markup", "batch_over_balance", "duty_cycle")
     found = []
     for reading in sample.readings:
-        kept = resample(sample.log_weights(reading.channel), _KEPT // 4)
-        without = physical(sample.z[kept], sample.kind)
+        without = physical(left_out[reading.channel], sample.kind)
         medians, widths = {}, {}
         for name in names:
             low, median, high = np.quantile(without[name], (0.1, 0.5, 0.9))
@@ -271,13 +277,14 @@ def read_posterior(
     names = [name for name in NUMBERS if name in draws]
     levels = credible_levels(draws, [truth for _, truth in known])
     near = [Neighbour(model=m, level=v, truth=t) for (m, t), v in zip(known, levels, strict=True)]
+    without = _without_each(sample)
     return Posterior(
         health=sample.health,
         estimates=tuple(estimate(name, draws[name], prior[name]) for name in names),
         choices=_choices(draws, prior),
         regions=tuple(joint_region(pair, draws, prior) for pair in PAIRS),
-        moved=_moved(sample, draws),
-        surprises=_surprises(sample, lines),
+        moved=_moved(sample, draws, without),
+        surprises=_surprises(sample, lines, without),
         neighbours=tuple(sorted(near, key=lambda n: n.level)),
         draws=draws,
         prior_draws=prior,

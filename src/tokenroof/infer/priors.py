@@ -88,7 +88,8 @@ PRIORS = (
         why="share of the cache that a decode step reads; top-k attention with an indexer reads about a tenth",
     ),
     Prior(
-        name="weight_bytes", unit="B/param", text="2, 1 or 0.5625 with chances 0.15, 0.65, 0.20",
+        name="weight_bytes", unit="B/param",
+        text="2, 1 or 0.5625 with chances 0.15, 0.65, 0.20; the next wider one where the chip does not compute in it",
         why="16-bit, FP8 and NVFP4 with its scales",
     ),
     Prior(name="system", unit="1", text="a chip of infer.machines by its weight", why="what serves public traffic"),
@@ -163,30 +164,37 @@ def unknowns(z: Any, kind: str) -> dict[str, Any]:
     """Physical numbers for rows of standard normals; `kind` of seller picks the mark-up's prior."""
     import numpy as np
 
+    normals = np.ascontiguousarray(z.T)  # a column at a time lies together: everything below is twice as fast
+
     def lognormal(column: int, centre: float, sd: float) -> Any:
-        return centre * np.exp(sd * z[:, column])
+        return centre * np.exp(sd * normals[column])
 
     def logit(column: int, centre: float, sd: float) -> Any:
-        return 1.0 / (1.0 + (1.0 / centre - 1.0) * np.exp(-sd * z[:, column]))
+        return 1.0 / (1.0 + (1.0 / centre - 1.0) * np.exp(-sd * normals[column]))
 
     def choice(column: int, shares: tuple[float, ...]) -> Any:
         # sums of comparisons: a handful of categories, far faster than a search
-        return sum((z[:, column] > cut).astype(np.intp) for cut in _cuts(shares))
+        return sum((normals[column] > cut for cut in _cuts(shares)), np.zeros(len(z), dtype=np.int8)).astype(np.intp)
 
     table = machines()
     low, high = math.log(_SIZE[0]), math.log(_SIZE[1])
-    size = np.exp(low + (high - low) * normal_cdf(z[:, _Z_SIZE]))
-    dense = normal_cdf(z[:, _Z_DENSE]) < 1.0 / (1.0 + (size / _DENSE_AT) ** _DENSE_SLOPE)
-    routed = 1.0 + (_SPARSITY[0] - 1.0) * np.exp(_SPARSITY[1] * z[:, _Z_SPARSITY])
+    size = np.exp(low + (high - low) * normal_cdf(normals[_Z_SIZE]))
+    dense = normal_cdf(normals[_Z_DENSE]) < 1.0 / (1.0 + (size / _DENSE_AT) ** _DENSE_SLOPE)
+    routed = 1.0 + (_SPARSITY[0] - 1.0) * np.exp(_SPARSITY[1] * normals[_Z_SPARSITY])
     sparsity = np.where(dense, 1.0, routed)
-    scan_place = (normal_cdf(z[:, _Z_SCAN]) - (1.0 - _SPARSE_SHARE)) / _SPARSE_SHARE
+    scan_place = (normal_cdf(normals[_Z_SCAN]) - (1.0 - _SPARSE_SHARE)) / _SPARSE_SHARE
     width = choice(_Z_WIDTH, _WEIGHT_SHARES)
     chip = choice(_Z_SYSTEM, table.weights)
-    bytes_per_s, memory = table.bytes_per_s[chip], table.memory_bytes[chip]
-    rent = table.contract_usd_per_h[chip] * np.exp(_RENT_SD * z[:, _Z_RENT])
+
+    def column(values: Any, *index: Any) -> Any:
+        # in the draws' own precision: one wide column would make everything after it wide, and half as fast
+        return values.astype(z.dtype)[index]
+
+    memory = column(table.memory_bytes, chip)
+    rent = column(table.contract_usd_per_h, chip) * np.exp(_RENT_SD * normals[_Z_RENT])
     tier = choice(_Z_TIER, (0.25, 0.25, 0.25, 0.25))
-    tier_rent = np.array([np.nan if t.usd_per_gb_h is None else t.usd_per_gb_h / 1e9 for t in TIERS])[tier]
-    tier_speed = np.array([np.inf if t.bytes_per_s is None else t.bytes_per_s for t in TIERS])[tier]
+    tier_rent = column(np.array([np.nan if t.usd_per_gb_h is None else t.usd_per_gb_h / 1e9 for t in TIERS]), tier)
+    tier_speed = column(np.array([np.inf if t.bytes_per_s is None else t.bytes_per_s for t in TIERS]), tier)
     root = np.sqrt(sparsity)
     markup, markup_sd = MARKUP[kind]
     return {
@@ -195,13 +203,15 @@ def unknowns(z: Any, kind: str) -> dict[str, Any]:
         "sparsity": sparsity,
         "kv_bytes_per_token": lognormal(_Z_KV, *_KV),
         "scan_fraction": np.exp(math.log(_LEAST_SCAN) * np.maximum(scan_place, 0.0)),
-        "weight_bytes": np.array(table.weight_bytes)[width],
+        "weight_bytes": column(table.weight_bytes, width, chip),
         "system": chip,
-        "flops_per_s": table.flops_per_s[width, chip],
-        "bytes_per_s": bytes_per_s,
+        "flops_per_s": column(table.flops_per_s, width, chip),
+        "bf16_flops_per_s": column(table.bf16_flops_per_s, chip),
+        "bytes_per_s": column(table.bytes_per_s, chip),
         "memory_bytes": memory,
+        "visible_bytes": column(table.visible_bytes, chip),
         "usd_per_chip_h": rent,
-        "batch": lognormal(_Z_BATCH, *_BATCH[kind]),
+        "batch": np.maximum(lognormal(_Z_BATCH, *_BATCH[kind]), 1.0),  # a pass serves somebody
         "markup": lognormal(_Z_MARKUP, markup, markup_sd),
         "hit_share": logit(_Z_HIT, *_HIT_SHARE),
         "duty_cycle": logit(_Z_DUTY, *_DUTY),

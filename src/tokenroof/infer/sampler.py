@@ -7,7 +7,7 @@ the processor's cache.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,10 +51,10 @@ class Health:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """All draws with their weights. `channel_log_likelihood` has one column per reading."""
+    """All draws with their weights' logarithms. `channel_log_likelihood` has one column per reading."""
 
     z: Any
-    log_ratio: Any
+    log_weight: Any
     channel_log_likelihood: Any
     readings: tuple[Reading, ...]
     kind: str
@@ -62,10 +62,10 @@ class Sample:
 
     def log_weights(self, without: str | None = None) -> Any:
         """Logarithms of the weights, all evidence counted or one channel left out."""
-        total = self.log_ratio.astype(float)
+        total = self.log_weight
         for column, reading in enumerate(self.readings):
-            if reading.channel != without:
-                total = total + self.channel_log_likelihood[:, column]
+            if reading.channel == without:
+                total = total - self.channel_log_likelihood[:, column]
         return total
 
 
@@ -80,13 +80,16 @@ def log_likelihood(reading: Reading, line: Calibration, predicted: Mapping[str, 
     return -0.5 * miss * miss - math.log(line.sd)
 
 
+def _blocks(rows: int) -> Iterator[slice]:
+    return (slice(start, start + _BLOCK) for start in range(0, rows, _BLOCK))
+
+
 def _evaluate(z: Any, kind: str, read: Sequence[Reading], lines: Mapping[str, Calibration]) -> Any:
     """Log-likelihood of every reading for every row of z, block by block."""
     import numpy as np
 
     out = np.empty((len(z), len(read)), dtype=np.float32)
-    for start in range(0, len(z), _BLOCK):
-        block = slice(start, start + _BLOCK)
+    for block in _blocks(len(z)):
         predicted = predict_prices(unknowns(z[block], kind))
         for column, reading in enumerate(read):
             out[block, column] = log_likelihood(reading, lines[reading.channel], predicted)
@@ -110,15 +113,14 @@ def _r_hat(z: Any, log_weights: Any) -> float:
     """Largest disagreement of batch means over all coordinates, as the usual ratio of standard deviations."""
     import numpy as np
 
-    means, spreads = [], []
-    for start in range(_BATCHES):
-        # every eighth draw: each batch has its part of both stages
-        batch = z[start::_BATCHES]
-        weights = _normalised(log_weights[start::_BATCHES]).astype(z.dtype)
-        mean = weights @ batch
-        means.append(mean)
-        spreads.append(weights @ batch**2 - mean**2)
-    within = np.mean(spreads, axis=0)
+    # every eighth draw: each batch has its part of all stages
+    rows = len(z) // _BATCHES
+    batches = z[: rows * _BATCHES].reshape(rows, _BATCHES, -1)
+    logs = log_weights[: rows * _BATCHES].reshape(rows, _BATCHES)
+    weights = np.exp(logs - logs.max(axis=0))
+    weights = (weights / weights.sum(axis=0)).astype(z.dtype)
+    means = np.einsum("ij,ijk->jk", weights, batches)
+    within = (np.einsum("ij,ijk,ijk->jk", weights, batches, batches) - means**2).mean(axis=0)
     return float(np.sqrt(1.0 + np.var(means, axis=0, ddof=1) / np.maximum(within, 1e-12)).max())
 
 
@@ -138,7 +140,7 @@ def _proposal(z: Any, log_weights: Any) -> tuple[Any, Any]:
     import numpy as np
 
     # draws of no weight cost time and say nothing
-    few = np.argsort(log_weights)[-20_000:]
+    few = np.argpartition(log_weights, -min(20_000, len(log_weights)))[-20_000:]
     weights, z = _normalised(_tempered(log_weights[few])), z[few].astype(float)
     mean = weights @ z
     centred = (z - mean) * np.sqrt(weights)[:, None]
@@ -155,11 +157,11 @@ def _log_over_prior(z: Any, mean: Any, factor: Any) -> Any:
     inverse = np.linalg.inv(factor).T
     constant = -float(np.log(np.diag(factor)).sum())
     out = np.empty(len(z), dtype=np.float32)
-    for start in range(0, len(z), _BLOCK):
-        block = z[start : start + _BLOCK]
-        whitened = (block - mean) @ inverse
-        squares = np.einsum("ij,ij->i", block, block) - np.einsum("ij,ij->i", whitened, whitened)
-        out[start : start + _BLOCK] = constant + 0.5 * squares
+    for block in _blocks(len(z)):
+        rows = z[block]
+        whitened = (rows - mean) @ inverse
+        squares = np.einsum("ij,ij->i", rows, rows) - np.einsum("ij,ij->i", whitened, whitened)
+        out[block] = constant + 0.5 * squares
     return out
 
 
@@ -187,21 +189,21 @@ def sample_posterior(
         raise InputError("draws", draws, "a whole number from 10,000 to 16,777,216")
     rng = np.random.default_rng(seed)
     z = np.empty((draws, N_DIMS), dtype=np.float32)
-    likelihood = np.empty((draws, len(read)), dtype=np.float32)
+    likelihood = np.empty((draws, len(read)), dtype=np.float32, order="F")
     ends = [int(draws * share) for share in _STAGES]
     proposals: list[tuple[Any, Any, int]] = []
     log_weights: Any = None
     for start, end in zip([0, *ends], ends, strict=False):
         part = z[start:end]
-        part[:] = rng.standard_normal(part.shape, dtype=np.float32)
+        rng.standard_normal(dtype=np.float32, out=part)
         if read and start and effective_size(log_weights) < _ENOUGH * start:
             mean, factor = _proposal(z[:start], log_weights)
             moved = part[int(len(part) * _PRIOR_SHARE) :]
-            moved[:] = moved @ factor.T + mean
+            for block in _blocks(len(moved)):
+                moved[block] = moved[block] @ factor.T + mean
             proposals.append((mean, factor, len(moved)))
         likelihood[start:end] = _evaluate(part, kind, read, lines)
-        log_ratio = _log_ratio(z[:end], proposals, end)
-        log_weights = log_ratio + likelihood[:end].sum(axis=1, dtype=float)
+        log_weights = _log_ratio(z[:end], proposals, end) + likelihood[:end].sum(axis=1, dtype=float)
     health = Health(
         draws=draws,
         ess=effective_size(log_weights),
@@ -209,17 +211,17 @@ def sample_posterior(
         r_hat=_r_hat(z, log_weights),
         adapted=bool(proposals),
     )
-    _refuse_poor(health, read, likelihood)
+    _refuse_poor(health, read, likelihood, log_weights)
     return Sample(
-        z=z, log_ratio=log_ratio, channel_log_likelihood=likelihood, readings=tuple(read), kind=kind, health=health
+        z=z, log_weight=log_weights, channel_log_likelihood=likelihood, readings=tuple(read), kind=kind, health=health
     )
 
 
-def _refuse_poor(health: Health, read: Sequence[Reading], likelihood: Any) -> None:
+def _refuse_poor(health: Health, read: Sequence[Reading], likelihood: Any, log_weights: Any) -> None:
     if health.ess >= LEAST_ESS and health.pareto_k <= MOST_K and health.r_hat <= MOST_R_HAT:
         return
-    # the channel whose best draw fits worst is the one that the model cannot explain
-    worst = read[int(likelihood.max(axis=0).argmin())].shown if len(read) else "nothing"
+    # the channel that fits worst where all are weighed together is the one that the model cannot explain
+    worst = read[int((_normalised(log_weights) @ likelihood).argmin())].shown if len(read) else "nothing"
     raise PoorPosterior(
         f"the posterior is poorly sampled: effective draws {health.ess:.0f} (least {LEAST_ESS:.0f}), "
         f"Pareto k {health.pareto_k:.2f} (most {MOST_K}), R-hat {health.r_hat:.3f} (most {MOST_R_HAT}); "

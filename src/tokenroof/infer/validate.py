@@ -4,7 +4,7 @@ The draws of the prior are made once and shared; a case costs one likelihood. Pr
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,7 @@ from tokenroof.infer.priors import N_DIMS, unknowns
 from tokenroof.infer.sampler import LEAST_ESS, effective_size, log_likelihood, resample
 from tokenroof.infer.validate_deductions import Alone, check_deductions
 
-__all__ = ["Coverage", "Outcome", "Validation", "validate"]
+__all__ = ["Coverage", "Outcome", "Validation", "coverage", "held_out", "validate"]
 
 _KEPT = 8000
 _BLOCK = 1 << 15
@@ -165,7 +165,8 @@ def _log(reading: Reading, lines: Mapping[str, Calibration], shared: _Shared) ->
     return log_likelihood(reading, lines[reading.channel], shared.predicted)
 
 
-def _table(outcomes: Sequence[Outcome]) -> tuple[Coverage, ...]:
+def coverage(outcomes: Sequence[Outcome]) -> tuple[Coverage, ...]:
+    """How often the intervals of each kind of evidence and unknown held, and how wide they were."""
     import numpy as np
 
     rows = []
@@ -188,31 +189,39 @@ def _table(outcomes: Sequence[Outcome]) -> tuple[Coverage, ...]:
     return tuple(rows)
 
 
+def held_out(
+    cases: Sequence[Case], without: Callable[[str], Mapping[str, Calibration]], *, draws: int = 1 << 18, seed: int = 1
+) -> tuple[list[Outcome], dict[str, float]]:
+    """Outcomes of every case on the lines fitted without its lab, the prior's first; credible level of each offer."""
+    import numpy as np
+
+    shared = {kind: _Shared(kind, draws, seed) for kind in {case.evidence.kind for case in cases}}
+    every = np.arange(0, draws, max(1, draws // _KEPT))
+    prior: list[Outcome] = []
+    outcomes: list[Outcome] = []
+    levels: dict[str, float] = {}
+    for case in cases:
+        draws_of = shared[case.evidence.kind]
+        prior += _outcomes(case, "none", _NAMES, draws_of.values, every, float(draws))
+        found, levels[case.evidence.offer] = _case_outcomes(case, without(case.lab), draws_of)
+        outcomes += found
+    return [*prior, *outcomes], levels
+
+
 def validate(*, draws: int = 1 << 18, seed: int = 1) -> Validation:
     """Run deduction on every open-weights offer whose model is known."""
     import numpy as np
 
     cases, missing = open_cases()
-    without = leave_out(cases)
-    shared = {kind: _Shared(kind, draws, seed) for kind in {case.evidence.kind for case in cases}}
-    outcomes: list[Outcome] = []
-    levels: dict[str, float] = {}
-    for case in cases:
-        found, level = _case_outcomes(case, without(case.lab), shared[case.evidence.kind])
-        outcomes += found
-        levels[case.evidence.offer] = level
-    prior: list[Outcome] = []
-    for case in cases:
-        every = np.arange(0, draws, max(1, draws // _KEPT))
-        prior += _outcomes(case, "none", _NAMES, shared[case.evidence.kind].values, every, float(draws))
+    outcomes, levels = held_out(cases, leave_out(cases), draws=draws, seed=seed)
     inside = np.array(list(levels.values()))
     return Validation(
-        table=_table([*prior, *outcomes]),
+        table=coverage(outcomes),
         alone=check_deductions(cases, reference_machine()),
         joint_n=len(inside),
         joint_coverage50=float((inside <= 0.5).mean()),
         joint_coverage80=float((inside <= 0.8).mean()),
-        outcomes=tuple(outcomes),
+        outcomes=tuple(o for o in outcomes if o.evidence != "none"),
         levels=levels,
         missing=missing,
         poor=tuple(sorted({o.offer for o in outcomes if o.evidence == "all" and o.ess < LEAST_ESS})),

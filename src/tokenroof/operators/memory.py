@@ -72,7 +72,7 @@ def _weights_by_class(program: Program) -> dict[str, Num]:
     held = {name: value * share for name, value in program.stored_bytes.items() if name not in tables}
     held["embedding"] = xp.where(one_stage | larger, tables["embedding"], 0.0)
     held["unembedding"] = xp.where(
-        one_stage | (~larger if program.vectorised else not larger), tables["unembedding"], 0.0
+        one_stage | (tables["embedding"] < tables["unembedding"]), tables["unembedding"], 0.0
     )
     return held
 

@@ -7,6 +7,9 @@ from tokenroof.xp import NUMPY, SCALAR, Namespace
 
 __all__ = ["cache_bytes_per_sequence", "namespace_of", "pairs_and_reads", "totals", "touched", "variables"]
 
+_MANY = 1e9
+_LEAST = 1e-30
+
 
 def namespace_of(program: Program, *loads: Load | None) -> Namespace:
     """Scalar where everything is a number, numpy where anything is an array."""
@@ -59,7 +62,9 @@ def touched(size: Num, chance: Num, tokens: Num, ranks: Num, skew: float, alike:
 
     The largest of n normal deviates lies sqrt(2 ln n) deviations above the mean. `alike` tokens meet those of one.
     """
-    share = 1.0 - (1.0 - chance) ** (xp.minimum(tokens, 1.0) if alike else tokens)
+    # (1 - chance) to the power of tokens: three times as fast over arrays as a power
+    missed = xp.exp((xp.minimum(tokens, 1.0) if alike else tokens) * xp.log(xp.maximum(1.0 - chance, _LEAST)))
+    share = 1.0 - missed
     if skew == 0.0:
         return size * share
     spread = xp.sqrt(2.0 * xp.log(ranks) * size * share * (1.0 - share))
@@ -81,7 +86,7 @@ def variables(
     """
     layout = program.layout
     dp, cp = layout.dp, layout.cp
-    split = program.vectorised or dp > 1 or cp > 1
+    split = hasattr(dp, "shape") or hasattr(cp, "shape") or dp > 1 or cp > 1
     values: list[Any] = [1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]
     parts: dict[str, tuple[Num, Num, Num]] = {}
     for offset, part, load in ((4, "decode", decode), (7, "prefill", prefill)):
@@ -100,7 +105,7 @@ def variables(
         values[1] = values[1] + tokens
         values[2] = values[2] + load.tokens
         values[3] = values[3] + (tokens if part == "decode" else kept)
-        values[offset] = xp.where(sequences > 0, 1.0, 0.0)
+        values[offset] = xp.minimum(sequences * _MANY, 1.0)  # 1 where there are any; `where` would widen its numbers
         values[offset + 1] = tokens
         values[offset + 2] = kept
     seen: dict[tuple[str, ContextRule], tuple[Num, Num]] = {}

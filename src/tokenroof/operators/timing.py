@@ -145,10 +145,12 @@ class Timed:
         total: Num = profile.host_s + profile.host_per_layer_s * self.program.layers + self.parts["all"].fixed_s
         for part, position, load in (("decode", DECODE, decode), ("prefill", PREFILL, prefill)):
             if load is not None:
-                total = total + self.parts[part].fixed_s * values[position]
+                if _given(self.parts[part].fixed_s):
+                    total = total + self.parts[part].fixed_s * values[position]
                 # every dp group has a scheduler of its own, and they work at the same time
-                total = total + profile.host_per_sequence_s * load.sequences / self.program.layout.dp
-        return total + profile.host_per_token_s * values[STAGE_TOKENS]
+                if _given(profile.host_per_sequence_s):
+                    total = total + profile.host_per_sequence_s * load.sequences / self.program.layout.dp
+        return total + profile.host_per_token_s * values[STAGE_TOKENS] if _given(profile.host_per_token_s) else total
 
 
 def _sum(forms: list[Form], values: list[Num]) -> Num:

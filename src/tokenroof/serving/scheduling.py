@@ -45,7 +45,7 @@ class Passes:
         """
         pass_s = self.timed.step(decode=self._decode(sequences)).step_s
         full = sequences >= self.timed.program.layout.pp
-        return pass_s * self.xp.where(full, self.timed.program.layout.pp * self._fullest_stage(), 1.0)
+        return self.xp.where(full, pass_s * self.timed.program.layout.pp * self._fullest_stage(), pass_s)
 
     def prompts(self, group: Num, running: Num, decode_s: Num) -> Prompts:
         """Prefill of `group` prompts while `running` requests decode at `decode_s` a pass.

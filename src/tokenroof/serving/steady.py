@@ -134,6 +134,8 @@ def _settle(passes: Passes, running: Num, osl: Num) -> _Load:
 def _stalls(passes: Passes, prompts: Prompts, group: Num, running: Num, osl: Num) -> Num:
     """Stage times that others lose to a pass with prompts: one, or more where pipeline stages wait for it in turn."""
     xp, pp = passes.xp, passes.timed.program.layout.pp
+    if not hasattr(pp, "shape") and pp == 1:
+        return 1.0
     stages = xp.minimum(pp, xp.maximum(running, 1.0))
     return stalled_passes(stages, running / (stages * osl) * prompts.passes / group, xp)
 
@@ -168,7 +170,8 @@ def serve(
     profile, layout = timed.profile, timed.program.layout
     passes = Passes(timed, scheduler, isl, xp.maximum(isl - prefix, 1.0), isl + osl / 2.0, xp)
     load = _settle(passes, running, osl)
-    first = _first_wave(passes, running, load)
+    waves = requests is not None or range_ratio >= 0.999
+    first = _first_wave(passes, running, load) if waves else _NO_WAVE
     pass_s = load.prompts.whole_s / load.group
     wait_s = (1.0 - load.share) * load.decode_s / layout.pp / 2.0 + load.share * pass_s / 2.0
     held_s = scheduler.wait_passes * load.tpot_s + _gathering_s(passes, load, running, osl)
@@ -206,6 +209,9 @@ class _Wave:
     mean_s: Num
     passes: Num
     pass_s: Num
+
+
+_NO_WAVE = _Wave(0.0, 0.0, 0.0)  # of an endless run of unequal lengths: nothing of it is in the means
 
 
 def _first_wave(passes: Passes, running: Num, load: _Load) -> _Wave:

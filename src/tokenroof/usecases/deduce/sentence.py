@@ -14,7 +14,8 @@ EVIDENCE = {
 }  # fmt: skip
 _SURE = 0.9
 _OPEN = 0.6  # of the prior's width left: little is learnt
-_SAID = 1.05  # a median that moves by less is not moved
+_SAID = 0.01  # nats: an interval narrower by a tenth, or a median moved by a seventh of a standard deviation
+_DEVIATIONS = 2.563  # of a normal in its 80 % interval
 
 
 def odds_of(choices: Sequence[Choice], name: str, value: str) -> tuple[float, float]:
@@ -38,18 +39,23 @@ def _between(estimate: Estimate) -> str:
     return f"{low} to {high}"
 
 
-def _weight(moved: Moved, name: str) -> float:
-    return abs(math.log(moved.median_factor[name]))
+def _learnt(moved: Moved, estimate: Estimate) -> float:
+    """Nats that a channel adds on one unknown: between normals of the medians and widths with and without it."""
+    deviation = math.log(estimate.high80 / estimate.low80) / _DEVIATIONS
+    narrower = max(moved.width_factor[estimate.name], 1e-9)
+    shift = math.log(moved.median_factor[estimate.name]) / max(deviation, 1e-9)
+    return math.log(narrower) + (1.0 + shift * shift) / (2.0 * narrower * narrower) - 0.5
 
 
 def _said(estimates: Sequence[Estimate], moved: Sequence[Moved]) -> str:
-    """The channel that moved the size most, and whether the cache stays open."""
-    first = max(moved, key=lambda one: _weight(one, "total_params"), default=None)
+    """The channel that says most of the size, and whether the cache stays open."""
+    size = next(one for one in estimates if one.name == "total_params")
+    first = max(moved, key=lambda one: _learnt(one, size), default=None)
     if first is None:
         return "No evidence is used."
     kv = next(one for one in estimates if one.name == "kv_bytes_per_token")
     open_kv = "; little is learnt about its KV cache" if kv.width_left > _OPEN else ""
-    if _weight(first, "total_params") < math.log(_SAID):
+    if _learnt(first, size) < _SAID:
         return f"No single price says much of its size{open_kv}."
     name = EVIDENCE.get(first.channel, first.channel)
     return f"{name[0].upper()}{name[1:]} says most of it{open_kv}."
