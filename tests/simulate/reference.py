@@ -54,6 +54,7 @@ class Request:
     lane: int | None = None  # the one that prefilled its last chunk; static: the one whose batch it is in
     admission: int = -1  # place in the order of admissions
     prompt: int = 0  # tokens to prefill: isl, and what was already yielded when it was put back
+    comes_stored: bool = False  # prefilled elsewhere: with its first token, and its prompt stored when it is admitted
     stored: int = 0
     yielded: int = 0
     start_s: float | None = None
@@ -142,12 +143,13 @@ class Replica:
                 if request.yielded == request.osl:
                     request.state, request.end_s = "ended", now
                     self.barred.discard(request.rank)
-                    self._follow(now)
+                    self._follow(request, now)
             lane.end_s, lane.last_end_s, lane.yields = None, now, []
             for other in self.lanes:
                 other.waits = False
 
-    def _follow(self, now: float) -> None:
+    def _follow(self, request: Request, now: float) -> None:
+        """A request has ended or was rejected: who comes after it?"""
         if self.followers:
             self.coming.append((now + self.think_s, self.followers.pop(0)))
 
@@ -158,7 +160,7 @@ class Replica:
             request = self.requests[first[1]]
             if self._most_blocks_of(request) > self.rules.blocks:
                 request.state = "rejected"
-                self._follow(now)
+                self._follow(request, now)
                 continue
             request.rank = min(range(self.rules.ranks), key=lambda rank: len(self._on(rank)))
             request.state, request.prompt = "waiting", request.isl
@@ -199,6 +201,10 @@ class Replica:
                     request.start_s = now
         seconds = self.times([part.load for part in parts])
         lane.end_s = self._pass_stages(now, seconds)
+        for part in parts:
+            for request, _, context in part.chunks:
+                if context == request.prompt:
+                    request.admission = self._next_admission()  # it decodes later than who joined in this step
         finished = [request for part in parts for request, _, context in part.chunks if context == request.prompt]
         lane.yields = [request for part in parts for request in part.decodes] + finished
         self.busy_s += seconds
@@ -238,6 +244,7 @@ class Replica:
         else:
             for part in parts:
                 self._decode(lane, part)
+                self._join(part, lane, self.rules.max_sequences)
 
     def _static(self, lane: Lane, parts: list[Part]) -> None:
         for part in parts:
@@ -266,6 +273,19 @@ class Replica:
                 budget -= self._take(lane, part, prompt, budget)
         while self.rules.policy != "static" and self._can_admit(part, budget):
             budget -= self._take(lane, part, self._admit(part), budget)
+        if self.rules.policy in ("mixed", "train"):
+            self._join(part, lane, budget)
+
+    def _join(self, part: Part, lane: Lane, budget: int) -> None:
+        """Those that come stored are admitted to the decodes of this step."""
+        queue = self.queues[part.rank]
+        while queue and queue[0].comes_stored and budget > 0 and self._may_admit(part):
+            if self._blocks(queue[0], queue[0].isl + 1) > self._free(part.rank):
+                return
+            request = self._admit(part)
+            request.comes_stored, request.lane, request.stored = False, lane.number, request.isl + 1
+            part.decodes.append(request)
+            budget -= 1
 
     def _take(self, lane: Lane, part: Part, prompt: Request, budget: int) -> int:
         new = min(prompt.prompt - prompt.stored, budget)
@@ -275,26 +295,27 @@ class Replica:
         part.chunks.append((prompt, new, prompt.stored))
         return new
 
-    def _can_admit(self, part: Part, budget: int) -> bool:
-        queue, running = self.queues[part.rank], [r for r in self._on(part.rank) if r.state == "running"]
+    def _may_admit(self, part: Part) -> bool:
+        running = [r for r in self._on(part.rank) if r.state == "running"]
         if not running:
             self.barred.discard(part.rank)
-        if (
-            part.put_back
-            or part.rank in self.barred
-            or not queue
-            or budget <= 0
-            or len(running) >= self.rules.max_sequences
-        ):
+        return not part.put_back and part.rank not in self.barred and len(running) < self.rules.max_sequences
+
+    def _can_admit(self, part: Part, budget: int) -> bool:
+        queue = self.queues[part.rank]
+        if not self._may_admit(part) or not queue or budget <= 0 or queue[0].comes_stored:
             return False
         wanted = queue[0].prompt if self.rules.whole_prompts else min(queue[0].prompt, budget)
         return self._blocks(queue[0], wanted) <= self._free(part.rank)
 
     def _admit(self, part: Part) -> Request:
         request = self.queues[part.rank].pop(0)
-        request.state, request.admission = "running", self.admissions
-        self.admissions += 1
+        request.state, request.admission = "running", self._next_admission()
         return request
+
+    def _next_admission(self) -> int:
+        self.admissions += 1
+        return self.admissions
 
     def _put_back(self, part: Part, request: Request) -> None:
         request.state, request.lane, request.stored = "waiting", None, 0

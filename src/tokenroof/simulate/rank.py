@@ -45,8 +45,8 @@ class Rank:
     """Queue, memory and groups of one rank."""
 
     __slots__ = (
-        "allotted", "barred", "block_tokens", "done", "free", "groups", "isl", "osl", "paged", "partial", "put_back",
-        "queue", "rules", "seated", "started", "yielded",
+        "allotted", "barred", "block_tokens", "done", "free", "groups", "isl", "left", "osl", "paged", "partial",
+        "put_back", "queue", "rules", "seated", "started", "stored", "yielded",
     )  # fmt: skip
 
     def __init__(self, rules: Rules, isl: list[int], osl: list[int], started: "list[float]") -> None:
@@ -63,6 +63,8 @@ class Rank:
         self.allotted: dict[int, int] = {}  # blocks given before they are used: a whole answer's, or a static prompt's
         self.done: list[tuple[int, int]] = []  # prompts that end with this step: id, tokens prefilled
         self.put_back = 0
+        self.left = 0  # how many left at the end of the last step
+        self.stored: set[int] = set()  # of those that wait, who came with its prompt stored and a first token
         self.barred = False  # prompts first: a prompt was put back, and nobody has decoded or ended since
 
     # ------------------------------------------------------------------ what is there
@@ -93,6 +95,8 @@ class Rank:
         if self.barred or not self.queue or room <= 0 or self.seated >= self.rules.max_sequences:
             return False
         request = self.queue[0]
+        if self.stored and request in self.stored:
+            return False
         if not self.paged:
             return self._alone(request) <= self.free
         whole = self._to_prefill(request)
@@ -151,8 +155,11 @@ class Rank:
         self.seated -= 1
         self.put_back += 1
 
-    def fill(self, room: int, start: float, admit: bool) -> list[Chunk]:
-        """Chunks of prompts for a step that starts now and has room for so many tokens; takes their blocks."""
+    def fill(self, group: Group | None, room: int, start: float, admit: bool) -> list[Chunk]:
+        """Chunks of prompts for a step that starts now and has room for so many tokens; takes their blocks.
+
+        Who comes with its prompt stored joins the group that decodes in this step, where there is one.
+        """
         chunks: list[Chunk] = []
         size, paged = self.block_tokens, self.paged
         if self.partial is not None and room > 0:
@@ -177,6 +184,10 @@ class Rank:
         queue, most, isl, yielded = self.queue, self.rules.max_sequences, self.isl, self.yielded
         while queue and room > 0 and self.seated < most:
             request = queue[0]
+            if self.stored and request in self.stored:
+                if group is not None:
+                    self.join(group, room)
+                break
             whole = isl[request] + (yielded.get(request, 0) if yielded else 0)
             new = whole if whole <= room else room
             blocks = -(-new // size) if paged else self._alone(request)
@@ -196,6 +207,32 @@ class Rank:
             else:
                 self.partial = [request, whole, new]
         return chunks
+
+    def join(self, group: Group, room: int) -> None:
+        """Admits who came with its prompt stored, one token of the step each; behind it nobody else waits."""
+        if not self.seated:
+            self.barred = False
+        queue = self.queue
+        while (
+            not self.barred
+            and queue
+            and queue[0] in self.stored
+            and room > 0
+            and self.seated < self.rules.max_sequences
+        ):
+            request = queue[0]
+            stored = self.isl[request]
+            blocks = -(-(stored + 1) // self.block_tokens) if self.paged else self._alone(request)
+            if blocks > self.free:
+                break
+            self.free -= blocks
+            if not self.paged:
+                self.allotted[request] = blocks
+            queue.popleft()
+            self.stored.discard(request)
+            self.seated += 1
+            room -= 1
+            self._enter(group, request, stored, self.osl[request] - 1)
 
     def board(self, group: Group) -> None:
         """Static batching: admits a whole batch, with memory for its prompts (or answers)."""
@@ -263,14 +300,18 @@ class Rank:
                 self._leave(request, whole)
                 ended.append((end, request))
                 continue
-            base, last = whole - group.clock, group.clock + left
-            group.order[request] = (base, last)
-            heappush(group.ends, last << _ID_BITS | request)
-            group.n += 1
-            group.contexts += whole + 1
-            if self.paged:
-                group.needs[-base % self.block_tokens] += 1
+            self._enter(group, request, whole, left)
         self.done.clear()
+
+    def _enter(self, group: Group, request: int, stored: int, left: int) -> None:
+        """A request with so many tokens stored, and so many left to yield, is in a group from now on."""
+        base, last = stored - group.clock, group.clock + left
+        group.order[request] = (base, last)
+        heappush(group.ends, last << _ID_BITS | request)
+        group.n += 1
+        group.contexts += stored + 1
+        if self.paged:
+            group.needs[-base % self.block_tokens] += 1
 
     def _leave(self, request: int, stored: int) -> None:
         self.barred = False

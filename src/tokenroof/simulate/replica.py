@@ -11,10 +11,10 @@ from collections.abc import Callable, Sequence
 from tokenroof.simulate.rank import Group, Rank
 from tokenroof.simulate.rules import Rules
 from tokenroof.simulate.step_times import Chunk, Work
+from tokenroof.simulate.stretch import steps_before
 
 __all__ = ["Replica", "Watcher"]
 
-_STRAIGHT = 1e-12
 _MANY = 1 << 62
 _NOBODY: tuple[Chunk, ...] = ()
 
@@ -26,6 +26,7 @@ class Replica:
     """Carries requests, given by number, through one replica. Times are seconds; `first_s` and `end_s` are filled in.
 
     `ended` is called with the moment and the request whenever one leaves, in the order of the steps' starts.
+    `prefilled`: requests come with their prompts stored and their first tokens yielded, from prefill workers.
     """
 
     def __init__(
@@ -40,11 +41,12 @@ class Replica:
         *,
         ended: Callable[[float, int], None] | None = None,
         watch: Watcher | None = None,
+        prefilled: bool = False,
     ) -> None:
         self.times, self.rules = times, rules
         self.isl, self.osl = isl, osl
         self.first_s, self.end_s = first_s, end_s
-        self.ended, self.watch = ended, watch
+        self.ended, self.watch, self.with_cache = ended, watch, prefilled
         self.ranks = [Rank(rules, isl, osl, started_s) for _ in range(rules.ranks)]
         self.lanes = len(rules.stages)
         self.arrivals: list[tuple[float, int]] = []
@@ -55,6 +57,8 @@ class Replica:
         self.blocked = [False] * self.lanes  # found nothing to do: until somebody arrives or a step ends
         self.starved: set[int] = set()  # of those, who gave its memory up: until a step ends
         self.now_s = 0.0  # the last thing that happened between steps
+        self.until_s = math.inf  # how far `advance` may go, which `ended` may lower
+        self.left_s = 0.0  # with one lane: the end of the last step, when `Rank.left` left
         self.rejected: list[int] = []
         self.steps = 0
         self.busy_s = 0.0
@@ -65,10 +69,10 @@ class Replica:
         """How often a request lost its memory and began anew."""
         return sum(rank.put_back for rank in self.ranks)
 
-    @property
-    def load(self) -> int:
-        """Requests that were sent here and have not ended."""
-        return len(self.arrivals) - self.seen + sum(rank.held() for rank in self.ranks)
+    def load(self, moment: float) -> int:
+        """Requests that were sent here and have not ended by a moment at or after the last thing that happened."""
+        leaving = sum(rank.left for rank in self.ranks) if moment < self.left_s else 0
+        return len(self.arrivals) - self.seen + sum(rank.held() for rank in self.ranks) + leaving
 
     # ------------------------------------------------------------------ arrivals
 
@@ -91,11 +95,19 @@ class Replica:
                 if self.ended is not None:
                     self.ended(at, request)
                 continue
-            rank = ranks[0] if len(ranks) == 1 else min(ranks, key=Rank.held)
+            rank = ranks[0] if len(ranks) == 1 else self._fewest(at)
             rank.queue.append(request)
+            if self.with_cache:
+                rank.stored.add(request)
         if self.seen > 65536:
             del arrivals[: self.seen]
             self.seen = 0
+
+    def _fewest(self, moment: float) -> Rank:
+        """The rank with the fewest requests at a moment: who left at the end of the last step may still have been."""
+        if moment >= self.left_s:
+            return min(self.ranks, key=Rank.held)
+        return min(self.ranks, key=lambda rank: rank.held() + rank.left)
 
     # ------------------------------------------------------------------ the loop
 
@@ -129,9 +141,18 @@ class Replica:
                 best, best_key = lane, key
         return best
 
+    def landing_s(self) -> float:
+        """When the first step under way in a pipeline ends; infinity where none is."""
+        return self.flying[0][0] if self.flying else math.inf
+
+    def settle(self, moment: float) -> None:
+        """Everything but starts of steps, up to a moment."""
+        while self._next_event_s() <= moment:
+            self._happen(self._next_event_s())
+
     def advance(self, until: float = math.inf) -> bool:
-        """Takes every step that starts before `until`, and one at least. False where there was none."""
-        took = False
+        """Everything that happens before `until`. False where nothing did."""
+        self.until_s, went = until, False
         while True:
             lane = self._next_lane()
             event_s = self._next_event_s()
@@ -140,14 +161,14 @@ class Replica:
                 self.blocked = [False] * self.lanes  # no step is under way that could end
                 self.starved.clear()
                 continue
-            if min(start, event_s) == math.inf or (took and min(start, event_s) >= until):
-                return took
+            if min(start, event_s) == math.inf or min(start, event_s) >= self.until_s:
+                return went
+            went = True
             if event_s <= start:
                 self._happen(event_s)
                 continue
             assert lane is not None
-            took = True
-            self._step(lane, start, until)
+            self._step(lane, start)
 
     def _happen(self, moment: float) -> None:
         """What happens at a moment between steps: a lane's step ends, or somebody arrives; ends come first."""
@@ -162,7 +183,7 @@ class Replica:
         self.starved.clear()
         self.now_s = moment
 
-    def _step(self, lane: int, start: float, until: float) -> None:
+    def _step(self, lane: int, start: float) -> None:
         groups = [rank.groups[lane] for rank in self.ranks]
         alone, put_back, barred = self.lanes == 1, self.put_back, any(rank.barred for rank in self.ranks)
         decodes, works = self._make_up(groups, start)
@@ -175,7 +196,7 @@ class Replica:
             self.blocked[lane] = True
             return
         if alone and self.rules.policy != "train" and not any(chunks for _, _, chunks in works):
-            self._decode_on(groups, works, start, until, 1 if barred or self.put_back > put_back else _MANY)
+            self._decode_on(groups, works, start, 1 if barred or self.put_back > put_back else _MANY)
             return
         seconds = self.times(works)
         for rank in self.ranks:
@@ -225,20 +246,23 @@ class Replica:
                     rank.make_room(group)
                 chunks: Sequence[Chunk] = _NOBODY
                 if rank.queue or rank.partial is not None:
-                    chunks = rank.fill(budget - group.n, start, rank.put_back == back)
+                    chunks = rank.fill(group, budget - group.n, start, rank.put_back == back)
                 works.append((group.n, group.contexts, chunks))
             return [True] * len(groups), works
         if policy == "static":
             return self._make_up_static(groups, start)
+        put_back = [rank.put_back for rank in self.ranks]
         for rank in self.ranks:
             rank.bar(budget)
         if any(rank.partial is not None or rank.admissible(budget) for rank in self.ranks):
-            works = [(0, 0, rank.fill(budget, start, True)) for rank in self.ranks]
+            works = [(0, 0, rank.fill(None, budget, start, True)) for rank in self.ranks]
             if any(chunks for _, _, chunks in works):
                 return [False] * len(groups), works
-        for rank, group in zip(self.ranks, groups, strict=True):
+        for rank, group, had in zip(self.ranks, groups, put_back, strict=True):
             if group.n and rank.paged:
                 rank.make_room(group)
+            if rank.stored and rank.put_back == had:
+                rank.join(group, self.rules.max_sequences)
         return [True] * len(groups), [(group.n, group.contexts, _NOBODY) for group in groups]
 
     def _make_up_static(self, groups: list[Group], start: float) -> tuple[list[bool], list[Work]]:
@@ -258,13 +282,15 @@ class Replica:
 
     def _end(self, groups: list[Group], decodes: list[bool], end: float) -> None:
         ended: list[tuple[float, int]] = []
-        if len(self.ranks) > 1:
-            self._see(math.nextafter(end, 0.0))  # who came during the step went to a rank before anybody left
+        if self.lanes == 1:
+            self.left_s = end
         for rank, group, decode in zip(self.ranks, groups, decodes, strict=True):
+            before = len(ended)
             if decode:
                 rank.decoded(group, 1, end, ended)
             if rank.done:
                 rank.prefilled(group, end, self.first_s, ended)
+            rank.left = len(ended) - before
         self._leave(ended)
 
     def _leave(self, ended: list[tuple[float, int]]) -> None:
@@ -282,12 +308,12 @@ class Replica:
 
     # ------------------------------------------------------------------ decoding on
 
-    def _decode_on(self, groups: list[Group], works: list[Work], start: float, until: float, most: int) -> None:
+    def _decode_on(self, groups: list[Group], works: list[Work], start: float, most: int) -> None:
         """As many steps of the same requests, at most so many, as nothing can change; blocks of the first are taken."""
         most = min(most, *(group.first_end() - group.clock for group in groups if group.n))
         first_s = self.times(works)
         paged = self.rules.reserve == "pages"
-        horizon = until
+        horizon = self.until_s
         if self.seen < len(self.arrivals) and self.arrivals[self.seen][0] < horizon:
             horizon = self.arrivals[self.seen][0]
         if start + first_s >= horizon:
@@ -300,7 +326,7 @@ class Replica:
                 group.clock -= 1
         seconds = first_s
         if most > 1:
-            most, seconds = self._before(works, most, start, first_s, horizon)
+            most, seconds = steps_before(self.times, works, most, start, first_s, horizon)
             if paged and most > 1:
                 for rank, group in zip(self.ranks, groups, strict=True):
                     group.clock += 1
@@ -316,48 +342,10 @@ class Replica:
         if self.watch is not None:
             self._tell(start, end, most, works)
         ended: list[tuple[float, int]] = []
-        if len(self.ranks) > 1:
-            self._see(math.nextafter(end, 0.0))
+        self.left_s = end
         for rank, group in zip(self.ranks, groups, strict=True):
+            before = len(ended)
             rank.decoded(group, most, end, ended)
+            rank.left = len(ended) - before
         if ended:
             self._leave(ended)
-
-    def _before(self, works: list[Work], most: int, start: float, first_s: float, horizon: float) -> tuple[int, float]:
-        """Steps, at most so many, that start before a moment, and their seconds."""
-        if horizon < math.inf:
-            guess = math.ceil((horizon - start) / first_s)  # steps only get longer
-            most = max(1, min(most, guess))
-        seconds = self._sum_s(works, 0, most, first_s, None)
-        if most == 1 or start + seconds < horizon:
-            return most, seconds
-        low, high, high_s = 1, most, seconds  # after `low` steps the moment is not reached, after `high` it is
-        while high - low > 1:
-            middle = min(max(low + 1, math.ceil(high * (horizon - start) / high_s)), high - 1)
-            seconds = self._sum_s(works, 0, middle, first_s, None)
-            if start + seconds < horizon:
-                low = middle
-            else:
-                high, high_s = middle, seconds
-        return high, high_s
-
-    def _sum_s(self, works: list[Work], begin: int, count: int, first_s: float, last_s: float | None) -> float:
-        """Seconds of `count` steps from the `begin`th on: steps get longer in straight pieces, which are halved for."""
-        if count == 1:
-            return first_s
-        if last_s is None:
-            last_s = self._later_s(works, begin + count - 1)
-        if count == 2:
-            return first_s + last_s
-        half = count // 2
-        middle_s = self._later_s(works, begin + half)
-        straight = first_s + (last_s - first_s) * half / (count - 1)
-        if abs(middle_s - straight) <= _STRAIGHT * last_s:
-            return count * (first_s + last_s) / 2.0
-        before_s = self._later_s(works, begin + half - 1) if half > 1 else first_s
-        return self._sum_s(works, begin, half, first_s, before_s) + self._sum_s(
-            works, begin + half, count - half, middle_s, last_s
-        )
-
-    def _later_s(self, works: list[Work], steps: int) -> float:
-        return self.times([(n, contexts + n * steps, _NOBODY) for n, contexts, _ in works])

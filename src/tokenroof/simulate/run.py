@@ -4,11 +4,13 @@ import math
 from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from tokenroof.errors import InputError
 from tokenroof.simulate.alone import Carried
+from tokenroof.simulate.fleet import NEXT, ROUTERS, Fleet, Pool
 from tokenroof.simulate.quick import quick
 from tokenroof.simulate.replica import Replica, Watcher
 from tokenroof.simulate.requests import FloatArray, IntArray, Requests
@@ -16,9 +18,7 @@ from tokenroof.simulate.rules import Rules
 from tokenroof.simulate.step_times import Work
 from tokenroof.simulate.straight import straight
 
-__all__ = ["ROUTERS", "Outcome", "simulate"]
-
-ROUTERS = ("round-robin", "least-loaded")
+__all__ = ["ROUTERS", "Columns", "Loop", "Outcome", "simulate", "totals"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -26,6 +26,7 @@ class Outcome:
     """One row a request. Times are seconds since the start; NaN where a request was rejected or did not end.
 
     `request_s` of each first token is time outside the engine. `steps`, `busy_s` and `put_back` are sums over replicas.
+    `stopped_s` is the last end in a run that was interrupted.
     """
 
     arrival_s: FloatArray
@@ -40,6 +41,7 @@ class Outcome:
     steps: int
     busy_s: float
     least_free_blocks: int
+    stopped_s: float | None = None
 
     @property
     def done(self) -> "np.ndarray":
@@ -84,6 +86,7 @@ def simulate(
     """Open loop at the requests' own times, or closed loop with `concurrency` of them at once.
 
     `request_s` is added to every first token and end: what a server spends on a request outside of its steps.
+    On an interrupt the run ends where it is, and the outcome has what was done by then.
     """
     if router not in ROUTERS:
         raise InputError("router", router, f"one of {', '.join(ROUTERS)}")
@@ -92,102 +95,132 @@ def simulate(
         watch=watch,
     )  # fmt: skip
     if parts is not None:
-        return _joined(requests, parts, request_s)
-    count = len(requests)
-    isl, osl = requests.isl.tolist(), requests.osl.tolist()
-    started, first, end = (array("d", [-1.0]) * count for _ in range(3))
-    arrival = array("d", [-1.0]) * count if concurrency is not None else None
-    placed = array("q", [0]) * count
-    follow = _Follow(count, think_s)
-    fleet = [
-        Replica(
-            times, rules, isl, osl, started, first, end,  # type: ignore[arg-type]
-            ended=None if arrival is None else follow.ended, watch=watch,
-        )
-        for _ in range(replicas)
-    ]  # fmt: skip
-    route = _Route(fleet, router, placed)
-    if arrival is not None:
-        follow.send, follow.arrival = route.send, arrival
-        for _ in range(min(concurrency or 0, count)):
-            follow.ended(-think_s, -1)
-    elif replicas == 1:
-        fleet[0].arrivals = list(zip(requests.arrival_s.tolist(), range(count), strict=True))
+        return _joined(requests, parts, request_s, replicas)
+    columns = Columns(requests, closed=concurrency is not None)
+    one = {"ended": None, "watch": watch}
+
+    def made(**more: object) -> Replica:
+        return Replica(times, rules, columns.isl, columns.osl, *columns.moments, **(one | more))  # type: ignore[arg-type]
+
+    if replicas > 1:
+        loop = Loop(columns, concurrency, think_s)
+        fleet = [made(ended=loop.ended) for _ in range(replicas)]
+        stopped = loop.run([Pool(fleet, router, columns.placed)])
+        rejected = len(loop.rejected)
     else:
-        for request, moment in enumerate(requests.arrival_s.tolist()):
-            for one in fleet:
-                while one.next_start_s() < moment:
-                    one.advance(moment)
-            route.send(moment, request)
-    _drive(fleet)
-    sent = requests.arrival_s if arrival is None else np.array(arrival)
-    columns = [np.where(np.array(one) < 0.0, math.nan, np.array(one)) for one in (started, first, end)]
-    return Outcome(
-        arrival_s=sent, started_s=columns[0], first_s=columns[1] + request_s, end_s=columns[2] + request_s,
-        isl=requests.isl, osl=requests.osl, replica=np.array(placed), rejected=sum(len(one.rejected) for one in fleet),
-        put_back=sum(one.put_back for one in fleet), steps=sum(one.steps for one in fleet),
-        busy_s=sum(one.busy_s for one in fleet), least_free_blocks=min(one.least_free for one in fleet),
-    )  # fmt: skip
+        fleet = [_alone(made, columns, concurrency, think_s)]
+        stopped = interrupted(fleet[0].advance)
+        rejected = len(fleet[0].rejected)
+    return Outcome(**columns.seen(request_s, stopped), rejected=rejected, **totals(fleet))
 
 
-def _joined(requests: Requests, parts: Sequence[tuple[IntArray, Carried]], request_s: float) -> Outcome:
+def interrupted(run: Callable[[], object]) -> bool:
+    """Whether a run was ended by an interrupt."""
+    try:
+        run()
+    except KeyboardInterrupt:
+        return True
+    return False
+
+
+def _joined(requests: Requests, parts: Sequence[tuple[IntArray, Carried]], request_s: float, replicas: int) -> Outcome:
     """One outcome from those of the quick loop's replicas."""
-    if parts[-1][1].stopped:
-        raise KeyboardInterrupt
-    arrival = requests.arrival_s.copy()
-    started, first, end = (np.full(len(requests), math.nan) for _ in range(3))
-    placed = np.arange(len(requests)) % len(parts)
-    held = sum(len(rows) for rows, _ in parts)
+    arrival, placed = requests.arrival_s.copy(), np.arange(len(requests)) % replicas
+    moments = tuple(np.full(len(requests), -1.0) for _ in range(3))
     for rows, one in parts:
-        arrival[rows], started[rows], first[rows], end[rows] = one.arrival_s, one.started_s, one.first_s, one.end_s
+        arrival[rows] = one.arrival_s
+        for column, found in zip(moments, (one.started_s, one.first_s, one.end_s), strict=True):
+            column[rows] = found
+    seen = _seen(requests, arrival, moments, placed, request_s, parts[-1][1].stopped)
     return Outcome(
-        arrival_s=arrival, started_s=started, first_s=first + request_s, end_s=end + request_s,
-        isl=requests.isl, osl=requests.osl, replica=placed, rejected=len(requests) - held,
+        **seen, rejected=len(requests) - sum(len(rows) for rows, _ in parts),
         put_back=sum(one.put_back for _, one in parts), steps=sum(one.steps for _, one in parts),
         busy_s=sum(one.busy_s for _, one in parts), least_free_blocks=min(one.least_free for _, one in parts),
     )  # fmt: skip
 
 
-def _drive(fleet: Sequence[Replica]) -> None:
-    """The replica whose next step starts first goes on until another's does; none sees an arrival too late."""
-    if len(fleet) == 1:
-        while fleet[0].advance():
-            pass
-        return
-    while True:
-        starts = sorted((one.next_start_s(), at) for at, one in enumerate(fleet))
-        if starts[0][0] == math.inf:
-            return
-        fleet[starts[0][1]].advance(starts[1][0])
+def totals(fleet: Sequence[Replica]) -> dict[str, Any]:
+    """What replicas did, in sum."""
+    return {
+        "put_back": sum(one.put_back for one in fleet),
+        "steps": sum(one.steps for one in fleet),
+        "busy_s": sum(one.busy_s for one in fleet),
+        "least_free_blocks": min(one.least_free for one in fleet),
+    }
 
 
-class _Follow:
-    """The closed loop: who ends is followed by the next request."""
+def _alone(made: Callable[..., Replica], columns: "Columns", concurrency: int | None, think_s: float) -> Replica:
+    """One replica, which sees everybody."""
+    count = len(columns.isl)
+    if concurrency is None:
+        replica = made()
+        replica.arrivals = list(zip(columns.arrival_s, range(count), strict=True))
+    else:
+        sent = 0
 
-    send: Callable[[float, int], None]
-    arrival: "array[float]"
+        def ended(moment: float, request: int) -> None:
+            nonlocal sent
+            if sent < count:
+                following, sent = sent, sent + 1
+                columns.arrival_s[following] = moment + think_s
+                replica.add(moment + think_s, following)
 
-    def __init__(self, count: int, think_s: float) -> None:
-        self.count, self.think_s, self.sent = count, think_s, 0
-
-    def ended(self, moment: float, request: int) -> None:
-        if self.sent < self.count:
-            following, self.sent = self.sent, self.sent + 1
-            self.arrival[following] = moment + self.think_s
-            self.send(moment + self.think_s, following)
+        replica = made(ended=ended)
+        for _ in range(min(concurrency, count)):
+            ended(-think_s, -1)
+    return replica
 
 
-class _Route:
-    """Which replica a request goes to when it arrives."""
+class Columns:
+    """Moments of each request as the replicas fill them in: -1 where nothing happened."""
 
-    def __init__(self, fleet: Sequence[Replica], router: str, placed: "array[int]") -> None:
-        self.fleet, self.router, self.placed, self.turn = fleet, router, placed, 0
+    def __init__(self, requests: Requests, *, closed: bool) -> None:
+        count = len(requests)
+        self.requests = requests
+        self.isl, self.osl = requests.isl.tolist(), requests.osl.tolist()
+        self.arrival_s: Any = array("d", [-1.0]) * count if closed else requests.arrival_s.tolist()
+        self.moments: tuple[Any, ...] = tuple(array("d", [-1.0]) * count for _ in range(3))
+        self.placed: Any = array("q", [0]) * count
 
-    def send(self, moment: float, request: int) -> None:
-        if self.router == "least-loaded":
-            at = min(range(len(self.fleet)), key=lambda one: self.fleet[one].load)
+    def seen(self, request_s: float, stopped: bool) -> dict[str, Any]:
+        """Columns of an Outcome."""
+        return _seen(self.requests, self.arrival_s, self.moments, self.placed, request_s, stopped)
+
+
+def _seen(
+    requests: Requests, arrival_s: Any, moments: Sequence[Any], placed: Any, request_s: float, stopped: bool
+) -> dict[str, Any]:
+    """Columns of an Outcome; who had not come when the run was stopped arrives at infinity."""
+    arrival = np.array(arrival_s)
+    started, first, end = (np.where(np.array(one) < 0.0, math.nan, np.array(one)) for one in moments)
+    return {
+        "arrival_s": np.where(arrival < 0.0, math.inf, arrival), "started_s": started, "first_s": first + request_s,
+        "end_s": end + request_s, "isl": requests.isl, "osl": requests.osl, "replica": np.array(placed),
+        "stopped_s": float(np.nanmax(end, initial=0.0)) if stopped else None,
+    }  # fmt: skip
+
+
+class Loop:
+    """Requests that come at their own times, or follow those that end."""
+
+    def __init__(self, columns: Columns, concurrency: int | None, think_s: float) -> None:
+        self.columns, self.concurrency, self.think_s = columns, concurrency, think_s
+        self.fleet: Fleet | None = None
+        self.rejected: list[int] = []
+
+    def ended(self, moment: float, request: int = NEXT) -> None:
+        """A request has ended, or was rejected."""
+        if self.concurrency is not None and self.fleet is not None:
+            self.fleet.expect(moment + self.think_s, 0)
+
+    def run(self, pools: Sequence[Pool]) -> bool:
+        """Drives all pools to the end; whether that was interrupted."""
+        count, arrival_s = len(self.columns.isl), self.columns.arrival_s
+        self.fleet = fleet = Fleet(pools, count, arrival_s.__setitem__)
+        fleet.gone = self.ended
+        if self.concurrency is None:
+            fleet.coming = [(moment, 0, request) for request, moment in enumerate(arrival_s)]
         else:
-            at = self.turn % len(self.fleet)
-            self.turn += 1
-        self.placed[request] = at
-        self.fleet[at].add(moment, request)
+            fleet.coming = [(0.0, 0, NEXT)] * min(self.concurrency, count)
+        self.rejected = fleet.rejected
+        return interrupted(fleet.run)
