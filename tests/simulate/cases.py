@@ -1,6 +1,6 @@
 """Small random workloads for simulators: ties, chunk boundaries, tight memory, several ranks and pipeline stages."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hypothesis import strategies as st
 
@@ -72,6 +72,14 @@ def cases(draw: st.DrawFn, policies: tuple[str, ...] = POLICIES) -> Case:
         concurrency=draw(st.sampled_from((8, 14, 14, 5, 2, 1))) if closed else None,
         think_s=draw(st.sampled_from((0.0, 0.5, 1.618033988749))) if closed else 0.0,
     )
+
+
+@st.composite
+def gathering(draw: st.DrawFn) -> Case:
+    """Several ranks whose prompts wait for each other."""
+    case = draw(cases(("mixed",)))
+    ranks, steps = draw(st.integers(2, 3)), draw(st.sampled_from((1.0, 2.0, 3.0, 7.0)))
+    return replace(case, rules=replace(case.rules, ranks=ranks, gather_steps=steps))
 
 
 def prompts(budget: int) -> st.SearchStrategy[int]:

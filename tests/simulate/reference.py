@@ -102,6 +102,7 @@ class Replica:
         self.queues: list[list[Request]] = [[] for _ in range(rules.ranks)]
         self.lanes = [Lane(number) for number in range(len(rules.stages))]
         self.stage_free_s = [0.0 for _ in rules.stages]
+        self.step_of_waiting = 0  # see _gathering
         self.barred: set[int] = set()  # ranks that a prompt was put back on: see _prompts_first
         self.coming: list[tuple[float, int]] = []
         self.followers: list[int] = []  # closed loop: who has not arrived yet, in order
@@ -223,9 +224,31 @@ class Replica:
     # ---- what a step is made of
 
     def _mixed(self, lane: Lane, parts: list[Part]) -> None:
+        if self.rules.gather_steps and self.rules.ranks > 1 and self.rules.policy == "mixed":
+            self._gathering(lane, parts)
+            return
         for part in parts:
             self._decode(lane, part)
             self._prompts(lane, part, self.rules.token_budget - len(part.decodes))
+
+    def _gathering(self, lane: Lane, parts: list[Part]) -> None:
+        """Not every rank has a prompt: then prompts are taken in each `gather_steps`th step, or if a rank is idle."""
+        for part in parts:
+            self._decode(lane, part)
+        rooms = [self.rules.token_budget - len(part.decodes) for part in parts]
+        has = [
+            bool(room > 0 and self._in_progress(part.rank, lane)) or self._can_admit(part, room)
+            for part, room in zip(parts, rooms, strict=True)
+        ]
+        number = 0 if all(has) else self.step_of_waiting + 1
+        taken = number in (0, self.rules.gather_steps) or not all(part.decodes for part in parts)
+        for part, room in zip(parts, rooms, strict=True):
+            if taken:
+                self._prompts(lane, part, room)
+            else:
+                self._join(part, lane, room)
+        if any(part.decodes or part.chunks for part in parts):
+            self.step_of_waiting = 0 if taken else number
 
     def _prompts_first(self, lane: Lane, parts: list[Part]) -> None:
         """Once a prompt is put back nobody is admitted on its rank until that decodes, or a request on it has ended.

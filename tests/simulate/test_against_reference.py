@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
-from simulate.cases import Case, cases
+from simulate.cases import Case, cases, gathering
 from simulate.reference import simulate as plainly
 
 from tokenroof.simulate.requests import Requests
@@ -44,3 +44,9 @@ def test_every_request_has_the_times_of_the_plain_simulator(policy: str) -> None
         _both(case)
 
     equal()
+
+
+@settings(_SLOW, max_examples=150)
+@given(gathering())
+def test_prompts_of_ranks_gather_as_in_the_plain_simulator(case: Case) -> None:
+    _both(case)

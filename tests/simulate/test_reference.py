@@ -394,3 +394,19 @@ def test_three_in_ten_cases_run_out_of_memory() -> None:
 
     draw()
     assert sum(short) >= 0.3 * len(short)
+
+
+# ---- gathering
+
+
+def test_prompts_wait_until_every_rank_has_one_or_for_so_many_steps() -> None:
+    # Both decode from 1 on. C comes at 1.5 and waits through the steps from 2 and 3; the one from 4, the fourth since
+    # prompts were taken, takes it. D at 5.5 finds only itself until E comes at 6.5: both are taken at 7, not at 8.
+    rules = Rules(ranks=2, gather_steps=4.0)
+    out = simulate([0.0, 0.0, 1.5, 5.5, 6.5], [1] * 5, [20, 20, 2, 2, 2], ONE, rules)
+    assert out.start_s == [0.0, 0.0, 4.0, 7.0, 7.0]
+
+
+def test_no_rank_is_left_idle_for_gathering() -> None:
+    out = simulate([0.0, 0.5], [1, 1], [9, 2], ONE, Rules(ranks=2, gather_steps=50.0))
+    assert out.start_s == [0.0, 1.0]

@@ -56,6 +56,8 @@ class Replica:
         self.flying: list[tuple[float, int, list[bool], list[list[tuple[int, int]]]]] = []
         self.blocked = [False] * self.lanes  # found nothing to do: until somebody arrives or a step ends
         self.starved: set[int] = set()  # of those, who gave its memory up: until a step ends
+        self.patience = math.ceil(rules.gather_steps) if rules.ranks > 1 else 0
+        self.waited = 0  # steps since prompts were taken, or could have been after `patience`
         self.now_s = 0.0  # the last thing that happened between steps
         self.until_s = math.inf  # how far `advance` may go, which `ended` may lower
         self.left_s = 0.0  # with one lane: the end of the last step, when `Rank.left` left
@@ -186,8 +188,11 @@ class Replica:
     def _step(self, lane: int, start: float) -> None:
         groups = [rank.groups[lane] for rank in self.ranks]
         alone, put_back, barred = self.lanes == 1, self.put_back, any(rank.barred for rank in self.ranks)
+        waited = self.waited
         decodes, works = self._make_up(groups, start)
         idle = not any(n or chunks for n, _, chunks in works)
+        if idle:
+            self.waited = waited
         if not alone and (not idle or self.put_back > put_back):
             if idle:
                 self.starved.add(lane)
@@ -238,6 +243,8 @@ class Replica:
     def _make_up(self, groups: list[Group], start: float) -> tuple[list[bool], list[Work]]:
         """What each rank does: whether its group decodes, and the work that it has."""
         policy, budget = self.rules.policy, self.rules.token_budget
+        if self.patience and policy == "mixed":
+            return [True] * len(groups), self._make_up_gathering(groups, start)
         if policy in ("mixed", "train"):
             works: list[Work] = []
             for rank, group in zip(self.ranks, groups, strict=True):
@@ -264,6 +271,30 @@ class Replica:
             if rank.stored and rank.put_back == had:
                 rank.join(group, self.rules.max_sequences)
         return [True] * len(groups), [(group.n, group.contexts, _NOBODY) for group in groups]
+
+    def _make_up_gathering(self, groups: list[Group], start: float) -> list[Work]:
+        """Mixed steps whose prompts are held back until every rank has one, or for so many steps."""
+        budget, admits, ready = self.rules.token_budget, list[bool](), list[bool]()
+        for rank, group in zip(self.ranks, groups, strict=True):
+            back = rank.put_back
+            if group.n and rank.paged:
+                rank.make_room(group)
+            admits.append(rank.put_back == back)
+            room = budget - group.n
+            ready.append((rank.partial is not None and room > 0) or (admits[-1] and rank.admissible(room)))
+        self.waited = 0 if all(ready) else self.waited + 1
+        held = self.waited and self.waited < self.patience and all(group.n for group in groups)
+        if not held:
+            self.waited = 0
+        works: list[Work] = []
+        for rank, group, admit in zip(self.ranks, groups, admits, strict=True):
+            chunks: Sequence[Chunk] = _NOBODY
+            if not held:
+                chunks = rank.fill(group, budget - group.n, start, admit)
+            elif rank.stored and admit:
+                rank.join(group, budget - group.n)
+            works.append((group.n, group.contexts, chunks))
+        return works
 
     def _make_up_static(self, groups: list[Group], start: float) -> tuple[list[bool], list[Work]]:
         decodes: list[bool] = []
@@ -311,6 +342,8 @@ class Replica:
     def _decode_on(self, groups: list[Group], works: list[Work], start: float, most: int) -> None:
         """As many steps of the same requests, at most so many, as nothing can change; blocks of the first are taken."""
         most = min(most, *(group.first_end() - group.clock for group in groups if group.n))
+        if self.patience and any(rank.waits() for rank in self.ranks):
+            most = min(most, self.patience - self.waited)
         first_s = self.times(works)
         paged = self.rules.reserve == "pages"
         horizon = self.until_s
@@ -333,6 +366,8 @@ class Replica:
                     rank.take(group, most - 1)
                     group.clock -= 1
         end = start + seconds
+        if self.patience:
+            self.waited = (self.waited + most - 1) % self.patience
         self.steps += most
         self.busy_s += seconds
         self.ready_s[0] = self.stage_s[0] = end

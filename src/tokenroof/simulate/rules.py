@@ -15,8 +15,8 @@ class Rules:
 
     `whole_prompts`: a request is admitted only where its whole prompt finds memory, not just the first chunk.
 
-    `stages` are the shares of a step's time by pipeline stage; `period_s` is the train's. `gather_steps`: with several
-    ranks, steps that prompts are held back at most until every rank has one.
+    `stages` are the shares of a step's time by pipeline stage; `period_s` is the train's. `gather_steps`: in
+    mixed steps of several ranks, prompts that not every rank has wait for every so many-th step.
     """
 
     policy: str = "mixed"
