@@ -140,5 +140,7 @@ def test_the_page_says_what_it_is_worth_on_these_rows(tmp_path: Path) -> None:
     page = run(str(path)).stdout
     assert page.startswith("Half of 4 measured values lie within ")
     assert f"{100 * tpot['median_absolute_error']:.1f} % (TPOT)" in page.splitlines()[0]
-    assert "2 of these took part in the fit" in page
+    assert "the fit" not in page, "a table of one's own was not fitted"
+    known = table(tmp_path / "inferencex_aggregated.csv", {}, {}, {"split": "held"})
+    assert "2 of these are of tables that the fit draws on" in run(str(known)).stdout
     assert "1 value beats the hardware bound" in page and "a.csv:5" in page

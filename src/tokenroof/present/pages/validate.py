@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
+from tokenroof.measure.fit_select import SETS
 from tokenroof.present.numbers import change, count, percent, quantity
 from tokenroof.present.page import REMARK, Block, Column, Page, Remark, Table, note, numbers, words
 from tokenroof.present.pages.parts import counted
@@ -9,7 +10,7 @@ from tokenroof.usecases.measured.validate import BoundBreach, Group, ValidateRes
 
 __all__ = ["page_of"]
 
-_FITTED = "cal"
+_FITTED = ("", "cal")  # splits that a fit may read
 _MOST_SETS, _MOST_NAMED = 12, 4
 _METRICS = {
     "tpot_ms": "TPOT", "tpot_p50_ms": "TPOT p50", "itl_ms": "ITL", "itl_p50_ms": "ITL p50", "ttft_ms": "TTFT",
@@ -47,10 +48,11 @@ def _heads() -> list[Column]:
 
 def _overall(answer: ValidateResponse) -> Table:
     said = "signed + : predicted slower (of throughput: more) than measured"
-    fitted = sum(one.n for one in answer.groups if one.split == _FITTED)
+    fitted = sum(one.n for one in answer.groups if one.split in _FITTED and one.set.removesuffix(".csv") in SETS)
     remarks = []
     if fitted:
-        remarks.append(note(f"{count(fitted)} of these took part in the fit; for runs that did not: docs/accuracy"))
+        known = f"{count(fitted)} of these are of tables that the fit draws on"
+        remarks.append(note(f"{known}; for runs that it has not seen: docs/accuracy"))
     rows = [(one.metric, *_cells(one)) for one in answer.overall]
     return Table(name="main", title="All rows", columns=(words(), *_heads()), rows=rows, lines=(said,), remarks=remarks)
 
