@@ -20,6 +20,7 @@ _DEPLOYMENTS = (
     ("gpt-oss-120b", "8xh100", {"tp": 2, "dp": 4, "ep": 8}),
     ("qwen3-next-80b-a3b", "8xh100", {"tp": 4}),
 )
+_CHUNKED = ("llama-4-scout-17b-16e", "8xh200", {"tp": 2, "dp": 4, "ep": 8})
 _BUDGET = 4096
 
 
@@ -44,6 +45,27 @@ def test_a_step_takes_what_the_operators_take(case: tuple[str, str, dict[str, in
             prefill=Load(new * ranks, ranks, before + new) if new else None,
         )
         assert math.isclose(table([(n, n * context, chunks)] * ranks), float(step.step_s), rel_tol=1e-12)
+
+    equal()
+
+
+@pytest.mark.parametrize("case", [_DEPLOYMENTS[3], _DEPLOYMENTS[5], _CHUNKED], ids=str)
+def test_a_step_takes_what_the_slowest_of_its_ranks_takes(case: tuple[str, str, dict[str, int]]) -> None:
+    timed, table = _made(case)
+    ranks = timed.program.layout.dp
+    prompts = st.lists(st.tuples(st.integers(1, 900), st.integers(0, 9000)), max_size=2)
+    lengths = st.one_of(st.integers(1, 20_000), st.integers(7_000, 9_500))  # a chunk of Llama 4 is 8,192 tokens
+    work = st.tuples(st.sampled_from((0, 3, 3, 3, 4)), lengths, st.one_of(st.just([]), st.just([]), prompts))
+
+    @settings(max_examples=60, deadline=None)
+    @given(st.lists(work, min_size=ranks, max_size=ranks))
+    def equal(drawn: list) -> None:
+        works = [(n, n * context, [(new, before + new) for new, before in chunks]) for n, context, chunks in drawn]
+        tokens = sum(n + sum(new for new, _ in chunks) for n, _, chunks in works)
+        if not tokens:
+            return
+        alone = [table.rank_s(*work, table.stage_s[tokens]) for work in works if work[0] or work[2]]
+        assert table(works) == max(alone)
 
     equal()
 

@@ -161,6 +161,9 @@ class StepTable:
         self.comm_tokens_s = array("d", comm_tokens)
         self.comm_logits_s = array("d", comm_logits)
         self.decode, self.prefill = _Part(timed, "decode"), _Part(timed, "prefill")
+        # Of ranks that decode as many requests the one with most contexts is the slowest, but for chunks of contexts,
+        # which begin anew.
+        self._rising = all(rule.kind != "chunk" for rule in self.decode.rules)
         self.lines = _lines_of(self.decode) if self.width == 1 and self.cp == 1 else None
         self.shown = 1.0 - profile.overlap
         self.per_sequence_s = profile.host_per_sequence_s
@@ -187,9 +190,24 @@ class StepTable:
         """Seconds of a step of all ranks: the slowest of them, with the experts' share of everybody's tokens."""
         if self.alone:
             return self.rank_s(*works[0], 0.0)
-        stage = sum(n * self.width + sum(new for new, _ in chunks) for n, _, chunks in works)
+        stage = 0
+        most: dict[int, float] = {}  # of ranks that only decode: the most contexts, by requests
+        asked: list[Work] = []
+        for work in works:
+            n, contexts, chunks = work
+            stage += n * self.width
+            if chunks or not self._rising:
+                stage += sum(new for new, _ in chunks)
+                asked.append(work)
+            elif contexts > most.get(n, 0):
+                most[n] = contexts
         shared_s = self.stage_s[stage]
-        return max(self.rank_s(n, contexts, chunks, shared_s) for n, contexts, chunks in works if n or chunks)
+        slowest = max((self.rank_s(*work, shared_s) for work in asked if work[0] or work[2]), default=0.0)
+        for n, contexts in most.items():
+            seconds = self.rank_s(n, contexts, (), shared_s)
+            if seconds > slowest:
+                slowest = seconds
+        return slowest
 
     def rank_s(self, n: int, contexts: float, chunks: Sequence[Chunk], shared_s: float) -> float:
         """Seconds of a step for one rank; `shared_s` is what the stage's tokens cost where it has several ranks."""
