@@ -82,6 +82,18 @@ def gathering(draw: st.DrawFn) -> Case:
     return replace(case, rules=replace(case.rules, ranks=ranks, gather_steps=steps))
 
 
+@st.composite
+def drafting(draw: st.DrawFn, policies: tuple[str, ...] = POLICIES) -> Case:
+    """Decode steps that verify drafts, on caches with a little more room for them."""
+    case = draw(cases(policies))
+    drafts, acceptance = draw(st.integers(1, 4)), draw(st.sampled_from((0.0, 0.3, 0.8, 1.0)))
+    blocks = min(case.rules.blocks + draw(st.integers(0, 3)), Rules().blocks)
+    return replace(
+        case,
+        rules=replace(case.rules, drafts=drafts, acceptance=acceptance, seed=draw(st.integers(0, 9)), blocks=blocks),
+    )
+
+
 def prompts(budget: int) -> st.SearchStrategy[int]:
     """Prompt lengths, every other one within a token of a whole number of chunks."""
     chunked = st.builds(lambda chunks, off: chunks * budget + off, st.integers(1, 3), st.integers(-1, 1))

@@ -9,6 +9,7 @@ At one moment steps end first, then requests arrive, then steps start.
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from tokenroof.simulate.drafts import tokens_drawn
 from tokenroof.simulate.rules import Rules
 
 _MOST_STEPS = 20_000
@@ -56,7 +57,9 @@ class Request:
     prompt: int = 0  # tokens to prefill: isl, and what was already yielded when it was put back
     comes_stored: bool = False  # prefilled elsewhere: with its first token, and its prompt stored when it is admitted
     stored: int = 0
+    reserved: int = 0  # tokens that its last decode step could have stored
     yielded: int = 0
+    decode_steps: int = 0
     start_s: float | None = None
     first_s: float | None = None
     end_s: float | None = None
@@ -81,7 +84,7 @@ class Part:
 
     @property
     def load(self) -> Load:
-        contexts = sum(request.stored for request in self.decodes)  # its token of this step is counted by now
+        contexts = sum(request.reserved for request in self.decodes)
         return len(self.decodes), contexts, [(new, context) for _, new, context in self.chunks]
 
 
@@ -90,7 +93,8 @@ class Lane:
     number: int
     end_s: float | None = None  # of its step under way
     last_end_s: float = 0.0  # of the step before that
-    yields: list[Request] = field(default_factory=list)  # requests that have a token when it ends
+    decodes: list[Request] = field(default_factory=list)  # requests that have tokens when it ends
+    yields: list[Request] = field(default_factory=list)  # those and the prompts that have their next token then
     waits: bool = False  # found no memory: until another lane's step ends
 
 
@@ -138,7 +142,11 @@ class Replica:
             if lane.end_s != now:
                 continue
             for request in lane.yields:
-                request.yielded += 1
+                tokens = 1
+                if request in lane.decodes:
+                    tokens = self._drawn(request)
+                    request.stored += tokens
+                request.yielded = min(request.yielded + tokens, request.osl)
                 if request.first_s is None:
                     request.first_s = now
                 if request.yielded == request.osl:
@@ -148,6 +156,13 @@ class Replica:
             lane.end_s, lane.last_end_s, lane.yields = None, now, []
             for other in self.lanes:
                 other.waits = False
+
+    def _drawn(self, request: Request) -> int:
+        """Tokens of a decode step: the draws of its own stream."""
+        if not self.rules.drafts:
+            return 1
+        request.decode_steps += 1
+        return tokens_drawn(self.rules, request.index, request.decode_steps)[-1]
 
     def _follow(self, request: Request, now: float) -> None:
         """A request has ended or was rejected: who comes after it?"""
@@ -207,6 +222,7 @@ class Replica:
                 if context == request.prompt:
                     request.admission = self._next_admission()  # it decodes later than who joined in this step
         finished = [request for part in parts for request, _, context in part.chunks if context == request.prompt]
+        lane.decodes = [request for part in parts for request in part.decodes]
         lane.yields = [request for part in parts for request in part.decodes] + finished
         self.busy_s += seconds
         blocks = [self._used(part.rank) for part in parts]
@@ -229,13 +245,13 @@ class Replica:
             return
         for part in parts:
             self._decode(lane, part)
-            self._prompts(lane, part, self.rules.token_budget - len(part.decodes))
+            self._prompts(lane, part, self.rules.token_budget - len(part.decodes) * self._width)
 
     def _gathering(self, lane: Lane, parts: list[Part]) -> None:
         """Not every rank has a prompt: then prompts are taken in each `gather_steps`th step, or if a rank is idle."""
         for part in parts:
             self._decode(lane, part)
-        rooms = [self.rules.token_budget - len(part.decodes) for part in parts]
+        rooms = [self.rules.token_budget - len(part.decodes) * self._width for part in parts]
         has = [
             bool(room > 0 and self._in_progress(part.rank, lane)) or self._can_admit(part, room)
             for part, room in zip(parts, rooms, strict=True)
@@ -267,7 +283,7 @@ class Replica:
         else:
             for part in parts:
                 self._decode(lane, part)
-                self._join(part, lane, self.rules.max_sequences)
+                self._join(part, lane, self.rules.max_sequences * self._width)
 
     def _static(self, lane: Lane, parts: list[Part]) -> None:
         for part in parts:
@@ -281,11 +297,11 @@ class Replica:
 
     def _decode(self, lane: Lane, part: Part) -> None:
         decodes = [request for request in self._own(part.rank, lane) if request.decodes]
-        while sum(self._growth(request, 1) for request in decodes) > self._free(part.rank):
+        while sum(self._growth(request, self._width) for request in decodes) > self._free(part.rank):
             prompts = self._in_progress(part.rank, lane)
             self._put_back(part, prompts[-1] if prompts else decodes.pop())
         for request in decodes:
-            request.stored += 1
+            request.reserved = request.stored + self._width
         part.decodes = decodes
         if decodes:
             self.barred.discard(part.rank)
@@ -303,12 +319,13 @@ class Replica:
         """Those that come stored are admitted to the decodes of this step."""
         queue = self.queues[part.rank]
         while queue and queue[0].comes_stored and budget > 0 and self._may_admit(part):
-            if self._blocks(queue[0], queue[0].isl + 1) > self._free(part.rank):
+            if self._blocks(queue[0], queue[0].isl + self._width) > self._free(part.rank):
                 return
             request = self._admit(part)
-            request.comes_stored, request.lane, request.stored = False, lane.number, request.isl + 1
+            request.comes_stored, request.lane = False, lane.number
+            request.stored, request.reserved = request.isl, request.isl + self._width
             part.decodes.append(request)
-            budget -= 1
+            budget -= self._width
 
     def _take(self, lane: Lane, part: Part, prompt: Request, budget: int) -> int:
         new = min(prompt.prompt - prompt.stored, budget)
@@ -341,7 +358,7 @@ class Replica:
         return self.admissions
 
     def _put_back(self, part: Part, request: Request) -> None:
-        request.state, request.lane, request.stored = "waiting", None, 0
+        request.state, request.lane, request.stored, request.reserved = "waiting", None, 0, 0
         request.prompt = request.isl + request.yielded
         self.queues[part.rank].insert(0, request)
         self.preemptions += 1
@@ -352,6 +369,11 @@ class Replica:
             return True
         self._put_back(part, prompt)
         return False
+
+    @property
+    def _width(self) -> int:
+        """Tokens of a request in a decode step."""
+        return 1 + self.rules.drafts
 
     # ---- who is where
 
@@ -376,14 +398,14 @@ class Replica:
 
     def _most_blocks_of(self, request: Request) -> int:
         last = 0 if self.rules.reserve == "output" else 1  # the token that is yielded last need not be stored
-        return _ceil(request.isl + request.osl - last, self.rules.block_tokens)
+        return _ceil(request.isl + request.osl - last + self.rules.drafts, self.rules.block_tokens)
 
     def _blocks(self, request: Request, stored: int) -> int:
         """Blocks that a request holds while it runs with so many tokens stored."""
         if self.rules.reserve == "output":
             return self._most_blocks_of(request)
         whole = request.prompt if self.rules.policy == "static" else 0  # its batch was admitted with whole prompts
-        return _ceil(max(stored, whole), self.rules.block_tokens)
+        return _ceil(max(stored, whole, request.reserved), self.rules.block_tokens)
 
     def _growth(self, request: Request, new: int) -> int:
         return self._blocks(request, request.stored + new) - self._blocks(request, request.stored)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
-from simulate.cases import Case, cases, gathering
+from simulate.cases import Case, cases, drafting, gathering
 from simulate.reference import simulate as plainly
 
 from tokenroof.simulate.requests import Requests
@@ -49,4 +49,10 @@ def test_every_request_has_the_times_of_the_plain_simulator(policy: str) -> None
 @settings(_SLOW, max_examples=150)
 @given(gathering())
 def test_prompts_of_ranks_gather_as_in_the_plain_simulator(case: Case) -> None:
+    _both(case)
+
+
+@settings(_SLOW, max_examples=150)
+@given(drafting())
+def test_drafts_are_accepted_as_in_the_plain_simulator(case: Case) -> None:
     _both(case)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from simulate.cases import MACHINES, Case, cases, gathering
+from simulate.cases import MACHINES, Case, cases, drafting, gathering
 from simulate.reference_fleet import Seen
 from simulate.reference_fleet import simulate as plainly
 
@@ -52,7 +52,7 @@ def test_several_replicas_are_those_of_the_plain_fleet(case: Case, replicas: int
 
 
 @_SLOW
-@given(st.one_of(cases(_MOVING), gathering()), cases(_MOVING), st.integers(1, 3), st.integers(1, 3),
+@given(st.one_of(cases(_MOVING), gathering(), drafting(_MOVING)), cases(_MOVING), st.integers(1, 3), st.integers(1, 3),
        st.sampled_from(ROUTERS), st.sampled_from((0.0, 0.25, 0.0437)))  # fmt: skip
 def test_prefill_and_decode_apart_are_those_of_the_plain_fleet(
     case: Case, other: Case, fronts: int, backs: int, router: str, link: float

@@ -349,7 +349,7 @@ def test_first_come_first_served_on_each_rank(case: Case) -> None:
         lane = step.lane if case.rules.policy == "static" else 0  # whose batches are begun side by side
         for rank, chunks in enumerate(step.chunks):
             queue = order[rank, lane]
-            queue += [index for index, _, _ in chunks if index not in queue]
+            queue += [index for index, _, _ in chunks if not any(index in one for one in order.values())]
     for served in order.values():
         assert served == sorted(served)
     everybody = sorted({index for served in order.values() for index in served})

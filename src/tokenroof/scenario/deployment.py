@@ -289,7 +289,7 @@ class Deployment:
         return serve_apart(
             Pool(timed=split.timed, system=self.system, scheduler=front, copies=float(split.workers)),
             Pool(timed=self.timed, system=self.system, scheduler=self.scheduler, copies=float(split.decode_workers)),
-            concurrency=held, transfer_s=sent / self._link_bytes_per_s(), memory_fraction=self.memory_fraction,
+            concurrency=held, transfer_s=sent / self.link_bytes_per_s(), memory_fraction=self.memory_fraction,
             **self._lengths(),
         )  # fmt: skip
 
@@ -297,7 +297,7 @@ class Deployment:
         work = self.workload
         return {"isl": work.isl, "osl": work.osl / self.tokens_per_step, "prefix": work.prefix}
 
-    def _link_bytes_per_s(self) -> float:
+    def link_bytes_per_s(self) -> float:
         """What one GPU sends to a worker of the other role: inside a domain where the unit fits in one."""
         inside = self.unit_gpus <= min(self.system.domain_size, self.system.n_chips)
         rate = self.system.scaleup_bytes_per_s if inside else self.system.scaleout_bytes_per_s

@@ -1,14 +1,17 @@
 """A Deployment as the simulator sees it: a table of step times, and the rules of its engine's scheduler."""
 
 import math
+from collections.abc import Callable
 
 from tokenroof.engines import engine as engine_of
 from tokenroof.errors import InputError
+from tokenroof.operators.program import cache_bytes_per_sequence
+from tokenroof.planner.drafts import Drafting
 from tokenroof.scenario.deployment import Deployment
 from tokenroof.simulate.rules import Rules
 from tokenroof.simulate.step_times import StepTable
 
-__all__ = ["rules_of", "table_of"]
+__all__ = ["rules_of", "table_of", "transfer_of"]
 
 
 def _stages(layers: int, pp: int) -> tuple[float, ...]:
@@ -42,11 +45,26 @@ def rules_of(deployment: Deployment) -> Rules:
         ranks=layout.dp,
         stages=_stages(deployment.program.layers, layout.pp),
         gather_steps=scheduler.gather_passes,
+        drafts=deployment.scenario.drafts or 0,
+        acceptance=(deployment.scenario.acceptance or 0.0) if deployment.scenario.drafts else 0.0,
     )
 
 
 def table_of(deployment: Deployment) -> StepTable:
     """Step times of one replica."""
     scheduler = deployment.scheduler
-    most = int(scheduler.token_budget) + int(scheduler.max_sequences) * (1 + (deployment.scenario.drafts or 0))
-    return StepTable(deployment.timed, most)
+    timed, drafts = deployment.timed, deployment.scenario.drafts or 0
+    most = int(scheduler.token_budget) + int(scheduler.max_sequences) * (1 + drafts)
+    return StepTable(timed, most, drafts=drafts, head=timed.head if isinstance(timed, Drafting) else None)
+
+
+def transfer_of(deployment: Deployment) -> Callable[[int], float]:
+    """Seconds to send the cache of a prompt of so many tokens from a prefill worker to one that decodes.
+
+    Every stage of the prefill worker sends its own layers, at the rate of one GPU's link.
+    """
+    split = deployment.prefill_workers
+    if split is None:
+        raise InputError("mode", "together", "one with prefill workers of their own")
+    rate = deployment.link_bytes_per_s() * split.layout.pp
+    return lambda isl: float(cache_bytes_per_sequence(split.timed.program, float(isl))) / rate

@@ -29,6 +29,8 @@ def quick(
     """
     if times is None or rules.policy not in ("mixed", "prompts-first") or rules.ranks > 1 or len(rules.stages) > 1:
         return None
+    if rules.drafts:
+        return None
     most = requests.isl + requests.osl - (rules.reserve == "pages")
     held = -(-most // rules.block_tokens) <= rules.blocks
     if concurrency is not None and (replicas > 1 or not held.all()):

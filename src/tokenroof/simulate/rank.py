@@ -46,7 +46,7 @@ class Rank:
 
     __slots__ = (
         "allotted", "barred", "block_tokens", "done", "free", "groups", "isl", "left", "osl", "paged", "partial",
-        "put_back", "queue", "rules", "seated", "started", "stored", "yielded",
+        "put_back", "queue", "rules", "seated", "started", "stored", "width", "yielded",
     )  # fmt: skip
 
     def __init__(self, rules: Rules, isl: list[int], osl: list[int], started: "list[float]") -> None:
@@ -54,6 +54,7 @@ class Rank:
         self.isl, self.osl, self.started = isl, osl, started
         self.block_tokens = rules.block_tokens
         self.paged = rules.reserve == "pages"
+        self.width = 1 + rules.drafts  # tokens of a request in a decode step
         self.free = rules.blocks
         self.queue: deque[int] = deque()
         self.groups = [Group(rules.block_tokens) for _ in rules.stages]
@@ -82,7 +83,7 @@ class Rank:
         return self._alone(request) <= self.rules.blocks
 
     def _alone(self, request: int) -> int:
-        most = self.isl[request] + self.osl[request] - self.paged
+        most = self.isl[request] + self.osl[request] - self.paged + self.width - 1
         return -(-most // self.block_tokens)
 
     def _to_prefill(self, request: int) -> int:
@@ -209,7 +210,7 @@ class Rank:
         return chunks
 
     def join(self, group: Group, room: int) -> None:
-        """Admits who came with its prompt stored, one token of the step each; behind it nobody else waits."""
+        """Admits who came with its prompt stored, their tokens of the step each; behind it nobody else waits."""
         if not self.seated:
             self.barred = False
         queue = self.queue
@@ -222,7 +223,7 @@ class Rank:
         ):
             request = queue[0]
             stored = self.isl[request]
-            blocks = -(-(stored + 1) // self.block_tokens) if self.paged else self._alone(request)
+            blocks = -(-(stored + self.width) // self.block_tokens) if self.paged else self._alone(request)
             if blocks > self.free:
                 break
             self.free -= blocks
@@ -231,8 +232,8 @@ class Rank:
             queue.popleft()
             self.stored.discard(request)
             self.seated += 1
-            room -= 1
-            self._enter(group, request, stored, self.osl[request] - 1)
+            room -= self.width
+            self._enter(group, request, stored, self.osl[request] - 1, blocks)
 
     def board(self, group: Group) -> None:
         """Static batching: admits a whole batch, with memory for its prompts (or answers)."""
@@ -300,11 +301,11 @@ class Rank:
                 self._leave(request, whole)
                 ended.append((end, request))
                 continue
-            self._enter(group, request, whole, left)
+            self._enter(group, request, whole, left, -(-whole // self.block_tokens))
         self.done.clear()
 
-    def _enter(self, group: Group, request: int, stored: int, left: int) -> None:
-        """A request with so many tokens stored, and so many left to yield, is in a group from now on."""
+    def _enter(self, group: Group, request: int, stored: int, left: int, blocks: int) -> None:
+        """A request with so many tokens stored in so many blocks, and so many left to yield, joins a group."""
         base, last = stored - group.clock, group.clock + left
         group.order[request] = (base, last)
         heappush(group.ends, last << _ID_BITS | request)

@@ -8,6 +8,7 @@ import math
 from bisect import insort
 from collections.abc import Callable, Sequence
 
+from tokenroof.simulate.drafts import DraftRank
 from tokenroof.simulate.rank import Group, Rank
 from tokenroof.simulate.rules import Rules
 from tokenroof.simulate.step_times import Chunk, Work
@@ -47,7 +48,7 @@ class Replica:
         self.isl, self.osl = isl, osl
         self.first_s, self.end_s = first_s, end_s
         self.ended, self.watch, self.with_cache = ended, watch, prefilled
-        self.ranks = [Rank(rules, isl, osl, started_s) for _ in range(rules.ranks)]
+        self.ranks = [(DraftRank if rules.drafts else Rank)(rules, isl, osl, started_s) for _ in range(rules.ranks)]
         self.lanes = len(rules.stages)
         self.arrivals: list[tuple[float, int]] = []
         self.seen = 0
@@ -253,7 +254,7 @@ class Replica:
                     rank.make_room(group)
                 chunks: Sequence[Chunk] = _NOBODY
                 if rank.queue or rank.partial is not None:
-                    chunks = rank.fill(group, budget - group.n, start, rank.put_back == back)
+                    chunks = rank.fill(group, budget - group.n * rank.width, start, rank.put_back == back)
                 works.append((group.n, group.contexts, chunks))
             return [True] * len(groups), works
         if policy == "static":
@@ -269,7 +270,7 @@ class Replica:
             if group.n and rank.paged:
                 rank.make_room(group)
             if rank.stored and rank.put_back == had:
-                rank.join(group, self.rules.max_sequences)
+                rank.join(group, self.rules.max_sequences * rank.width)
         return [True] * len(groups), [(group.n, group.contexts, _NOBODY) for group in groups]
 
     def _make_up_gathering(self, groups: list[Group], start: float) -> list[Work]:
@@ -280,7 +281,7 @@ class Replica:
             if group.n and rank.paged:
                 rank.make_room(group)
             admits.append(rank.put_back == back)
-            room = budget - group.n
+            room = budget - group.n * rank.width
             ready.append((rank.partial is not None and room > 0) or (admits[-1] and rank.admissible(room)))
         self.waited = 0 if all(ready) else self.waited + 1
         held = self.waited and self.waited < self.patience and all(group.n for group in groups)
@@ -290,9 +291,9 @@ class Replica:
         for rank, group, admit in zip(self.ranks, groups, admits, strict=True):
             chunks: Sequence[Chunk] = _NOBODY
             if not held:
-                chunks = rank.fill(group, budget - group.n, start, admit)
+                chunks = rank.fill(group, budget - group.n * rank.width, start, admit)
             elif rank.stored and admit:
-                rank.join(group, budget - group.n)
+                rank.join(group, budget - group.n * rank.width)
             works.append((group.n, group.contexts, chunks))
         return works
 

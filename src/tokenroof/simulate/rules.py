@@ -17,6 +17,9 @@ class Rules:
 
     `stages` are the shares of a step's time by pipeline stage; `period_s` is the train's. `gather_steps`: in
     mixed steps of several ranks, prompts that not every rank has wait for every so many-th step.
+
+    `drafts` tokens are verified beside each that decodes, each accepted with the chance `acceptance` if those before it
+    are; `seed` is that of the draws.
     """
 
     policy: str = "mixed"
@@ -30,3 +33,6 @@ class Rules:
     stages: tuple[float, ...] = (1.0,)
     period_s: float = 0.0
     gather_steps: float = 0.0
+    drafts: int = 0
+    acceptance: float = 0.0
+    seed: int = 0

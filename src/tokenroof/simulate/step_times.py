@@ -188,8 +188,11 @@ class StepTable:
 
     def __call__(self, works: Sequence[Work]) -> float:
         """Seconds of a step of all ranks: the slowest of them, with the experts' share of everybody's tokens."""
+        head_s = 0.0
+        if self.head is not None and any(n for n, _, _ in works):
+            head_s = self.drafts * self.head([(n, contexts, ()) for n, contexts, _ in works])
         if self.alone:
-            return self.rank_s(*works[0], 0.0)
+            return self.rank_s(*works[0], 0.0) + head_s
         stage = 0
         most: dict[int, float] = {}  # of ranks that only decode: the most contexts, by requests
         asked: list[Work] = []
@@ -207,7 +210,7 @@ class StepTable:
             seconds = self.rank_s(n, contexts, (), shared_s)
             if seconds > slowest:
                 slowest = seconds
-        return slowest
+        return slowest + head_s
 
     def rank_s(self, n: int, contexts: float, chunks: Sequence[Chunk], shared_s: float) -> float:
         """Seconds of a step for one rank; `shared_s` is what the stage's tokens cost where it has several ranks."""
@@ -241,8 +244,6 @@ class StepTable:
         if chunks and self.launch_s > 0.0:
             kernels = self.kernels + self.prefill.kernels + (self.decode.kernels if n else 0.0)
             seconds = max(seconds, self.host_s + self.launch_s * kernels)
-        if n and self.head is not None:
-            seconds += self.drafts * self.head.rank_s(n, contexts, (), 0.0)
         return float(seconds)
 
     def _own(self, count: int) -> float:
