@@ -151,6 +151,7 @@ class Replica:
                     request.first_s = now
                 if request.yielded == request.osl:
                     request.state, request.end_s = "ended", now
+                    self._gives_up(request)
                     self.barred.discard(request.rank)
                     self._follow(request, now)
             lane.end_s, lane.last_end_s, lane.yields = None, now, []
@@ -215,7 +216,7 @@ class Replica:
             for request, _, _ in part.chunks:
                 if request.start_s is None:
                     request.start_s = now
-        seconds = self.times([part.load for part in parts])
+        seconds = self.times([part.load for part in parts]) + self._reload_s()
         lane.end_s = self._pass_stages(now, seconds)
         for part in parts:
             for request, _, context in part.chunks:
@@ -230,6 +231,13 @@ class Replica:
         decodes = [[request.index for request in part.decodes] for part in parts]
         chunks = [[(request.index, new, context) for request, new, context in part.chunks] for part in parts]
         self.steps.append(Step(now, lane.end_s, lane.number, decodes, chunks, blocks))
+
+    def _gives_up(self, request: Request) -> None:
+        """Its blocks, as counted by _used, are its own no longer."""
+
+    def _reload_s(self) -> float:
+        """Seconds by which the step is longer for blocks from lower tiers."""
+        return 0.0
 
     def _pass_stages(self, now: float, seconds: float) -> float:
         for stage, share in enumerate(self.rules.stages):
@@ -346,7 +354,11 @@ class Replica:
         if not self._may_admit(part) or not queue or budget <= 0 or queue[0].comes_stored:
             return False
         wanted = queue[0].prompt if self.rules.whole_prompts else min(queue[0].prompt, budget)
-        return self._blocks(queue[0], wanted) <= self._free(part.rank)
+        return self._first_blocks(queue[0], wanted, budget) <= self._free(part.rank)
+
+    def _first_blocks(self, request: Request, stored: int, budget: int) -> int:
+        """Blocks that a request needs which has none, to have so many tokens stored some day."""
+        return self._blocks(request, stored)
 
     def _admit(self, part: Part) -> Request:
         request = self.queues[part.rank].pop(0)
@@ -358,6 +370,7 @@ class Replica:
         return self.admissions
 
     def _put_back(self, part: Part, request: Request) -> None:
+        self._gives_up(request)
         request.state, request.lane, request.stored, request.reserved = "waiting", None, 0, 0
         request.prompt = request.isl + request.yielded
         self.queues[part.rank].insert(0, request)

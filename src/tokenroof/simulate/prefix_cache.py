@@ -79,6 +79,10 @@ class BlockCache:
                 break
         return tuple(hits)
 
+    def wanted(self, ids: Sequence[int]) -> int:
+        """Blocks of room that `take` would need."""
+        return sum(block not in self._pinned for block in ids)
+
     def take(self, ids: Sequence[int]) -> tuple[int, ...] | None:
         """Pin a request's blocks in tier 0, loading what lower tiers have and inserting the rest: its hits by tier.
 

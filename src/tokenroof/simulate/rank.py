@@ -137,7 +137,7 @@ class Rank:
     def _put_back_partial(self) -> None:
         assert self.partial is not None
         request, _, done = self.partial
-        self.free += -(-done // self.block_tokens)
+        self._drop(request, done)
         self.partial = None
         self._requeue(request)
 
@@ -145,7 +145,7 @@ class Rank:
         request, (base, end) = group.order.popitem()
         stored = base + group.clock
         self.yielded[request] = self.osl[request] - (end - group.clock)
-        self.free += -(-stored // self.block_tokens)
+        self._drop(request, stored)
         group.n -= 1
         group.contexts -= stored + 1
         group.needs[-base % self.block_tokens] -= 1
@@ -317,7 +317,18 @@ class Rank:
     def _leave(self, request: int, stored: int) -> None:
         self.barred = False
         self.seated -= 1
-        self.free += -(-stored // self.block_tokens) if self.paged else self.allotted.pop(request)
+        if self.paged:
+            self._drop(request, stored)
+        else:
+            self.free += self.allotted.pop(request)
+
+    def _drop(self, request: int, stored: int) -> None:
+        """A request gives up the blocks of what it has stored."""
+        self.free += -(-stored // self.block_tokens)
+
+    def reloaded_s(self) -> float:
+        """Seconds that the step just made up waits for blocks of lower memory tiers."""
+        return 0.0
 
     def steps_in_memory(self, group: Group, most: int) -> int:
         """Steps, at most so many, that memory surely lets a group decode without anybody being put back."""

@@ -8,6 +8,7 @@ import math
 from bisect import insort
 from collections.abc import Callable, Sequence
 
+from tokenroof.simulate.cached import CachedRank, PrefixCache
 from tokenroof.simulate.drafts import DraftRank
 from tokenroof.simulate.rank import Group, Rank
 from tokenroof.simulate.rules import Rules
@@ -23,10 +24,18 @@ _NOBODY: tuple[Chunk, ...] = ()
 Watcher = Callable[[float, float, int, int, int, int], None]
 
 
+def _rank(rules: Rules, isl: list[int], osl: list[int], started_s: list[float], cache: PrefixCache | None) -> Rank:
+    if cache is not None:
+        return CachedRank(rules, isl, osl, started_s, cache)
+    return (DraftRank if rules.drafts else Rank)(rules, isl, osl, started_s)
+
+
 class Replica:
     """Carries requests, given by number, through one replica. Times are seconds; `first_s` and `end_s` are filled in.
 
     `ended` is called with the moment and the request whenever one leaves, in the order of the steps' starts.
+    `cache` keeps blocks of prompts.
+
     `prefilled`: requests come with their prompts stored and their first tokens yielded, from prefill workers.
     """
 
@@ -43,12 +52,14 @@ class Replica:
         ended: Callable[[float, int], None] | None = None,
         watch: Watcher | None = None,
         prefilled: bool = False,
+        cache: PrefixCache | None = None,
     ) -> None:
         self.times, self.rules = times, rules
         self.isl, self.osl = isl, osl
         self.first_s, self.end_s = first_s, end_s
         self.ended, self.watch, self.with_cache = ended, watch, prefilled
-        self.ranks = [(DraftRank if rules.drafts else Rank)(rules, isl, osl, started_s) for _ in range(rules.ranks)]
+        self.ranks = [_rank(rules, isl, osl, started_s, cache) for _ in range(rules.ranks)]
+        self.reloads = cache is not None
         self.lanes = len(rules.stages)
         self.arrivals: list[tuple[float, int]] = []
         self.seen = 0
@@ -205,6 +216,8 @@ class Replica:
             self._decode_on(groups, works, start, 1 if barred or self.put_back > put_back else _MANY)
             return
         seconds = self.times(works)
+        if self.reloads:
+            seconds += max(rank.reloaded_s() for rank in self.ranks)
         for rank in self.ranks:
             self.least_free = min(self.least_free, rank.free)
         end = self._through(lane, start, seconds)

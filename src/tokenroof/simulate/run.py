@@ -3,13 +3,14 @@
 import math
 from array import array
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from tokenroof.errors import InputError
 from tokenroof.simulate.alone import Carried
+from tokenroof.simulate.cached import CachedRank, PrefixCache
 from tokenroof.simulate.fleet import NEXT, ROUTERS, Fleet, Pool
 from tokenroof.simulate.quick import quick
 from tokenroof.simulate.replica import Replica, Watcher
@@ -18,7 +19,22 @@ from tokenroof.simulate.rules import Rules
 from tokenroof.simulate.step_times import Work
 from tokenroof.simulate.straight import straight
 
-__all__ = ["ROUTERS", "Columns", "Loop", "Outcome", "simulate", "totals"]
+__all__ = ["ROUTERS", "Columns", "Loop", "Outcome", "Tiers", "simulate", "totals"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tiers:
+    """Memory behind that of the GPUs for blocks of prompts: blocks a rank by tier, and seconds to bring one back.
+
+    Blocks are those of the requests (`Requests.block_tokens`).
+    """
+
+    blocks: tuple[int, ...] = ()
+    reload_s: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        if len(self.blocks) != len(self.reload_s):
+            raise InputError("reload_s", self.reload_s, f"one number for each of the {len(self.blocks)} tiers")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -26,6 +42,8 @@ class Outcome:
     """One row a request. Times are seconds since the start; NaN where a request was rejected or did not end.
 
     `request_s` of each first token is time outside the engine. `steps`, `busy_s` and `put_back` are sums over replicas.
+    `hit_tokens` of the `asked_tokens` of prompts were found in a cache, by tier.
+
     `stopped_s` is the last end in a run that was interrupted.
     """
 
@@ -42,6 +60,8 @@ class Outcome:
     busy_s: float
     least_free_blocks: int
     stopped_s: float | None = None
+    hit_tokens: tuple[int, ...] = ()
+    asked_tokens: int = 0
 
     @property
     def done(self) -> "np.ndarray":
@@ -82,22 +102,27 @@ def simulate(
     router: str = "round-robin",
     request_s: float = 0.0,
     watch: Watcher | None = None,
+    cache: Tiers | None = None,
 ) -> Outcome:
     """Open loop at the requests' own times, or closed loop with `concurrency` of them at once.
 
     `request_s` is added to every first token and end: what a server spends on a request outside of its steps.
+    With a `cache` prompts are not prefilled as far as their blocks are there; blocks are then those of the requests.
     On an interrupt the run ends where it is, and the outcome has what was done by then.
     """
     if router not in ROUTERS:
         raise InputError("router", router, f"one of {', '.join(ROUTERS)}")
+    keeps = None
+    if cache is not None:
+        rules, keeps = _keeping(requests, rules, cache)
     parts = quick(
-        requests, straight(times), rules, concurrency=concurrency, think_s=think_s, replicas=replicas, router=router,
-        watch=watch,
+        requests, straight(times) if keeps is None else None, rules, concurrency=concurrency, think_s=think_s,
+        replicas=replicas, router=router, watch=watch,
     )  # fmt: skip
     if parts is not None:
         return _joined(requests, parts, request_s, replicas)
     columns = Columns(requests, closed=concurrency is not None)
-    one = {"ended": None, "watch": watch}
+    one = {"ended": None, "watch": watch, "cache": keeps}
 
     def made(**more: object) -> Replica:
         return Replica(times, rules, columns.isl, columns.osl, *columns.moments, **(one | more))  # type: ignore[arg-type]
@@ -112,6 +137,24 @@ def simulate(
         stopped = interrupted(fleet[0].advance)
         rejected = len(fleet[0].rejected)
     return Outcome(**columns.seen(request_s, stopped), rejected=rejected, **totals(fleet))
+
+
+def _keeping(requests: Requests, rules: Rules, cache: Tiers) -> tuple[Rules, PrefixCache]:
+    """Rules in blocks of the requests' own size, and what they keep."""
+    size = requests.block_tokens
+    if requests.block_ids is None:
+        raise InputError(
+            "prefix_cache", "block", "off for requests without ids of prompt blocks", "give a trace with them"
+        )
+    if rules.policy == "static" or rules.reserve != "pages" or rules.drafts or not rules.whole_prompts:
+        raise InputError(
+            "prefix_cache", "block", "off for static batches, reserved answers, drafts and partial prompts"
+        )
+    blocks = rules.blocks * rules.block_tokens // size
+    setup = PrefixCache(
+        ids=lambda request: requests.blocks(request).tolist(), lower=cache.blocks, reload_s=cache.reload_s
+    )
+    return replace(rules, block_tokens=size, blocks=blocks), setup
 
 
 def interrupted(run: Callable[[], object]) -> bool:
@@ -141,11 +184,14 @@ def _joined(requests: Requests, parts: Sequence[tuple[IntArray, Carried]], reque
 
 def totals(fleet: Sequence[Replica]) -> dict[str, Any]:
     """What replicas did, in sum."""
+    kept = [rank for one in fleet for rank in one.ranks if isinstance(rank, CachedRank)]
     return {
         "put_back": sum(one.put_back for one in fleet),
         "steps": sum(one.steps for one in fleet),
         "busy_s": sum(one.busy_s for one in fleet),
         "least_free_blocks": min(one.least_free for one in fleet),
+        "hit_tokens": tuple(map(sum, zip(*(one.hit_tokens for one in kept), strict=True))),
+        "asked_tokens": sum(one.prompt_tokens for one in kept),
     }
 
 
