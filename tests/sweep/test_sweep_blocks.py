@@ -82,7 +82,7 @@ def test_closed_forms_agree_with_analyze_at_every_point(model: str, rule: str) -
             assert columns[name][place] == pytest.approx(getattr(bound.roofline, name), rel=1e-12)
         assert BOUNDS[columns["bound"][place]] == bound.roofline.bound
         assert columns["decode_tokens_per_s_per_gpu"][place] == pytest.approx(
-            bound.roofline.tokens_per_s / 8, rel=1e-12
+            bound.roofline.decode_tokens_per_s / 8, rel=1e-12
         )
         assert columns["decode_usd_per_mtok"][place] == pytest.approx(bound.cost.at_batch, rel=1e-12)
         used = pool.stored_bytes + at["batch"] * pool.sequence_bytes(at["context"])
@@ -109,7 +109,7 @@ def test_what_requests_see_is_what_analyze_answers(
     """With isl and osl: decode, service and cost of every point that fits, over prefixes and prices."""
     spec = SweepSpec(
         model=(model,), system=(system,), layout=(",".join(f"{n}={v}" for n, v in degrees.items()),), engine=(engine,),
-        batch=(1.0, 16.0, 250.0), isl=(4096.0, 20_000.0), osl=(1.0, 800.0), prefix=(0.0, 1000.0),
+        batch=(1.0, 16.0, 250.0), isl=(4096.0, 20_000.0), osl=(2.0, 800.0), prefix=(0.0, 1000.0),
         price_per_gpu_hour=(2.0, 3.5),
     )  # fmt: skip
     plan, _, columns = columns_of(spec)
@@ -209,7 +209,7 @@ def test_the_bound_is_the_largest_term() -> None:
 
 def test_every_column_is_finite_and_documented() -> None:
     spec = SweepSpec(
-        model=("deepseek-v3",), system=("8xh200",), batch=(1.0, 1e9), isl=(1.0, 1e9), osl=(1.0, 1e9), prefix=(0.0, 0.5),
+        model=("deepseek-v3",), system=("8xh200",), batch=(1.0, 1e9), isl=(1.0, 1e9), osl=(2.0, 1e9), prefix=(0.0, 0.5),
         price_per_gpu_hour=(0.0, 1e6),
     )  # fmt: skip
     plan, _, columns = columns_of(spec)

@@ -131,6 +131,9 @@ def test_the_load_is_context_or_isl_and_osl() -> None:
     assert faults(base + "isl = [512, 1024]\nosl = 10\nprefix = [0, 512]") == (
         "prefix = 512: must be below the least isl, 512",
     )
+    assert faults(base + "isl = 512\nosl = [1, 10]") == (
+        "osl[0] = 1: must be from 2 to 1e+09; one token has no time per output token; with 2 read TTFT",
+    )
     assert parse(base + "isl = 512\nosl = 10\nprefix = 511").numeric_axes() == ("batch", "isl", "osl", "prefix")
 
 

@@ -20,7 +20,7 @@ from tokenroof.types.limits import (
     Within,
 )
 
-__all__ = ["APART", "DEGREES", "LOADS", "MODES", "Scenario", "over", "scenario_faults"]
+__all__ = ["APART", "DEGREES", "LOADS", "MODES", "OSL_FIX", "Scenario", "over", "scenario_faults"]
 
 DEGREES = ("tp", "pp", "ep", "dp", "cp")
 APART = ("prefill_layout", "decode_layout", "prefill_workers", "decode_workers")
@@ -36,7 +36,7 @@ _NOT_APART = {
     **dict.fromkeys((*DEGREES, "redundant_experts"), "give the degrees in decode_layout"),
     "batch": "give concurrency, request_rate or users",
 }
-_OSL_FIX = "one token has no time per output token; with 2 read TTFT"
+OSL_FIX = "one token has no time per output token; with 2 read TTFT"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +75,7 @@ class Scenario:
     max_num_seqs: Annotated[int | None, Within(1, 1e7)] = None
     max_batched_tokens: Annotated[int | None, Within(16, 1e7, "tokens")] = None
     isl: Tokens = None
-    osl: Annotated[float | None, Within(2.0, 1e9, "tokens", low_fix=_OSL_FIX)] = None
+    osl: Annotated[float | None, Within(2.0, 1e9, "tokens", low_fix=OSL_FIX)] = None
     prefix: Annotated[float, Within(0.0, 1e9, "tokens")] = 0.0
     context: Annotated[float | None, Within(2.0, 1e9, "tokens")] = None
     batch: Annotated[float | None, Within(1.0, 1e9, "requests in one step")] = None

@@ -16,6 +16,7 @@ from tokenroof.registry import nearest
 from tokenroof.types.dtype import DTYPES
 from tokenroof.types.engine import DEFAULT_ENGINE
 from tokenroof.types.layout import Layout
+from tokenroof.types.scenario import OSL_FIX
 
 if TYPE_CHECKING:
     from numpy import ndarray
@@ -40,10 +41,11 @@ LIMITS: dict[str, tuple[str, float, float, bool]] = {
     "batch": ("sequence", 1.0, 1e9, True),
     "context": ("token/sequence", 1.0, 1e9, True),
     "isl": ("token/request", 1.0, 1e9, True),
-    "osl": ("token/request", 1.0, 1e9, True),
+    "osl": ("token/request", 2.0, 1e9, True),
     "prefix": ("token/request", 0.0, 1e9, True),
     PRICE: ("USD/GPU/h", 0.0, 1e6, False),
 }
+_LOW_FIXES = {"osl": OSL_FIX}
 MOST_POINTS_PER_AXIS = 1_000_000
 MOST_BLOCK_POINTS = 1_000_000
 _DEGREES = ("tp", "pp", "ep", "dp", "cp", "redundant_experts")
@@ -151,7 +153,8 @@ def _value_fault(name: str, path: str, value: float) -> str:
     _, low, high, _ = LIMITS[name]
     if not math.isfinite(value):
         return f"{path} = {value}: must be a finite number"
-    return "" if low <= value <= high else f"{path} = {value:g}: must be from {low:g} to {high:g}"
+    fix = f"; {_LOW_FIXES[name]}" if value < low and name in _LOW_FIXES else ""
+    return "" if low <= value <= high else f"{path} = {value:g}: must be from {low:g} to {high:g}{fix}"
 
 
 def axis_faults(name: str, axis: Axis) -> list[str]:

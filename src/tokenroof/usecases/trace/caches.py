@@ -10,14 +10,15 @@ from tokenroof.mixers.architecture_cache import kv_bytes_per_token
 from tokenroof.simulate.prefix_cache import MOST_BLOCKS, lru_replay
 from tokenroof.simulate.requests import Requests
 from tokenroof.types.dtype import dtype
-from tokenroof.units import format_bytes
+from tokenroof.units import format_bytes, parse_quantity
 from tokenroof.usecases.trace.answer import CacheHits, Prefixes, TraceRequest
 
 __all__ = ["bytes_per_token", "prefixes_of"]
 
 _WARM_SHARE = 0.5
 _KV_DTYPE = "bf16"
-_GIB, _RUNG, _RUNGS = 2.0**30, 4.0, 6
+_GIB = parse_quantity("1 GiB", "B")
+_RUNG, _RUNGS = 4.0, 6
 
 
 def bytes_per_token(request: TraceRequest) -> float | None:
