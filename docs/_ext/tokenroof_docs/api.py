@@ -33,6 +33,8 @@ MODULES: dict[str, tuple[str, tuple[str, ...]]] = {
             "tokenroof.usecases.diff.run",
             "tokenroof.scenario.resolve",
             "tokenroof.scenario.deployment",
+            "tokenroof.scenario.prefill_workers",
+            "tokenroof.scenario.carried",
             "tokenroof.scenario.bounds",
             "tokenroof.scenario.costs",
             "tokenroof.scenario.ranges",

@@ -9,8 +9,9 @@ from tokenroof.operators.layout_space import expert_degrees, units_on
 from tokenroof.operators.layouts import check_layout
 from tokenroof.operators.lower import lower
 from tokenroof.operators.timing import bind
-from tokenroof.scenario.deployment import Deployment, PrefillWorkers
+from tokenroof.scenario.deployment import Deployment
 from tokenroof.scenario.layouts import unit_label
+from tokenroof.scenario.prefill_workers import PrefillWorkers
 from tokenroof.types.default import Default
 from tokenroof.types.layout import Layout
 from tokenroof.types.machine import System

@@ -2,17 +2,16 @@
 
 import math
 from dataclasses import dataclass, field, replace
-from functools import cache
 from typing import Any
 
 from tokenroof.operators.memory import MemoryUse, memory_use
-from tokenroof.operators.program import cache_bytes_per_sequence
 from tokenroof.operators.timing import Timed
-from tokenroof.scenario.arriving import SETTLED, fastest_inside, loop_that_carries, rate_of_users
+from tokenroof.scenario.arriving import loop_that_carries, rate_of_users
 from tokenroof.scenario.machine_cost import MachineCost
 from tokenroof.scenario.override_values import Override
+from tokenroof.scenario.prefill_workers import PrefillWorkers
 from tokenroof.scenario.said import length_warnings
-from tokenroof.serving.batch import Pool, prompts_in_flight, serve_apart, static_batch
+from tokenroof.serving.batch import static_batch
 from tokenroof.serving.steady import ServingEstimate, capacity, serve, serve_open, serve_saturated
 from tokenroof.solve import largest_whole
 from tokenroof.types.default import Default
@@ -28,21 +27,10 @@ from tokenroof.types.served import Served
 from tokenroof.types.workload import Limits, Load, Workload
 from tokenroof.xp import NUMPY, SCALAR
 
-__all__ = ["Deployment", "PrefillWorkers"]
+__all__ = ["SLACK", "Deployment"]
 
 _MOST_AT_ONCE = 10_000_000
-_SLACK = 1.0 + 1e-9
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class PrefillWorkers:
-    """The prefill side of a disaggregated unit: `workers` of one layout beside `decode_workers` of the other."""
-
-    timed: Timed = field(repr=False)
-    layout: Layout
-    workers: int
-    decode_workers: int
-    chunk: float
+SLACK = 1.0 + 1e-9  # of a limit: what rounding adds to a time does not miss it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -103,10 +91,8 @@ class Deployment:
     @property
     def unit_gpus(self) -> int:
         """GPUs of one replica, or of one unit of prefill and decode workers."""
-        if self.prefill_workers is None:
-            return self.layout.n_gpus
         split = self.prefill_workers
-        return split.workers * split.layout.n_gpus + split.decode_workers * self.layout.n_gpus
+        return self.layout.n_gpus if split is None else split.n_gpus + split.decode_workers * self.layout.n_gpus
 
     @property
     def gpus_used(self) -> int:
@@ -164,21 +150,14 @@ class Deployment:
 
     def prompt_memory(self) -> MemoryUse:
         """Bytes on the fullest GPU of a prefill worker, and how many prompts it holds."""
-        split = self.prefill_workers
-        if split is None:
+        if self.prefill_workers is None:
             return self.memory()
-        return memory_use(
-            split.timed.program, self.system, context=self.workload.isl, engine=self.engine,
-            fraction=self.memory_fraction, max_batched_tokens=int(split.chunk),
-        )  # fmt: skip
+        return self.prefill_workers.memory(self.system, self.workload, self.engine, self.memory_fraction)
 
     @property
     def prompts_at_once(self) -> float:
         """Prompts that a prefill worker must hold: a full pass for every stage. 0 without such workers."""
-        split = self.prefill_workers
-        if split is None:
-            return 0.0
-        return float(prompts_in_flight(split.layout.dp, split.layout.pp, split.chunk, self.workload.uncached))
+        return 0.0 if self.prefill_workers is None else self.prefill_workers.prompts_at_once(self.workload)
 
     @property
     def prompts_fit(self) -> bool:
@@ -283,14 +262,9 @@ class Deployment:
                 self.timed, self.system, self.scheduler, concurrency=held, limit=limit, requests=load.requests,
                 range_ratio=load.range_ratio, **self._lengths(),
             )  # fmt: skip
-        split = self.prefill_workers
-        front = replace(self.scheduler, mixed=False, token_budget=split.chunk)
-        sent = cache_bytes_per_sequence(split.timed.program, self.workload.isl) / split.layout.pp
-        return serve_apart(
-            Pool(timed=split.timed, system=self.system, scheduler=front, copies=float(split.workers)),
-            Pool(timed=self.timed, system=self.system, scheduler=self.scheduler, copies=float(split.decode_workers)),
-            concurrency=held, transfer_s=sent / self.link_bytes_per_s(), memory_fraction=self.memory_fraction,
-            **self._lengths(),
+        return self.prefill_workers.serve(
+            self.timed, self.system, self.scheduler, concurrency=held, link_bytes_per_s=self.link_bytes_per_s(),
+            memory_fraction=self.memory_fraction, **self._lengths(),
         )  # fmt: skip
 
     def _lengths(self) -> dict[str, Any]:
@@ -303,31 +277,6 @@ class Deployment:
         rate = self.system.scaleup_bytes_per_s if inside else self.system.scaleout_bytes_per_s
         return rate or math.inf
 
-    def carried(self, load: Load, most: float = math.inf) -> float:
-        """The largest load at random arrivals, in requests/s or users as `load` has it, that one aggregated replica
-        carries inside the limits and without a queue that grows; 0 where none. `most` requests/s are not passed.
-        """
-        room = self.room()
-        if room < 1.0:
-            return 0.0
-
-        @cache
-        def at(rate: float) -> ServingEstimate:
-            return self._arriving(rate, load, room)
-
-        def spare(rate: float) -> float:
-            asked = (self.limits.ttft_s, at(rate).ttft_s), (self.limits.tpot_s, at(rate).tpot_s / self.tokens_per_step)
-            return min(
-                (limit * _SLACK / float(value) - 1.0 for limit, value in asked if limit is not None), default=0.0
-            )
-
-        rate = fastest_inside(spare, min(self._most_requests_per_s(room) * (1.0 - SETTLED), most))
-        return rate if load.kind != "users" or not rate else rate * (load.think_s + float(at(rate).e2e_s))
-
-    def _most_requests_per_s(self, room: float) -> float:
-        """What one aggregated replica serves at most, limits aside."""
-        return float(self.estimate(Load(kind="saturated"), room).requests_per_s)
-
     def _coming_back(self, load: Load, room: float) -> ServingEstimate:
         """Users who wait for their answers and read for a while before they ask again."""
         users = load.value / self.replicas
@@ -339,7 +288,7 @@ class Deployment:
             )
         alone_s = max(self.workload.osl, 1.0) / self.tokens_per_step * float(self.step(1.0).step_s)
         rate = rate_of_users(
-            users, load.think_s, alone_s, self._most_requests_per_s(room),
+            users, load.think_s, alone_s, float(self.estimate(Load(kind="saturated"), room).requests_per_s),
             lambda rate: float(self._arriving(rate, load, room).e2e_s),
         )  # fmt: skip
         return self._arriving(rate, load, room)
@@ -372,7 +321,7 @@ class Deployment:
         step_s, tpot_s, e2e_s = (_number(one) for one in (found.decode_step_s, found.tpot_s, found.e2e_s))
         share = _number(found.prefill_share)
         if self.prefill_workers is not None:
-            share = self.prefill_workers.workers * self.prefill_workers.layout.n_gpus / self.unit_gpus
+            share = self.prefill_workers.n_gpus / self.unit_gpus
         else:
             # Who waits for room takes no machine time: those inside stay as long as Little's law has it.
             stay_s = xp.where(held > room, running / _number(found.requests_per_s), e2e_s)
@@ -395,7 +344,7 @@ def _number(value: Num) -> Num:
 
 
 def _inside(value: Num, limit: float | None) -> bool:
-    return limit is None or float(value) <= limit * _SLACK
+    return limit is None or float(value) <= limit * SLACK
 
 
 def _nothing(room: float, limit: str = "memory") -> Served:

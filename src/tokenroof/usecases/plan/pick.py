@@ -11,6 +11,7 @@ from tokenroof.operators.timing import Timed
 from tokenroof.planner.points import Points, Space
 from tokenroof.planner.space import ladder
 from tokenroof.scenario.apart import with_prefill
+from tokenroof.scenario.carried import carried
 from tokenroof.scenario.costs import cost_of
 from tokenroof.scenario.deployment import Deployment
 from tokenroof.scenario.layouts import apart_label, layout_label
@@ -183,10 +184,10 @@ def candidate_at(terms: Terms, points: Points, scored: Scored, at: int, complexi
         return _candidate(terms, points, at, unit, found, int(scored.paid[at]), found.requests_per_s, complexity)
     load, rate = _load(demand), float(points.rate[at])
     if demand.concurrency is None and not unit.disaggregated:
-        carried = unit.carried(load, rate)
-        if carried <= 0.0:
+        by_one = carried(unit, load, rate)
+        if by_one <= 0.0:
             return None
-        units = max(units, math.ceil(load.value / carried * (1.0 - _ROUNDING)))
+        units = max(units, math.ceil(load.value / by_one * (1.0 - _ROUNDING)))
     for number in range(units, units + _TRIED):
         if terms.gpus is not None and number * each > terms.gpus:
             return None

@@ -1,0 +1,34 @@
+"""The largest load at random arrivals that a deployment carries: what a plan counts its replicas by."""
+
+import math
+from dataclasses import replace
+from functools import cache
+
+from tokenroof.scenario.arriving import SETTLED, fastest_inside
+from tokenroof.scenario.deployment import SLACK, Deployment
+from tokenroof.serving.steady import ServingEstimate
+from tokenroof.types.workload import Load
+
+__all__ = ["carried"]
+
+
+def carried(deployment: Deployment, load: Load, most: float = math.inf) -> float:
+    """The largest load at random arrivals, in requests/s or users as `load` has it, that one aggregated replica carries
+    inside the limits and without a queue that grows; 0 where none. `most` requests/s are not passed.
+    """
+    one, limits = replace(deployment, replicas=1), deployment.limits
+    room = one.room()
+    if room < 1.0:
+        return 0.0
+
+    @cache
+    def at(rate: float) -> ServingEstimate:
+        return one.estimate(replace(load, kind="request_rate", value=rate), room)
+
+    def spare(rate: float) -> float:
+        asked = (limits.ttft_s, at(rate).ttft_s), (limits.tpot_s, at(rate).tpot_s / one.tokens_per_step)
+        return min((limit * SLACK / float(value) - 1.0 for limit, value in asked if limit is not None), default=0.0)
+
+    full = float(one.estimate(Load(kind="saturated"), room).requests_per_s)
+    rate = fastest_inside(spare, min(full * (1.0 - SETTLED), most))
+    return rate if load.kind != "users" or not rate else rate * (load.think_s + float(at(rate).e2e_s))
