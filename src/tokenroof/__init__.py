@@ -38,6 +38,8 @@ _LAZY = {
     "read_sweep_spec": "tokenroof.schema",
     "roofline": "tokenroof.api.verbs",
     "RooflineRequest": "tokenroof.usecases.analyze.closed_form",
+    "simulate": "tokenroof.api.verbs",
+    "SimulateRequest": "tokenroof.usecases.simulate.request",
     "speculate": "tokenroof.api.verbs",
     "SpeculateRequest": "tokenroof.usecases.money.speculate",
     "sweep": "tokenroof.usecases.sweep.run",
@@ -59,6 +61,7 @@ __all__ = [
     "PriceRequest",
     "RooflineRequest",
     "Scenario",
+    "SimulateRequest",
     "SpeculateRequest",
     "SweepSpec",
     "TokenroofError",
@@ -82,6 +85,7 @@ __all__ = [
     "price",
     "read_sweep_spec",
     "roofline",
+    "simulate",
     "speculate",
     "sweep",
     "system",
@@ -104,6 +108,7 @@ if TYPE_CHECKING:
         plan,
         price,
         roofline,
+        simulate,
         speculate,
         trace,
         train,
@@ -120,6 +125,7 @@ if TYPE_CHECKING:
     from tokenroof.usecases.money.price import PriceRequest
     from tokenroof.usecases.money.speculate import SpeculateRequest
     from tokenroof.usecases.plan.request import PlanRequest
+    from tokenroof.usecases.simulate.request import SimulateRequest
     from tokenroof.usecases.sweep.run import open_sweep, sweep
     from tokenroof.usecases.sweep.spec import SweepSpec
     from tokenroof.usecases.trace.answer import TraceRequest

@@ -72,6 +72,10 @@ MODULES: dict[str, tuple[str, tuple[str, ...]]] = {
             "tokenroof.simulate.traces",
             "tokenroof.simulate.prefix_cache",
             "tokenroof.usecases.trace.answer",
+            "tokenroof.simulate.run",
+            "tokenroof.simulate.rules",
+            "tokenroof.usecases.simulate.request",
+            "tokenroof.usecases.simulate.answer",
         ),
     ),
     "types": (

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from tokenroof.usecases.train.run import TrainRequest
 
 __all__ = [
-    "analyze", "break_even", "deduce", "diff", "kv", "make_scenario", "plan", "price", "roofline", "speculate", "trace",
-    "train",
+    "analyze", "break_even", "deduce", "diff", "kv", "make_scenario", "plan", "price", "roofline", "simulate",
+    "speculate", "trace", "train",
 ]  # fmt: skip
 
 
@@ -49,6 +49,15 @@ def plan(model: Name | Scenario, system: Name | Sequence[Name] | None = None, **
     from tokenroof.usecases.plan.run import plan as run
 
     return Answer(run(scenario_request(PlanRequest, model, system, options)), PLAN)
+
+
+def simulate(model: Name | Scenario, system: Name | None = None, **options: Any) -> Answer:
+    """Requests one by one: latencies in percentiles, goodput, overload. Infeasible where memory holds none."""
+    from tokenroof.api.views import SIMULATION
+    from tokenroof.usecases.simulate.request import SimulateRequest
+    from tokenroof.usecases.simulate.run import simulate as run
+
+    return Answer(run(scenario_request(SimulateRequest, model, system, options)), SIMULATION)
 
 
 def diff(a: Scenario | Answer | Name, b: Scenario | Answer | Name, **options: Any) -> Answer:

@@ -9,7 +9,7 @@ from tokenroof.api.answers import Rows, View
 if TYPE_CHECKING:
     from tokenroof.present.page import Page
 
-__all__ = ["ANALYSIS", "DIFFERENCE", "PLAN", "TRACE"]
+__all__ = ["ANALYSIS", "DIFFERENCE", "PLAN", "SIMULATION", "TRACE"]
 
 
 def _analyze_page(answer: Any) -> "Page":
@@ -129,3 +129,39 @@ def _trace_draw(answer: Any, path: Path) -> None:
 
 
 TRACE = View(kind="Trace", page=_trace_page, draw=_trace_draw, tables={"main": _trace_windows, "caches": _trace_caches})
+
+
+def _simulate_page(answer: Any) -> "Page":
+    from tokenroof.types.served import Infeasible
+
+    if isinstance(answer, Infeasible):
+        from tokenroof.present.pages.money import refused_page
+
+        return refused_page(answer)
+    from tokenroof.present.pages.simulate import page_of
+
+    return page_of(answer)
+
+
+def _simulate_requests(answer: Any) -> Rows:
+    from tokenroof.usecases.simulate.table import request_rows
+
+    return list(request_rows(answer))
+
+
+def _simulate_series(answer: Any) -> Rows:
+    from tokenroof.usecases.simulate.table import series_rows
+
+    return list(series_rows(answer))
+
+
+def _simulate_draw(answer: Any, path: Path) -> None:
+    from tokenroof.present.charts.simulate import draw
+
+    draw(answer, path)
+
+
+SIMULATION = View(
+    kind="Simulation", page=_simulate_page, draw=_simulate_draw,
+    tables={"main": _simulate_requests, "series": _simulate_series, "defaults": _defaults},
+)  # fmt: skip

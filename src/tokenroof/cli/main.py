@@ -35,6 +35,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "plan": ("plan", "The best deployment under limits on latency, and why the others lose."),
     "price": ("price", "What tokens cost by kind, speed tier, length and time in the cache."),
     "roofline": ("roofline", "The raw model from numbers alone."),
+    "simulate": ("simulate", "Requests one by one: latencies in percentiles, goodput, overload."),
     "speculate": ("speculate", "Speculative decoding: speed-up by batch and depth, and where it stops paying."),
     "sweep": ("sweep", "A grid of scenarios into a Parquet dataset, on this machine or a Dask cluster."),
     "systems": ("systems", "List the machines in the catalogue, or show one."),

@@ -37,15 +37,21 @@ PRESETS: dict[str, Slo] = {
 _FORM = "a name or pairs such as ttft:1s,tpot:50ms"
 
 
+def _seconds(text: str) -> float:
+    """A limit with its unit; a bare number is milliseconds, as benchmarks of engines have it (ttft:500)."""
+    bare = text.strip().replace(".", "", 1).isdecimal()
+    return parse_quantity(f"{text} ms" if bare else text, "s")
+
+
 def _pairs(text: str) -> Slo:
-    """`ttft:1s,tpot:50ms`."""
+    """`ttft:1s,tpot:50ms`, or `ttft:1000,tpot:50`."""
     found: dict[str, Any] = {}
     for part in text.split(","):
         name, _, value = part.strip().partition(":")
         if name not in ("ttft", "tpot") or not value:
             raise InputError("slo", text, _FORM)
         try:
-            found[f"{name}_s"] = parse_quantity(value, "s")
+            found[f"{name}_s"] = check_positive("slo", _seconds(value), high=1e6)
         except UnitError as error:
             raise InputError("slo", text, _FORM, str(error)) from None
     return Slo(**found)
@@ -58,7 +64,7 @@ def slo_of(slo: str | None, ttft_s: float | None, tpot_s: float | None) -> Slo:
             check_positive(field, value, high=1e6)
     if slo is None:
         return Slo(ttft_s=ttft_s, tpot_s=tpot_s)
-    if ":" in slo:
+    if ":" in slo or "=" in slo:
         base = _pairs(slo)
     elif slo in PRESETS:
         base = PRESETS[slo]

@@ -32,6 +32,7 @@ REQUESTS: dict[str, tuple[str, str]] = {
     "plan": ("tokenroof.usecases.plan.request", "PlanRequest"),
     "price": ("tokenroof.usecases.money.price", "PriceRequest"),
     "roofline": ("tokenroof.usecases.analyze.closed_form", "RooflineRequest"),
+    "simulate": ("tokenroof.usecases.simulate.request", "SimulateRequest"),
     "speculate": ("tokenroof.usecases.money.speculate", "SpeculateRequest"),
     "sweep": ("tokenroof.schema.sweep_file", "SweepFile"),
     "systems": ("tokenroof.usecases.listing.machines", "list_systems"),

@@ -168,6 +168,8 @@ def interrupted(run: Callable[[], object]) -> bool:
 
 def _joined(requests: Requests, parts: Sequence[tuple[IntArray, Carried]], request_s: float, replicas: int) -> Outcome:
     """One outcome from those of the quick loop's replicas."""
+    if parts[-1][1].stopped and replicas > 1:
+        raise KeyboardInterrupt  # replicas run one after the other here: those that are done are no picture of all
     arrival, placed = requests.arrival_s.copy(), np.arange(len(requests)) % replicas
     moments = tuple(np.full(len(requests), -1.0) for _ in range(3))
     for rows, one in parts:

@@ -115,7 +115,8 @@ def scenario_faults(scenario: Scenario, alone: frozenset[str] | None = None) -> 
     if len(loads) > 1:
         given = ", ".join(f"{name} {value:g}" for name, value in loads.items())
         faults.append(InputError("load", given, f"one of {', '.join(LOADS)}", "leave the others out"))
-    isl, osl, context = scenario.isl, scenario.osl, scenario.context
+    isl, osl = (one if isinstance(one, int | float) else None for one in (scenario.isl, scenario.osl))
+    context = scenario.context  # `simulate` has distributions of lengths, which are compared as means later
     if isl is not None and scenario.prefix > isl - 1.0:
         limit = f"at most isl - 1 = {isl - 1:g}"
         faults.append(InputError("prefix", scenario.prefix, limit, "one token is always uncached"))

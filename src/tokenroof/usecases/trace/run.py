@@ -21,7 +21,7 @@ from tokenroof.usecases.trace.stats import (
     windows_of,
 )
 
-__all__ = ["TraceRequest", "TraceResponse", "trace"]
+__all__ = ["TraceRequest", "TraceResponse", "part_of", "trace"]
 
 _MOST_FAULTS = 20  # shown; all are counted
 
@@ -33,7 +33,7 @@ def _span(request: TraceRequest) -> tuple[float, float]:
     return start, end
 
 
-def _part(requests: Requests, request: TraceRequest) -> Requests:
+def part_of(requests: Requests, request: TraceRequest) -> Requests:
     """The requests between `start` and `end`, at `scale` times their rate."""
     start, end = _span(request)
     if start > requests.duration_s:
@@ -54,7 +54,7 @@ def trace(request: TraceRequest, on_rows: Callable[[int], None] | None = None) -
     """Read a trace and describe it. `on_rows` is told now and then how many requests have been read."""
     per_token, _ = bytes_per_token(request), _span(request)  # both may refuse, before a long file is read
     whole = read_trace(request.file, columns=request.columns, skip_bad=request.skip_bad, on_rows=on_rows)
-    requests = _part(whole, request)
+    requests = part_of(whole, request)
     prefixes = prefixes_of(requests, request, per_token)
     isl, osl = lengths_of(requests.isl), lengths_of(requests.osl)
     spread = dispersion(requests.arrival_s)

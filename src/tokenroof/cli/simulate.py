@@ -1,0 +1,116 @@
+"""`tokenroof simulate`: requests one by one through a deployment."""
+
+import contextlib
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tokenroof.cli.economics_options import refuse
+from tokenroof.cli.options import model_argument, output_options, scenario_from, scenario_options
+from tokenroof.cli.outputs import check_outputs, write_outputs
+from tokenroof.cli.render import echo_json, echo_page
+from tokenroof.types.scenario import APART
+
+__all__ = ["command"]
+
+_QUIET_S = 1.0  # before a bar is shown
+_INTERRUPTED = 130
+_LEFT_OUT = (
+    "mode", "prefix", "context", "batch", "acceptance", "drafts", "isl", "osl", "request_rate", "concurrency", "ttft",
+    "tpot", "slo", *APART,
+)  # fmt: skip
+
+
+@contextlib.contextmanager
+def _progress() -> Iterator[Callable[[float], None] | None]:
+    """A bar on stderr where that is a terminal and the run takes a while. rich loads here and only then."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    started = time.monotonic()
+    with contextlib.ExitStack() as stack:
+        shown: list[Any] = []
+
+        def show(share: float) -> None:
+            if not shown and time.monotonic() - started > _QUIET_S:
+                from rich.console import Console
+                from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+                columns = (TextColumn("simulate"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+                bar = stack.enter_context(Progress(*columns, console=Console(stderr=True), transient=True))
+                shown.extend((bar, bar.add_task("simulate", total=1.0)))
+            if shown:
+                bar, task = shown
+                bar.update(task, completed=share)
+
+        yield show
+
+
+@click.command("simulate")
+@model_argument
+@click.option("--trace", metavar="FILE", help="Requests of a trace, in any format that `tokenroof trace` reads.")
+@click.option("--request-rate", "--rate", "request_rate", metavar="PER_S", help="Requests that arrive per second.")
+@click.option("--arrivals", metavar="DIST", help="poisson, constant, or gamma:CV of the gaps. [default: poisson]")
+@click.option("--concurrency", metavar="N", help="Closed loop: requests at once; who ends is followed by the next.")
+@click.option("--isl", metavar="DIST", help="Input tokens: 4096, uniform:500:1500, lognormal:MEAN:CV, exp:MEAN, ...")
+@click.option("--osl", metavar="DIST", help="Output tokens, likewise.")
+@click.option("--requests", metavar="N", help="How many; of a trace the first. [default: 1000, or the whole trace]")
+@click.option(
+    "--slo", metavar="SLO", help="Limits for goodput: ttft:500,tpot:50 (ms), ttft:1s, or chat, rag, code, content."
+)
+@click.option("--ttft", metavar="TIME", help="Limit on a request's TTFT, over that of --slo.")
+@click.option("--tpot", metavar="TIME", help="Limit on a request's TPOT, over that of --slo.")
+@click.option("--warmup", metavar="SHARE", help="First share of the requests, left out of statistics. [default: 0.1]")
+@click.option("--router", metavar="ROUTER", help="Over replicas: round-robin, least-loaded. [default: round-robin]")
+@click.option("--scheduler", metavar="RULE", help="vllm, sglang, trtllm, static, train. [default: that of the engine]")
+@click.option("--period", metavar="TIME", help="Between departures of the train. [default: 20ms]")
+@click.option("--seed", metavar="N", help="Of arrivals and lengths. [default: 0]")
+@click.option("--columns", metavar="NAMES", help="Columns of the trace: arrival=ts,isl=in,osl=out.")
+@click.option("--skip-bad", is_flag=True, help="Leave out rows of the trace that cannot be used.")
+@click.option("--start", metavar="TIME", help="Only requests of the trace from then on: 10min.")
+@click.option("--end", metavar="TIME", help="Only requests of the trace before then: 20min.")
+@click.option("--scale", metavar="FACTOR", help="The trace at so many times its rate.")
+@scenario_options(*_LEFT_OUT)
+@click.option("--full", is_flag=True, help="The run over time, and why each default.")
+@output_options
+def command(full: bool, outputs: tuple[Path, ...], as_json: bool, **options: Any) -> None:
+    """What do requests see on MODEL on a system when they come one by one: TTFT, TPOT, ITL and E2E in percentiles.
+
+    Requests come from a trace, at random at a rate, or from a closed loop (--concurrency, or --users who --think). Each
+    goes through the engine's scheduler and KV memory, step by step.
+
+    \b
+    tokenroof simulate llama-3.1-8b --system h100 --rate 5 --isl lognormal:1155:1.1 --osl exp:211 --slo ttft:500,tpot:50
+    tokenroof simulate llama-3.3-70b --system 8xh100 --trace requests.jsonl --scale 2 -o requests.csv
+    tokenroof simulate llama-3.1-8b --system h100 --concurrency 64 --isl 1k --osl 200 --scheduler static
+    """
+    from tokenroof.present.pages.simulate import page_of
+    from tokenroof.types.served import Infeasible
+    from tokenroof.usecases.simulate.request import SimulateRequest
+    from tokenroof.usecases.simulate.run import simulate
+    from tokenroof.usecases.simulate.table import request_rows
+
+    paths = check_outputs(None, outputs, pages=True)
+    asked = scenario_from(options, SimulateRequest)
+    with _progress() as show:
+        answer = simulate(asked, show)
+    if isinstance(answer, Infeasible):
+        refuse(answer, as_json)
+    page = page_of(answer)
+
+    def chart(path: Path) -> None:
+        from tokenroof.present.charts.simulate import draw
+
+        draw(answer, path)
+
+    write_outputs(answer, paths, chart, request_rows(answer) if paths else (), page)
+    if as_json:
+        echo_json(answer)
+    else:
+        echo_page(page, full)
+    if answer.interrupted:
+        sys.exit(_INTERRUPTED)

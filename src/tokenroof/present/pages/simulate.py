@@ -1,0 +1,137 @@
+"""The page of `simulate`: latencies in percentiles, what the machine did meanwhile, the closed form beside it."""
+
+from tokenroof.engines import engine as engine_of
+from tokenroof.present.numbers import (
+    E2E,
+    MS,
+    REQUESTS_PER_S,
+    TOK_PER_S_PER_GPU,
+    UNKNOWN,
+    USD_PER_GPU_HOUR,
+    USD_PER_MTOK,
+    Unit,
+    column,
+    count,
+    percent,
+    quantity,
+)  # fmt: skip
+from tokenroof.present.page import KeyValues, Page, Remark, Table, note, numbers, warning, words
+from tokenroof.present.pages.parts import counted, defaults_of, defaults_table
+from tokenroof.usecases.simulate.answer import Latency, SimulateResponse
+
+__all__ = ["page_of"]
+
+_FEW = 1000  # requests below which a 99th percentile is that of a handful
+
+_LEFT_OUT = ("prefix caches", "drafts", "what networks between users and servers add")
+
+
+def _row(name: str, spread: Latency | None, unit: Unit, limit_s: float | None = None) -> tuple[str, ...]:
+    if spread is None:
+        return (name, *(UNKNOWN,) * 4, "")
+    shown = column((spread.mean, spread.p50, spread.p90, spread.p99), unit)
+    return (name, *shown, "" if limit_s is None else quantity(limit_s, unit))
+
+
+def _latency(answer: SimulateResponse) -> Table:
+    rows = [
+        _row("TTFT", answer.ttft, MS, answer.ttft_limit_s),
+        _row("TPOT", answer.tpot, MS, answer.tpot_limit_s),
+        _row("ITL", answer.itl, MS),
+        _row("E2E", answer.e2e, E2E),
+    ]
+    limited = answer.slo_share is not None
+    heads = ("mean", "p50", "p90", "p99", *(("SLO",) if limited else ()))
+    return Table(
+        title=f"Latency of {counted(answer.counted, 'request')}", columns=(words(), *(numbers(head) for head in heads)),
+        rows=rows if limited else [row[:-1] for row in rows], remarks=_remarks(answer),
+    )  # fmt: skip
+
+
+def _remarks(answer: SimulateResponse) -> list[Remark]:
+    found = [warning(text) for text in answer.warnings]
+    if answer.rejected:
+        found.append(warning(f"{counted(answer.rejected, 'request')} rejected: longer than the KV cache of a replica"))
+    if answer.warmup_requests:
+        found.append(note(f"the first {counted(answer.warmup_requests, 'request')} are left out: the machine fills"))
+    if answer.counted < _FEW:
+        beyond = -(-answer.counted // 100)
+        found.append(note(f"p99 is that of {counted(beyond, 'request')}: --requests makes it firmer"))
+    return found + [note(text) for text in answer.notes]
+
+
+def _machine(answer: SimulateResponse) -> KeyValues:
+    offered = "" if answer.request_rate is None else f"{quantity(answer.request_rate, REQUESTS_PER_S)} come"
+    pairs = [("throughput", quantity(answer.requests_per_s, REQUESTS_PER_S), offered)]
+    if answer.goodput is not None:
+        inside = f"{percent(answer.slo_share, decimals=1)} meet the SLO"
+        pairs.append(("goodput", quantity(answer.goodput, REQUESTS_PER_S), inside))
+    total = f"{quantity(answer.total_tokens_per_s_per_gpu, TOK_PER_S_PER_GPU)} with input"
+    fullest = "" if answer.kv_fill_most is None else f"mean; {percent(answer.kv_fill_most, decimals=1)} at most"
+    pairs += [
+        ("output", quantity(answer.output_tokens_per_s_per_gpu, TOK_PER_S_PER_GPU), total),
+        ("duty cycle", percent(answer.duty_cycle, decimals=1), "of the time steps run"),
+        ("batch", count(answer.batch), "requests in a decode step of one replica, mean"),
+        ("KV fill", percent(answer.kv_fill, decimals=1), fullest),
+        ("waiting", count(answer.waiting_most), f"at most; {count(answer.running_most)} running"),
+        ("preemptions", count(answer.preemptions), "requests that lost their memory and began anew"),
+        ("rejected", count(answer.rejected), ""),
+    ]
+    if answer.output_usd_per_mtok is not None:
+        whole = f"all on output; {quantity(answer.total_usd_per_mtok, USD_PER_MTOK)} over all tokens"
+        pairs.append(("cost", quantity(answer.output_usd_per_mtok, USD_PER_MTOK), whole))
+    span = f"from {quantity(answer.from_s, E2E)} to {quantity(answer.to_s, E2E)}"
+    return KeyValues(title=f"The machine, {span}", pairs=pairs, lines=(_closed_form(answer),))
+
+
+def _closed_form(answer: SimulateResponse) -> str:
+    """What the formulas say of the same load, as means beside the run's."""
+    closed = answer.closed_form
+    parts = [
+        f"{name} {quantity(value, MS)}"
+        for name, value in (("TTFT", closed.ttft_s), ("TPOT", closed.tpot_s)) if value is not None
+    ]  # fmt: skip
+    rate = quantity(closed.requests_per_s, REQUESTS_PER_S)
+    if closed.saturated:
+        return f"closed form of the same load: {rate} at most, a queue without bound"
+    return f"closed form of the same load, means: {', '.join((*parts, rate))}"
+
+
+def _windows(answer: SimulateResponse) -> Table:
+    """The run over time, a line for every few windows."""
+    series = answer.series
+    every = max(1, -(-len(series.busy) // 32))
+    rows = [
+        (quantity(at * series.width_s, E2E), percent(series.busy[at]), count(series.batch[at]),
+         percent(series.kv_fill[at]), count(series.running[at]), count(series.waiting[at]))
+        for at in range(0, len(series.busy), every)
+    ]  # fmt: skip
+    heads = ("busy", "batch", "KV fill", "running", "waiting")
+    return Table(
+        title=f"Over time, windows of {quantity(series.width_s, E2E)}",
+        columns=(words("from"), *(numbers(head) for head in heads)), rows=rows, full=True,
+    )  # fmt: skip
+
+
+def _scenario(answer: SimulateResponse) -> tuple[str, ...]:
+    idle = f", {counted(answer.gpus_idle, 'GPU')} idle" if answer.gpus_idle else ""
+    engine = engine_of(answer.engine).display_name
+    rule = "" if answer.scheduler == answer.engine else f", scheduled as {answer.scheduler}"
+    price = [] if answer.usd_per_gpu_h is None else [quantity(answer.usd_per_gpu_h, USD_PER_GPU_HOUR)]
+    return (
+        f"{counted(answer.requests, 'request')}, {answer.source}", f"{count(answer.isl)} in, {count(answer.osl)} out",
+        f"{answer.weight_dtype} weights, {answer.kv_dtype} KV",
+        f"{answer.layout_label}, {counted(answer.replicas, 'replica')}{idle}", f"{engine}{rule}", *price,
+    )  # fmt: skip
+
+
+def page_of(answer: SimulateResponse) -> Page:
+    """The answer as a page."""
+    following = ["--slo ttft:500,tpot:50 for goodput"] if answer.slo_share is None else []
+    following += ["-o requests.csv: every request", "-o run.svg: latencies and the run over time"]
+    return Page(
+        title=f"simulate {answer.model} on {answer.system}", sentence=answer.sentence, scenario=_scenario(answer),
+        blocks=(_latency(answer), _machine(answer), _windows(answer), *defaults_table(answer.defaults)),
+        defaults=defaults_of(answer.defaults), left_out=_LEFT_OUT, next=following, kind="Simulation",
+        refused=answer.overload is not None,
+    )  # fmt: skip

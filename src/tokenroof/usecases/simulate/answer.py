@@ -1,0 +1,125 @@
+"""What `simulate` answers."""
+
+from dataclasses import dataclass, field
+
+from tokenroof.scenario.deployment import Deployment
+from tokenroof.simulate.run import Outcome
+from tokenroof.types.default import Default
+from tokenroof.usecases.simulate.request import SimulateRequest
+
+__all__ = ["ClosedLoad", "Latency", "Overload", "Series", "SimulateResponse"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Latency:
+    """Mean and percentiles over requests, in seconds; percentiles are None where they are not followed."""
+
+    mean: float
+    p50: float | None
+    p90: float | None
+    p99: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overload:
+    """More comes than is served: requests wait from `from_s` on without a pause, `waiting` of them at the end."""
+
+    from_s: float
+    waiting: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClosedLoad:
+    """What the closed form says of the same load: means, None where they have no limit."""
+
+    ttft_s: float | None
+    tpot_s: float | None
+    e2e_s: float | None
+    requests_per_s: float
+    saturated: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Series:
+    """The run over time, one row a window of `width_s` seconds.
+
+    `busy` is the share of the time in which a replica's steps run, `batch` the mean requests that decode in a step,
+    `kv_fill` the mean share of the KV cache that is in use while steps run, `waiting` the requests that have arrived
+    and not started, `running` those that have started and not ended, at the end of the window.
+    """
+
+    width_s: float
+    busy: tuple[float, ...]
+    batch: tuple[float, ...]
+    kv_fill: tuple[float, ...]
+    waiting: tuple[int, ...]
+    running: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SimulateResponse:
+    """One run. Times are of the `counted` requests that ended, the first `warmup_requests` left out.
+
+    Rates are over the span from `from_s` to `to_s`: from the first counted arrival to the last one, or to the last
+    token where the run is too short for that. `slo_share` are the counted requests that met every limit, those that
+    were rejected among them; `goodput` those per second. Percentiles of ITL are over tokens.
+    """
+
+    model: str
+    model_name: str
+    system: str
+    system_name: str
+    gpus: int
+    layout_label: str
+    replicas: int
+    gpus_idle: int
+    engine: str
+    scheduler: str
+    weight_dtype: str
+    kv_dtype: str
+    source: str
+    requests: int
+    ended: int
+    rejected: int
+    interrupted: bool
+    warmup_requests: int
+    counted: int
+    isl: float
+    osl: float
+    request_rate: float | None
+    from_s: float
+    to_s: float
+    duration_s: float
+    ttft: Latency | None
+    tpot: Latency | None
+    itl: Latency | None
+    e2e: Latency | None
+    requests_per_s: float
+    ttft_limit_s: float | None
+    tpot_limit_s: float | None
+    slo_share: float | None
+    goodput: float | None
+    output_tokens_per_s_per_gpu: float
+    total_tokens_per_s_per_gpu: float
+    duty_cycle: float
+    batch: float
+    kv_fill: float | None
+    kv_fill_most: float | None
+    waiting_most: int
+    running_most: int
+    preemptions: int
+    steps: int
+    overload: Overload | None
+    usd_per_gpu_h: float | None
+    output_usd_per_mtok: float | None
+    total_usd_per_mtok: float | None
+    closed_form: ClosedLoad
+    series: Series
+    notes: tuple[str, ...]
+    defaults: tuple[Default, ...]
+    warnings: tuple[str, ...]
+    sentence: str
+    seed: int
+    request: SimulateRequest = field(repr=False, compare=False)
+    deployment: Deployment = field(repr=False, compare=False)
+    outcome: Outcome = field(repr=False, compare=False)

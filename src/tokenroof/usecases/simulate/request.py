@@ -1,0 +1,45 @@
+"""What `simulate` is asked."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from tokenroof.simulate.arrivals import MAX_REQUESTS
+from tokenroof.types.limits import OneOf, Within
+from tokenroof.types.scenario import Scenario
+
+__all__ = ["REQUESTS", "ROUTERS", "SCHEDULERS", "SimulateRequest"]
+
+REQUESTS = 1000  # where neither a trace nor the question says how many
+SCHEDULERS = ("vllm", "sglang", "trtllm", "static", "train")
+ROUTERS = ("round-robin", "least-loaded")
+
+_Lengths = Annotated[float | str | None, Within(1.0, 1e8, "tokens")]
+_Moment = Annotated[float | None, Within(0.0, 2e11, "seconds")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SimulateRequest(Scenario):
+    """A scenario, and requests that come one by one: from the file `trace`, or drawn.
+
+    `isl` and `osl` may be distributions such as "lognormal:1155:1.1", `arrivals` is that of the gaps between them at
+    `request_rate`; `concurrency` (or `users` who `think`) makes a closed loop. `requests` is how many there are, of
+    a trace the first. The first `warmup` share of them is left out of statistics. `scheduler` takes the place of the
+    engine's own rule for making up steps, `period` is the train's. `columns`, `skip_bad`, `start`, `end` and `scale`
+    say how a trace is read, as in TraceRequest.
+    """
+
+    isl: _Lengths = None  # type: ignore[assignment]
+    osl: _Lengths = None  # type: ignore[assignment]
+    trace: str | None = None
+    columns: str | None = None
+    skip_bad: bool = False
+    start: _Moment = None
+    end: _Moment = None
+    scale: Annotated[float | None, Within(1e-6, 1e6)] = None
+    arrivals: str | None = None
+    requests: Annotated[int | None, Within(1, MAX_REQUESTS, "requests")] = None
+    warmup: Annotated[float, Within(0.0, 0.9)] = 0.1
+    router: Annotated[str, OneOf(ROUTERS)] = ROUTERS[0]
+    scheduler: Annotated[str | None, OneOf(SCHEDULERS)] = None
+    period: Annotated[float | None, Within(0.0, 1e4, "seconds", above=True)] = None
+    seed: Annotated[int, Within(0, 1e9)] = 0

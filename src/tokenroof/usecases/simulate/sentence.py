@@ -1,0 +1,50 @@
+"""The answer of a run in one or two sentences."""
+
+from tokenroof.units import format_figures
+from tokenroof.usecases.analyze.sentence import hardware, short_name
+from tokenroof.usecases.simulate.answer import Latency, SimulateResponse
+
+__all__ = ["sentence_of", "time_text"]
+
+
+def time_text(seconds: float) -> str:
+    """Milliseconds below ten seconds, else seconds."""
+    return f"{format_figures(seconds * 1e3)} ms" if seconds < 10.0 else f"{format_figures(seconds)} s"
+
+
+def _percentile(spread: Latency | None) -> str:
+    if spread is None or spread.p50 is None or spread.p99 is None:
+        return "unknown"
+    return f"p50 {time_text(spread.p50)}, p99 {time_text(spread.p99)}"
+
+
+def _share(share: float) -> str:
+    """A share of requests: what is not all of them is never rounded to it."""
+    return "all" if share == 1.0 else "no" if share == 0.0 else f"{min(100.0 * share, 99.99):.3g} % of"
+
+
+def sentence_of(answer: SimulateResponse) -> str:
+    """`Llama-3.1-8B on H100 serves 5.0 requests/s with TTFT p50 41 ms, p99 180 ms and TPOT p50 ...`"""
+    deployment = answer.deployment
+    what = f"{short_name(deployment.model)} on {hardware(deployment)}"
+    start = f"Interrupted after {answer.ended:,} of {answer.requests:,} requests: " if answer.interrupted else ""
+    if not answer.counted:
+        if answer.rejected:
+            why = "each is larger than its KV memory"
+            return f"{start}{what} holds none of the {answer.rejected:,} requests that came: {why}."
+        return f"{start}{what} ended none of the requests that count."
+    latency = f"TTFT {_percentile(answer.ttft)}"
+    if answer.tpot is not None:
+        latency += f" and TPOT {_percentile(answer.tpot)}"
+    rate = f"{format_figures(answer.requests_per_s)} requests/s"
+    slo = "" if answer.slo_share is None else f"; {_share(answer.slo_share)} requests meet the SLO"
+    if answer.overload is not None:
+        came = "" if answer.request_rate is None else f" of the {format_figures(answer.request_rate)} that come"
+        since = (
+            f"from {format_figures(answer.overload.from_s)} s on" if answer.overload.from_s > 0.0 else "from the start"
+        )
+        return (
+            f"{start}{what} does not keep up: it serves {rate}{came}, and {since} the queue grows without bound, to "
+            f"{answer.overload.waiting:,} requests at the last arrival ({latency}){slo}."
+        )
+    return f"{start}{what} serves {rate} with {latency}{slo}."

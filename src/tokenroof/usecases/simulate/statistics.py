@@ -1,0 +1,127 @@
+"""What a run's requests saw: percentiles, the span that rates are measured over, the limits they met, overload."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tokenroof.simulate.requests import FloatArray
+from tokenroof.simulate.run import Outcome
+from tokenroof.types.workload import Limits
+from tokenroof.usecases.simulate.answer import Latency, Overload
+
+__all__ = ["Counted", "count", "latency_of", "met", "overload_of", "queue_at"]
+
+_LONG = 4.0  # a run that lasts so many times a request's stay is measured while requests still arrive
+_SIGMAS = 4.0  # a queue that chance alone would not leave
+_FILLED = 0.1  # of the requests have ended when an overloaded machine is counted as full
+_PART = 0.1  # of the run, that the queue must have lasted at its end
+
+BoolArray = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Counted:
+    """Which requests count (`sent`), which of them ended, and the span over which rates are measured."""
+
+    warmup: int
+    sent: BoolArray
+    ended: BoolArray
+    in_span: BoolArray
+    from_s: float
+    to_s: float
+
+    @property
+    def span_s(self) -> float:
+        """Its length."""
+        return self.to_s - self.from_s
+
+
+def count(outcome: Outcome, warmup: float, overloaded: bool = False) -> Counted:
+    """The first `warmup` share of the requests left out; requests that a stopped run never saw are not counted.
+
+    What an overloaded machine serves is measured while it is full: until the last request has started.
+    """
+    arrival, end, done = outcome.arrival_s, outcome.end_s, outcome.done
+    first = math.floor(warmup * len(arrival))
+    sent = np.arange(len(arrival)) >= first
+    if outcome.stopped_s is not None:
+        sent &= done | (arrival <= outcome.stopped_s) & ~np.isfinite(outcome.started_s)
+    ended = sent & done
+    if not ended.any():
+        return Counted(warmup=first, sent=sent, ended=ended, in_span=ended, from_s=0.0, to_s=0.0)
+    from_s, last_s = float(arrival[sent][0]), float(np.nanmax(end))
+    to_s = float(np.nanmax(arrival)) if outcome.stopped_s is None else outcome.stopped_s
+    if to_s - from_s < _LONG * float(outcome.e2e_s[ended].mean()):
+        to_s = last_s
+    if overloaded:
+        full_s, taken_s = float(np.quantile(end[done], _FILLED)), float(np.nanmax(outcome.started_s))
+        from_s, to_s = (full_s, taken_s) if taken_s > full_s else (from_s, to_s)
+    with np.errstate(invalid="ignore"):
+        in_span = done & (end > from_s) & (end <= to_s)
+    return Counted(warmup=first, sent=sent, ended=ended, in_span=in_span, from_s=from_s, to_s=to_s)
+
+
+def latency_of(values: FloatArray) -> Latency | None:
+    """Mean and percentiles of what is known; None where nothing is."""
+    known = values[np.isfinite(values)]
+    if not len(known):
+        return None
+    p50, p90, p99 = (float(one) for one in np.percentile(known, (50, 90, 99)))
+    return Latency(mean=float(known.mean()), p50=p50, p90=p90, p99=p99)
+
+
+def met(outcome: Outcome, limits: Limits) -> BoolArray:
+    """Which requests ended within every limit; an answer of one token has no TPOT to miss."""
+    good: BoolArray = outcome.done.copy()
+    with np.errstate(invalid="ignore"):
+        if limits.ttft_s is not None:
+            good &= outcome.ttft_s <= limits.ttft_s
+        if limits.tpot_s is not None:
+            good &= (outcome.tpot_s <= limits.tpot_s) | (outcome.osl == 1)
+    return good
+
+
+def _seen(outcome: Outcome) -> BoolArray:
+    """Requests that joined the queue: they had come when the run ended, and were not turned away."""
+    if outcome.stopped_s is not None:
+        return np.asarray(outcome.arrival_s <= outcome.stopped_s)
+    return np.asarray(np.isfinite(outcome.started_s) | outcome.done)
+
+
+def queue_at(outcome: Outcome, moments: FloatArray) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Requests that have arrived and not started, and those that have started and not ended, at these moments."""
+    taken = np.isfinite(outcome.started_s)
+    arrived, started, ended = (
+        np.searchsorted(np.sort(one), moments, side="right")
+        for one in (outcome.arrival_s[_seen(outcome)], outcome.started_s[taken], outcome.end_s[outcome.done])
+    )
+    return arrived - started, started - ended
+
+
+def overload_of(outcome: Outcome) -> Overload | None:
+    """From when the queue never emptied again, where it is longer at the last arrival than chance would leave it.
+
+    Without drift, N arrivals move a queue by some sqrt(N (1 + cv^2)) with gaps of that coefficient of variation.
+    """
+    seen = _seen(outcome)
+    arrival = outcome.arrival_s[seen]
+    started = np.where(np.isfinite(outcome.started_s), outcome.started_s, math.inf)[seen]
+    if len(arrival) < 2 or not arrival[-1] > arrival[0]:
+        return None
+    waits = started > arrival
+    # the last request that found nobody waiting: all before it had started
+    behind = np.maximum.accumulate(started[:-1]) <= arrival[1:]
+    clear = np.flatnonzero(behind & ~waits[1:])
+    first = int(clear[-1]) + 2 if len(clear) else 0
+    if first >= len(arrival):
+        return None
+    count = len(arrival) - first
+    waiting = int((started > arrival[-1]).sum())
+    gaps = np.diff(arrival)
+    cv = float(gaps.std() / gaps.mean())
+    lasted = arrival[-1] - arrival[first]
+    if waiting <= _SIGMAS * math.sqrt(count * (1.0 + cv * cv)) or lasted < _PART * arrival[-1]:
+        return None
+    return Overload(from_s=float(arrival[first]), waiting=waiting)
