@@ -249,6 +249,73 @@ def test_what_memory_never_holds_is_refused_with_changes() -> None:
         answer.check()
 
 
+MIX = {"isl": "lognormal:1155:1.1", "osl": "exp:211"}
+
+
+def test_the_capacity_is_the_highest_rate_that_meets_the_slo() -> None:
+    """At the rate found 95 % of the requests meet it, at 3 % more they do not; the run is the one at that rate."""
+    found = answered(capacity=True, percentile=95.0, slo="ttft:500,tpot:40", **MIX)
+    assert found.capacity is not None and found.slo_share is not None and found.slo_share >= 0.95
+    here = answered(request_rate=found.capacity, slo="ttft:500,tpot:40", **MIX)
+    assert here.ttft is not None and found.ttft is not None
+    assert (here.ttft.p99, here.slo_share) == pytest.approx((found.ttft.p99, found.slo_share), rel=1e-3)
+    more = answered(request_rate=1.03 * found.capacity, slo="ttft:500,tpot:40", **MIX)
+    assert more.slo_share is not None and more.slo_share < 0.95
+    rates = [one.request_rate for one in found.loads]
+    assert rates == sorted(rates) and found.capacity in rates
+    assert f"holds {found.capacity:.1f} requests/s with 95 % of requests inside the SLO" in found.sentence
+
+
+def test_an_slo_that_no_rate_meets_is_said() -> None:
+    found = answered(capacity=True, slo="ttft:1", requests=100, **MIX)
+    assert found.capacity == 0.0
+    assert "has no rate at which 99 % of requests meet the SLO: at " in found.sentence
+    assert found.request_rate == pytest.approx(found.loads[0].request_rate, rel=0.3)
+
+
+def test_a_sweep_is_its_runs_one_by_one_and_finds_the_knee() -> None:
+    found = answered(rates="4:32:4", **MIX)
+    assert [one.request_rate for one in found.loads] == pytest.approx([4.0, 8.0, 16.0, 32.0])
+    for one in found.loads:
+        alone = answered(request_rate=one.request_rate, **MIX)
+        assert one.ttft is not None and alone.ttft is not None
+        assert (one.ttft.p99, one.requests_per_s) == pytest.approx((alone.ttft.p99, alone.requests_per_s), rel=1e-6)
+        assert one.overloaded == (alone.overload is not None)
+    assert found.knee in (pytest.approx(8.0), pytest.approx(16.0))
+    low = answered(rates="0.1:0.4:3", requests=200, isl="500", osl="50")
+    assert low.knee is None and "has no knee from 0.100 to 0.400 requests/s" in low.sentence
+
+
+def test_a_short_run_is_measured_while_its_machine_is_full() -> None:
+    """A second between arrivals, each of which waits for one server of 1 s and stays 40 s: one a second are served."""
+    arrival = [float(k) for k in range(100)]
+    run = outcome(arrival, arrival, arrival, [one + 40.0 for one in arrival])
+    found = count(run, 0.1)
+    assert (found.from_s, found.to_s) == (pytest.approx(49.9), 99.0)
+    assert found.in_span.sum() / found.span_s == pytest.approx(1.0, rel=0.03)
+
+
+def test_a_trace_is_searched_at_other_rates(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("arrival_s,isl,osl\n" + "".join(f"{k},1000,200\n" for k in range(300)), encoding="utf-8")
+    found = answered(trace=str(path), capacity=True, slo="tpot:20")
+    assert found.capacity is not None and found.capacity > 5.0
+    assert found.source.startswith("t.csv, format CSV at ")
+    path.write_text("isl,osl\n100,5\n100,5\n", encoding="utf-8")
+    with pytest.raises(InputError, match="one with arrivals at different times"):
+        answered(trace=str(path), capacity=True, slo="tpot:20")
+
+
+def test_files_of_several_loads_have_a_row_a_rate(tmp_path: Path) -> None:
+    answer = tokenroof.simulate("llama-3.1-8b", "h100", rates="1:4:3", requests=50, isl=500, osl=50, slo="ttft:500")
+    answer.save(tmp_path / "a.csv", tmp_path / "a.svg")
+    with (tmp_path / "a.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [float(row["request_rate"]) for row in rows] == pytest.approx([1.0, 2.0, 4.0])
+    assert "goodput" in (tmp_path / "a.svg").read_text(encoding="utf-8")
+    assert "meet SLO" in answer.page() and max(map(len, answer.page().splitlines())) <= 100
+
+
 def test_the_python_door_is_the_verb(tmp_path: Path) -> None:
     import tokenroof.simulate.run as module  # the package is there beside the verb
 
@@ -287,6 +354,16 @@ def test_the_python_door_is_the_verb(tmp_path: Path) -> None:
         ({"request_rate": 1.0, "prefix": 100.0, "isl": "1000"}, "prefix"),
         ({"request_rate": 1.0, "batch": 4.0}, "load = "),
         ({"batch": 4.0}, "batch = 4.0: must be left out"),
+        ({"capacity": True}, "slo"),
+        (
+            {"capacity": True, "slo": "ttft:500", "request_rate": 1.0},
+            "request_rate = 1.0: must be left out: the rate is",
+        ),
+        ({"capacity": True, "slo": "ttft:500", "rates": "1:2:3"}, "rates = '1:2:3': must be left out with capacity"),
+        ({"rates": "2:1:3"}, "rates = '2:1:3': must be of the form LOW:HIGH:COUNT"),
+        ({"rates": "1:2"}, "rates = '1:2': must be of the form"),
+        ({"rates": "1:2:1"}, "rates = '1:2:1': must be of the form"),
+        ({"rates": "1:2:3", "concurrency": 4.0}, "concurrency = 4.0: must be left out with rates"),
         ({"request_rate": 1.0, "router": "random"}, "router = 'random'"),
     ],
 )

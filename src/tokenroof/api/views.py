@@ -144,9 +144,9 @@ def _simulate_page(answer: Any) -> "Page":
 
 
 def _simulate_requests(answer: Any) -> Rows:
-    from tokenroof.usecases.simulate.table import request_rows
+    from tokenroof.usecases.simulate.table import main_rows
 
-    return list(request_rows(answer))
+    return list(main_rows(answer))
 
 
 def _simulate_series(answer: Any) -> Rows:
@@ -156,8 +156,10 @@ def _simulate_series(answer: Any) -> Rows:
 
 
 def _simulate_draw(answer: Any, path: Path) -> None:
-    from tokenroof.present.charts.simulate import draw
-
+    if answer.loads:
+        from tokenroof.present.charts.loads import draw
+    else:
+        from tokenroof.present.charts.simulate import draw
     draw(answer, path)
 
 

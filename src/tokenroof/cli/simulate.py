@@ -13,6 +13,7 @@ from tokenroof.cli.economics_options import refuse
 from tokenroof.cli.options import model_argument, output_options, scenario_from, scenario_options
 from tokenroof.cli.outputs import check_outputs, write_outputs
 from tokenroof.cli.render import echo_json, echo_page
+from tokenroof.cli.unused import refuse_unused
 from tokenroof.types.scenario import APART
 
 __all__ = ["command"]
@@ -68,6 +69,9 @@ def _progress() -> Iterator[Callable[[float], None] | None]:
 @click.option("--router", metavar="ROUTER", help="Over replicas: round-robin, least-loaded. [default: round-robin]")
 @click.option("--scheduler", metavar="RULE", help="vllm, sglang, trtllm, static, train. [default: that of the engine]")
 @click.option("--period", metavar="TIME", help="Between departures of the train. [default: 20ms]")
+@click.option("--capacity", is_flag=True, help="Look for the highest rate that meets the SLO, in place of a rate.")
+@click.option("--percentile", metavar="P", help="With --capacity: so many per cent of requests. [default: 99]")
+@click.option("--rates", metavar="A:B:N", help="Run at N rates from A to B, and find the knee.")
 @click.option("--seed", metavar="N", help="Of arrivals and lengths. [default: 0]")
 @click.option("--columns", metavar="NAMES", help="Columns of the trace: arrival=ts,isl=in,osl=out.")
 @click.option("--skip-bad", is_flag=True, help="Leave out rows of the trace that cannot be used.")
@@ -86,15 +90,18 @@ def command(full: bool, outputs: tuple[Path, ...], as_json: bool, **options: Any
     \b
     tokenroof simulate llama-3.1-8b --system h100 --rate 5 --isl lognormal:1155:1.1 --osl exp:211 --slo ttft:500,tpot:50
     tokenroof simulate llama-3.3-70b --system 8xh100 --trace requests.jsonl --scale 2 -o requests.csv
+    tokenroof simulate llama-3.1-8b --system h100 --capacity --slo ttft:500,tpot:50 --percentile 95
+    tokenroof simulate llama-3.1-8b --system h100 --rates 1:64:10 -o loads.svg
     tokenroof simulate llama-3.1-8b --system h100 --concurrency 64 --isl 1k --osl 200 --scheduler static
     """
     from tokenroof.present.pages.simulate import page_of
     from tokenroof.types.served import Infeasible
     from tokenroof.usecases.simulate.request import SimulateRequest
     from tokenroof.usecases.simulate.run import simulate
-    from tokenroof.usecases.simulate.table import request_rows
+    from tokenroof.usecases.simulate.table import main_rows
 
     paths = check_outputs(None, outputs, pages=True)
+    refuse_unused(bool(options["capacity"]), "given with --capacity", "percentile")
     asked = scenario_from(options, SimulateRequest)
     with _progress() as show:
         answer = simulate(asked, show)
@@ -103,11 +110,13 @@ def command(full: bool, outputs: tuple[Path, ...], as_json: bool, **options: Any
     page = page_of(answer)
 
     def chart(path: Path) -> None:
-        from tokenroof.present.charts.simulate import draw
-
+        if answer.loads:
+            from tokenroof.present.charts.loads import draw
+        else:
+            from tokenroof.present.charts.simulate import draw
         draw(answer, path)
 
-    write_outputs(answer, paths, chart, request_rows(answer) if paths else (), page)
+    write_outputs(answer, paths, chart, main_rows(answer) if paths else (), page)
     if as_json:
         echo_json(answer)
     else:

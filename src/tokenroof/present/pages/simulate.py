@@ -60,6 +60,33 @@ def _remarks(answer: SimulateResponse) -> list[Remark]:
     return found + [note(text) for text in answer.notes]
 
 
+def _loads(answer: SimulateResponse) -> list[Table]:
+    """A row for each rate that was run."""
+    if not answer.loads:
+        return []
+
+    def times(name: str, which: str) -> tuple[str, ...]:
+        spreads = [getattr(one, name) for one in answer.loads]
+        return column([None if one is None else getattr(one, which) for one in spreads], MS)
+
+    columns = [
+        column([one.request_rate for one in answer.loads]), column([one.requests_per_s for one in answer.loads]),
+        *(times(name, which) for name in ("ttft", "tpot") for which in ("p50", "p99")),
+        [percent(one.slo_share, decimals=1) for one in answer.loads],
+        ["overload" if one.overloaded else "" for one in answer.loads],
+    ]  # fmt: skip
+    heads = ["arrive/s", "served/s", "TTFT p50", "p99", "TPOT p50", "p99", "meet SLO"]
+    if answer.slo_share is None:
+        heads, columns = heads[:-1], [*columns[:-2], columns[-1]]
+    here = answer.knee if answer.capacity is None else answer.capacity
+    said = "knee" if answer.capacity is None else "capacity"
+    rows = [list(row) for row in zip(*columns, strict=True)]
+    for row, one in zip(rows, answer.loads, strict=True):
+        if one.request_rate == here:
+            row[-1] = said
+    return [Table(title="By load", columns=(*(numbers(head) for head in heads), words()), rows=rows)]
+
+
 def _machine(answer: SimulateResponse) -> KeyValues:
     offered = "" if answer.request_rate is None else f"{quantity(answer.request_rate, REQUESTS_PER_S)} come"
     pairs = [("throughput", quantity(answer.requests_per_s, REQUESTS_PER_S), offered)]
@@ -128,10 +155,15 @@ def _scenario(answer: SimulateResponse) -> tuple[str, ...]:
 def page_of(answer: SimulateResponse) -> Page:
     """The answer as a page."""
     following = ["--slo ttft:500,tpot:50 for goodput"] if answer.slo_share is None else []
-    following += ["-o requests.csv: every request", "-o run.svg: latencies and the run over time"]
+    if answer.loads:
+        following.append("-o loads.svg: latencies and throughput by load")
+    else:
+        following += ["-o requests.csv: every request", "-o run.svg: latencies and the run over time"]
     return Page(
         title=f"simulate {answer.model} on {answer.system}", sentence=answer.sentence, scenario=_scenario(answer),
-        blocks=(_latency(answer), _machine(answer), _windows(answer), *defaults_table(answer.defaults)),
+        blocks=(
+            *_loads(answer), _latency(answer), _machine(answer), _windows(answer), *defaults_table(answer.defaults)
+        ),
         defaults=defaults_of(answer.defaults), left_out=_LEFT_OUT, next=following, kind="Simulation",
         refused=answer.overload is not None,
     )  # fmt: skip

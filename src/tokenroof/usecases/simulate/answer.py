@@ -7,7 +7,7 @@ from tokenroof.simulate.run import Outcome
 from tokenroof.types.default import Default
 from tokenroof.usecases.simulate.request import SimulateRequest
 
-__all__ = ["ClosedLoad", "Latency", "Overload", "Series", "SimulateResponse"]
+__all__ = ["ClosedLoad", "Latency", "LoadPoint", "Overload", "Series", "SimulateResponse"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,12 +57,30 @@ class Series:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LoadPoint:
+    """The same requests at another rate."""
+
+    request_rate: float
+    requests_per_s: float
+    ttft: Latency | None
+    tpot: Latency | None
+    e2e: Latency | None
+    slo_share: float | None
+    goodput: float | None
+    output_tokens_per_s_per_gpu: float
+    batch: float
+    kv_fill: float | None
+    overloaded: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SimulateResponse:
     """One run. Times are of the `counted` requests that ended, the first `warmup_requests` left out.
 
     Rates are over the span from `from_s` to `to_s`: from the first counted arrival to the last one, or to the last
     token where the run is too short for that. `slo_share` are the counted requests that met every limit, those that
-    were rejected among them; `goodput` those per second. Percentiles of ITL are over tokens.
+    were rejected among them; `goodput` those per second. Percentiles of ITL are over tokens. Where several rates
+    were asked for they are `loads`, and all else is of the run at `capacity`, at the `knee`, or at the last rate.
     """
 
     model: str
@@ -114,6 +132,10 @@ class SimulateResponse:
     output_usd_per_mtok: float | None
     total_usd_per_mtok: float | None
     closed_form: ClosedLoad
+    capacity: float | None
+    capacity_share: float | None
+    knee: float | None
+    loads: tuple[LoadPoint, ...]
     series: Series
     notes: tuple[str, ...]
     defaults: tuple[Default, ...]

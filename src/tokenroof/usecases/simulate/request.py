@@ -26,6 +26,8 @@ class SimulateRequest(Scenario):
     a trace the first. The first `warmup` share of them is left out of statistics. `scheduler` takes the place of the
     engine's own rule for making up steps, `period` is the train's. `columns`, `skip_bad`, `start`, `end` and `scale`
     say how a trace is read, as in TraceRequest.
+    `capacity` looks for the highest rate at which `percentile` per cent of the requests meet every limit, `rates` such
+    as "1:16:8" runs them at eight rates from 1 to 16 a second.
     """
 
     isl: _Lengths = None  # type: ignore[assignment]
@@ -43,3 +45,6 @@ class SimulateRequest(Scenario):
     scheduler: Annotated[str | None, OneOf(SCHEDULERS)] = None
     period: Annotated[float | None, Within(0.0, 1e4, "seconds", above=True)] = None
     seed: Annotated[int, Within(0, 1e9)] = 0
+    capacity: bool = False
+    percentile: Annotated[float, Within(1.0, 100.0)] = 99.0
+    rates: str | None = None

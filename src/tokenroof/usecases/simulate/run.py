@@ -2,96 +2,35 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
-from tokenroof.engines import engine as engine_of
-from tokenroof.errors import InputError
 from tokenroof.scenario.deployment import Deployment
-from tokenroof.scenario.infeasible import infeasible_of
 from tokenroof.scenario.layouts import unit_label
-from tokenroof.scenario.resolve import resolve
-from tokenroof.simulate.binding import rules_of, table_of
-from tokenroof.simulate.requests import Requests
+from tokenroof.simulate.binding import table_of
 from tokenroof.simulate.rules import Rules
 from tokenroof.simulate.run import Outcome
 from tokenroof.simulate.run import simulate as follow
-from tokenroof.types.limits import faults_of
-from tokenroof.types.scenario import scenario_faults
 from tokenroof.types.served import Infeasible
 from tokenroof.usecases.simulate.answer import ClosedLoad, Latency, Series, SimulateResponse
-from tokenroof.usecases.simulate.load import Source, draw, scenario_of, source_of
+from tokenroof.usecases.simulate.load import rates_of
+from tokenroof.usecases.simulate.loads import at_rate, capacity_of, knee_of, point_of
 from tokenroof.usecases.simulate.recorder import WINDOWS, Recorder
 from tokenroof.usecases.simulate.request import SimulateRequest
 from tokenroof.usecases.simulate.sentence import sentence_of
+from tokenroof.usecases.simulate.setup import Setup, set_up
 from tokenroof.usecases.simulate.statistics import Counted, count, latency_of, met, overload_of, queue_at
 
-__all__ = ["Setup", "SimulateRequest", "SimulateResponse", "follow_with", "set_up", "simulate"]
+__all__ = ["SimulateRequest", "SimulateResponse", "simulate"]
 
 _MTOK, _HOUR_S = 1e6, 3600.0
-_PERIOD_S = 0.02  # the lecture's train leaves each time that memory has been read once
 _UNLIMITED = 1 << 60
 
 OnProgress = Callable[[float], None]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Setup:
-    """A question made ready to run: requests, deployment, rules, and the closed loop's requests at once."""
-
-    request: SimulateRequest
-    source: Source
-    requests: Requests
-    deployment: Deployment
-    rules: Rules
-    scheduler: str
-    concurrency: int | None
-    think_s: float
-
-
-def set_up(request: SimulateRequest, on_rows: Callable[[int], None] | None = None) -> Setup | Infeasible:
-    """Requests and deployment; Infeasible where memory does not hold one request of the mean length."""
-    numbers = replace(request, isl=None, osl=None)  # those that are given are checked with the scenario
-    for fault in (*faults_of(numbers), *scenario_faults(numbers)):
-        raise fault
-    _check(request)
-    source = source_of(request, on_rows)
-    deployment = resolve(scenario_of(request, source))
-    if deployment.room() < 1.0:
-        return infeasible_of(deployment)
-    rules, scheduler = _rules(request, deployment)
-    at_once = request.concurrency or request.users
-    if source.requests is None and at_once is not None and at_once != int(at_once):
-        raise InputError("concurrency" if request.concurrency else "users", at_once, "a whole number")
-    return Setup(
-        request=request, source=source, requests=draw(request, source, deployment.workload), deployment=deployment,
-        rules=rules, scheduler=scheduler, concurrency=None if at_once is None else int(at_once),
-        think_s=deployment.load.think_s,
-    )  # fmt: skip
-
-
-def _check(request: SimulateRequest) -> None:
-    if request.period is not None and request.scheduler != "train":
-        raise InputError("period", request.period, "given with the scheduler train")
-
-
-def _rules(request: SimulateRequest, deployment: Deployment) -> tuple[Rules, str]:
-    """The engine's rules, or those of the scheduler that was asked for on the engine's memory and budgets."""
-    own = rules_of(deployment)
-    name = request.scheduler
-    if name is None:
-        return own, deployment.engine
-    if name == "static":
-        return replace(own, policy="static"), name
-    if name == "train":
-        return replace(own, policy="train", period_s=request.period or _PERIOD_S), name
-    other = engine_of(name).scheduler
-    policy, reserve = "mixed" if other.mixed else "prompts-first", "output" if other.reserves_output else "pages"
-    return replace(own, policy=policy, reserve=reserve), name
-
-
-def follow_with(setup: Setup, recorder: Recorder | None) -> Outcome:
+def _follow(setup: Setup, recorder: Recorder | None) -> Outcome:
     """The run itself. In a closed loop the next request waits for all of an answer, its time outside steps too."""
     deployment, request_s = setup.deployment, setup.deployment.profile.request_s
     return follow(
@@ -113,12 +52,60 @@ def simulate(
     setup = set_up(request, on_rows)
     if isinstance(setup, Infeasible):
         return setup
+    if request.capacity:
+        return _capacity(setup, on_progress)
+    if request.rates is not None:
+        return _rates(setup, request.rates, on_progress)
+    return _run(setup, on_progress)
+
+
+def _run(setup: Setup, on_progress: OnProgress | None = None) -> SimulateResponse:
+    """One run of the requests."""
     whole = max(int((setup.requests.osl - 1).sum()), 1)
     tell = None if on_progress is None else lambda tokens: on_progress(min(tokens / whole, 1.0))
     recorder = Recorder(setup.rules.blocks, tell)
-    outcome = follow_with(setup, recorder)
+    outcome = _follow(setup, recorder)
     recorder.flush()
     return _answer(setup, outcome, recorder)
+
+
+def _capacity(setup: Setup, on_progress: OnProgress | None) -> SimulateResponse:
+    """The run at the highest rate that meets the SLO."""
+    share = setup.request.percentile / 100.0
+    answer, rate, tried = capacity_of(setup, _counting(on_progress, 12), share)
+    return _told(replace(answer, capacity=rate, capacity_share=share, loads=tried))
+
+
+def _rates(setup: Setup, text: str, on_progress: OnProgress | None) -> SimulateResponse:
+    """The run at the knee, or at the highest rate where there is none, with a row for each rate."""
+    rates = rates_of(text)
+    run = _counting(on_progress, len(rates))
+    answers = [run(at_rate(setup, rate)) for rate in rates]
+    points = tuple(point_of(answer, rate) for answer, rate in zip(answers, rates, strict=True))
+    knee = knee_of(points)
+    chosen = answers[-1 if knee is None else knee]
+    return _told(replace(chosen, knee=None if knee is None else rates[knee], loads=points))
+
+
+def _counting(on_progress: OnProgress | None, runs: int) -> Callable[[Setup], SimulateResponse]:
+    """Runs that are told of one by one. One that is interrupted ends all: half a search is no answer."""
+    done = 0
+
+    def run(setup: Setup) -> SimulateResponse:
+        nonlocal done
+        found = _run(setup)
+        if found.interrupted:
+            raise KeyboardInterrupt
+        done += 1
+        if on_progress is not None:
+            on_progress(min(done / runs, 1.0))
+        return found
+
+    return run
+
+
+def _told(answer: SimulateResponse) -> SimulateResponse:
+    return replace(answer, sentence=sentence_of(answer))
 
 
 def _answer(setup: Setup, outcome: Outcome, recorder: Recorder) -> SimulateResponse:
@@ -184,6 +171,10 @@ def _answer(setup: Setup, outcome: Outcome, recorder: Recorder) -> SimulateRespo
         output_usd_per_mtok=_usd(usd_per_s, output),
         total_usd_per_mtok=_usd(usd_per_s, whole),
         closed_form=_closed_form(deployment),
+        capacity=None,
+        capacity_share=None,
+        knee=None,
+        loads=(),
         series=series,
         notes=setup.source.notes,
         defaults=deployment.defaults,
@@ -194,7 +185,7 @@ def _answer(setup: Setup, outcome: Outcome, recorder: Recorder) -> SimulateRespo
         deployment=deployment,
         outcome=outcome,
     )
-    return replace(answer, sentence=sentence_of(answer))
+    return _told(answer)
 
 
 def _span(found: Counted) -> tuple[float, float]:

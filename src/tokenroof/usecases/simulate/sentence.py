@@ -23,6 +23,23 @@ def _share(share: float) -> str:
     return "all" if share == 1.0 else "no" if share == 0.0 else f"{min(100.0 * share, 99.99):.3g} % of"
 
 
+def _capacity(answer: SimulateResponse, what: str, latency: str) -> str:
+    share = f"{100.0 * (answer.capacity_share or 0.0):g} % of requests"
+    if not answer.capacity:
+        at = format_figures(answer.loads[0].request_rate)
+        inside = _share(answer.slo_share or 0.0)
+        return f"{what} has no rate at which {share} meet the SLO: at {at} requests/s {inside} requests do ({latency})."
+    return f"{what} holds {format_figures(answer.capacity)} requests/s with {share} inside the SLO ({latency})."
+
+
+def _knee(answer: SimulateResponse, what: str, latency: str) -> str:
+    low, high = (format_figures(answer.loads[at].request_rate) for at in (0, -1))
+    if answer.knee is None:
+        return f"{what} has no knee from {low} to {high} requests/s; at {high} it has {latency}."
+    knee = f"{what} has its knee at {format_figures(answer.knee)} requests/s ({latency})"
+    return f"{knee}: beyond, latency grows faster than throughput."
+
+
 def sentence_of(answer: SimulateResponse) -> str:
     """`Llama-3.1-8B on H100 serves 5.0 requests/s with TTFT p50 41 ms, p99 180 ms and TPOT p50 ...`"""
     deployment = answer.deployment
@@ -37,6 +54,10 @@ def sentence_of(answer: SimulateResponse) -> str:
     if answer.tpot is not None:
         latency += f" and TPOT {_percentile(answer.tpot)}"
     rate = f"{format_figures(answer.requests_per_s)} requests/s"
+    if answer.capacity is not None:
+        return _capacity(answer, what, latency)
+    if answer.loads:
+        return _knee(answer, what, latency)
     slo = "" if answer.slo_share is None else f"; {_share(answer.slo_share)} requests meet the SLO"
     if answer.overload is not None:
         came = "" if answer.request_rate is None else f" of the {format_figures(answer.request_rate)} that come"

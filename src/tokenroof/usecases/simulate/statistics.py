@@ -15,7 +15,8 @@ __all__ = ["Counted", "count", "latency_of", "met", "overload_of", "queue_at"]
 
 _LONG = 4.0  # a run that lasts so many times a request's stay is measured while requests still arrive
 _SIGMAS = 4.0  # a queue that chance alone would not leave
-_FILLED = 0.1  # of the requests have ended when an overloaded machine is counted as full
+_FILLED = 0.1  # of the requests have ended when the machine is counted as full
+_ENOUGH = 0.3  # of the requests must end in the span that a short run is measured over
 _PART = 0.1  # of the run, that the queue must have lasted at its end
 
 BoolArray = NDArray[np.bool_]
@@ -41,7 +42,8 @@ class Counted:
 def count(outcome: Outcome, warmup: float, overloaded: bool = False) -> Counted:
     """The first `warmup` share of the requests left out; requests that a stopped run never saw are not counted.
 
-    What an overloaded machine serves is measured while it is full: until the last request has started.
+    What an overloaded machine serves, and one whose run is short beside a request's stay, is measured while it is full:
+    when it drains it serves less.
     """
     arrival, end, done = outcome.arrival_s, outcome.end_s, outcome.done
     first = math.floor(warmup * len(arrival))
@@ -53,14 +55,19 @@ def count(outcome: Outcome, warmup: float, overloaded: bool = False) -> Counted:
         return Counted(warmup=first, sent=sent, ended=ended, in_span=ended, from_s=0.0, to_s=0.0)
     from_s, last_s = float(arrival[sent][0]), float(np.nanmax(end))
     to_s = float(np.nanmax(arrival)) if outcome.stopped_s is None else outcome.stopped_s
-    if to_s - from_s < _LONG * float(outcome.e2e_s[ended].mean()):
-        to_s = last_s
-    if overloaded:
-        full_s, taken_s = float(np.quantile(end[done], _FILLED)), float(np.nanmax(outcome.started_s))
-        from_s, to_s = (full_s, taken_s) if taken_s > full_s else (from_s, to_s)
+    if overloaded or to_s - from_s < _LONG * float(outcome.e2e_s[ended].mean()):
+        from_s, to_s = _full_span(outcome) or (from_s, last_s)
     with np.errstate(invalid="ignore"):
         in_span = done & (end > from_s) & (end <= to_s)
     return Counted(warmup=first, sent=sent, ended=ended, in_span=in_span, from_s=from_s, to_s=to_s)
+
+
+def _full_span(outcome: Outcome) -> tuple[float, float] | None:
+    """From when requests end as fast as they will, until the last has started; None where few end meanwhile."""
+    end = outcome.end_s[outcome.done]
+    full_s, taken_s = float(np.quantile(end, _FILLED)), float(np.nanmax(outcome.started_s))
+    inside = (end > full_s) & (end <= taken_s)
+    return (full_s, taken_s) if inside.mean() >= _ENOUGH else None
 
 
 def latency_of(values: FloatArray) -> Latency | None:

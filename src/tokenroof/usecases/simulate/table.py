@@ -8,7 +8,7 @@ import numpy as np
 from tokenroof.usecases.simulate.answer import SimulateResponse
 from tokenroof.usecases.simulate.statistics import met
 
-__all__ = ["request_rows", "series_rows"]
+__all__ = ["load_rows", "main_rows", "request_rows", "series_rows"]
 
 
 def request_rows(answer: SimulateResponse) -> Iterator[dict[str, Any]]:
@@ -27,6 +27,25 @@ def request_rows(answer: SimulateResponse) -> Iterator[dict[str, Any]]:
     cells = [column.tolist() for column in columns.values()]
     for number, row in enumerate(zip(*cells, strict=True)):
         yield {"request": number, **dict(zip(columns, row, strict=True))}
+
+
+def load_rows(answer: SimulateResponse) -> Iterator[dict[str, Any]]:
+    """One row a rate."""
+    for one in answer.loads:
+        row: dict[str, Any] = {"request_rate": one.request_rate, "requests_per_s": one.requests_per_s}
+        for name, spread in (("ttft", one.ttft), ("tpot", one.tpot), ("e2e", one.e2e)):
+            for which in ("mean", "p50", "p90", "p99"):
+                row[f"{name}_{which}_s"] = None if spread is None else getattr(spread, which)
+        yield row | {
+            "slo_share": one.slo_share, "goodput": one.goodput,
+            "output_tokens_per_s_per_gpu": one.output_tokens_per_s_per_gpu, "batch": one.batch, "kv_fill": one.kv_fill,
+            "overloaded": one.overloaded,
+        }  # fmt: skip
+
+
+def main_rows(answer: SimulateResponse) -> Iterator[dict[str, Any]]:
+    """What a table of the answer has: a row a request, or a row a rate where there are several."""
+    return load_rows(answer) if answer.loads else request_rows(answer)
 
 
 def series_rows(answer: SimulateResponse) -> Iterator[dict[str, Any]]:
