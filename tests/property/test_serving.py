@@ -93,5 +93,6 @@ def test_arrays_give_what_numbers_give(case, several):
 def test_saturation_never_holds_more_than_memory_does(case, isl, osl):
     found = serve_saturated(TIMED[case], SYSTEM, ENGINES[case[1]].scheduler, isl=float(isl), osl=float(osl))
     if found.in_flight >= 1:
-        assert found.output_tokens_per_s == pytest.approx(found.in_flight / found.tpot_s)
+        # a place is held for a prompt and osl - 1 steps
+        assert found.output_tokens_per_s < found.in_flight / found.tpot_s * osl / (osl - 1.0)
         assert found.tpot_s >= found.decode_step_s

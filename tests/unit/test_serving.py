@@ -95,7 +95,8 @@ def test_saturation_is_the_limit_of_many_requests():
 def test_open_loop_holds_littles_law_and_saturates():
     machine = LinearMachine()
     calm = serve_open(machine, None, MIXED, rate=2.0, isl=1000.0, osl=200.0, limit=256.0)
-    assert calm.in_flight == pytest.approx(2.0 * 200.0 * calm.tpot_s, rel=1e-3)
+    # a prompt's own step of 10 + 5 ms, then 199 steps
+    assert calm.in_flight == pytest.approx(2.0 * (15e-3 + 199.0 * calm.tpot_s), rel=1e-3)
     assert not calm.saturated and calm.requests_per_s == 2.0
     most = serve_saturated(machine, None, MIXED, isl=1000.0, osl=200.0, limit=256.0)
     over = serve_open(machine, None, MIXED, rate=10 * most.requests_per_s, isl=1000.0, osl=200.0, limit=256.0)

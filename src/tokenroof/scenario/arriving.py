@@ -8,24 +8,26 @@ from tokenroof.solve import falling_root
 
 __all__ = ["SETTLED", "fastest_inside", "loop_that_carries", "rate_of_users"]
 
-SETTLED = 1e-7  # share by which a rate stays below what is served at most
+SETTLED = 1e-3  # share by which a rate stays below what is served at most
 _IDLE = 1e-4  # of the highest rate: at so little a request meets nobody
 _LONG_S = 1e6
 _STEP = 4.0
 
 
 def rate_of_users(
-    users: float, think_s: float, quickest_s: float, most: float, e2e_s: Callable[[float], float]
+    users: float, think_s: float, quickest_s: float, full_s: float, most: float, e2e_s: Callable[[float], float]
 ) -> float:
     """Requests/s of so many users, each of whom comes back after `think_s`: N / (think + E2E).
 
-    The higher the rate the longer they wait, so the two meet once. `quickest_s` is a request alone; where they would
-    ask for more than `most` requests/s even so, it is `most`.
+    The higher the rate the longer they wait, so the two meet once. `quickest_s` is a request alone, `full_s` one in a
+    full server; where they would ask for more than `most` requests/s even so, it is `most`.
     """
 
     def more(rate: float) -> float:
         return users / (think_s + min(e2e_s(rate), _LONG_S)) / rate - 1.0
 
+    if users / (think_s + full_s) >= most:
+        return most
     asked = users / (think_s + quickest_s)
     highest = min(asked, most * (1.0 - SETTLED))
     if more(highest) >= 0.0:

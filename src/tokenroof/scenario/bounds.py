@@ -7,7 +7,7 @@ from tokenroof.operators.lower import lower
 from tokenroof.operators.timing import Timed, bind
 from tokenroof.scenario.deployment import Deployment
 from tokenroof.serving.batch import static_batch
-from tokenroof.serving.steady import serve_saturated
+from tokenroof.serving.steady import most_served
 from tokenroof.types.efficiency import BOUND
 from tokenroof.types.program import Load as StepLoad
 
@@ -53,7 +53,7 @@ def bounds_of(deployment: Deployment, asked: float, *, sure_of_room: float = 1.0
         return _together(deployment, timed)
     free, work, tokens = engine_of("none").scheduler, deployment.workload, deployment.tokens_per_step
     answer = work.osl / tokens
-    best = serve_saturated(
+    best = most_served(
         timed, deployment.system, replace(free, max_sequences=_UNLIMITED), isl=work.isl, osl=answer, prefix=work.prefix
     )
     alone = static_batch(timed, free, batch=1.0, isl=work.isl, osl=1.0, prefix=work.prefix)
@@ -76,7 +76,7 @@ def _apart(deployment: Deployment, timed: Timed, asked: float) -> Bounds:
     work, answer = deployment.workload, deployment.workload.osl / deployment.tokens_per_step
     front = bind(lower(deployment.model, split.layout), deployment.system, BOUND, free_networks=True)
     lengths = {"isl": work.isl, "prefix": work.prefix}
-    prompts = split.workers * float(serve_saturated(front, deployment.system, free, osl=1.0, **lengths).requests_per_s)
+    prompts = split.workers * float(most_served(front, deployment.system, free, osl=1.0, **lengths).requests_per_s)
     room = max(deployment.room() / split.decode_workers, 1.0)
     share = room / deployment.layout.pp
     full_s = float(timed.step(decode=StepLoad(share, share, work.context)).step_s)

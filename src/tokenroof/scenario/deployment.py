@@ -287,8 +287,9 @@ class Deployment:
                 users,
             )
         alone_s = max(self.workload.osl, 1.0) / self.tokens_per_step * float(self.step(1.0).step_s)
+        most = float(self.estimate(Load(kind="saturated"), room).requests_per_s)
         rate = rate_of_users(
-            users, load.think_s, alone_s, float(self.estimate(Load(kind="saturated"), room).requests_per_s),
+            users, load.think_s, alone_s, room / most, most,
             lambda rate: float(self._arriving(rate, load, room).e2e_s),
         )  # fmt: skip
         return self._arriving(rate, load, room)

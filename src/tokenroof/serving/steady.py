@@ -21,6 +21,7 @@ from dataclasses import dataclass, replace
 from tokenroof.errors import InputError
 from tokenroof.operators.memory import memory_use
 from tokenroof.operators.timing import Timed
+from tokenroof.serving.crowd import Crowd, inside_of
 from tokenroof.serving.pipeline import stalled_passes
 from tokenroof.serving.scheduling import Passes, Prompts
 from tokenroof.types.engine import Scheduler
@@ -28,9 +29,10 @@ from tokenroof.types.machine import System
 from tokenroof.types.program import Num
 from tokenroof.xp import NUMPY, SCALAR, Namespace
 
-__all__ = ["ServingEstimate", "capacity", "serve", "serve_open", "serve_saturated"]
+__all__ = ["ServingEstimate", "capacity", "most_served", "serve", "serve_open", "serve_saturated"]
 
 _ROUNDS = 6  # of the fixed point between group size and answer time; it contracts by the share of prefill
+_KEEPS_UP = 1.0 - 1e-9  # of the most that is served: a rate that was found from it does not
 _FULLEST = 0.98  # share of prefill beyond which the waiting formula is not believed
 
 
@@ -262,6 +264,11 @@ def _estimate(
     )
 
 
+def _stay_s(passes: Passes, load: _Load, osl: Num) -> Num:
+    """How long a request keeps its place."""
+    return load.prompts.whole_s + passes.xp.maximum(osl - 1.0, 0.0) * load.tpot_s
+
+
 def serve_saturated(
     timed: Timed,
     system: System,
@@ -273,36 +280,56 @@ def serve_saturated(
     limit: Num = None,
     memory_fraction: float | None = None,
 ) -> ServingEstimate:
-    """The offline benchmark: as many requests run as fit, token budgets are always full, TTFT has no meaning."""
+    """The offline benchmark: more requests wait than fit, each that ends is followed at once; TTFT has no meaning."""
     _check(isl=isl, osl=osl, prefix=prefix)
-    xp = _namespace(timed, isl, osl, prefix)
+    xp = _namespace(timed, isl, osl, prefix, limit)
     if limit is None:
         limit = capacity(timed, system, scheduler, isl=isl, osl=osl, memory_fraction=memory_fraction)
     fits = limit >= 1.0
     running = xp.maximum(limit, 1.0)
+    passes = Passes(timed, scheduler, isl, xp.maximum(isl - prefix, 1.0), isl + osl / 2.0, xp)
+    load = _settle(passes, running, osl)
+    return _saturated(passes, load, running, running / _stay_s(passes, load, osl), fits, isl, osl)
+
+
+def most_served(
+    timed: Timed, system: System, scheduler: Scheduler, *, isl: Num, osl: Num, prefix: Num = 0.0
+) -> ServingEstimate:
+    """Every step that has prompts has its budget full of them, on every dp group at once, and a place is held for no
+    longer than the steps of its answer.
+    """
+    _check(isl=isl, osl=osl, prefix=prefix)
+    xp = _namespace(timed, isl, osl, prefix)
+    limit = capacity(timed, system, scheduler, isl=isl, osl=osl)
+    running = xp.maximum(limit, 1.0)
     new = xp.maximum(isl - prefix, 1.0)
     passes = Passes(timed, scheduler, isl, new, isl + osl / 2.0, xp)
     decode_s = passes.decode_s(running)
-    # Prompts fill whole budgets here, so their cost is that of full passes, shared by the prompts in them.
     group = xp.minimum(running, xp.maximum(1.0, scheduler.token_budget * timed.program.layout.dp / new))
     prompts = passes.prompts(group, running, decode_s)
     each_s = prompts.extra_s * _stalls(passes, prompts, group, running, osl) / group
     tpot_s = decode_s + running * each_s / osl
-    rate = xp.where(fits, running / (osl * tpot_s), 0.0)
+    load = _Load(decode_s, group, prompts, each_s, tpot_s, 1.0 - decode_s / tpot_s)
+    return _saturated(passes, load, running, running / (osl * tpot_s), limit >= 1.0, isl, osl)
+
+
+def _saturated(passes: Passes, load: _Load, running: Num, rate: Num, fits: Num, isl: Num, osl: Num) -> ServingEstimate:
+    xp, profile = passes.xp, passes.timed.profile
+    rate = xp.where(fits, rate, 0.0)
     return ServingEstimate(
         ttft_s=math.inf,
-        tpot_s=xp.where(fits, tpot_s, math.inf),
+        tpot_s=xp.where(fits, load.tpot_s, math.inf),
         e2e_s=math.inf,
         requests_per_s=rate,
         output_tokens_per_s=rate * osl,
         total_tokens_per_s=rate * (isl + osl),
         in_flight=xp.where(fits, running, 0.0),
-        prefill_share=running * each_s / (osl * tpot_s),
-        decode_step_s=decode_s,
+        prefill_share=load.share,
+        decode_step_s=load.decode_s,
         kv_limited=True,
         saturated=True,
-        low=timed.profile.low,
-        high=timed.profile.high,
+        low=profile.low,
+        high=profile.high,
     )
 
 
@@ -318,36 +345,49 @@ def serve_open(
     requests: Num = None,
     limit: Num = None,
     memory_fraction: float | None = None,
+    range_ratio: float = 0.8,
 ) -> ServingEstimate:
-    """Poisson arrivals at `rate` requests/s. By Little's law rate * osl * TPOT requests run; the rest follows.
+    """Poisson arrivals at `rate` requests/s: the closed loop at every number of requests, weighted by how often it is.
+
+    With n requests inside they leave at the rate X(n) of a closed loop of n. A server whose speed depends on how many
+    share it has n of them with a probability in proportion to the product of rate / X(k) for k = 1 ... n, whatever the
+    lengths are (processor sharing is insensitive to them). Those beyond `limit` queue for memory, first come first
+    served: half as long as at exponential lengths where all are alike. Little's law turns numbers into times.
 
     Beyond capacity the queue grows without end: TTFT is then infinite, or, in a run of `requests`, half of the time
     by which the last one is late.
     """
     _check(rate=rate, isl=isl, osl=osl, prefix=prefix)
-    xp = _namespace(timed, rate, isl, osl, prefix)
+    xp = _namespace(timed, rate, isl, osl, prefix, limit)
     if limit is None:
         limit = capacity(timed, system, scheduler, isl=isl, osl=osl, memory_fraction=memory_fraction)
     limit = xp.maximum(limit, 1.0)
-    passes = Passes(timed, scheduler, isl, xp.maximum(isl - prefix, 1.0), isl + osl / 2.0, xp)
-    most = serve_saturated(timed, system, scheduler, isl=isl, osl=osl, prefix=prefix, limit=limit)
-    running: Num = xp.minimum(limit, 1.0)
-    for _ in range(24):
-        held = xp.maximum(running, 1.0)  # a request that decodes is in its own batch
-        decode_s = passes.decode_s(held)
-        prompts = passes.prompts(1.0, held, decode_s)
-        lost_s = prompts.extra_s * _stalls(passes, prompts, 1.0, held, osl)
-        share = xp.minimum(rate * lost_s, 0.97)
-        tpot_s = decode_s / (1.0 - share)
-        running = 0.5 * running + 0.5 * xp.minimum(limit, rate * osl * tpot_s)
-    saturated = rate >= most.requests_per_s
-    wait_s = 0.5 * decode_s / timed.program.layout.pp + 0.5 * share * lost_s / (1.0 - share)
-    late_s = math.inf if requests is None else 0.5 * requests * xp.maximum(0.0, 1.0 / most.requests_per_s - 1.0 / rate)
-    ttft_s = timed.profile.request_s + wait_s + prompts.whole_s + xp.where(saturated, late_s, 0.0)
+    inside = inside_of(limit, rate, isl, osl, prefix)
+    passes = Passes(timed, scheduler, isl, xp.maximum(isl - prefix, 1.0), isl + osl / 2.0, NUMPY)
+    each = _settle(passes, inside, osl)
+    stay_s = _stay_s(passes, each, osl)
+    full = _settle(passes, limit, osl)  # a server that is full is a closed loop
+    most = limit / _stay_s(passes, full, osl)
+    saturated = rate >= most * _KEEPS_UP
+    seen = Crowd.of(inside, rate * stay_s / inside)
+    prompts = each.prompts
+    whole_s = seen.mean(prompts.whole_s)
+    held = seen.inside
+    decode_s = seen.mean(each.decode_s)
+    tpot_s = (held / rate - whole_s) / xp.maximum(osl - 1.0, 1.0)
+    wait_s = seen.mean(_passing_s(passes, each, rate))
+    alike = (1.0 - range_ratio) ** 2 / (3.0 * (1.0 + range_ratio) ** 2)
+    queue_s = 0.5 * (1.0 + alike) * seen.queued / rate
+    late_s = math.inf if requests is None else 0.5 * requests * xp.maximum(0.0, 1.0 / most - 1.0 / rate)
+    full_s = each.tpot_s[-1]
+    tpot_s = xp.where(saturated | (osl <= 1.0), full_s, tpot_s)
+    behind_s = xp.where(saturated, prompts.whole_s[-1] + late_s, wait_s + whole_s + queue_s)
+    ttft_s = timed.profile.request_s + behind_s
     e2e_s = ttft_s + xp.maximum(osl - 1.0, 0.0) * tpot_s
-    served = xp.minimum(rate, most.requests_per_s)
+    served = xp.minimum(rate, most)
     if requests is not None:
         served = requests / (requests / served + osl * tpot_s)
+    running = xp.where(saturated, limit, held)
     return ServingEstimate(
         ttft_s=ttft_s,
         settled_ttft_s=ttft_s,
@@ -357,10 +397,25 @@ def serve_open(
         output_tokens_per_s=served * osl,
         total_tokens_per_s=served * (isl + osl),
         in_flight=running,
-        prefill_share=share,
-        decode_step_s=decode_s,
-        kv_limited=running >= limit,
+        prefill_share=xp.where(saturated, each.share[-1], seen.mean(each.share)),
+        decode_step_s=xp.where(saturated, each.decode_s[-1], decode_s),
+        kv_limited=saturated | (seen.queued > 0.01),
         saturated=saturated,
         low=timed.profile.low,
         high=timed.profile.high,
     )
+
+
+def _passing_s(passes: Passes, load: _Load, rate: Num) -> Num:
+    """Mean wait of a prompt that arrives at any moment: for the step under way, and for prompts before it.
+
+    Prompts of a dp group that fill its budgets wait for each other as at a server that takes as long as a prompt does
+    (Pollaczek and Khinchine, equal times).
+    """
+    xp, layout = passes.xp, passes.timed.program.layout
+    step_s, whole_s = load.prompts.pass_s, load.prompts.whole_s
+    residual_s = ((1.0 - load.share) * load.decode_s / layout.pp + load.share * step_s) / 2.0
+    budgets = passes.new / passes.scheduler.token_budget
+    used = xp.minimum(rate / layout.dp * budgets * step_s, _FULLEST)
+    rest_s = used * xp.maximum(whole_s - step_s, 0.0) / 2.0
+    return residual_s + rest_s + used / (1.0 - used) * used * whole_s / 2.0
