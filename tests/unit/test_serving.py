@@ -12,7 +12,8 @@ from tokenroof.operators.lower import lower
 from tokenroof.operators.memory import memory_use
 from tokenroof.operators.timing import bind
 from tokenroof.serving.batch import Pool, serve_apart, static_batch
-from tokenroof.serving.steady import capacity, serve, serve_open, serve_saturated
+from tokenroof.serving.open_loop import serve_open
+from tokenroof.serving.steady import capacity, serve, serve_saturated
 from tokenroof.types.efficiency import PEAK
 from tokenroof.types.engine import Scheduler
 from tokenroof.types.layout import Layout

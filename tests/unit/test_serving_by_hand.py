@@ -12,9 +12,10 @@ from tests.serving_oracle import LinearMachine
 from tokenroof.operators.lower import lower
 from tokenroof.operators.timing import bind
 from tokenroof.serving.batch import Pool, serve_apart, static_batch
+from tokenroof.serving.open_loop import serve_open
 from tokenroof.serving.pipeline import stalled_passes
 from tokenroof.serving.scheduling import Passes
-from tokenroof.serving.steady import serve, serve_open, serve_saturated
+from tokenroof.serving.steady import serve, serve_saturated
 from tokenroof.types.engine import Scheduler
 from tokenroof.types.program import Load
 from tokenroof.xp import SCALAR

@@ -12,7 +12,8 @@ from tokenroof.scenario.override_values import Override
 from tokenroof.scenario.prefill_workers import PrefillWorkers
 from tokenroof.scenario.said import length_warnings
 from tokenroof.serving.batch import static_batch
-from tokenroof.serving.steady import ServingEstimate, capacity, serve, serve_open, serve_saturated
+from tokenroof.serving.open_loop import serve_open
+from tokenroof.serving.steady import ServingEstimate, capacity, serve, serve_saturated
 from tokenroof.solve import largest_whole
 from tokenroof.types.default import Default
 from tokenroof.types.efficiency import Efficiency

@@ -21,7 +21,6 @@ from dataclasses import dataclass, replace
 from tokenroof.errors import InputError
 from tokenroof.operators.memory import memory_use
 from tokenroof.operators.timing import Timed
-from tokenroof.serving.crowd import Crowd, inside_of
 from tokenroof.serving.pipeline import stalled_passes
 from tokenroof.serving.scheduling import Passes, Prompts
 from tokenroof.types.engine import Scheduler
@@ -29,11 +28,13 @@ from tokenroof.types.machine import System
 from tokenroof.types.program import Num
 from tokenroof.xp import NUMPY, SCALAR, Namespace
 
-__all__ = ["ServingEstimate", "capacity", "most_served", "serve", "serve_open", "serve_saturated"]
+__all__ = [
+    "FULLEST", "ServingEstimate", "Settled", "capacity", "check_lengths", "most_served", "namespace_of_lengths", "serve",
+    "serve_saturated", "settle", "stay_s",
+]  # fmt: skip
 
 _ROUNDS = 6  # of the fixed point between group size and answer time; it contracts by the share of prefill
-_KEEPS_UP = 1.0 - 1e-9  # of the most that is served: a rate that was found from it does not
-_FULLEST = 0.98  # share of prefill beyond which the waiting formula is not believed
+FULLEST = 0.98  # share of prefill beyond which the waiting formula is not believed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +62,7 @@ class ServingEstimate:
 
 
 @dataclass(frozen=True, slots=True)
-class _Load:
+class Settled:
     """The settled state: running requests, times of a decode pass and of a group of prompts, per-token time."""
 
     decode_s: Num
@@ -72,7 +73,7 @@ class _Load:
     share: Num
 
 
-def _namespace(timed: Timed, *numbers: Num) -> Namespace:
+def namespace_of_lengths(timed: Timed, *numbers: Num) -> Namespace:
     arrays = timed.program.vectorised or any(hasattr(number, "shape") for number in numbers)
     return NUMPY if arrays else SCALAR
 
@@ -98,7 +99,7 @@ def capacity(
         max_batched_tokens=int(_largest(scheduler.token_budget)),
         max_sequences=scheduler.max_sequences,
     )
-    xp = _namespace(timed, isl, osl)
+    xp = namespace_of_lengths(timed, isl, osl)
     return xp.minimum(use.sequences, scheduler.max_sequences * timed.program.layout.dp)
 
 
@@ -106,7 +107,7 @@ def _largest(number: Num) -> float:
     return float(number.max() if hasattr(number, "shape") else number)
 
 
-def _check(**lengths: Num) -> None:
+def check_lengths(**lengths: Num) -> None:
     for name, value in lengths.items():
         low = 0.0 if name == "prefix" else 1e-9
         smallest = value.min() if hasattr(value, "shape") else value
@@ -114,7 +115,7 @@ def _check(**lengths: Num) -> None:
             raise InputError(name, float(smallest), "a finite number above 0" if low else "at least 0")
 
 
-def _settle(passes: Passes, running: Num, osl: Num) -> _Load:
+def settle(passes: Passes, running: Num, osl: Num) -> Settled:
     """Fixed point: prompts that arrive during a pass are prefilled together, which shortens the passes per prompt."""
     xp = passes.xp
     decode_s = passes.decode_s(running)
@@ -129,8 +130,8 @@ def _settle(passes: Passes, running: Num, osl: Num) -> _Load:
         gap_s = prompts.whole_s + passes.scheduler.wait_passes * decode_s
         arriving = running * gap_s / (osl * tpot_s + gap_s)
         group = xp.maximum(least, xp.minimum(running, arriving))
-    share = xp.minimum(_FULLEST, xp.maximum(running - 1.0, 0.0) * each_s / (osl * tpot_s))
-    return _Load(decode_s, group, prompts, each_s, tpot_s, share)
+    share = xp.minimum(FULLEST, xp.maximum(running - 1.0, 0.0) * each_s / (osl * tpot_s))
+    return Settled(decode_s, group, prompts, each_s, tpot_s, share)
 
 
 def _stalls(passes: Passes, prompts: Prompts, group: Num, running: Num, osl: Num) -> Num:
@@ -162,8 +163,8 @@ def serve(
     the run is endless. `range_ratio`: shortest over longest length; with 1 requests that start together end
     together, and waves never dissolve where prompts go first. `limit` overrides what memory allows to run at once.
     """
-    _check(concurrency=concurrency, isl=isl, osl=osl, prefix=prefix)
-    xp = _namespace(timed, concurrency, isl, osl, prefix)
+    check_lengths(concurrency=concurrency, isl=isl, osl=osl, prefix=prefix)
+    xp = namespace_of_lengths(timed, concurrency, isl, osl, prefix)
     if limit is None:
         limit = capacity(timed, system, scheduler, isl=isl, osl=osl, memory_fraction=memory_fraction)
     running = xp.minimum(concurrency, limit)
@@ -171,7 +172,7 @@ def serve(
     running = xp.maximum(running, 1.0)
     profile, layout = timed.profile, timed.program.layout
     passes = Passes(timed, scheduler, isl, xp.maximum(isl - prefix, 1.0), isl + osl / 2.0, xp)
-    load = _settle(passes, running, osl)
+    load = settle(passes, running, osl)
     waves = requests is not None or range_ratio >= 0.999
     first = _first_wave(passes, running, load) if waves else _NO_WAVE
     pass_s = load.prompts.whole_s / load.group
@@ -197,7 +198,7 @@ def serve(
     return replace(found, settled_ttft_s=xp.where(fits, settled_s, math.inf))
 
 
-def _gathering_s(passes: Passes, load: _Load, running: Num, osl: Num) -> Num:
+def _gathering_s(passes: Passes, load: Settled, running: Num, osl: Num) -> Num:
     """Mean wait until every dp group has a prompt, or the scheduler's patience ends."""
     others = passes.timed.program.layout.dp - 1.0
     arrivals_s = osl * load.tpot_s / running
@@ -216,13 +217,13 @@ class _Wave:
 _NO_WAVE = _Wave(0.0, 0.0, 0.0)  # of an endless run of unequal lengths: nothing of it is in the means
 
 
-def _first_wave(passes: Passes, running: Num, load: _Load) -> _Wave:
+def _first_wave(passes: Passes, running: Num, load: Settled) -> _Wave:
     prompts = passes.prompts(running, running / 2.0, load.decode_s)
     lag = prompts.whole_s - prompts.passes * prompts.pass_s
     return _Wave(prompts.pass_s * (prompts.passes + 1.0) / 2.0 + lag, prompts.passes, prompts.pass_s)
 
 
-def _waves(passes: Passes, load: _Load, first: _Wave, steady_s: Num, wait_s: Num, osl: Num) -> tuple[Num, Num]:
+def _waves(passes: Passes, load: Settled, first: _Wave, steady_s: Num, wait_s: Num, osl: Num) -> tuple[Num, Num]:
     """Equal lengths: requests stay in step. Prompts that go first meet no decode; those that ride meet the wave."""
     if passes.scheduler.mixed:
         return passes.xp.minimum(first.mean_s, load.prompts.whole_s + wait_s), load.tpot_s
@@ -237,7 +238,7 @@ def _estimate(
     tpot_s: Num,
     concurrency: Num,
     running: Num,
-    load: _Load,
+    load: Settled,
     isl: Num,
     osl: Num,
     limited: Num,
@@ -264,7 +265,7 @@ def _estimate(
     )
 
 
-def _stay_s(passes: Passes, load: _Load, osl: Num) -> Num:
+def stay_s(passes: Passes, load: Settled, osl: Num) -> Num:
     """How long a request keeps its place."""
     return load.prompts.whole_s + passes.xp.maximum(osl - 1.0, 0.0) * load.tpot_s
 
@@ -281,15 +282,15 @@ def serve_saturated(
     memory_fraction: float | None = None,
 ) -> ServingEstimate:
     """The offline benchmark: more requests wait than fit, each that ends is followed at once; TTFT has no meaning."""
-    _check(isl=isl, osl=osl, prefix=prefix)
-    xp = _namespace(timed, isl, osl, prefix, limit)
+    check_lengths(isl=isl, osl=osl, prefix=prefix)
+    xp = namespace_of_lengths(timed, isl, osl, prefix, limit)
     if limit is None:
         limit = capacity(timed, system, scheduler, isl=isl, osl=osl, memory_fraction=memory_fraction)
     fits = limit >= 1.0
     running = xp.maximum(limit, 1.0)
     passes = Passes(timed, scheduler, isl, xp.maximum(isl - prefix, 1.0), isl + osl / 2.0, xp)
-    load = _settle(passes, running, osl)
-    return _saturated(passes, load, running, running / _stay_s(passes, load, osl), fits, isl, osl)
+    load = settle(passes, running, osl)
+    return _saturated(passes, load, running, running / stay_s(passes, load, osl), fits, isl, osl)
 
 
 def most_served(
@@ -298,8 +299,8 @@ def most_served(
     """Every step that has prompts has its budget full of them, on every dp group at once, and a place is held for no
     longer than the steps of its answer.
     """
-    _check(isl=isl, osl=osl, prefix=prefix)
-    xp = _namespace(timed, isl, osl, prefix)
+    check_lengths(isl=isl, osl=osl, prefix=prefix)
+    xp = namespace_of_lengths(timed, isl, osl, prefix)
     limit = capacity(timed, system, scheduler, isl=isl, osl=osl)
     running = xp.maximum(limit, 1.0)
     new = xp.maximum(isl - prefix, 1.0)
@@ -309,11 +310,13 @@ def most_served(
     prompts = passes.prompts(group, running, decode_s)
     each_s = prompts.extra_s * _stalls(passes, prompts, group, running, osl) / group
     tpot_s = decode_s + running * each_s / osl
-    load = _Load(decode_s, group, prompts, each_s, tpot_s, 1.0 - decode_s / tpot_s)
+    load = Settled(decode_s, group, prompts, each_s, tpot_s, 1.0 - decode_s / tpot_s)
     return _saturated(passes, load, running, running / (osl * tpot_s), limit >= 1.0, isl, osl)
 
 
-def _saturated(passes: Passes, load: _Load, running: Num, rate: Num, fits: Num, isl: Num, osl: Num) -> ServingEstimate:
+def _saturated(
+    passes: Passes, load: Settled, running: Num, rate: Num, fits: Num, isl: Num, osl: Num
+) -> ServingEstimate:
     xp, profile = passes.xp, passes.timed.profile
     rate = xp.where(fits, rate, 0.0)
     return ServingEstimate(
@@ -331,91 +334,3 @@ def _saturated(passes: Passes, load: _Load, running: Num, rate: Num, fits: Num, 
         low=profile.low,
         high=profile.high,
     )
-
-
-def serve_open(
-    timed: Timed,
-    system: System,
-    scheduler: Scheduler,
-    *,
-    rate: Num,
-    isl: Num,
-    osl: Num,
-    prefix: Num = 0.0,
-    requests: Num = None,
-    limit: Num = None,
-    memory_fraction: float | None = None,
-    range_ratio: float = 0.8,
-) -> ServingEstimate:
-    """Poisson arrivals at `rate` requests/s: the closed loop at every number of requests, weighted by how often it is.
-
-    With n requests inside they leave at the rate X(n) of a closed loop of n. A server whose speed depends on how many
-    share it has n of them with a probability in proportion to the product of rate / X(k) for k = 1 ... n, whatever the
-    lengths are (processor sharing is insensitive to them). Those beyond `limit` queue for memory, first come first
-    served: half as long as at exponential lengths where all are alike. Little's law turns numbers into times.
-
-    Beyond capacity the queue grows without end: TTFT is then infinite, or, in a run of `requests`, half of the time
-    by which the last one is late.
-    """
-    _check(rate=rate, isl=isl, osl=osl, prefix=prefix)
-    xp = _namespace(timed, rate, isl, osl, prefix, limit)
-    if limit is None:
-        limit = capacity(timed, system, scheduler, isl=isl, osl=osl, memory_fraction=memory_fraction)
-    limit = xp.maximum(limit, 1.0)
-    inside = inside_of(limit, rate, isl, osl, prefix)
-    passes = Passes(timed, scheduler, isl, xp.maximum(isl - prefix, 1.0), isl + osl / 2.0, NUMPY)
-    each = _settle(passes, inside, osl)
-    stay_s = _stay_s(passes, each, osl)
-    full = _settle(passes, limit, osl)  # a server that is full is a closed loop
-    most = limit / _stay_s(passes, full, osl)
-    saturated = rate >= most * _KEEPS_UP
-    seen = Crowd.of(inside, rate * stay_s / inside)
-    prompts = each.prompts
-    whole_s = seen.mean(prompts.whole_s)
-    held = seen.inside
-    decode_s = seen.mean(each.decode_s)
-    tpot_s = (held / rate - whole_s) / xp.maximum(osl - 1.0, 1.0)
-    wait_s = seen.mean(_passing_s(passes, each, rate))
-    alike = (1.0 - range_ratio) ** 2 / (3.0 * (1.0 + range_ratio) ** 2)
-    queue_s = 0.5 * (1.0 + alike) * seen.queued / rate
-    late_s = math.inf if requests is None else 0.5 * requests * xp.maximum(0.0, 1.0 / most - 1.0 / rate)
-    full_s = each.tpot_s[-1]
-    tpot_s = xp.where(saturated | (osl <= 1.0), full_s, tpot_s)
-    behind_s = xp.where(saturated, prompts.whole_s[-1] + late_s, wait_s + whole_s + queue_s)
-    ttft_s = timed.profile.request_s + behind_s
-    e2e_s = ttft_s + xp.maximum(osl - 1.0, 0.0) * tpot_s
-    served = xp.minimum(rate, most)
-    if requests is not None:
-        served = requests / (requests / served + osl * tpot_s)
-    running = xp.where(saturated, limit, held)
-    return ServingEstimate(
-        ttft_s=ttft_s,
-        settled_ttft_s=ttft_s,
-        tpot_s=tpot_s,
-        e2e_s=e2e_s,
-        requests_per_s=served,
-        output_tokens_per_s=served * osl,
-        total_tokens_per_s=served * (isl + osl),
-        in_flight=running,
-        prefill_share=xp.where(saturated, each.share[-1], seen.mean(each.share)),
-        decode_step_s=xp.where(saturated, each.decode_s[-1], decode_s),
-        kv_limited=saturated | (seen.queued > 0.01),
-        saturated=saturated,
-        low=timed.profile.low,
-        high=timed.profile.high,
-    )
-
-
-def _passing_s(passes: Passes, load: _Load, rate: Num) -> Num:
-    """Mean wait of a prompt that arrives at any moment: for the step under way, and for prompts before it.
-
-    Prompts of a dp group that fill its budgets wait for each other as at a server that takes as long as a prompt does
-    (Pollaczek and Khinchine, equal times).
-    """
-    xp, layout = passes.xp, passes.timed.program.layout
-    step_s, whole_s = load.prompts.pass_s, load.prompts.whole_s
-    residual_s = ((1.0 - load.share) * load.decode_s / layout.pp + load.share * step_s) / 2.0
-    budgets = passes.new / passes.scheduler.token_budget
-    used = xp.minimum(rate / layout.dp * budgets * step_s, _FULLEST)
-    rest_s = used * xp.maximum(whole_s - step_s, 0.0) / 2.0
-    return residual_s + rest_s + used / (1.0 - used) * used * whole_s / 2.0

@@ -1,0 +1,113 @@
+"""Requests that arrive at random: how many are inside at once, and what they see."""
+
+import math
+
+from tokenroof.operators.timing import Timed
+from tokenroof.serving.crowd import Crowd, inside_of
+from tokenroof.serving.scheduling import Passes
+from tokenroof.serving.steady import (
+    FULLEST,
+    ServingEstimate,
+    Settled,
+    capacity,
+    check_lengths,
+    namespace_of_lengths,
+    settle,
+    stay_s,
+)
+from tokenroof.types.engine import Scheduler
+from tokenroof.types.machine import System
+from tokenroof.types.program import Num
+from tokenroof.xp import NUMPY
+
+__all__ = ["serve_open"]
+
+_KEEPS_UP = 1.0 - 1e-9  # of the most that is served: a rate that was found from it does not
+
+
+def serve_open(
+    timed: Timed,
+    system: System,
+    scheduler: Scheduler,
+    *,
+    rate: Num,
+    isl: Num,
+    osl: Num,
+    prefix: Num = 0.0,
+    requests: Num = None,
+    limit: Num = None,
+    memory_fraction: float | None = None,
+    range_ratio: float = 0.8,
+) -> ServingEstimate:
+    """Poisson arrivals at `rate` requests/s: the closed loop at every number of requests, weighted by how often it is.
+
+    With n requests inside they leave at the rate X(n) of a closed loop of n. A server whose speed depends on how many
+    share it has n of them with a probability in proportion to the product of rate / X(k) for k = 1 ... n, whatever the
+    lengths are (processor sharing is insensitive to them). Those beyond `limit` queue for memory, first come first
+    served: half as long as at exponential lengths where all are alike. Little's law turns numbers into times.
+
+    Beyond capacity the queue grows without end: TTFT is then infinite, or, in a run of `requests`, half of the time
+    by which the last one is late.
+    """
+    check_lengths(rate=rate, isl=isl, osl=osl, prefix=prefix)
+    xp = namespace_of_lengths(timed, rate, isl, osl, prefix, limit)
+    if limit is None:
+        limit = capacity(timed, system, scheduler, isl=isl, osl=osl, memory_fraction=memory_fraction)
+    limit = xp.maximum(limit, 1.0)
+    inside = inside_of(limit, rate, isl, osl, prefix)
+    passes = Passes(timed, scheduler, isl, xp.maximum(isl - prefix, 1.0), isl + osl / 2.0, NUMPY)
+    each = settle(passes, inside, osl)
+    kept_s = stay_s(passes, each, osl)
+    full = settle(passes, limit, osl)  # a server that is full is a closed loop
+    most = limit / stay_s(passes, full, osl)
+    saturated = rate >= most * _KEEPS_UP
+    seen = Crowd.of(inside, rate * kept_s / inside)
+    prompts = each.prompts
+    whole_s = seen.mean(prompts.whole_s)
+    held = seen.inside
+    decode_s = seen.mean(each.decode_s)
+    tpot_s = (held / rate - whole_s) / xp.maximum(osl - 1.0, 1.0)
+    wait_s = seen.mean(_passing_s(passes, each, rate))
+    alike = (1.0 - range_ratio) ** 2 / (3.0 * (1.0 + range_ratio) ** 2)
+    queue_s = 0.5 * (1.0 + alike) * seen.queued / rate
+    late_s = math.inf if requests is None else 0.5 * requests * xp.maximum(0.0, 1.0 / most - 1.0 / rate)
+    full_s = each.tpot_s[-1]
+    tpot_s = xp.where(saturated | (osl <= 1.0), full_s, tpot_s)
+    behind_s = xp.where(saturated, prompts.whole_s[-1] + late_s, wait_s + whole_s + queue_s)
+    ttft_s = timed.profile.request_s + behind_s
+    e2e_s = ttft_s + xp.maximum(osl - 1.0, 0.0) * tpot_s
+    served = xp.minimum(rate, most)
+    if requests is not None:
+        served = requests / (requests / served + osl * tpot_s)
+    running = xp.where(saturated, limit, held)
+    return ServingEstimate(
+        ttft_s=ttft_s,
+        settled_ttft_s=ttft_s,
+        tpot_s=tpot_s,
+        e2e_s=e2e_s,
+        requests_per_s=served,
+        output_tokens_per_s=served * osl,
+        total_tokens_per_s=served * (isl + osl),
+        in_flight=running,
+        prefill_share=xp.where(saturated, each.share[-1], seen.mean(each.share)),
+        decode_step_s=xp.where(saturated, each.decode_s[-1], decode_s),
+        kv_limited=saturated | (seen.queued > 0.01),
+        saturated=saturated,
+        low=timed.profile.low,
+        high=timed.profile.high,
+    )
+
+
+def _passing_s(passes: Passes, load: Settled, rate: Num) -> Num:
+    """Mean wait of a prompt that arrives at any moment: for the step under way, and for prompts before it.
+
+    Prompts of a dp group that fill its budgets wait for each other as at a server that takes as long as a prompt does
+    (Pollaczek and Khinchine, equal times).
+    """
+    xp, layout = passes.xp, passes.timed.program.layout
+    step_s, whole_s = load.prompts.pass_s, load.prompts.whole_s
+    residual_s = ((1.0 - load.share) * load.decode_s / layout.pp + load.share * step_s) / 2.0
+    budgets = passes.new / passes.scheduler.token_budget
+    used = xp.minimum(rate / layout.dp * budgets * step_s, FULLEST)
+    rest_s = used * xp.maximum(whole_s - step_s, 0.0) / 2.0
+    return residual_s + rest_s + used / (1.0 - used) * used * whole_s / 2.0
