@@ -29,8 +29,8 @@ from tokenroof.types.program import Num
 from tokenroof.xp import NUMPY, SCALAR, Namespace
 
 __all__ = [
-    "FULLEST", "ServingEstimate", "Settled", "capacity", "check_lengths", "most_served", "namespace_of_lengths", "serve",
-    "serve_saturated", "settle", "stay_s",
+    "FULLEST", "ServingEstimate", "Settled", "capacity", "check_lengths", "most_served", "namespace_of_lengths",
+    "serve", "serve_saturated", "settle", "stay_s",
 ]  # fmt: skip
 
 _ROUNDS = 6  # of the fixed point between group size and answer time; it contracts by the share of prefill
@@ -74,6 +74,7 @@ class Settled:
 
 
 def namespace_of_lengths(timed: Timed, *numbers: Num) -> Namespace:
+    """Scalar where layout and lengths are numbers, numpy where any of them is an array."""
     arrays = timed.program.vectorised or any(hasattr(number, "shape") for number in numbers)
     return NUMPY if arrays else SCALAR
 
@@ -108,6 +109,7 @@ def _largest(number: Num) -> float:
 
 
 def check_lengths(**lengths: Num) -> None:
+    """Refuses lengths and loads that are not finite numbers above 0 (a prefix: at least 0)."""
     for name, value in lengths.items():
         low = 0.0 if name == "prefix" else 1e-9
         smallest = value.min() if hasattr(value, "shape") else value
