@@ -8,7 +8,7 @@ from tokenroof.solve import falling_root
 
 __all__ = ["SETTLED", "fastest_inside", "loop_that_carries", "rate_of_users"]
 
-SETTLED = 1e-3  # share by which a rate stays below what is served at most
+SETTLED = 1e-7  # share by which a rate stays below what is served at most
 _IDLE = 1e-4  # of the highest rate: at so little a request meets nobody
 _LONG_S = 1e6
 _STEP = 4.0

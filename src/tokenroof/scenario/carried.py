@@ -31,4 +31,7 @@ def carried(deployment: Deployment, load: Load, most: float = math.inf) -> float
 
     full = float(one.estimate(Load(kind="saturated"), room).requests_per_s)
     rate = fastest_inside(spare, min(full * (1.0 - SETTLED), most))
-    return rate if load.kind != "users" or not rate else rate * (load.think_s + float(at(rate).e2e_s))
+    if load.kind != "users" or not rate:
+        return rate
+    # Users who wait for room ask no more: a full server keeps up with those whom it would keep up with without a queue.
+    return min(rate * (load.think_s + float(at(rate).e2e_s)), full * load.think_s + room)

@@ -187,7 +187,7 @@ def candidate_at(terms: Terms, points: Points, scored: Scored, at: int, complexi
         by_one = carried(unit, load, rate)
         if by_one <= 0.0:
             return None
-        units = max(units, math.ceil(load.value / by_one * (1.0 - _ROUNDING)))
+        units = max(1, math.ceil(load.value / by_one * (1.0 - _ROUNDING)))
     for number in range(units, units + _TRIED):
         if terms.gpus is not None and number * each > terms.gpus:
             return None
