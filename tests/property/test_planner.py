@@ -109,9 +109,9 @@ def brute_best(space: Space) -> float:
 def test_the_search_equals_brute_force_over_every_number_of_requests(where, isl, osl, tpot_s, ttft_s):
     space = small_space(*where, isl=isl, osl=osl, tpot_s=tpot_s, ttft_s=ttft_s)
     brute, (found, _) = brute_best(space), found_best(space)
-    # the search never invents (its points are a part of the brute ones), and its ladder loses at most 5 %
+    # the search never invents (its points are a part of the brute ones), and its ladder loses at most 2 %
     assert found <= brute * (1 + 1e-9)
-    assert found >= 0.95 * brute
+    assert found >= 0.98 * brute
 
 
 @settings(max_examples=15)

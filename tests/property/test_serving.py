@@ -11,10 +11,12 @@ from tokenroof.catalog.systems import compose_system
 from tokenroof.engines import ENGINES
 from tokenroof.operators.lower import lower
 from tokenroof.operators.timing import bind
-from tokenroof.serving.steady import serve, serve_saturated
+from tokenroof.serving.scheduling import Passes
+from tokenroof.serving.steady import serve, serve_saturated, settle, stay_s
 from tokenroof.types.efficiency import PEAK
 from tokenroof.types.layout import Layout
 from tokenroof.types.program import Load
+from tokenroof.xp import SCALAR
 
 SYSTEM = compose_system(load_chip("h200"), 8)
 PROGRAMS = {
@@ -93,6 +95,10 @@ def test_arrays_give_what_numbers_give(case, several):
 def test_saturation_never_holds_more_than_memory_does(case, isl, osl):
     found = serve_saturated(TIMED[case], SYSTEM, ENGINES[case[1]].scheduler, isl=float(isl), osl=float(osl))
     if found.in_flight >= 1:
-        # a place is held for a prompt and osl - 1 steps
-        assert found.output_tokens_per_s < found.in_flight / found.tpot_s * osl / (osl - 1.0)
+        passes = Passes(
+            TIMED[case], ENGINES[case[1]].scheduler, float(isl), float(isl), isl + osl / 2.0, SCALAR
+        )  # fmt: skip
+        held_s = stay_s(passes, settle(passes, found.in_flight, float(osl)), float(osl))
+        assert found.in_flight == pytest.approx(found.requests_per_s * held_s)
+        assert found.output_tokens_per_s <= found.in_flight / found.tpot_s * osl / (osl - 1.0)
         assert found.tpot_s >= found.decode_step_s

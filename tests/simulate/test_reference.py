@@ -352,7 +352,7 @@ def test_first_come_first_served_on_each_rank(case: Case) -> None:
             queue += [index for index, _, _ in chunks if not any(index in one for one in order.values())]
     for served in order.values():
         assert served == sorted(served)
-    everybody = sorted({index for served in order.values() for index in served})
+    everybody = sorted(index for served in order.values() for index in served)
     assert everybody == [index for index in range(len(case.isl)) if index not in out.rejected]
 
 

@@ -7,18 +7,24 @@ import numpy as np
 
 __all__ = ["Crowd", "inside_of"]
 
-_NODES = 160
+_EACH = 64  # numbers up to here are taken one by one
+_BEYOND = 256  # places between there and the limit
 _FULLEST = 1.0 - 1e-9
 
 
 def inside_of(limit: Any, *shapes: Any) -> Any:
     """Numbers of requests from 1 to `limit`, along a first axis that the other arguments' shapes follow.
 
-    They stand closer where they are few: so that a crowd, which varies by the root of its number, is seen everywhere.
+    Whole ones as far as they are few; beyond, they stand closer where they are fewer: a crowd varies by the root of its
+    number. Where the limit is low its places are repeated.
     """
     shape = np.broadcast_shapes(np.shape(limit), *(np.shape(one) for one in shapes))
-    steps = (np.arange(_NODES) / (_NODES - 1.0)).reshape((-1,) + (1,) * len(shape)) ** 2
-    return 1.0 + (np.broadcast_to(limit, shape) - 1.0) * steps
+    top = np.broadcast_to(limit, shape).astype(float)
+    tail = (-1,) + (1,) * len(shape)
+    few = np.minimum(np.arange(1.0, _EACH + 1.0).reshape(tail), top)
+    steps = (np.arange(1.0, _BEYOND + 1.0) / _BEYOND).reshape(tail)
+    low, high = np.sqrt(few[-1]), np.sqrt(top)
+    return np.concatenate([few, (low + (high - low) * steps) ** 2])
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,24 +40,28 @@ class Crowd:
 
     @classmethod
     def of(cls, numbers: Any, ratios: Any) -> "Crowd":
-        """From arrivals over departures at each number: p(n) is in proportion to the product of the ratios up to n.
+        """From arrivals over departures at each of `inside_of`: p(n) goes as the product of the ratios up to n.
 
-        Sums over whole numbers are taken as integrals between the numbers given, with the ends' halves added.
+        Beyond the whole numbers sums are taken as integrals between the places, with halves of the ends.
         """
         last = np.minimum(ratios[-1], _FULLEST)
         log = np.log(ratios)
-        gaps = np.diff(numbers, axis=0)
-        area = np.concatenate([np.zeros_like(log[:1]), np.cumsum(gaps * (log[1:] + log[:-1]) / 2.0, axis=0)])
-        height = area + (log + log[:1]) / 2.0
-        top = np.maximum(height.max(axis=0), 0.0)
-        height, none = np.exp(height - top), np.exp(-top)
-        width = np.zeros_like(height)
-        width[1:] += gaps / 2.0
-        width[:-1] += gaps / 2.0
-        width[0] += 0.5
-        width[-1] += 0.5
-        weight = height * width
-        beyond = height[-1] * last / (1.0 - last)
+        few, edge = numbers[:_EACH], numbers[_EACH - 1 :]
+        fresh = np.concatenate([np.ones_like(few[:1], dtype=bool), np.diff(few, axis=0) > 0])
+        heights = np.cumsum(np.where(fresh, log[:_EACH], 0.0), axis=0)
+        gaps, tail = np.diff(edge, axis=0), log[_EACH - 1 :]
+        rise = np.cumsum(gaps * (tail[1:] + tail[:-1]) / 2.0, axis=0) + (tail[1:] - tail[:1]) / 2.0
+        heights = np.concatenate([heights, heights[-1:] + rise])
+        widths = np.zeros_like(heights)
+        widths[:_EACH] = fresh
+        widths[_EACH - 1 : -1] += gaps / 2.0
+        widths[_EACH:] += gaps / 2.0
+        wide = edge[-1] > edge[0]
+        widths[_EACH - 1] -= np.where(wide, 0.5, 0.0)
+        widths[-1] += np.where(wide, 0.5, 0.0)
+        top = np.maximum(heights.max(axis=0), 0.0)
+        heights, none = np.exp(heights - top), np.exp(-top)
+        weight, beyond = heights * widths, heights[-1] * last / (1.0 - last)
         whole = none + weight.sum(axis=0) + beyond
         weight, beyond = weight / whole, beyond / whole
         # Rates up and down between n - 1 and n are equal: who makes it n found n - 1.

@@ -64,15 +64,14 @@ def serve_open(
     seen = Crowd.of(inside, rate * kept_s / inside)
     prompts = each.prompts
     whole_s = seen.mean(prompts.whole_s)
-    held = seen.inside
-    decode_s = seen.mean(each.decode_s)
-    tpot_s = (held / rate - whole_s) / xp.maximum(osl - 1.0, 1.0)
+    decode_s, tpot_s = seen.mean(each.decode_s), seen.mean(each.tpot_s)
+    held = rate * seen.mean(kept_s)  # Little's law; to rounding and sums by integrals, `seen.inside`
     wait_s = seen.mean(_passing_s(passes, each, rate))
     alike = (1.0 - range_ratio) ** 2 / (3.0 * (1.0 + range_ratio) ** 2)
     queue_s = 0.5 * (1.0 + alike) * seen.queued / rate
     late_s = math.inf if requests is None else 0.5 * requests * xp.maximum(0.0, 1.0 / most - 1.0 / rate)
     full_s = each.tpot_s[-1]
-    tpot_s = xp.where(saturated | (osl <= 1.0), full_s, tpot_s)
+    tpot_s = xp.where(saturated, full_s, tpot_s)
     behind_s = xp.where(saturated, prompts.whole_s[-1] + late_s, wait_s + whole_s + queue_s)
     ttft_s = timed.profile.request_s + behind_s
     e2e_s = ttft_s + xp.maximum(osl - 1.0, 0.0) * tpot_s
