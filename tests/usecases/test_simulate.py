@@ -372,3 +372,16 @@ def test_what_cannot_be_asked_is_one_line(options: dict[str, object], says: str)
         simulate(SimulateRequest(**{**LLAMA, **options}))  # type: ignore[arg-type]
     assert says in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(("system", "users"), [("h100", 100.0), ("8xh100", 400.0)])
+def test_users_do_not_bunch(system: str, users: float) -> None:
+    """Of one length, each reads 30 s on average: as many come as leave, at the closed form's rate. Were all think times
+    equal they would come as one after some rounds: 400 users of eight GPUs waited 3.4 s for a first token, not 0.08 s.
+    """
+    found = answered(system=system, users=users, think=30.0, isl="1024", osl="256", requests=5000, seed=4)
+    closed = found.closed_form
+    assert closed is not None and found.tpot is not None and found.ttft is not None
+    assert found.requests_per_s == pytest.approx(closed.requests_per_s, rel=0.03)
+    assert found.tpot.mean == pytest.approx(closed.tpot_s, rel=0.05)
+    assert found.ttft.mean == pytest.approx(closed.ttft_s, rel=0.1)

@@ -30,9 +30,10 @@ from tokenroof.simulate.requests import MAX_TOKENS, FloatArray, IntArray, Reques
 from tokenroof.types.limits import Within
 from tokenroof.units import parse_count
 
-__all__ = ["MAX_REQUESTS", "arrival_times", "closed_loop", "drawn_lengths", "synthetic"]
+__all__ = ["MAX_REQUESTS", "arrival_times", "closed_loop", "drawn_lengths", "synthetic", "thinking"]
 
 MAX_REQUESTS = 100_000_000
+_DRAWN = 4096
 
 _COUNT = Within(1, MAX_REQUESTS, "requests")
 _RATE = Within(0, 1e9, "requests/s", above=True)
@@ -153,3 +154,16 @@ def closed_loop(requests: int, *, isl: str, osl: str, seed: int = 0) -> Requests
         isl=drawn_lengths(isl, requests, inputs, "isl"),
         osl=drawn_lengths(osl, requests, outputs, "osl"),
     )
+
+
+def thinking(mean_s: float, least_s: float = 0.0, seed: int = 0) -> Callable[[], float]:
+    """Draws times that users read between requests: exponential, and `least_s` more."""
+    rng = np.random.default_rng(np.random.SeedSequence(seed).spawn(4)[3])
+    drawn: list[float] = []
+
+    def draw() -> float:
+        if not drawn:
+            drawn.extend(rng.exponential(mean_s, _DRAWN).tolist())
+        return least_s + drawn.pop()
+
+    return draw

@@ -100,11 +100,15 @@ def simulate(
     think_s: float = 0.0,
     replicas: int = 1,
     router: str = "round-robin",
+    thinking: Callable[[], float] | None = None,
     request_s: float = 0.0,
     watch: Watcher | None = None,
     cache: Tiers | None = None,
 ) -> Outcome:
     """Open loop at the requests' own times, or closed loop with `concurrency` of them at once.
+
+    With `thinking`, which draws the time that a user reads before the next request, in place of `think_s`, users begin
+    with such a time too: where all think alike for ever those of one length bunch until they come as one.
 
     `request_s` is added to every first token and end: what a server spends on a request outside of its steps.
     With a `cache` prompts are not prefilled as far as their blocks are there; blocks are then those of the requests.
@@ -115,8 +119,9 @@ def simulate(
     keeps = None
     if cache is not None:
         rules, keeps = _keeping(requests, rules, cache)
+    plain = keeps is None and thinking is None
     parts = quick(
-        requests, straight(times) if keeps is None else None, rules, concurrency=concurrency, think_s=think_s,
+        requests, straight(times) if plain else None, rules, concurrency=concurrency, think_s=think_s,
         replicas=replicas, router=router, watch=watch,
     )  # fmt: skip
     if parts is not None:
@@ -128,12 +133,12 @@ def simulate(
         return Replica(times, rules, columns.isl, columns.osl, *columns.moments, **(one | more))  # type: ignore[arg-type]
 
     if replicas > 1:
-        loop = Loop(columns, concurrency, think_s)
+        loop = Loop(columns, concurrency, think_s, thinking)
         fleet = [made(ended=loop.ended) for _ in range(replicas)]
         stopped = loop.run([Pool(fleet, router, columns.placed)])
         rejected = len(loop.rejected)
     else:
-        fleet = [_alone(made, columns, concurrency, think_s)]
+        fleet = [_alone(made, columns, concurrency, think_s, thinking)]
         stopped = interrupted(fleet[0].advance)
         rejected = len(fleet[0].rejected)
     return Outcome(**columns.seen(request_s, stopped), rejected=rejected, **totals(fleet))
@@ -197,7 +202,18 @@ def totals(fleet: Sequence[Replica]) -> dict[str, Any]:
     }
 
 
-def _alone(made: Callable[..., Replica], columns: "Columns", concurrency: int | None, think_s: float) -> Replica:
+def _first_s(count: int, thinking: Callable[[], float] | None) -> list[float]:
+    """When a closed loop's first requests come."""
+    return [0.0] * count if thinking is None else sorted(thinking() for _ in range(count))
+
+
+def _alone(
+    made: Callable[..., Replica],
+    columns: "Columns",
+    concurrency: int | None,
+    think_s: float,
+    thinking: Callable[[], float] | None,
+) -> Replica:
     """One replica, which sees everybody."""
     count = len(columns.isl)
     if concurrency is None:
@@ -206,16 +222,19 @@ def _alone(made: Callable[..., Replica], columns: "Columns", concurrency: int | 
     else:
         sent = 0
 
-        def ended(moment: float, request: int) -> None:
+        def send(moment: float) -> None:
             nonlocal sent
             if sent < count:
                 following, sent = sent, sent + 1
-                columns.arrival_s[following] = moment + think_s
-                replica.add(moment + think_s, following)
+                columns.arrival_s[following] = moment
+                replica.add(moment, following)
+
+        def ended(moment: float, request: int) -> None:
+            send(moment + (think_s if thinking is None else thinking()))
 
         replica = made(ended=ended)
-        for _ in range(min(concurrency, count)):
-            ended(-think_s, -1)
+        for moment in _first_s(min(concurrency, count), thinking):
+            send(moment)
     return replica
 
 
@@ -251,15 +270,21 @@ def _seen(
 class Loop:
     """Requests that come at their own times, or follow those that end."""
 
-    def __init__(self, columns: Columns, concurrency: int | None, think_s: float) -> None:
-        self.columns, self.concurrency, self.think_s = columns, concurrency, think_s
+    def __init__(
+        self,
+        columns: Columns,
+        concurrency: int | None,
+        think_s: float,
+        thinking: Callable[[], float] | None = None,
+    ) -> None:
+        self.columns, self.concurrency, self.think_s, self.thinking = columns, concurrency, think_s, thinking
         self.fleet: Fleet | None = None
         self.rejected: list[int] = []
 
     def ended(self, moment: float, request: int = NEXT) -> None:
         """A request has ended, or was rejected."""
         if self.concurrency is not None and self.fleet is not None:
-            self.fleet.expect(moment + self.think_s, 0)
+            self.fleet.expect(moment + (self.think_s if self.thinking is None else self.thinking()), 0)
 
     def run(self, pools: Sequence[Pool]) -> bool:
         """Drives all pools to the end; whether that was interrupted."""
@@ -269,6 +294,6 @@ class Loop:
         if self.concurrency is None:
             fleet.coming = [(moment, 0, request) for request, moment in enumerate(arrival_s)]
         else:
-            fleet.coming = [(0.0, 0, NEXT)] * min(self.concurrency, count)
+            fleet.coming = [(moment, 0, NEXT) for moment in _first_s(min(self.concurrency, count), self.thinking)]
         self.rejected = fleet.rejected
         return interrupted(fleet.run)

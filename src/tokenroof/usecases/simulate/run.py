@@ -8,6 +8,7 @@ import numpy as np
 
 from tokenroof.scenario.deployment import Deployment
 from tokenroof.scenario.layouts import unit_label
+from tokenroof.simulate.arrivals import thinking
 from tokenroof.simulate.binding import table_of
 from tokenroof.simulate.rules import Rules
 from tokenroof.simulate.run import Outcome
@@ -33,9 +34,10 @@ OnProgress = Callable[[float], None]
 def _follow(setup: Setup, recorder: Recorder | None) -> Outcome:
     """The run itself. In a closed loop the next request waits for all of an answer, its time outside steps too."""
     deployment, request_s = setup.deployment, setup.deployment.profile.request_s
+    reads = thinking(setup.think_s, request_s, setup.request.seed) if setup.think_s > 0.0 else None
     return follow(
         setup.requests, table_of(deployment), setup.rules, concurrency=setup.concurrency,
-        think_s=setup.think_s + request_s, replicas=deployment.replicas, router=setup.request.router,
+        think_s=request_s, thinking=reads, replicas=deployment.replicas, router=setup.request.router,
         request_s=request_s, watch=recorder,
     )  # fmt: skip
 
@@ -111,7 +113,8 @@ def _told(answer: SimulateResponse) -> SimulateResponse:
 def _answer(setup: Setup, outcome: Outcome, recorder: Recorder) -> SimulateResponse:
     deployment, request = setup.deployment, setup.request
     overload = None if setup.concurrency is not None else overload_of(outcome)
-    found = count(outcome, request.warmup, overload is not None)
+    users = setup.concurrency or 0 if setup.think_s > 0.0 else 0
+    found = count(outcome, request.warmup, overload is not None, users)
     good, limits = met(outcome, deployment.limits), deployment.limits
     limited = limits.ttft_s is not None or limits.tpot_s is not None
     span_s, ended = found.span_s, found.ended

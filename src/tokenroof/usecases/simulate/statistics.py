@@ -39,11 +39,11 @@ class Counted:
         return self.to_s - self.from_s
 
 
-def count(outcome: Outcome, warmup: float, overloaded: bool = False) -> Counted:
+def count(outcome: Outcome, warmup: float, overloaded: bool = False, users: int = 0) -> Counted:
     """The first `warmup` share of the requests left out; requests that a stopped run never saw are not counted.
 
     What an overloaded machine serves, and one whose run is short beside a request's stay, is measured while it is full:
-    when it drains it serves less.
+    when it drains it serves less. `users` who read at random begin to run out when only so many have not ended.
     """
     arrival, end, done = outcome.arrival_s, outcome.end_s, outcome.done
     first = math.floor(warmup * len(arrival))
@@ -55,6 +55,9 @@ def count(outcome: Outcome, warmup: float, overloaded: bool = False) -> Counted:
         return Counted(warmup=first, sent=sent, ended=ended, in_span=ended, from_s=0.0, to_s=0.0)
     from_s, last_s = float(arrival[sent][0]), float(np.nanmax(end))
     to_s = float(np.nanmax(arrival)) if outcome.stopped_s is None else outcome.stopped_s
+    if users and outcome.stopped_s is None:
+        ends = np.sort(end[done])
+        to_s = min(to_s, float(ends[max(len(ends) - users - 1, 0)]))
     if overloaded or to_s - from_s < _LONG * float(outcome.e2e_s[ended].mean()):
         from_s, to_s = _full_span(outcome) or (from_s, last_s)
     with np.errstate(invalid="ignore"):
