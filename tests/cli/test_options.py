@@ -198,7 +198,8 @@ def test_the_first_page_asks_and_its_commands_parse() -> None:
         assert name == "tokenroof"
         found = cli.get_command(click.Context(cli), verb)
         assert found is not None
-        found.make_context(verb, renamed(found, arguments))
+        assert renamed(found, arguments) == arguments, "an option's old name"
+        found.make_context(verb, arguments)
     verbs = {
         word.strip(",") for line in text.splitlines() if line.startswith(("More", "Look")) for word in line.split()
     }

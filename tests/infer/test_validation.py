@@ -157,15 +157,26 @@ def test_fit_with_censored_values_is_unbiased() -> None:
     assert fit_line(x, seen, labs=10**6).slope < 0.6
 
 
-def test_intervals_hold_what_the_page_says(validation: Validation) -> None:
-    """The 80 % intervals of the joint posterior, each lab left out: 79 to 86 %; total and size hold 97 %.
+_TOO_WIDE = pytest.mark.xfail(strict=True, reason="97 % on the snapshot since deduction serves as every verb does")
 
-    Those two are wider than these offers want, and not wider than others do: see test_fresh_sheets.
-    """
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "active_params", "kv_bytes_per_token", "sparsity", pytest.param("total_params", marks=_TOO_WIDE),
+        pytest.param("size", marks=_TOO_WIDE),
+    ],
+)  # fmt: skip
+def test_intervals_hold_between_70_and_90_percent(validation: Validation, name: str) -> None:
+    """The promise of the product: 80 % intervals of the joint posterior, each lab left out."""
+    joint = {c.unknown: c for c in validation.table if c.evidence == "all"}
+    assert 0.70 <= joint[name].coverage80 <= 0.90
+
+
+def test_the_joint_region_holds_and_what_is_too_wide_is_not_wider_than_the_page_says(validation: Validation) -> None:
+    """Total and size are wider than these offers want, and not wider than others do: see test_fresh_sheets."""
     joint = {c.unknown: c for c in validation.table if c.evidence == "all"}
     assert set(joint) == {"total_params", "active_params", "kv_bytes_per_token", "size", "sparsity"}
-    for name in ("active_params", "kv_bytes_per_token", "sparsity"):
-        assert 0.70 <= joint[name].coverage80 <= 0.90, name
     for name, width in (("total_params", 21.0), ("size", 9.0)):
         assert joint[name].coverage80 >= 0.80 and joint[name].width80 < width, name
     assert all(c.n == validation.joint_n >= 65 for c in joint.values())

@@ -13,7 +13,7 @@ QUESTIONS: tuple[tuple[str, str], ...] = (
     ),
     (
         "Rent GPUs, or buy tokens from an API?",
-        "tokenroof break-even llama-3.3-70b --system 8xh100 --api market/llama-3.3-70b",
+        "tokenroof break-even llama-3.3-70b --system 8xh100 --offer market/llama-3.3-70b",
     ),
     (
         "What do my tokens cost, by kind, speed and length?",

@@ -97,12 +97,7 @@ class CachedRank(Rank):
         self.cache.release(self.known.pop(request)[:full])
         self.cache.give_back(-(-stored // self.block_tokens) - full)
 
-    def admissible(self, room: int) -> bool:
-        """Whether the first that waits could be admitted to a step with room for so many tokens."""
-        if not self.seated:
-            self.barred = False
-        if self.barred or not self.queue or room <= 0 or self.seated >= self.rules.max_sequences:
-            return False
+    def _first_fits(self, room: int) -> bool:
         request = self.queue[0]
         whole = self._to_prefill(request)
         if self._needed(request, 0, whole) > self.free:

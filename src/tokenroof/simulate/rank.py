@@ -95,6 +95,9 @@ class Rank:
             self.barred = False
         if self.barred or not self.queue or room <= 0 or self.seated >= self.rules.max_sequences:
             return False
+        return self._first_fits(room)
+
+    def _first_fits(self, room: int) -> bool:
         request = self.queue[0]
         if self.stored and request in self.stored:
             return False

@@ -95,6 +95,17 @@ class _Part:
         self.fixed_s = float(part.fixed_s)
         self.kernels = float(part.kernels)
 
+    def of_chunks(self, chunks: Sequence["Chunk"]) -> tuple[int, list[float]]:
+        """New tokens of chunks of prompts, and their pairs and reads by rule."""
+        fresh, sums = 0, [0.0] * (2 * len(self.rules))
+        for new, context in chunks:
+            fresh += new
+            for at, rule in enumerate(self.rules):
+                pairs, reads = pairs_and_reads(rule, new, context, SCALAR)
+                sums[2 * at] += pairs
+                sums[2 * at + 1] += reads
+        return fresh, sums
+
     def seconds(self, tokens: float, sequences: float, sums: Sequence[float]) -> float:
         """Of one rank; `sums` are pairs and reads by rule, over its sequences."""
         total = 0.0
@@ -222,14 +233,7 @@ class StepTable:
             roofs += self.decode_part_s(n, contexts)
             overhead += self.decode.fixed_s
         if chunks:
-            fresh = 0
-            sums = [0.0] * (2 * len(self.prefill.rules))
-            for new, context in chunks:
-                fresh += new
-                for at, rule in enumerate(self.prefill.rules):
-                    pairs, reads = pairs_and_reads(rule, new, context, SCALAR)
-                    sums[2 * at] += pairs
-                    sums[2 * at + 1] += reads
+            fresh, sums = self.prefill.of_chunks(chunks)
             asked = len(chunks)
             roofs += self.prefill.seconds(self._own(fresh), self._own(asked), sums)
             overhead += self.prefill.fixed_s + self.per_sequence_s * asked

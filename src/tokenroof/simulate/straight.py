@@ -11,9 +11,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from tokenroof.operators.program import pairs_and_reads
 from tokenroof.simulate.step_times import Chunk, StepTable
-from tokenroof.xp import SCALAR
 
 __all__ = ["Piece", "Straight", "StraightTimes", "straight"]
 
@@ -110,14 +108,7 @@ class Straight:
 
     def prompts_s(self, chunks: Sequence[Chunk]) -> float:
         """What chunks of prompts add to a step beside their tokens and logits."""
-        sums = [0.0] * (2 * len(self._prefill.rules))
-        fresh = 0
-        for new, context in chunks:
-            fresh += new
-            for at, rule in enumerate(self._prefill.rules):
-                pairs, reads = pairs_and_reads(rule, new, context, SCALAR)
-                sums[2 * at] += pairs
-                sums[2 * at + 1] += reads
+        fresh, sums = self._prefill.of_chunks(chunks)
         asked = len(chunks)
         return self._prefill.seconds(fresh, asked, sums) + self._prefill.fixed_s + self._per_sequence_s * asked
 
