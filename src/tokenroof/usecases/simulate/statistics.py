@@ -40,13 +40,14 @@ class Counted:
 
 
 def count(outcome: Outcome, warmup: float, overloaded: bool = False, users: int = 0) -> Counted:
-    """The first `warmup` share of the requests left out; requests that a stopped run never saw are not counted.
+    """The first `warmup` share of the requests left out, of a stopped run's of those that ended; requests that it never
+    saw are not counted.
 
     What an overloaded machine serves, and one whose run is short beside a request's stay, is measured while it is full:
     when it drains it serves less. `users` who read at random begin to run out when only so many have not ended.
     """
     arrival, end, done = outcome.arrival_s, outcome.end_s, outcome.done
-    first = math.floor(warmup * len(arrival))
+    first = math.floor(warmup * (len(arrival) if outcome.stopped_s is None else done.sum()))
     sent = np.arange(len(arrival)) >= first
     if outcome.stopped_s is not None:
         sent &= done | (arrival <= outcome.stopped_s) & ~np.isfinite(outcome.started_s)
