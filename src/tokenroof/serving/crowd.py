@@ -1,12 +1,20 @@
-"""How many requests are inside a server whose speed depends on how many there are."""
+"""How many requests are inside a server whose speed depends on how many there are.
 
+A batch shared by all that run is a processor-sharing queue: with requests leaving at a rate that depends on their number,
+that number is found with a probability in proportion to the product of arrivals over departures up to it, whatever the
+lengths of the answers (such queues do not depend on them). Departures that grow as the number give Poisson's
+distribution, constant ones the geometric one.
+"""
+
+import math
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-__all__ = ["Crowd", "inside_of"]
+__all__ = ["SELDOM", "Crowd", "inside_of", "least_room"]
 
+SELDOM = 1e-3  # of the time more are present
 _EACH = 64  # numbers up to here are taken one by one
 _BEYOND = 256  # places between there and the limit
 _FULLEST = 1.0 - 1e-9
@@ -31,10 +39,14 @@ def inside_of(limit: Any, *shapes: Any) -> Any:
 class Crowd:
     """Means over time: how many are served `inside`, and how many are `queued` for a place.
 
-    `joined` are the chances of an arrival to be one of so many from then on.
+    `joined` are the chances of an arrival to be one of so many from then on, `empty` and `within` the shares of the time
+    in which nobody and at most so many of `numbers` are there.
     """
 
+    numbers: Any
     joined: Any
+    empty: Any
+    within: Any
     inside: Any
     queued: Any
 
@@ -56,18 +68,26 @@ class Crowd:
         widths[:_EACH] = fresh
         widths[_EACH - 1 : -1] += gaps / 2.0
         widths[_EACH:] += gaps / 2.0
-        wide = edge[-1] > edge[0]
+        wide = edge[-1] > _EACH
         widths[_EACH - 1] -= np.where(wide, 0.5, 0.0)
         widths[-1] += np.where(wide, 0.5, 0.0)
+        through = widths.copy()  # of a sum that ends at a place: half of the gap before it and half of itself
+        through[_EACH:] = np.where(wide, (gaps + 1.0) / 2.0, 0.0)
+        through[_EACH - 1] = fresh[-1]
         top = np.maximum(heights.max(axis=0), 0.0)
         heights, none = np.exp(heights - top), np.exp(-top)
         weight, beyond = heights * widths, heights[-1] * last / (1.0 - last)
         whole = none + weight.sum(axis=0) + beyond
+        empty = none / whole
+        within = empty + (np.cumsum(weight, axis=0) - weight + heights * through) / whole
         weight, beyond = weight / whole, beyond / whole
         # Rates up and down between n - 1 and n are equal: who makes it n found n - 1.
         joined = weight / ratios
         joined[-1] = joined[-1] + beyond / last
         return cls(
+            numbers=numbers,
+            empty=empty,
+            within=within,
             joined=joined / joined.sum(axis=0),
             inside=(weight * numbers).sum(axis=0) + beyond * numbers[-1],
             queued=beyond / (1.0 - last),
@@ -76,3 +96,13 @@ class Crowd:
     def mean(self, values: Any) -> Any:
         """What arrivals meet of a value that depends on the number."""
         return (self.joined * values).sum(axis=0)
+
+    def seldom_passed(self, share: float = SELDOM) -> int:
+        """Requests present that are passed in at most this share of the time, a queue included; at most the limit."""
+        at = np.interp(1.0 - share, [self.empty, *self.within], [0.0, *self.numbers])
+        return math.ceil(float(at) - 1e-9)  # places are roots squared, so not whole to the last digit
+
+
+def least_room(mean: float) -> int:
+    """Three standard deviations of Poisson arrivals above the mean: what must always be admitted."""
+    return math.ceil(mean + 3.0 * math.sqrt(mean))

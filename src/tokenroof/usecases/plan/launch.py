@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from tokenroof.engines import engine as engine_of
 from tokenroof.operators.memory import fraction_of, visible_bytes
-from tokenroof.serving.present import least_room, present_at_most
+from tokenroof.serving.crowd import Crowd, inside_of, least_room
 from tokenroof.types.engine import Engine, Worker
 from tokenroof.types.layout import Layout
 from tokenroof.types.machine import System
@@ -15,7 +15,6 @@ from tokenroof.usecases.plan.answer import Candidate
 
 __all__ = ["commands"]
 
-_TRIED = 64  # numbers of requests at which a unit is timed; between them rates are interpolated
 
 
 def _checkpoint(model: Model, plan: Candidate) -> tuple[str, str]:
@@ -59,14 +58,10 @@ def _sequences(plan: Candidate, layout: Layout, role: str, load: Workload, at_ra
 
 def _seldom_passed(plan: Candidate) -> int:
     """Requests in one unit that are seldom passed, up to what its memory holds."""
-    import numpy as np
-
     unit = plan.deployment
     assert unit is not None
-    room = int(unit.room())
-    tried = np.unique(np.rint(np.geomspace(1.0, room, _TRIED)))
-    rates = np.interp(np.arange(1.0, room + 1.0), tried, unit.closed(tried).requests_per_s)
-    return present_at_most(plan.requests_per_s / plan.units, rates)
+    tried = inside_of(float(int(unit.room())))
+    return Crowd.of(tried, plan.requests_per_s / plan.units / unit.closed(tried).requests_per_s).seldom_passed()
 
 
 def _fraction(known: Engine, system: System, layout: Layout, given: float | None) -> float | None:
