@@ -1,9 +1,9 @@
 """How many requests are inside a server whose speed depends on how many there are.
 
-A batch shared by all that run is a processor-sharing queue: with requests leaving at a rate that depends on their number,
-that number is found with a probability in proportion to the product of arrivals over departures up to it, whatever the
-lengths of the answers (such queues do not depend on them). Departures that grow as the number give Poisson's
-distribution, constant ones the geometric one.
+A batch shared by all that run is a processor-sharing queue. Where requests leave at a rate that depends on their
+number, that number is found with a probability in proportion to the product of arrivals over departures up to it,
+whatever the lengths of the answers (such queues do not depend on them). Departures that grow as the number give
+Poisson's distribution, constant ones the geometric one.
 """
 
 import math
@@ -39,8 +39,8 @@ def inside_of(limit: Any, *shapes: Any) -> Any:
 class Crowd:
     """Means over time: how many are served `inside`, and how many are `queued` for a place.
 
-    `joined` are the chances of an arrival to be one of so many from then on, `empty` and `within` the shares of the time
-    in which nobody and at most so many of `numbers` are there.
+    `joined` are the chances of an arrival to be one of so many from then on, `empty` and `within` the shares of the
+    time in which nobody and at most so many of `numbers` are there.
     """
 
     numbers: Any

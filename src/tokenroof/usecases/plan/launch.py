@@ -16,7 +16,6 @@ from tokenroof.usecases.plan.answer import Candidate
 __all__ = ["commands"]
 
 
-
 def _checkpoint(model: Model, plan: Candidate) -> tuple[str, str]:
     """What to load, and a comment where it is not the model's own checkpoint."""
     if plan.own_weights:
