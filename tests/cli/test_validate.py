@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from tokenroof.measure.importers import read_results
+from tokenroof.types.run import Fault, Run
+
 COLUMNS = ["row_id", "model", "hardware", "num_gpus", "tp", "pp", "ep", "dp", "weight_dtype", "kv_dtype", "engine",
            "engine_version", "mode", "input_len", "output_len", "batch_or_concurrency", "metric", "value", "unit",
            "spec_decode", "quality", "hw_key", "model_key", "split"]  # fmt: skip
@@ -51,6 +54,20 @@ def test_a_faulty_row_is_named_and_the_good_ones_are_scored(tmp_path: Path) -> N
     assert "a.csv:3   value = 'soon' is not a number" in done.stdout
     assert "a.csv:4   unit = 's' must be ms" in done.stdout
     assert "2 of 4 rows scored" in done.stdout and "2 rows could not be read" in done.stdout
+
+
+def test_columns_of_open_loops_reach_the_run(tmp_path: Path) -> None:
+    rows = [{"arrivals": "constant", "generated_len": "300", "max_num_seqs": "64", "max_batched_tokens": "2048"},
+            {"arrivals": "bursty"}]  # fmt: skip
+    path = tmp_path / "a.csv"
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, [*COLUMNS, *rows[0]])
+        writer.writeheader()
+        writer.writerows([ROW | row for row in rows])
+    first, second = read_results(path)
+    assert isinstance(first, Run) and isinstance(second, Fault)
+    assert (first.evenly, first.generated, first.max_num_seqs, first.max_batched_tokens) == (True, 300.0, 64, 2048)
+    assert second.text == "arrivals = 'bursty' must be one of poisson, constant"
 
 
 @pytest.mark.parametrize(

@@ -58,6 +58,53 @@ def test_what_cannot_be_known_is_skipped_with_the_reason(changes, reason):
     assert isinstance(found, Skip) and reason in found.reason
 
 
+OPEN = replace(
+    RUN, source="inference-sim/training (vLLM, inference-perf)", model="Llama-2-7B", model_key="", hardware="H100",
+    hw_key="h100-sxm", num_gpus=1, tp=1, weight_dtype="bf16", engine="vLLM", engine_version="0.15.1", mode="server",
+    isl=592.0, osl=194.0, prefix=576.0, concurrency=None, request_rate=5.0, load="", requests=3000.0,
+)  # fmt: skip
+
+
+def test_tokens_that_a_client_did_not_count_were_made_all_the_same():
+    """247 tokens an answer, of which the client counted 194: E2E is that of 247, TPOT and throughput are its own."""
+    whole = replace(OPEN, osl=247.0, source="")
+    fewer = replace(OPEN, generated=247.0, source="")
+    found = {
+        (name, metric): forecast(replace(run, metric=metric)).value
+        for name, run in (("whole", whole), ("fewer", fewer))
+        for metric in ("tpot_ms", "ttft_ms", "e2e_latency_s", "output_tok_s")
+    }
+    assert found["fewer", "e2e_latency_s"] == pytest.approx(found["whole", "e2e_latency_s"], rel=1e-12)
+    assert found["fewer", "ttft_ms"] == pytest.approx(found["whole", "ttft_ms"], rel=1e-12)
+    assert found["fewer", "tpot_ms"] == pytest.approx(found["whole", "tpot_ms"] * 246 / 193, rel=1e-12)
+    assert found["fewer", "output_tok_s"] == pytest.approx(5.0 * 194, rel=0.01)
+
+
+@pytest.mark.parametrize(("row", "generated"), [("codegen-s0", 247.0), ("roleplay-s0", 251.0), ("another", 194.0)])
+def test_a_series_whose_client_counted_text_has_the_tokens_it_was_asked_for(row, generated):
+    setup = setup_of(replace(OPEN, row_id=f"llama-2-7b-tp1-{row}-ttft_ms"))
+    assert not isinstance(setup, Skip)
+    assert setup.workload.osl == generated
+    assert setup.counted == (None if generated == 194.0 else 194.0)
+    assert (setup.scheduler.token_budget, setup.scheduler.max_sequences) == (2048.0, 128.0)
+
+
+def test_even_arrivals_meet_the_mean_number_of_requests_and_random_ones_more():
+    """Half of what is served at most: where requests come at equal times as many are inside always, TPOT is lower."""
+    busy = replace(OPEN, request_rate=10.0, osl=247.0, source="", metric="tpot_ms")
+    even, random = (forecast(replace(busy, evenly=evenly)).value for evenly in (True, False))
+    inside = 10.0 * forecast(replace(busy, evenly=True, metric="e2e_latency_s")).value
+    closed = replace(busy, mode="server-closed-loop", concurrency=inside, request_rate=None)
+    assert even == pytest.approx(forecast(closed).value, rel=0.02)
+    assert 1.01 * even < random < 1.1 * even
+
+
+def test_what_the_engine_was_told_is_what_is_served():
+    setup = setup_of(replace(RUN, max_num_seqs=48.0, max_batched_tokens=2048.0))
+    assert not isinstance(setup, Skip)
+    assert (setup.scheduler.max_sequences, setup.scheduler.token_budget) == (48.0, 2048.0)
+
+
 def test_what_does_not_fit_is_skipped_and_not_answered_with_zero():
     found = forecast(replace(RUN, num_gpus=1, tp=1))
     assert isinstance(found, Skip) and "memory" in found.reason

@@ -14,12 +14,15 @@ from tokenroof.catalog.machine_index import DATA
 
 __all__ = ["Launch", "launch_settings"]
 
-_CONDITIONS = frozenset({"engine", "chips", "models", "weights", "isl", "osl", "tp_below", "concurrency_from"})
+_CONDITIONS = frozenset({"engine", "chips", "models", "weights", "isl", "osl", "tp_below", "concurrency_from", "row"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Launch:
-    """Settings of one run; None where nobody says. `nominal`: whether given lengths are means or the longest."""
+    """Settings of one run; None where nobody says. `nominal`: whether given lengths are means or the longest.
+
+    `generated` is how many tokens every answer has, where the client counted the text that it got anew.
+    """
 
     chip: str | None = None
     kv_dtype: str | None = None
@@ -32,6 +35,7 @@ class Launch:
     requests: float | None = None
     requests_per_concurrency: float | None = None
     nominal: str = "mean"
+    generated: float | None = None
 
 
 @functools.cache
@@ -47,6 +51,7 @@ def _applies(rule: Mapping[str, Any], facts: Mapping[str, Any]) -> bool:
         and facts["chip"] in rule.get("chips", (facts["chip"],))
         and any(part in model for part in rule.get("models", (model,)))
         and facts["weights"].startswith(rule.get("weights", ""))
+        and rule.get("row", "") in facts["row"]
         and all(name not in rule or rule[name] == facts[name] for name in ("isl", "osl"))
         and (facts["tp"] or 1) < rule.get("tp_below", float("inf"))
         and (concurrency or 0) >= rule.get("concurrency_from", 0)
@@ -64,11 +69,12 @@ def launch_settings(
     osl: float | None,
     tp: int | None,
     concurrency: float | None,
+    row: str = "",
 ) -> Launch:
-    """What is known of how a run of the series `source` was launched."""
+    """What is known of how a run of the series `source` was launched. `row` is the run's name in its table."""
     facts = {
         "engine": engine, "chip": chip, "model": model, "weights": weights, "isl": isl, "osl": osl, "tp": tp,
-        "concurrency": concurrency,
+        "concurrency": concurrency, "row": row,
     }  # fmt: skip
     found: dict[str, Any] = {}
     for series in _series():

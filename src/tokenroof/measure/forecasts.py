@@ -5,7 +5,7 @@ from typing import Protocol
 from tokenroof.types.program import Num
 from tokenroof.types.workload import Load, Workload
 
-__all__ = ["Means", "quantities"]
+__all__ = ["Means", "as_counted", "quantities"]
 
 
 class Means(Protocol):
@@ -39,3 +39,10 @@ def quantities(found: Means, work: Workload, load: Load, gpus: int) -> dict[str,
     if load.kind == "static":
         named |= {"input": load.value * work.isl / found.ttft_s, "decode": load.value / found.decode_step_s}
     return named
+
+
+def as_counted(named: dict[str, Num], generated: float, counted: float) -> dict[str, Num]:
+    """The same as a client gives them that counted `counted` of the `generated` tokens of an answer (each above 1)."""
+    share = counted / generated
+    scale = {"tpot": (generated - 1.0) / (counted - 1.0), "output": share, "output_per_gpu": share, "decode": share}
+    return {name: value * scale.get(name, 1.0) for name, value in named.items() if name != "total"}

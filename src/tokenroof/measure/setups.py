@@ -56,7 +56,8 @@ _REQUESTS = re.compile(r"over (\d+) req")
 class Setup:
     """One deployment of one replica under one load. Lengths are means.
 
-    `kv_stated`: the cache's format was said, by the table or its launch scripts, and not taken by rule.
+    `counted` is how many tokens of an answer the client saw, None where it saw them all. `kv_stated`: the cache's
+    format was said, by the table or its launch scripts, and not taken by rule.
     """
 
     model: Model
@@ -68,6 +69,7 @@ class Setup:
     workload: Workload
     load: Load
     memory_fraction: float | None
+    counted: float | None = None
     kv_stated: bool = True
 
 
@@ -157,10 +159,19 @@ def _value(run: Run, kind: str) -> float | Skip:
     return 0.0
 
 
-def _scheduler(engine: Engine, launch: Launch) -> Scheduler:
-    changes: dict[str, Any] = {"token_budget": launch.token_budget, "max_sequences": launch.max_sequences}
+def _scheduler(run: Run, engine: Engine, launch: Launch) -> Scheduler:
+    changes: dict[str, Any] = {
+        "token_budget": run.max_batched_tokens or launch.token_budget,
+        "max_sequences": run.max_num_seqs or launch.max_sequences,
+    }
     changes |= {"wait_passes": launch.wait_passes, "gather_passes": launch.gather_passes}
     return replace(engine.scheduler, **{k: v for k, v in changes.items() if v is not None})
+
+
+def _generated(run: Run, launch: Launch) -> float | None:
+    """Tokens of every answer, where the client did not count them all (a mean of one or less is no count)."""
+    generated = run.generated or launch.generated
+    return generated if run.mode != "prefill" and generated and (run.osl or 0.0) > 1.0 else None
 
 
 def _lengths(run: Run, kind: str, launch: Launch) -> tuple[float, float] | Skip:
@@ -169,7 +180,7 @@ def _lengths(run: Run, kind: str, launch: Launch) -> tuple[float, float] | Skip:
     isl = run.isl or 1.0
     if run.prefix and run.prefix > isl - 1.0:
         return Skip("all of the input is cached")
-    osl = 1.0 if run.mode == "prefill" else run.osl
+    osl = 1.0 if run.mode == "prefill" else _generated(run, launch) or run.osl
     if osl is None:
         return Skip("output length is not stated")
     if kind == "concurrency" and launch.nominal == "longest":
@@ -213,7 +224,7 @@ def setup_of(run: Run) -> Setup | Skip:
         return Skip(f"hardware {run.hw_key or run.hardware} is not in the catalogue")
     launch = launch_settings(
         run.source, engine=engine.name, chip=chip.id, model=model.id, weights=run.weight_dtype, isl=run.isl,
-        osl=run.osl, tp=run.tp, concurrency=run.concurrency,
+        osl=run.osl, tp=run.tp, concurrency=run.concurrency, row=run.row_id,
     )  # fmt: skip
     if launch.chip:
         chip = load_chip(launch.chip)
@@ -229,11 +240,12 @@ def setup_of(run: Run) -> Setup | Skip:
     assert isinstance(layout, Layout) and isinstance(value, float) and isinstance(lengths, tuple)
     return Setup(
         model=served[0], system=compose_system(chip, layout.n_gpus), layout=layout, engine=engine.name,
-        generation=engine.generation.name, scheduler=_scheduler(engine, launch),
+        generation=engine.generation.name, scheduler=_scheduler(run, engine, launch),
         workload=Workload(isl=lengths[0], osl=lengths[1], prefix=run.prefix or 0.0), load=Load(
             kind=kind, value=value, requests=_requests(run, value, kind, launch),
-            range_ratio=1.0 if launch.range_ratio is None else launch.range_ratio,
+            range_ratio=1.0 if launch.range_ratio is None else launch.range_ratio, evenly=run.evenly,
         ),
         memory_fraction=launch.memory_fraction,
+        counted=None if _generated(run, launch) is None else run.osl,
         kv_stated=bool(run.kv_dtype or launch.kv_dtype),
     )  # fmt: skip

@@ -6,7 +6,7 @@ from dataclasses import replace
 from tokenroof.serving.steady import ServingEstimate
 from tokenroof.solve import falling_root
 
-__all__ = ["SETTLED", "fastest_inside", "loop_that_carries", "rate_of_users"]
+__all__ = ["SETTLED", "arriving_evenly", "fastest_inside", "loop_that_carries", "rate_of_users"]
 
 SETTLED = 1e-7  # share by which a rate stays below what is served at most
 _IDLE = 1e-4  # of the highest rate: at so little a request meets nobody
@@ -39,6 +39,20 @@ def fastest_inside(spare: Callable[[float], float], top: float) -> float:
     """The highest rate up to `top` with a `spare` (falling with the rate) that is not below 0; 0 where none has."""
     rate = falling_root(spare, top * _IDLE, top)
     return rate if spare(rate) >= 0.0 else 0.0
+
+
+def arriving_evenly(
+    random: ServingEstimate, closed: Callable[[float], ServingEstimate], rate: float
+) -> ServingEstimate:
+    """What requests see that arrive at equal times and find always as many inside: the loop that carries this rate.
+
+    `random` is what they would see at random times; what the server does in all is the same.
+    """
+    loop = loop_that_carries(closed, lambda served, held: rate / served, max(4.0 * float(random.in_flight), 4.0))
+    return replace(
+        random, ttft_s=loop.ttft_s, settled_ttft_s=loop.settled_ttft_s, tpot_s=loop.tpot_s, e2e_s=loop.e2e_s,
+        in_flight=rate * loop.e2e_s, prefill_share=loop.prefill_share, decode_step_s=loop.decode_step_s,
+    )  # fmt: skip
 
 
 def loop_that_carries(

@@ -6,7 +6,7 @@ from typing import Any
 
 from tokenroof.operators.memory import MemoryUse, memory_use
 from tokenroof.operators.timing import Timed
-from tokenroof.scenario.arriving import loop_that_carries, rate_of_users
+from tokenroof.scenario.arriving import arriving_evenly, loop_that_carries, rate_of_users
 from tokenroof.scenario.machine_cost import MachineCost
 from tokenroof.scenario.override_values import Override
 from tokenroof.scenario.prefill_workers import PrefillWorkers
@@ -300,9 +300,12 @@ class Deployment:
             return loop_that_carries(
                 lambda held: self.closed(held, load, room), lambda served, held: rate / served, float(_MOST_AT_ONCE)
             )
-        return serve_open(
+        found = serve_open(
             self.timed, self.system, self.scheduler, rate=rate, requests=load.requests, limit=room, **self._lengths()
         )
+        if load.evenly and not found.saturated:
+            return arriving_evenly(found, lambda held: self.closed(held, Load(), room), rate)
+        return found
 
     def _static(self, load: Load) -> ServingEstimate:
         found = static_batch(self.timed, self.scheduler, batch=load.value, **self._lengths())

@@ -11,7 +11,8 @@ class Run:
 
     `mode`: prefill, decode, mixed (static batch), offline (saturated), server (open loop), server-closed-loop
     (`concurrency` requests kept in flight), server-interactive, disaggregated, microbench. `value` is in `unit` as
-    written. `prefix` of the `isl` tokens were in the cache, `requests` is how many the run had. `quality` A is
+    written. `prefix` of the `isl` tokens were in the cache, `requests` is how many the run had, `evenly` that they
+    arrived one by one at equal times. Of `generated` tokens an answer the client counted `osl`. `quality` A is
     controlled and complete, B has a stated unknown, C is never scored.
     """
 
@@ -48,6 +49,10 @@ class Run:
     note: str = ""
     prefix: float | None = None
     requests: float | None = None
+    evenly: bool = False
+    generated: float | None = None
+    max_num_seqs: float | None = None
+    max_batched_tokens: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

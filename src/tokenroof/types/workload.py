@@ -36,7 +36,7 @@ class Load:
 
     batch         `value` requests at once in each replica, for ever
     concurrency   `value` requests at once on the whole system
-    request_rate  `value` requests/s arrive at random
+    request_rate  `value` requests/s arrive at random, or one by one where `evenly`
     users         `value` people who read for `think_s` between requests
     saturated     more wait than fit: the offline benchmark
     static        `value` requests start and end together in each replica
@@ -50,6 +50,7 @@ class Load:
     think_s: float = 0.0
     requests: float | None = None
     range_ratio: float = 0.8
+    evenly: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

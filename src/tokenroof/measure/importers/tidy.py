@@ -28,6 +28,7 @@ METRIC_UNITS = {
     "total_tok_s": "tok/s",
 }
 _RATE = re.compile(r"(?:qps|rate)\s*=\s*([\d.]+|inf)|~\s*([\d.]+)\s*req/s", re.IGNORECASE)
+_ARRIVALS = ("poisson", "constant")
 _LOAD, _RATE_COLUMN = "batch_or_concurrency", "request_rate"
 _EXAMPLE = """model,hardware,num_gpus,tp,engine,mode,input_len,output_len,batch_or_concurrency,metric,value,unit
 Llama-3.1-8B,NVIDIA H100 SXM,1,1,vLLM,server-closed-loop,1024,128,64,tpot_ms,12.5,ms
@@ -45,6 +46,13 @@ def _load(text: str) -> tuple[float | None, float | None]:
             return None, None
         rate = (found[1] or found[2]).lower()
         return None, math.inf if rate == "inf" else float(rate)
+
+
+def _evenly(row: Row) -> bool:
+    text = (row.get("arrivals") or "").strip().lower()
+    if text not in ("", *_ARRIVALS):
+        raise BadRow(f"arrivals = {text[:40]!r} must be one of {', '.join(_ARRIVALS)}")
+    return text == "constant"
 
 
 def _run(row: Row, line: int, file: str) -> Run:
@@ -88,6 +96,10 @@ def _run(row: Row, line: int, file: str) -> Run:
         unit=unit or wanted or "",
         prefix=number(row, "prefix_len"),
         requests=number(row, "requests"),
+        evenly=_evenly(row),
+        generated=number(row, "generated_len"),
+        max_num_seqs=count(row, "max_num_seqs"),
+        max_batched_tokens=count(row, "max_batched_tokens"),
     )
 
 

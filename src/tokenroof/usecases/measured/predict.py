@@ -7,7 +7,7 @@ from typing import Annotated
 
 from tokenroof.errors import InputError
 from tokenroof.measure.deployments import Deployments
-from tokenroof.measure.forecasts import Means, quantities
+from tokenroof.measure.forecasts import Means, as_counted, quantities
 from tokenroof.measure.setups import METRICS, Setup, Skip, setup_of
 from tokenroof.operators.timing import Timed
 from tokenroof.scenario.bounds import bounds_of
@@ -17,6 +17,7 @@ from tokenroof.scenario.ranges import ranged
 from tokenroof.scenario.resolve import resolve
 from tokenroof.types.default import Default
 from tokenroof.types.limits import OneOf, Requests, Within
+from tokenroof.types.program import Num
 from tokenroof.types.run import Run
 from tokenroof.types.scenario import Scenario
 from tokenroof.types.served import Infeasible, Ranged
@@ -60,14 +61,24 @@ class Prediction:
     defaults: tuple[Default, ...]
 
 
-def _quantities(means: Means, found: Deployment, bound: Deployment, timed: Timed | None = None) -> dict[str, Ranged]:
-    """Every quantity of a load. `bound` is the deployment with all that is not known as it would be quickest."""
+def _quantities(
+    means: Means, found: Deployment, bound: Deployment, timed: Timed | None = None, counted: float | None = None
+) -> dict[str, Ranged]:
+    """Every quantity of a load. `bound` is the deployment with all that is not known as it would be quickest.
+
+    `counted`: the tokens of an answer that the client saw, where they are not all.
+    """
+
+    def seen(one: Means) -> dict[str, Num]:
+        named = quantities(one, work, load, gpus)
+        return named if counted is None else as_counted(named, work.osl, counted)
+
     load, work, gpus = found.load, found.workload, found.system.n_chips
     asked = load.value / found.replicas if load.kind == "concurrency" else 1.0
-    best = quantities(bounds_of(bound, asked, sure_of_room=_SURE_OF_ROOM, timed=timed), work, load, gpus)
+    best = seen(bounds_of(bound, asked, sure_of_room=_SURE_OF_ROOM, timed=timed))
     return {
         name: ranged(name, float(value), found.profile, float(best[name]))
-        for name, value in quantities(means, work, load, gpus).items()
+        for name, value in seen(means).items()
         if math.isfinite(value)
     }
 
@@ -101,7 +112,7 @@ class Forecaster:
                 return found
         deployment, bound, timed = self.deployments.of(setup)
         # A run that was made did fit; our memory rule speaks only where requests wait for memory.
-        found = _quantities(deployment.estimate(setup.load), deployment, bound, timed)
+        found = _quantities(deployment.estimate(setup.load), deployment, bound, timed, setup.counted)
         self._last = [(setup, found), *self._last[: _LAST_KEPT - 1]]
         return found
 
