@@ -1,23 +1,33 @@
 """A Deployment as the simulator sees it: a table of step times, and the rules of its engine's scheduler."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from tokenroof.engines import engine as engine_of
 from tokenroof.errors import InputError
 from tokenroof.operators.program import cache_bytes_per_sequence
 from tokenroof.planner.drafts import Drafting
 from tokenroof.scenario.deployment import Deployment
+from tokenroof.simulate.prefix_cache import MOST_BLOCKS
 from tokenroof.simulate.rules import Rules
+from tokenroof.simulate.run import Tiers
 from tokenroof.simulate.step_times import StepTable
+from tokenroof.types.machine import MemoryTier
+from tokenroof.units import format_bytes
 
-__all__ = ["rules_of", "table_of", "transfer_of"]
+__all__ = ["rules_of", "table_of", "tiers_of", "transfer_of"]
 
 
 def _stages(layers: int, pp: int) -> tuple[float, ...]:
     """Shares of a step by pipeline stage: layers as evenly as they divide, the fuller stages first."""
     whole, more = divmod(layers, pp)
     return tuple((whole + (at < more)) / layers for at in range(pp))
+
+
+def _block_bytes(deployment: Deployment) -> float:
+    """Of the engine's block on the fullest GPU, at the mean length of a request; 0 where memory grows with no token."""
+    size = max(1, engine_of(deployment.engine).memory.block_tokens)
+    return float(deployment.memory().cache_bytes_per_sequence) / math.ceil(deployment.held_tokens / size)
 
 
 def rules_of(deployment: Deployment) -> Rules:
@@ -29,10 +39,8 @@ def rules_of(deployment: Deployment) -> Rules:
     scheduler, layout = deployment.scheduler, deployment.layout
     rule = engine_of(deployment.engine).memory
     size = max(1, rule.block_tokens)
-    use = deployment.memory()
-    pages = math.ceil(deployment.held_tokens / size)
-    each = float(use.cache_bytes_per_sequence) / pages
-    blocks = int(max(float(use.cache_pool_bytes), 0.0) // each) if each > 0.0 else 1 << 62
+    each = _block_bytes(deployment)
+    blocks = int(max(float(deployment.memory().cache_pool_bytes), 0.0) // each) if each > 0.0 else 1 << 62
     if blocks < 1:
         raise InputError("system", deployment.system.id, "one whose memory holds a request", "see tokenroof analyze")
     return Rules(
@@ -56,6 +64,23 @@ def table_of(deployment: Deployment) -> StepTable:
     timed, drafts = deployment.timed, deployment.scenario.drafts or 0
     most = int(scheduler.token_budget) + int(scheduler.max_sequences) * (1 + drafts)
     return StepTable(timed, most, drafts=drafts, head=timed.head if isinstance(timed, Drafting) else None)
+
+
+def tiers_of(deployment: Deployment, tiers: Sequence[tuple[MemoryTier, float]], block_tokens: int) -> Tiers:
+    """Memory behind that of the GPUs: every GPU has so many bytes of each tier, and a link of the tier's rate to it.
+
+    A block of so many tokens lies on all GPUs of its rank, which bring their parts back side by side.
+    """
+    size = max(1, engine_of(deployment.engine).memory.block_tokens)
+    each = _block_bytes(deployment) * block_tokens / size
+    for tier, capacity in tiers:
+        if capacity < each:
+            limit = f"at least one block of {block_tokens} tokens, {format_bytes(each)} on a GPU"
+            raise InputError("cache_tiers", f"{tier.id}:{capacity:g}B", limit)
+    return Tiers(
+        blocks=tuple(min(int(capacity // each), MOST_BLOCKS) for _, capacity in tiers),
+        reload_s=tuple(each / tier.bytes_per_s for tier, _ in tiers),
+    )
 
 
 def transfer_of(deployment: Deployment) -> Callable[[int], float]:

@@ -1,6 +1,6 @@
 """Ranks that keep blocks of prompts: who starts alike has its first blocks from those that came before."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, MutableSequence, Sequence
 from dataclasses import dataclass
 
 from tokenroof.simulate.prefix_cache import MOST_BLOCKS, BlockCache
@@ -14,10 +14,12 @@ __all__ = ["CachedRank", "PrefixCache"]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PrefixCache:
     """`ids` are those of a request's prompt blocks. Behind GPU memory there may be lower tiers: each with so many
-    blocks a rank (`lower`), and the seconds in which one comes back (`reload_s`).
+    blocks a rank (`lower`), and the seconds in which one comes back (`reload_s`). `found` has a column for each tier,
+    GPU memory first: tokens of each request's prompt that were there when it was first admitted.
     """
 
     ids: Callable[[int], Sequence[int]]
+    found: Sequence[MutableSequence[int]]
     lower: tuple[int, ...] = ()
     reload_s: tuple[float, ...] = ()
 
@@ -132,6 +134,8 @@ class CachedRank(Rank):
             self.seated += 1
             if self.started[request] < 0.0:
                 self.started[request] = start
+                for column, blocks in zip(self.setup.found, hits, strict=True):
+                    column[request] = blocks * self.block_tokens
             found = sum(hits) * self.block_tokens
             self._store(request, 0, found)
             room -= self._prefill(chunks, request, whole, found, room)

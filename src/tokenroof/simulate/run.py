@@ -19,7 +19,7 @@ from tokenroof.simulate.rules import Rules
 from tokenroof.simulate.step_times import Work
 from tokenroof.simulate.straight import straight
 
-__all__ = ["ROUTERS", "Columns", "Loop", "Outcome", "Tiers", "simulate", "totals"]
+__all__ = ["ROUTERS", "Columns", "Loop", "Outcome", "Tiers", "cache_rules", "simulate", "totals"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +42,8 @@ class Outcome:
     """One row a request. Times are seconds since the start; NaN where a request was rejected or did not end.
 
     `request_s` of each first token is time outside the engine. `steps`, `busy_s` and `put_back` are sums over replicas.
-    `hit_tokens` of the `asked_tokens` of prompts were found in a cache, by tier.
+    `hit_tokens` of the `asked_tokens` of prompts were found in a cache, by tier, those of who began anew among them;
+    `cached_tokens` are those of each request when it first began, a column a tier.
 
     `stopped_s` is the last end in a run that was interrupted.
     """
@@ -62,6 +63,7 @@ class Outcome:
     stopped_s: float | None = None
     hit_tokens: tuple[int, ...] = ()
     asked_tokens: int = 0
+    cached_tokens: tuple[IntArray, ...] = ()
 
     @property
     def done(self) -> "np.ndarray":
@@ -118,7 +120,8 @@ def simulate(
         raise InputError("router", router, f"one of {', '.join(ROUTERS)}")
     keeps = None
     if cache is not None:
-        rules, keeps = _keeping(requests, rules, cache)
+        rules = cache_rules(requests, rules)
+        keeps = _keeping(requests, cache)
     plain = keeps is None and thinking is None
     parts = quick(
         requests, straight(times) if plain else None, rules, concurrency=concurrency, think_s=think_s,
@@ -141,11 +144,12 @@ def simulate(
         fleet = [_alone(made, columns, concurrency, think_s, thinking)]
         stopped = interrupted(fleet[0].advance)
         rejected = len(fleet[0].rejected)
-    return Outcome(**columns.seen(request_s, stopped), rejected=rejected, **totals(fleet))
+    cached = () if keeps is None else tuple(np.array(column) for column in keeps.found)
+    return Outcome(**columns.seen(request_s, stopped), rejected=rejected, **totals(fleet), cached_tokens=cached)
 
 
-def _keeping(requests: Requests, rules: Rules, cache: Tiers) -> tuple[Rules, PrefixCache]:
-    """Rules in blocks of the requests' own size, and what they keep."""
+def cache_rules(requests: Requests, rules: Rules) -> Rules:
+    """Rules in blocks of the requests' own size. InputError where one of them does not go with a prefix cache."""
     size = requests.block_tokens
     if requests.block_ids is None:
         raise InputError(
@@ -155,11 +159,15 @@ def _keeping(requests: Requests, rules: Rules, cache: Tiers) -> tuple[Rules, Pre
         raise InputError(
             "prefix_cache", "block", "off for static batches, reserved answers, drafts and partial prompts"
         )
-    blocks = rules.blocks * rules.block_tokens // size
-    setup = PrefixCache(
-        ids=lambda request: requests.blocks(request).tolist(), lower=cache.blocks, reload_s=cache.reload_s
+    return replace(rules, block_tokens=size, blocks=rules.blocks * rules.block_tokens // size)
+
+
+def _keeping(requests: Requests, cache: Tiers) -> PrefixCache:
+    """What ranks keep of these requests."""
+    found = tuple(array("q", [0]) * len(requests) for _ in range(1 + len(cache.blocks)))
+    return PrefixCache(
+        ids=lambda request: requests.blocks(request).tolist(), found=found, lower=cache.blocks, reload_s=cache.reload_s
     )
-    return replace(rules, block_tokens=size, blocks=blocks), setup
 
 
 def interrupted(run: Callable[[], object]) -> bool:

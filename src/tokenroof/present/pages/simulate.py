@@ -23,7 +23,7 @@ __all__ = ["page_of"]
 
 _FEW = 1000  # requests below which a 99th percentile is that of a handful
 
-_LEFT_OUT = ("prefix caches", "drafts", "what networks between users and servers add")
+_NETWORKS = "what networks between users and servers add"
 
 
 def _row(name: str, spread: Latency | None, unit: Unit, limit_s: float | None = None) -> tuple[str, ...]:
@@ -104,6 +104,10 @@ def _machine(answer: SimulateResponse) -> KeyValues:
         ("preemptions", count(answer.preemptions), "requests that lost their memory and began anew"),
         ("rejected", count(answer.rejected), ""),
     ]
+    if answer.cache_hits:
+        tiers = ", ".join(f"{percent(one.cache_hit_rate, decimals=1)} {one.tier}" for one in answer.cache_hits)
+        where = tiers if len(answer.cache_hits) > 1 else f"in {tiers}"
+        pairs.append(("cache hits", percent(answer.cache_hit_rate, decimals=1), f"of prompt tokens: {where}"))
     if answer.output_usd_per_mtok is not None:
         whole = f"all on output; {quantity(answer.total_usd_per_mtok, USD_PER_MTOK)} over all tokens"
         pairs.append(("cost", quantity(answer.output_usd_per_mtok, USD_PER_MTOK), whole))
@@ -152,6 +156,10 @@ def _scenario(answer: SimulateResponse) -> tuple[str, ...]:
     )  # fmt: skip
 
 
+def _left_out(answer: SimulateResponse) -> tuple[str, ...]:
+    return (*(("prefix caches",) if answer.prefix_cache == "off" else ()), "drafts", _NETWORKS)
+
+
 def page_of(answer: SimulateResponse) -> Page:
     """The answer as a page."""
     following = ["--slo ttft:500,tpot:50 for goodput"] if answer.slo_share is None else []
@@ -164,6 +172,6 @@ def page_of(answer: SimulateResponse) -> Page:
         blocks=(
             *_loads(answer), _latency(answer), _machine(answer), _windows(answer), *defaults_table(answer.defaults)
         ),
-        defaults=defaults_of(answer.defaults), left_out=_LEFT_OUT, next=following, kind="Simulation",
+        defaults=defaults_of(answer.defaults), left_out=_left_out(answer), next=following, kind="Simulation",
         refused=answer.overload is not None,
     )  # fmt: skip

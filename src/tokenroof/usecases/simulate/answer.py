@@ -7,7 +7,7 @@ from tokenroof.simulate.run import Outcome
 from tokenroof.types.default import Default
 from tokenroof.usecases.simulate.request import SimulateRequest
 
-__all__ = ["ClosedLoad", "Latency", "LoadPoint", "Overload", "Series", "SimulateResponse"]
+__all__ = ["ClosedLoad", "Latency", "LoadPoint", "Overload", "Series", "SimulateResponse", "TierHits"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +37,20 @@ class ClosedLoad:
     e2e_s: float | None
     requests_per_s: float
     saturated: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TierHits:
+    """What a tier of the prefix cache had of the prompts of the counted requests, when each first began.
+
+    `capacity_bytes` is that of one GPU, `blocks` those of one data-parallel rank.
+    """
+
+    tier: str
+    capacity_bytes: float
+    blocks: int
+    cached_tokens: int
+    cache_hit_rate: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +84,7 @@ class LoadPoint:
     output_tokens_per_s_per_gpu: float
     batch: float
     kv_fill: float | None
+    cache_hit_rate: float | None
     overloaded: bool
 
 
@@ -81,6 +96,8 @@ class SimulateResponse:
     token where the run is too short for that. `slo_share` are the counted requests that met every limit, those that
     were rejected among them; `goodput` those per second. Percentiles of ITL are over tokens. Where several rates
     were asked for they are `loads`, and all else is of the run at `capacity`, at the `knee`, or at the last rate.
+    `cache_hit_rate` is what the prefix cache had of all prompt tokens, `cache_hits` by tier; with one, `kv_fill` is
+    what running requests use, and the closed form takes the same share of every prompt as cached.
     """
 
     model: str
@@ -127,6 +144,9 @@ class SimulateResponse:
     running_most: int
     preemptions: int
     steps: int
+    prefix_cache: str
+    cache_hit_rate: float | None
+    cache_hits: tuple[TierHits, ...]
     overload: Overload | None
     usd_per_gpu_h: float | None
     output_usd_per_mtok: float | None

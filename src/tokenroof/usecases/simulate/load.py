@@ -51,7 +51,7 @@ def _check(request: SimulateRequest) -> None:
         if value:
             raise InputError(name, value, "left out: it is not simulated", fix)
     if request.prefix:
-        raise InputError("prefix", request.prefix, "0: cached prefixes are not simulated", "give the uncached tokens")
+        raise InputError("prefix", request.prefix, "0: it is found", "give a `trace` and `prefix_cache` block")
     _check_search(request)
     given = [name for name in LOADS if getattr(request, name) is not None]
     if request.trace is not None:

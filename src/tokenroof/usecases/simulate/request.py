@@ -7,11 +7,12 @@ from tokenroof.simulate.arrivals import MAX_REQUESTS
 from tokenroof.types.limits import OneOf, Within
 from tokenroof.types.scenario import Scenario
 
-__all__ = ["REQUESTS", "ROUTERS", "SCHEDULERS", "SimulateRequest"]
+__all__ = ["PREFIX_CACHES", "REQUESTS", "ROUTERS", "SCHEDULERS", "SimulateRequest"]
 
 REQUESTS = 1000  # where neither a trace nor the question says how many
 SCHEDULERS = ("vllm", "sglang", "trtllm", "static", "train")
 ROUTERS = ("round-robin", "least-loaded")
+PREFIX_CACHES = ("off", "block")
 
 _Lengths = Annotated[float | str | None, Within(1.0, 1e8, "tokens")]
 _Moment = Annotated[float | None, Within(0.0, 2e11, "seconds")]
@@ -26,6 +27,8 @@ class SimulateRequest(Scenario):
     a trace the first. The first `warmup` share of them is left out of statistics. `scheduler` takes the place of the
     engine's own rule for making up steps, `period` is the train's. `columns`, `skip_bad`, `start`, `end` and `scale`
     say how a trace is read, as in TraceRequest.
+    `prefix_cache` block keeps blocks of the prompts of a trace that has ids of them, in the memory of the GPUs and
+    behind it in `cache_tiers` such as "host-dram:256GB,nvme:2TB", sizes being those of a GPU.
     `capacity` looks for the highest rate at which `percentile` per cent of the requests meet every limit, `rates` such
     as "1:16:8" runs them at eight rates from 1 to 16 a second.
     """
@@ -44,6 +47,8 @@ class SimulateRequest(Scenario):
     router: Annotated[str, OneOf(ROUTERS)] = ROUTERS[0]
     scheduler: Annotated[str | None, OneOf(SCHEDULERS)] = None
     period: Annotated[float | None, Within(0.0, 1e4, "seconds", above=True)] = None
+    prefix_cache: Annotated[str, OneOf(PREFIX_CACHES)] = PREFIX_CACHES[0]
+    cache_tiers: str | None = None
     seed: Annotated[int, Within(0, 1e9)] = 0
     capacity: bool = False
     percentile: Annotated[float, Within(1.0, 100.0)] = 99.0

@@ -15,6 +15,7 @@ from tokenroof.simulate.run import Outcome
 from tokenroof.simulate.run import simulate as follow
 from tokenroof.types.served import Infeasible
 from tokenroof.usecases.simulate.answer import ClosedLoad, Latency, Series, SimulateResponse
+from tokenroof.usecases.simulate.cache import hits_of
 from tokenroof.usecases.simulate.load import rates_of
 from tokenroof.usecases.simulate.loads import at_rate, capacity_of, knee_of, point_of
 from tokenroof.usecases.simulate.recorder import WINDOWS, Recorder
@@ -38,7 +39,7 @@ def _follow(setup: Setup, recorder: Recorder | None) -> Outcome:
     return follow(
         setup.requests, table_of(deployment), setup.rules, concurrency=setup.concurrency,
         think_s=request_s, thinking=reads, replicas=deployment.replicas, router=setup.request.router,
-        request_s=request_s, watch=recorder,
+        request_s=request_s, watch=recorder, cache=None if setup.kept is None else setup.kept.tiers,
     )  # fmt: skip
 
 
@@ -124,6 +125,8 @@ def _answer(setup: Setup, outcome: Outcome, recorder: Recorder) -> SimulateRespo
     price = None if deployment.price is None else deployment.price.usd_per_gpu_h
     usd_per_s = None if price is None else price * deployment.system.n_chips / _HOUR_S
     series = _series(outcome, recorder, setup)
+    hits = hits_of(setup.kept, deployment, outcome, found.sent)
+    cached = sum(one.cache_hit_rate for one in hits)
     answer = SimulateResponse(
         model=deployment.model.id,
         model_name=deployment.model.name,
@@ -169,11 +172,14 @@ def _answer(setup: Setup, outcome: Outcome, recorder: Recorder) -> SimulateRespo
         running_most=max(series.running, default=0),
         preemptions=outcome.put_back,
         steps=outcome.steps,
+        prefix_cache=request.prefix_cache,
+        cache_hit_rate=cached if hits else None,
+        cache_hits=hits,
         overload=overload,
         usd_per_gpu_h=price,
         output_usd_per_mtok=_usd(usd_per_s, output),
         total_usd_per_mtok=_usd(usd_per_s, whole),
-        closed_form=_closed_form(deployment),
+        closed_form=_closed_form(deployment, cached),
         capacity=None,
         capacity_share=None,
         knee=None,
@@ -240,8 +246,10 @@ def _itl(setup: Setup, outcome: Outcome, found: Counted, recorder: Recorder) -> 
     return Latency(mean=mean, p50=p50, p90=p90, p99=p99)
 
 
-def _closed_form(deployment: Deployment) -> ClosedLoad:
-    served = deployment.serve()
+def _closed_form(deployment: Deployment, cached: float) -> ClosedLoad:
+    """What the formulas say where such a share of every prompt is cached."""
+    work = deployment.workload
+    served = replace(deployment, workload=replace(work, prefix=cached * work.isl)).serve()
     return ClosedLoad(
         ttft_s=_finite(served.ttft_s), tpot_s=_finite(served.tpot_s), e2e_s=_finite(served.e2e_s),
         requests_per_s=served.requests_per_s, saturated=served.saturated,

@@ -15,6 +15,7 @@ from tokenroof.simulate.rules import Rules
 from tokenroof.types.limits import faults_of
 from tokenroof.types.scenario import scenario_faults
 from tokenroof.types.served import Infeasible
+from tokenroof.usecases.simulate.cache import Kept, check_cache, kept_of
 from tokenroof.usecases.simulate.load import Source, draw, scenario_of, source_of
 from tokenroof.usecases.simulate.request import SimulateRequest
 
@@ -26,7 +27,7 @@ _PERIOD_S = 0.02  # the lecture's train leaves each time that memory has been re
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Setup:
     """A question made ready to run: requests, deployment, rules, a closed loop's requests at once, and the rate at
-    which the requests arrive.
+    which the requests arrive; with a prefix cache what is kept, and rules in its blocks.
     """
 
     request: SimulateRequest
@@ -38,6 +39,7 @@ class Setup:
     concurrency: int | None
     think_s: float
     rate: float
+    kept: Kept | None = None
 
 
 def set_up(request: SimulateRequest, on_rows: Callable[[int], None] | None = None) -> Setup | Infeasible:
@@ -54,16 +56,20 @@ def set_up(request: SimulateRequest, on_rows: Callable[[int], None] | None = Non
     at_once = request.concurrency or request.users
     if source.requests is None and at_once is not None and at_once != int(at_once):
         raise InputError("concurrency" if request.concurrency else "users", at_once, "a whole number")
+    requests = draw(request, source, deployment.workload)
+    kept = kept_of(request, deployment, requests, rules)
     return Setup(
-        request=request, source=source, requests=draw(request, source, deployment.workload), deployment=deployment,
-        rules=rules, scheduler=scheduler, concurrency=None if at_once is None else int(at_once),
-        think_s=deployment.load.think_s, rate=_rate(request, source),
+        request=request, source=source, requests=requests, deployment=deployment,
+        rules=rules if kept is None else kept.rules, scheduler=scheduler,
+        concurrency=None if at_once is None else int(at_once), think_s=deployment.load.think_s,
+        rate=_rate(request, source), kept=kept,
     )  # fmt: skip
 
 
 def _check(request: SimulateRequest) -> None:
     if request.period is not None and request.scheduler != "train":
         raise InputError("period", request.period, "given with the scheduler train")
+    check_cache(request)
 
 
 def _rules(request: SimulateRequest, deployment: Deployment) -> tuple[Rules, str]:

@@ -11,7 +11,7 @@ from tokenroof.simulate.run import Outcome
 from tokenroof.types.workload import Limits
 from tokenroof.usecases.simulate.answer import Latency, Overload
 
-__all__ = ["Counted", "count", "latency_of", "met", "overload_of", "queue_at"]
+__all__ = ["BoolArray", "Counted", "count", "latency_of", "met", "overload_of", "queue_at"]
 
 _LONG = 4.0  # a run that lasts so many times a request's stay is measured while requests still arrive
 _SIGMAS = 4.0  # a queue that chance alone would not leave

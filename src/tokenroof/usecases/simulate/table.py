@@ -22,6 +22,8 @@ def request_rows(answer: SimulateResponse) -> Iterator[dict[str, Any]]:
         "ttft_s": outcome.ttft_s, "tpot_s": outcome.tpot_s, "e2e_s": outcome.e2e_s, "ended": outcome.done,
         "warmup": np.arange(len(outcome.isl)) < answer.warmup_requests,
     }  # fmt: skip
+    if outcome.cached_tokens:
+        columns["cached_tokens"] = np.sum(outcome.cached_tokens, axis=0)
     if limited:
         columns["meets_slo"] = good
     cells = [column.tolist() for column in columns.values()]
@@ -39,7 +41,7 @@ def load_rows(answer: SimulateResponse) -> Iterator[dict[str, Any]]:
         yield row | {
             "slo_share": one.slo_share, "goodput": one.goodput,
             "output_tokens_per_s_per_gpu": one.output_tokens_per_s_per_gpu, "batch": one.batch, "kv_fill": one.kv_fill,
-            "overloaded": one.overloaded,
+            "cache_hit_rate": one.cache_hit_rate, "overloaded": one.overloaded,
         }  # fmt: skip
 
 
