@@ -191,7 +191,7 @@ def test_a_ladder_by_hand() -> None:
 
 
 def test_holding_for_a_time() -> None:
-    """500 s: 0.5 in memory, 1.05 in DRAM. Nearest by ratio is a drain time of 100 s, 5 times off; 3,000 s is 6 times."""
+    """500 s: 0.5 in memory, 1.05 in DRAM. Nearest by ratio: a drain time of 100 s, 5 times off; 3,000 s is 6 times."""
     both = [line("hbm", 0.0, 3.6, 100.0), line("dram", 1.0, 0.36, 3_000.0)]
     found = cache._hold(500.0, both, 2.0)
     assert (found.cheapest, found.usd_per_mtok, found.over_uncached) == ("hbm", pytest.approx(0.5), pytest.approx(0.25))
