@@ -55,12 +55,13 @@ def _flops(deployment: Deployment, served: Served) -> tuple[float, float, float]
     work, prefill = deployment.workload, deployment.prompt_timed.program
     groups = float(prefill.layout.dp)
 
-    def prompt(context: float) -> float:
+    def prompt(context: float) -> float:  # totals are of one GPU of a stage
         load = StepLoad(work.uncached * groups, groups, context)
-        return float(totals(prefill, prefill=load).all_flops) / groups
+        return float(totals(prefill, prefill=load).all_flops) / groups * prefill.layout.stage
 
     batch = max(served.batch, 1.0)
-    decode = float(totals(deployment.program, decode=StepLoad(batch, batch, work.context)).all_flops) / batch
+    of_one_gpu = totals(deployment.program, decode=StepLoad(batch, batch, work.context)).all_flops
+    decode = float(of_one_gpu) / batch * deployment.layout.stage
     uncached, whole = prompt(work.uncached), prompt(work.isl)
     return uncached, max(whole - uncached, 0.0), work.osl * decode
 
