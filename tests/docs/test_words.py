@@ -89,8 +89,8 @@ def test_no_option_or_field_has_a_word_that_is_given_up() -> None:
     assert sorted(found) == sorted(OTHER_MEANING)
 
 
-# Options belong to the command line. Pages name the next command; options of engines and benchmarks are not ours.
-_NAMES_OPTIONS = ("cli/", "present/", "engines/", "simulate/traces/bench_output.py")
+# Options belong to the command line; those of engines and benchmarks are not ours.
+_NAMES_OPTIONS = ("cli/", "engines/", "simulate/traces/bench_output.py")
 
 
 def test_no_text_below_the_command_line_names_an_option() -> None:

@@ -9,6 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from present_example import analyze_page
 
+from tokenroof.cli.render import written
+from tokenroof.present.asked import ask
 from tokenroof.present.characters import BLOCKS, bar_text, clean, cut_middle, encodes_blocks, to_ascii, width_of
 from tokenroof.present.markdown import markdown
 from tokenroof.present.page import (
@@ -207,3 +209,16 @@ def test_no_repr_is_long(said: str, rows: list[tuple[str, str]]) -> None:
     for one in (short(page), short(dataclasses.replace(page, blocks=()))):
         assert len(one.split("\n")) <= MOST_LINES and len(one) <= MOST_CHARACTERS
         assert max(map(width_of, one.split("\n"))) <= WIDTH
+
+
+def test_each_door_writes_what_a_page_advises_in_its_own_way() -> None:
+    page = Page(
+        title="t", sentence="Set `tpot`.", blocks=(Lines(title="", lines=("`weight_dtype` fp8",)),),
+        next=("`full` for all", "`output` a.svg", ask("break-even", "m", system="s", full=True, why=" for rent")),
+    )  # fmt: skip
+    python = text(page, 200)
+    assert "Set `tpot`." in python
+    assert 'tokenroof.break_even("m", system="s").page(full=True) for rent' in python
+    said = text(written(page), 200)
+    assert "Set --tpot." in said and "  --weight-dtype fp8" in said
+    assert "--full for all | -o a.svg | tokenroof break-even m --system s --full for rent" in said

@@ -245,6 +245,7 @@ def test_batches_in_a_relation_on_a_straight_line() -> None:
     """A step of 1 + batch/100: 15 times the batch is 2.5 times slower at (1 + 15 x) = 2.5 (1 + x), x = 0.12."""
     scene: Any = SimpleNamespace(deployment=SimpleNamespace(step=lambda batch: SimpleNamespace(step_s=1 + batch / 100)))
     assert tiers._batches_in_relation(scene, 15.0, 2.5) == pytest.approx(12.0)
+    assert tiers._batches_in_relation(scene, 15.0, 1.2) == pytest.approx(100 * 0.2 / 13.8)
     assert tiers._batches_in_relation(scene, 15.0, 1.1) is None  # 15 against 1 request is slower than that already
     assert tiers._batches_in_relation(scene, 2.0, 2.5) is None  # twice the batch is never 2.5 times slower
 

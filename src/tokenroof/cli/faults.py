@@ -9,7 +9,7 @@ import click
 from tokenroof.errors import InputError, TokenroofError, UnknownName, faults_of
 from tokenroof.provenance import __file__ as _inside
 
-__all__ = ["error_text", "internal_error", "spelled"]
+__all__ = ["error_text", "internal_error", "option_of", "spelled"]
 
 
 def _spelt(command: click.Command | None) -> dict[str, str]:
@@ -32,6 +32,13 @@ def spelled(text: str, command: click.Command | None = None) -> str:
     context = click.get_current_context(silent=True)
     spelt = _spelt(command if command is not None or context is None else context.command)
     return re.sub(r"`(\w+)`", lambda found: spelt.get(found[1], found[0]), text)
+
+
+def option_of(field: str) -> str:
+    """The option that gives a field: of the command that runs, or of the one that a page advises."""
+    context = click.get_current_context(silent=True)
+    known = _spelt(None if context is None else context.command)
+    return "-o" if field == "output" else known.get(field, f"--{field.replace('_', '-')}")
 
 
 def _value(value: object) -> str:

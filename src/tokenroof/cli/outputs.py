@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tokenroof.cli.render import note
+from tokenroof.cli.render import note, written
 from tokenroof.present.output import CHARTS, PAGES, TABLES, Outputs, check, write
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def write_outputs(
     page: "Page | None" = None,
 ) -> None:
     """Write each file whole or not at all. `rows` are dataclasses or mappings whose names carry their units."""
-    outputs = Outputs(answer=answer, rows=tuple(rows), page=page, draw=draw)
+    outputs = Outputs(answer=answer, rows=tuple(rows), page=None if page is None else written(page), draw=draw)
     for path in paths:
         write(path, outputs)
         chart = draw is not None and path.suffix.lower().removeprefix(".") in CHARTS

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tokenroof.cli.faults import option_of
 from tokenroof.errors import TokenroofError
 from tokenroof.present.json import dump
 from tokenroof.units import parse_quantity
@@ -12,7 +13,7 @@ from tokenroof.units import parse_quantity
 if TYPE_CHECKING:
     from tokenroof.present.page import Page
 
-__all__ = ["QuantityType", "echo_json", "echo_page", "note"]
+__all__ = ["QuantityType", "echo_json", "echo_page", "note", "written"]
 
 
 class QuantityType(click.ParamType[float]):
@@ -36,11 +37,22 @@ def echo_json(value: Any) -> None:
     click.echo(dump(value))
 
 
+def written(page: "Page") -> "Page":
+    """A page as the command line has it: fields as options, questions as commands."""
+    from tokenroof.present.asked import Ask, spelled
+
+    def command(ask: Ask) -> str:
+        given = (f"--{name.replace('_', '-')}" + ("" if value is True else f" {value}") for name, value in ask.given)
+        return " ".join(("tokenroof", ask.verb, *ask.of, *given)) + ask.why
+
+    return spelled(page, option_of, command)
+
+
 def echo_page(page: "Page", full: bool = False) -> None:
     """Print a page as wide and as colourful as the stream allows."""
     from tokenroof.present.text import terminal, text
 
-    click.echo(text(page, **terminal(sys.stdout), full=full))
+    click.echo(text(written(page), **terminal(sys.stdout), full=full))
 
 
 def note(text: str) -> None:

@@ -12,17 +12,19 @@
             ),
             Bars(title="Where a decode step goes", rows=(BarRow("matmuls", "7.65 ms", 7.65e-3, "memory", "33 %"),)),
         ),
-        defaults=("dtypes from the checkpoint",), left_out=("queueing",), next=("--full for every operator",),
+        defaults=("dtypes from the checkpoint",), left_out=("queueing",), next=("`full` for every operator",),
     )
 
-A cell is text, printed already by present.numbers, or a Bar. A block with `full=True` is shown by --full alone (in HTML
-always, folded). `summary` is what its folded line in a notebook says beside the title: it must hold the result.
+A cell is text, printed already by present.numbers, or a Bar. A block with `full=True` is shown on the full page alone
+(in HTML always, folded). `summary` is what its folded line in a notebook says beside the title: it must hold the
+result.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
+from tokenroof.present.asked import Ask
 from tokenroof.present.characters import clean
 from tokenroof.present.numbers import UNKNOWN
 
@@ -193,7 +195,7 @@ class Page:
     also: Sequence[tuple[str, str]] = ()
     defaults: Sequence[str] = ()
     left_out: Sequence[str] = ()
-    next: Sequence[str] = ()
+    next: Sequence[str | Ask] = ()
     kind: str = "Answer"
     brief: Sequence[str] = ()
     refused: bool = False
@@ -203,7 +205,7 @@ class Page:
     def footer(self) -> tuple[tuple[str, str], ...]:
         """The lines at the foot: label and text."""
         own = (("Defaults", " | ".join(self.defaults)), ("Left out", " | ".join(self.left_out)),
-               ("Next", " | ".join(self.next)))  # fmt: skip
+               ("Next", " | ".join(map(str, self.next))))  # fmt: skip
         return tuple((label, clean(text)) for label, text in (*self.also, *own) if text)
 
     def shown(self, full: bool) -> tuple[Block, ...]:

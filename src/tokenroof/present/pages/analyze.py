@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from tokenroof.engines import engine as engine_of
+from tokenroof.present.asked import Ask, ask
 from tokenroof.present.numbers import (
     BYTES,
     GB,
@@ -186,10 +187,10 @@ def _blocks(answer: AnalyzeResponse) -> list[Block]:
     return [changes("What would be met", fixes), _main(answer), *folded, *full_blocks(answer)]
 
 
-def _next(answer: AnalyzeResponse) -> tuple[str, ...]:
+def _next(answer: AnalyzeResponse) -> tuple[str | Ask, ...]:
     if answer.infeasible is not None:
         return ()
-    return "--full for every operator", "--explain tpot_s", "tokenroof plan for the best layout"
+    return "`full` for every operator", "`explain` tpot_s", ask("plan", why=" for the best layout")
 
 
 def _defaults(answer: AnalyzeResponse) -> tuple[str, ...]:

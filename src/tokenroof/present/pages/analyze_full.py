@@ -1,4 +1,4 @@
-"""What `analyze --full` adds: every operator, the domain, speed and price, the closed form as a bound, sources."""
+"""What the full page of `analyze` adds: operators, the domain, speed and price, the closed form as a bound, sources."""
 
 from tokenroof.present.numbers import (
     BYTES,

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from tokenroof.present.asked import ask
 from tokenroof.present.numbers import MS, PARAMS, TOK_PER_S_PER_GPU, percent, quantity, span, times
 from tokenroof.present.page import REMARK, KeyValues, Page, Table, note, numbers, ranges, warning, words
 from tokenroof.present.pages.money import scenario_of
@@ -139,7 +140,7 @@ def page_of(answer: BreakEvenResponse) -> Page:
         ),
         defaults=defaults_of(here.defaults),
         left_out=("queueing from bursts of arrivals", "quality of answers"),
-        next=("--full", "-o curve.png", "tokenroof offers"),
+        next=("`full`", "`output` curve.png", ask("offers")),
         kind="BreakEven",
         brief=(here.layout_label,),
     )  # fmt: skip

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from tokenroof.infer.posterior import Choice, Estimate
+from tokenroof.present.asked import ask
 from tokenroof.present.numbers import percent, times
 from tokenroof.present.page import (
     BAR,
@@ -124,7 +125,7 @@ def page_of(answer: DeduceResponse) -> Page:
         scenario=(f"{offer.name}, {offer.lab}", f"sheet: {sheet_date(offer)}", *(one.shown for one in answer.moved)),
         blocks=[_main(answer), *_evidence(answer), *_near(answer), *full_blocks(answer)],
         also=[pair for pair in also if pair[1]],
-        next=("--full: each channel alone, formulas and caveats", "-o corner.png", "--compare A B"),
+        next=("`full`: each channel alone, formulas and caveats", "`output` corner.png", "`compare` A B"),
     )
 
 
@@ -169,5 +170,5 @@ def comparison_page(both: Comparison) -> Page:
         scenario_label="Offers",
         scenario=(f"first: {one}", f"second: {other}"),
         blocks=[Table(name="main", columns=columns, rows=rows, remarks=(note(said),))],
-        next=(f"tokenroof deduce {one}", f"tokenroof deduce {other}"),
+        next=(ask("deduce", one), ask("deduce", other)),
     )

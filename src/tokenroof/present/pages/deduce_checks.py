@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from tokenroof.infer.validate import Validation
 from tokenroof.infer.validate_deductions import Alone
+from tokenroof.present.asked import ask
 from tokenroof.present.numbers import percent, quantity
 from tokenroof.present.page import BAR, REMARK, Block, Column, Lines, Page, Remark, Table, note, numbers, warning, words
 from tokenroof.present.pages.deduce_parts import NAMES, wrapped
@@ -30,7 +31,7 @@ def lecture_page(rows: Sequence[LectureRow], full: bool) -> Page:
         sentence=f"{many} of the lecture from price sheets: its words, what its formulas give on the sheet, and what "
         "models that are known make of it.",
         scenario_label="Sheets", scenario=tuple(dict.fromkeys(row.offer for row in rows)),
-        blocks=blocks, next=("--full: caveats", "tokenroof deduce --validate", "tokenroof lecture"),
+        blocks=blocks, next=("`full`: caveats", ask("deduce", validate=True), ask("lecture")),
     )  # fmt: skip
 
 
@@ -96,5 +97,5 @@ def validation_page(answer: Validation) -> Page:
         title="how far deduction holds", kind="DeductionCheck",
         sentence=f"The joint 80 % region holds the truth for {percent(answer.joint_coverage80)} of "
         f"{counted(answer.joint_n, 'offer')} whose model is known, each lab left out of the calibration in turn.",
-        blocks=blocks, next=("tokenroof deduce OFFER",),
+        blocks=blocks, next=(ask("deduce", "OFFER"),),
     )  # fmt: skip

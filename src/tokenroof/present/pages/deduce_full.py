@@ -1,4 +1,4 @@
-"""What `deduce --full` adds: every unknown, choices, regions, each channel alone with formula and caveat."""
+"""What the full page of `deduce` adds: every unknown, choices, regions, each channel alone with formula and caveat."""
 
 from tokenroof.infer.deductions import Deduction
 from tokenroof.infer.posterior import UNREAD

@@ -1,5 +1,6 @@
 """The page of `diff`: the verdict, what was asked differently, numbers side by side, operators that differ."""
 
+from tokenroof.present.asked import ask
 from tokenroof.present.numbers import (
     BYTES,
     GB,
@@ -13,7 +14,7 @@ from tokenroof.present.numbers import (
     times,
 )  # fmt: skip
 from tokenroof.present.page import RANGE, Block, Page, Table, numbers, warning, words
-from tokenroof.present.pages.parts import counted, spelled
+from tokenroof.present.pages.parts import counted, quoted
 from tokenroof.usecases.analyze.answer import AnalyzeResponse
 from tokenroof.usecases.analyze.sentence import hardware, short_name
 from tokenroof.usecases.diff.run import Difference, Pair
@@ -86,7 +87,7 @@ def _memory(answer: Difference) -> Table:
 
 def _fixes(answer: Difference) -> list[Block]:
     rows = [
-        (side, spelled(fix))
+        (side, quoted(fix))
         for side, one in (("A", answer.a), ("B", answer.b))
         if not one.fits and one.infeasible is not None
         for fix in one.infeasible.fixes
@@ -132,5 +133,5 @@ def page_of(answer: Difference) -> Page:
         scenario=(_scenario("A", a), _scenario("B", b)),
         blocks=blocks,
         left_out=a.left_out if a.fits and b.fits else (),
-        next=(f"tokenroof analyze {b.model} --system {b.system} --full",),
+        next=(ask("analyze", b.model, system=b.system, full=True),),
     )

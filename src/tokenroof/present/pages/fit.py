@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from tokenroof.measure.held_out import HeldOut
+from tokenroof.present.asked import ask
 from tokenroof.present.numbers import change, count, percent, quantity
 from tokenroof.present.page import Block, Page, Table, numbers, words
 from tokenroof.present.pages.parts import counted
@@ -73,5 +74,5 @@ def page_of(answer: FitResponse) -> Page:
             *_coverage(answer), *_pairs(answer),
         ],
         also=[("Written", " | ".join(answer.written))] if answer.written else [],
-        next=("--full: constants, ranges, differences", "tokenroof validate TABLE.csv"),
+        next=("`full`: constants, ranges, differences", ask("validate", "TABLE.csv")),
     )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
+from tokenroof.present.asked import ask
 from tokenroof.present.numbers import BYTES, count, quantity
 from tokenroof.present.page import REMARK, Lines, Page, Remark, Table, note, numbers, warning, words
 from tokenroof.usecases.listing.kv import KvResponse, ModelKv
@@ -70,5 +71,7 @@ def page_of(answer: KvResponse) -> Page:
     formulas = [Lines(title=f"{kv.id}   {kv.name}", lines=formula_lines(kv), full=many) for kv in answer.models]
     return Page(
         title="KV cache", kind="KV", sentence=_sentence(answer.models), blocks=(table, *formulas),
-        next=(*(("--full: the formulas",) if many else ()), "-o kv.svg", "tokenroof analyze MODEL --system SYSTEM"),
+        next=(
+            *(("`full`: the formulas",) if many else ()), "`output` kv.svg", ask("analyze", "MODEL", system="SYSTEM")
+        ),
     )  # fmt: skip

@@ -3,6 +3,7 @@
 import math
 import textwrap
 
+from tokenroof.present.asked import ask
 from tokenroof.present.numbers import count
 from tokenroof.present.page import Block, Column, KeyValues, Lines, Page, Table, numbers, words
 from tokenroof.present.pages.parts import counted
@@ -141,7 +142,7 @@ def list_page(response: LectureResponse, whole: bool, full: bool) -> Page:
     shown = response.claims if full else response.claims[:_MOST_CLAIMS]
     lines = [line for claim in shown for line in _claim_lines(claim)]
     if len(response.claims) > len(shown):
-        lines.append(f"and {count(len(response.claims) - len(shown))} more: --full")
+        lines.append(f"and {count(len(response.claims) - len(shown))} more: `full`")
     lines.append("(+2): two more numbers behind that claim")
     claims = Lines(title="Claims", lines=lines, full=whole)
     return Page(
@@ -149,7 +150,7 @@ def list_page(response: LectureResponse, whole: bool, full: bool) -> Page:
         sentence=f"{counted(total, 'claim')}: {counts['reproduced']} reproduced, {counts['corrected']} corrected, "
         f"{counts['claim']} with nothing to compute.",
         blocks=[*([_chapters(response)] if whole else []), claims],
-        next=("tokenroof lecture S1: one claim worked through", "--chapter batch", "--only corrected", "--full"),
+        next=(ask("lecture", "S1", why=": one claim worked through"), "`chapter` batch", "`only` corrected", "`full`"),
     )  # fmt: skip
 
 

@@ -1,7 +1,8 @@
-"""Pages of lists: accelerators, machines, models, memory tiers. A sentence, the first rows, all of them with --full."""
+"""Pages of lists: accelerators, machines, models, memory tiers. A sentence and rows: the first, or all of them."""
 
 from collections.abc import Sequence
 
+from tokenroof.present.asked import Ask, ask
 from tokenroof.present.numbers import (
     BYTES,
     E2E,
@@ -38,7 +39,7 @@ USD_GB_H = Unit(before="$", after=" per GB and hour", money=True)
 
 
 def cut(
-    rows: Sequence[tuple[str, ...]], full: bool, how: str = "--full"
+    rows: Sequence[tuple[str, ...]], full: bool, how: str = "`full`"
 ) -> tuple[Sequence[tuple[str, ...]], tuple[str, ...]]:
     """The rows of the first screen, and the line that says how many more there are."""
     if full or len(rows) <= MOST_ROWS:
@@ -74,10 +75,10 @@ def _rates(*rates: float | None) -> tuple[str, ...]:
 
 
 def _ships(announced: bool) -> list[Remark]:
-    return [note("* announced, not shipping" if announced else "--announced adds those that do not ship yet")]
+    return [note("* announced, not shipping" if announced else "`announced` adds those that do not ship yet")]
 
 
-def _page(title: str, kind: str, sentence: str, blocks: Sequence[Block], follow: Sequence[str]) -> Page:
+def _page(title: str, kind: str, sentence: str, blocks: Sequence[Block], follow: Sequence[str | Ask]) -> Page:
     return Page(title=title, kind=kind, sentence=sentence, blocks=blocks, next=follow)
 
 
@@ -98,14 +99,14 @@ def chips_page(rows: Sequence[ChipRow], announced: bool, full: bool) -> Page:
         numbers("ridge"), numbers("drain ms"), numbers("domain x GB/s", drop=BAR), numbers("$/h"),
         Column(head="lowest to highest", whole=True, drop=RANGE),
     )  # fmt: skip
-    shown, more = cut(cells, full, "--full, --vendor, or sorted with --sort")
+    shown, more = cut(cells, full, "`full`, `vendor`, or sorted with `sort`")
     lines = (
         *more, "16-bit, fp8, fp4: dense TFLOP/s. ridge: tokens in a step at which 16-bit matmuls outlast weight reads",
         "drain: one read of all memory. $/h: median of dated on-demand offers",
     )  # fmt: skip
     table = Table(name="main", columns=heads, rows=shown, lines=lines, remarks=_ships(announced))
     return _page(
-        counted(len(rows), "chip"), "Chips", _chips_said(rows), (table,), ("tokenroof chip h100", "--sort price")
+        counted(len(rows), "chip"), "Chips", _chips_said(rows), (table,), (ask("chip", "h100"), "`sort` price")
     )
 
 
@@ -136,15 +137,15 @@ def systems_page(rows: Sequence[SystemRow], announced: bool, full: bool) -> Page
         words(), *map(numbers, ("chips", "domain", "GB", "TB/s", "16-bit", "fp8", "fp4")), numbers("up GB/s"),
         numbers("out GB/s", drop=REMARK), numbers("$/h"), Column(head="lowest to highest", whole=True, drop=RANGE),
     )  # fmt: skip
-    shown, more = cut(cells, full, "--full, or sorted with --sort")
+    shown, more = cut(cells, full, "`full`, or sorted with `sort`")
     lines = (
         *more, "memory and dense TFLOP/s of all chips; links in one direction and rent of one chip",
-        "any count composes: 4xh100, 64xmi300x, 2xgb200-nvl72; every chip stands alone by its name (--single)",
+        "any count composes: 4xh100, 64xmi300x, 2xgb200-nvl72; every chip stands alone by its name (`single`)",
     )  # fmt: skip
     table = Table(name="main", columns=heads, rows=shown, lines=lines, remarks=_ships(announced))
     sizes = [row.n_chips for row in rows]
     said = f"{counted(len(rows), 'machine')} of {count(min(sizes))} to {count(max(sizes))} chips." if rows else "None."
-    follow = ("tokenroof systems 8xh100", "tokenroof plan MODEL --system NAME --users 500")
+    follow = (ask("systems", "8xh100"), ask("plan", "MODEL", system="NAME", users="500"))
     return _page(counted(len(rows), "machine"), "Systems", said, (table,), follow)
 
 
@@ -164,10 +165,10 @@ def models_page(rows: Sequence[ModelRow], full: bool) -> Page:
         Column(head="", whole=True), numbers("total"), numbers("active"), numbers("layers", drop=RANGE),
         words("attention"), words("experts"), numbers("KV a token"), numbers("state", drop=BAR), numbers("context"),
     )  # fmt: skip
-    shown, more = cut(cells, full, "--full, or fewer with --filter WORDS (--tags lists them)")
+    shown, more = cut(cells, full, "`full`, or fewer with `filter` WORDS (`tags` lists them)")
     lines = (*more, "active counts both embeddings; experts: all/used; KV of 16-bit entries while no window is full")
     table = Table(name="main", columns=heads, rows=shown, lines=lines)
-    follow = ("tokenroof model deepseek-v3", "tokenroof models --filter moe,mla --sort active")
+    follow = (ask("model", "deepseek-v3"), ask("models", filter="moe,mla", sort="active"))
     return _page(counted(len(rows), "model"), "Models", _models_said(rows), (table,), follow)
 
 
@@ -189,7 +190,7 @@ def tags_page(counts: dict[str, int]) -> Page:
     """Words that a filter can use."""
     rows = [(tag, count(n)) for tag, n in sorted(counts.items())]
     table = Table(name="main", columns=(words(), numbers("models")), rows=rows)
-    return _page("tags", "Tags", f"{counted(len(rows), 'word')} that --filter takes.", (table,), ("--filter moe,!fp8",))
+    return _page("tags", "Tags", f"{counted(len(rows), 'word')} that `filter` takes.", (table,), ("`filter` moe,!fp8",))
 
 
 def tiers_page(rows: Sequence[TierRow], sources: Sequence[Block]) -> Page:
@@ -219,5 +220,5 @@ def tiers_page(rows: Sequence[TierRow], sources: Sequence[Block]) -> Page:
         high, low = quantity(dear.usd_per_gb_h, USD_GB_H), quantity(cheap.usd_per_gb_h, USD_H)
         sentence += f", from {high} in {dear.id} down to {low} in {cheap.id}"
     return _page(
-        "memory tiers", "Tiers", f"{sentence}.", (table, *sources), ("--sources", "tokenroof price MODEL --full")
+        "memory tiers", "Tiers", f"{sentence}.", (table, *sources), ("`sources`", ask("price", "MODEL", full=True))
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
+from tokenroof.present.asked import ask
 from tokenroof.present.numbers import BYTES, FLOPS, count, percent, quantity
 from tokenroof.present.page import (
     REMARK,
@@ -124,7 +125,7 @@ def chip_page(view: ChipView) -> Page:
         title=view.id, kind="Chip", sentence=_chip_said(view), remarks=_remarks(view.notes, view.doubts),
         scenario_label="Chip", blocks=_chip_blocks(view),
         scenario=[part for part in (view.name, view.vendor, view.kind, status, view.memory_type) if part],
-        next=("--full: every figure with source and date", f"tokenroof plan MODEL --system 8x{view.id} --users 500"),
+        next=("`full`: every figure with source and date", ask("plan", "MODEL", system=f"8x{view.id}", users="500")),
     )  # fmt: skip
 
 
@@ -154,5 +155,5 @@ def system_page(view: SystemView) -> Page:
             KeyValues(title="All chips", pairs=pairs, name="main"), *_chip_blocks(view.chip),
             *figure_blocks("Figures of the machine", view.figures, full=True),
         ],
-        next=("--full: every figure with source and date", f"tokenroof analyze MODEL --system {row.id}"),
+        next=("`full`: every figure with source and date", ask("analyze", "MODEL", system=row.id)),
     )  # fmt: skip

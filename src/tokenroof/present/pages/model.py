@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from tokenroof.present.asked import ask
 from tokenroof.present.numbers import BYTES, PARAMS, count, percent, quantity
 from tokenroof.present.page import REMARK, Block, KeyValues, Lines, Page, Remark, Table, numbers, warning, words
 from tokenroof.present.pages.kv import formula_lines
@@ -111,5 +112,5 @@ def page_of(view: ModelView) -> Page:
         scenario=_shape(view),
         blocks=[_layers(view), _parts(view), _weights(view), formula, _contexts(view), *_beside(view)],
         also=tuple(_also(view)),
-        next=("--full: formats", f"tokenroof analyze {view.row.id} --system 8xh100", f"tokenroof kv {view.row.id}"),
+        next=("`full`: formats", ask("analyze", view.row.id, system="8xh100"), ask("kv", view.row.id)),
     )  # fmt: skip

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from tokenroof.present.asked import ask
 from tokenroof.present.numbers import change, count
 from tokenroof.present.page import REMARK, Block, Column, Page, Remark, Table, note, numbers, words
 from tokenroof.present.pages.listing import cut
@@ -32,7 +33,7 @@ def _counts(counts: Mapping[str, int]) -> str:
 def _cut(rows: Sequence[tuple[str, ...]], full: bool, most: int) -> tuple[Sequence[tuple[str, ...]], tuple[str, ...]]:
     if full or len(rows) <= most:
         return rows, ()
-    return rows[:most], (f"and {count(len(rows) - most)} more lines: --full, or fewer with --filter WORD",)
+    return rows[:most], (f"and {count(len(rows) - most)} more lines: `full`, or fewer with `filter` WORD",)
 
 
 def _figures(title: str, sheets: Iterable[tuple[str, Sequence[FieldChange]]], full: bool, most: int) -> list[Block]:
@@ -98,20 +99,20 @@ def diff_page(answer: OffersDiff, full: bool) -> Page:
         title=answer.source, kind="OffersDiff", remarks=() if blocks else tuple(_remarks(answer)),
         sentence=f"{count(answer.same)} of {counted(answer.compared, 'sheet')} agree in what both list: {sides}.",
         blocks=blocks,
-        also=() if full or not single else [("One-sided", f"figures of {counted(len(single), 'sheet')}: --full")],
-        next=("-o prices/ writes the source's sheets",),
+        also=() if full or not single else [("One-sided", f"figures of {counted(len(single), 'sheet')}: `full`")],
+        next=("`output` prices/ writes the source's sheets",),
     )  # fmt: skip
 
 
 def stale_page(answer: StaleOffers, full: bool) -> Page:
     """Sheets older than so many days, oldest first."""
     rows = [(row.id, row.as_of, count(row.age_days), row.source) for row in answer.rows]
-    shown, more = cut(rows, full, "--full, or fewer with --filter WORD")
+    shown, more = cut(rows, full, "`full`, or fewer with `filter` WORD")
     columns = (Column(whole=True), words("as of"), numbers("days old"), words("source", drop=REMARK))
     table = Table(name="main", columns=columns, rows=shown, lines=more)
     return Page(
         title=f"older than {answer.days} days", kind="StaleOffers",
         sentence=f"{count(len(answer.rows))} of {counted(answer.judged, 'sheet')} are more than "
         f"{counted(answer.days, 'day')} old on {answer.today}; {count(answer.ended)} that ended are not judged.",
-        blocks=(table,) if rows else (), next=("tokenroof offers --from genai-prices --diff",),
+        blocks=(table,) if rows else (), next=(ask("offers", **{"from": "genai-prices"}, diff=True),),
     )  # fmt: skip

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from tokenroof.catalog.offers.bills import Bill
 from tokenroof.catalog.offers.genai import Left
 from tokenroof.catalog.offers.index import Rate
+from tokenroof.present.asked import ask
 from tokenroof.present.page import (
     BAR,
     RANGE,
@@ -41,7 +42,7 @@ def left_notes(left: Sequence[Left], source: str, day: str) -> Iterable[Remark]:
         return
     shown = "; ".join(f"{one.count} {one.what} (such as {one.example})" for one in left[:_MOST_KINDS])
     rest = len(left) - _MOST_KINDS
-    others = f"; {sum(one.count for one in left[_MOST_KINDS:])} of {rest} other kinds: --json" if rest > 0 else ""
+    others = f"; {sum(one.count for one in left[_MOST_KINDS:])} of {rest} other kinds: `json`" if rest > 0 else ""
     yield note(f"{source}, prices of {day}, also has, not carried: {shown}{others}")
 
 
@@ -75,13 +76,13 @@ def list_page(answer: OffersResponse, full: bool) -> Page:
         Column(whole=True), numbers("in"), numbers("cached"), numbers("out"), words(), words("long context"),
         numbers("window", drop=REMARK), words("modes", drop=BAR), Column(head="as of", whole=True, drop=RANGE),
     )  # fmt: skip
-    shown, more = cut([_row(row) for row in answer.rows], full, "--full, or fewer with --filter WORD")
+    shown, more = cut([_row(row) for row in answer.rows], full, "`full`, or fewer with `filter` WORD")
     lines = (*more, "per million tokens; long context: multipliers on input/output above so many tokens")
     remarks = (*_rates(answer.rates), *left_notes(answer.left, answer.source, answer.day))
     return Page(
         title=counted(len(answer.rows), "price sheet"), kind="Offers", sentence=_said(answer.rows),
         blocks=(Table(name="main", columns=columns, rows=shown, lines=lines, remarks=remarks),),
-        next=("tokenroof offers SELLER/MODEL", "tokenroof break-even MODEL --system SYSTEM --offer SELLER/MODEL"),
+        next=(ask("offers", "SELLER/MODEL"), ask("break-even", "MODEL", system="SYSTEM", offer="SELLER/MODEL")),
     )  # fmt: skip
 
 
@@ -168,5 +169,5 @@ def card_page(card: OfferCard) -> Page:
     return Page(
         title=offer.id, kind="Offer", sentence=_card_said(card), scenario_label="Offer", scenario=(offer.id, offer.lab),
         blocks=[*_bill(card.bill), _lines(offer), *_terms(card)], remarks=tuple(remarks), also=also,
-        next=(f"tokenroof deduce {offer.id}", f"tokenroof offers {offer.id} --isl 4096 --osl 512"),
+        next=(ask("deduce", offer.id), ask("offers", offer.id, isl="4096", osl="512")),
     )  # fmt: skip

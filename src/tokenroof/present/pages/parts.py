@@ -1,4 +1,4 @@
-"""What pages of several verbs have in common: ranged rows, defaults, changes spelled as options, names of limits."""
+"""What pages of several verbs have in common: ranged rows, defaults, changes by their fields, names of limits."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -10,7 +10,7 @@ from tokenroof.types.default import Default
 from tokenroof.types.scenario import Scenario
 from tokenroof.types.served import Ranged
 
-__all__ = ["KINDS", "LIMITS", "changes", "counted", "defaults_of", "defaults_table", "ranged_row", "roles", "spelled"]
+__all__ = ["KINDS", "LIMITS", "changes", "counted", "defaults_of", "defaults_table", "quoted", "ranged_row", "roles"]
 
 _OPTION = re.compile(r"^([a-z_]+)( [^\s,]+)(?=$|,| \()")
 _OPTIONS = {one.name for one in fields(Scenario)} | {"gpus"}
@@ -52,7 +52,7 @@ def defaults_of(defaults: Iterable[Default]) -> tuple[str, ...]:
 
 
 def defaults_table(defaults: Iterable[Default]) -> list[Table]:
-    """The same with the reason of each, for --full."""
+    """The same with the reason of each, for the full page."""
     rows = [(_option(one), one.value, one.reason) for one in defaults]
     return [Table(title="Defaults and why", columns=(words(), words(), words()), rows=rows, full=True)] if rows else []
 
@@ -69,16 +69,16 @@ def _sourced(one: Default) -> bool:
     return _rent(one) or one.field == "acceptance"
 
 
-def spelled(fix: str) -> str:
-    """A change as the options that make it: `tpot 10ms, ttft 1s (tp8)` as `--tpot 10ms --ttft 1s (tp8)`."""
+def quoted(fix: str) -> str:
+    """A change with its fields in backquotes, as doors read them: of `tpot 10ms, ttft 1s (tp8)` tpot and ttft."""
     found = _OPTION.match(fix)
     if found is None or found[1] not in _OPTIONS:
         return fix
     rest = fix[found.end() :]
-    here = f"--{found[1].replace('_', '-')}{found[2]}"
-    return f"{here} {spelled(rest.removeprefix(', '))}" if rest.startswith(", ") else here + rest
+    here = f"`{found[1]}`{found[2]}"
+    return f"{here} {quoted(rest.removeprefix(', '))}" if rest.startswith(", ") else here + rest
 
 
 def changes(title: str, fixes: Iterable[str]) -> Lines:
     """What would do, best first, to be copied."""
-    return Lines(title=title, lines=[spelled(fix) for fix in fixes], open=True)
+    return Lines(title=title, lines=[quoted(fix) for fix in fixes], open=True)

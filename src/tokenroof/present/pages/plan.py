@@ -33,7 +33,7 @@ from tokenroof.present.page import (
     warning,
     words,
 )  # fmt: skip
-from tokenroof.present.pages.parts import counted, defaults_of, spelled
+from tokenroof.present.pages.parts import counted, defaults_of, quoted
 from tokenroof.present.pages.plan_full import full_blocks
 from tokenroof.scenario.layouts import layout_label
 from tokenroof.usecases.analyze.sentence import bare_name
@@ -185,7 +185,7 @@ def _systems(machines: Sequence[MachinePlan], priced: bool) -> list[Table]:
         for machine, one, cost in zip(shown, winners, costs, strict=True)
     ]  # fmt: skip
     heads = [numbers("all on output")] if priced else []
-    title = "Systems" if priced else "No rent known: --price-per-gpu-hour"
+    title = "Systems" if priced else "No rent known: `price_per_gpu_hour`"
     columns = (words(), *heads, numbers("throughput", drop=BAR), numbers("TPOT"), numbers("GPUs"), words("deployment"))
     return [Table(title=title, columns=columns, rows=rows)]
 
@@ -233,8 +233,8 @@ def _changes(answer: PlanResponse) -> list[Table]:
         for text in () if machine.unmet is None else machine.unmet.changes:
             flags, _, deployment = text.partition(" (")
             other = flags.startswith("system ")
-            where = f"--system {machine.system} " if several and not other else ""
-            rows.append((f"{where}{spelled(flags)}", deployment.removesuffix(")")))
+            where = f"`system` {machine.system} " if several and not other else ""
+            rows.append((f"{where}{quoted(flags)}", deployment.removesuffix(")")))
     return [Table(title="What would be met", columns=(words(), words()), rows=rows, open=True)] if rows else []
 
 
@@ -285,7 +285,7 @@ def page_of(answer: PlanResponse) -> Page:
         also=[("Notes", " | ".join(notes))] if notes else (),
         defaults=defaults_of(d for d in answer.defaults if one is not None or not d.field.startswith("price")),
         left_out=answer.left_out if one is not None else (),
-        next=("--full for the frontier, the search and other engines", "--explain tpot_s", "-o plan.svg")
+        next=("`full` for the frontier, the search and other engines", "`explain` tpot_s", "`output` plan.svg")
         if one is not None
         else (),
         refused=one is None,

@@ -1,4 +1,4 @@
-"""What `plan --full` adds: why not the others, memory by role, the frontier, what was searched."""
+"""What the full page of `plan` adds: why not the others, memory by role, the frontier, what was searched."""
 
 from tokenroof.present.numbers import BYTES, GB, JOULES, MS, NUMBER, USD_PER_MTOK, count, quantity
 from tokenroof.present.page import BAR, KEEP, RANGE, Block, Table, numbers, words

@@ -1,5 +1,6 @@
 """The page of `price`: cost by kind, then what faster, longer and cached tokens cost."""
 
+from tokenroof.present.asked import ask
 from tokenroof.present.numbers import (
     BYTES,
     MS,
@@ -206,7 +207,7 @@ def page_of(answer: PriceResponse) -> Page:
     """The answer as a page."""
     here = answer.economics
     said = note(
-        "costs, not prices: no margin" + (", no idle hours (--duty-cycle 0.5)" if here.duty_cycle == 1.0 else "")
+        "costs, not prices: no margin" + (", no idle hours (`duty_cycle` 0.5)" if here.duty_cycle == 1.0 else "")
         + "; rents of tiers mostly assumed"
     )  # fmt: skip
     blocks: tuple[Block, ...] = (
@@ -221,7 +222,7 @@ def page_of(answer: PriceResponse) -> Page:
         blocks=blocks,
         defaults=defaults_of(here.defaults),
         left_out=here.left_out,
-        next=("--full: memory tiers, discounts, margins", "--pair 6x,2.5x", "tokenroof break-even"),
+        next=("`full`: memory tiers, discounts, margins", "`pair` 6x,2.5x", ask("break-even")),
         kind="Prices",
         brief=(here.layout_label,),
     )

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable
 
+from tokenroof.present.asked import ask
 from tokenroof.present.numbers import (
     MS,
     TOK_PER_S,
@@ -99,5 +100,5 @@ def page_of(request: RooflineRequest, answer: RooflineResponse) -> Page:
         sentence=_sentence(request, answer),
         blocks=(_times(answer), _rates(answer), _balance(request, answer)),
         also=(("Claim", "bound: nothing real is faster or cheaper; terms may be missing, none is too large"),),
-        next=("--rule text or book", "tokenroof analyze MODEL --system SYSTEM for real ones"),
+        next=("`rule` text or book", ask("analyze", "MODEL", system="SYSTEM", why=" for real ones")),
     )

@@ -56,7 +56,7 @@ def _remarks(answer: SimulateResponse) -> list[Remark]:
         found.append(note(f"the first {counted(answer.warmup_requests, 'request')} are left out: the machine fills"))
     if answer.counted < _FEW:
         beyond = -(-answer.counted // 100)
-        found.append(note(f"p99 is that of {counted(beyond, 'request')}: --requests makes it firmer"))
+        found.append(note(f"p99 is that of {counted(beyond, 'request')}: `requests` makes it firmer"))
     return found + [note(text) for text in answer.notes]
 
 
@@ -162,11 +162,11 @@ def _left_out(answer: SimulateResponse) -> tuple[str, ...]:
 
 def page_of(answer: SimulateResponse) -> Page:
     """The answer as a page."""
-    following = ["--slo ttft:500,tpot:50 for goodput"] if answer.slo_share is None else []
+    following = ["`slo` ttft:500,tpot:50 for goodput"] if answer.slo_share is None else []
     if answer.loads:
-        following.append("-o loads.svg: latencies and throughput by load")
+        following.append("`output` loads.svg: latencies and throughput by load")
     else:
-        following += ["-o requests.csv: every request", "-o run.svg: latencies and the run over time"]
+        following += ["`output` requests.csv: every request", "`output` run.svg: latencies and the run over time"]
     return Page(
         title=f"simulate {answer.model} on {answer.system}", sentence=answer.sentence, scenario=_scenario(answer),
         blocks=(

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from tokenroof.catalog.acceptance import AcceptanceCurve
+from tokenroof.present.asked import ask
 from tokenroof.present.numbers import MS, TOK_PER_S_PER_GPU, column, count, quantity, span, times
 from tokenroof.present.page import REMARK, KeyValues, Page, Table, numbers, ranges, warning, words
 from tokenroof.present.pages.parts import counted, defaults_of, defaults_table
@@ -103,7 +104,7 @@ def page_of(answer: SpeculateResponse) -> Page:
         ),
         defaults=defaults_of(answer.defaults),
         left_out=answer.left_out,
-        next=("--full: every depth at every batch", "tokenroof plan --acceptance 0.8"),
+        next=("`full`: every depth at every batch", ask("plan", acceptance="0.8")),
         kind="Speculation",
         brief=(answer.layout,),
     )  # fmt: skip
@@ -117,6 +118,6 @@ def curves_page(curves: Iterable[AcceptanceCurve]) -> Page:
         title="measured acceptance",
         sentence="Measured acceptance: the tokens that a verify step yields with one, two, three and four drafts.",
         blocks=(Table(name="main", columns=columns, rows=rows),),
-        next=("tokenroof speculate MODEL --measured CURVE",),
+        next=(ask("speculate", "MODEL", measured="CURVE"),),
         kind="Curves",
     )  # fmt: skip

@@ -67,5 +67,5 @@ def estimate_page(estimate: SweepEstimate) -> Page:
         title="estimate", kind="SweepEstimate",
         sentence=f"{counted(estimate.points, 'point')} would take about {size} and {time} on this machine.",
         blocks=[KeyValues(title="Grid", pairs=pairs, name="main")], remarks=tuple(_skipped(estimate)),
-        next=("-o DIRECTORY to run it",),
+        next=("`output` DIRECTORY to run it",),
     )  # fmt: skip

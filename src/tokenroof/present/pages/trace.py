@@ -98,13 +98,13 @@ def _part(answer: TraceResponse) -> list[str]:
 def page_of(answer: TraceResponse) -> Page:
     """The answer as a page."""
     blocks: list[Block] = [_arrivals(answer), _lengths(answer)]
-    following = ["-o trace.svg: rate over time, lengths"]
+    following = ["`output` trace.svg: rate over time, lengths"]
     left_out = []
     if answer.prefixes is not None:
         blocks.append(_caches(answer.prefixes))
         left_out = ["KV of outputs, which later prompts may begin with", "requests that run at once"]
         if answer.prefixes.model is None:
-            following.insert(0, "--model llama-3.3-70b: cache hit rate by capacity")
+            following.insert(0, "`model` llama-3.3-70b: cache hit rate by capacity")
     return Page(
         title=f"trace {answer.file}", sentence=answer.sentence,
         scenario=(answer.file, f"format {answer.format}", *_part(answer)), scenario_label="Trace",

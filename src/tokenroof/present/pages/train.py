@@ -114,10 +114,11 @@ def page_of(answer: TrainResponse) -> Page:
     """The answer as a page."""
     blocks = [_split(answer), *_machines(answer), _pipeline(answer), *_activations(answer)]
     missing = (
-        () if answer.activations is not None else ("memory of activations: give a model, or --layers and --hidden",)
+        () if answer.activations is not None else ("memory of activations: give a model, or `layers` and `hidden`",)
     )
     return Page(
         title=answer.model or "training", kind="Training", sentence=_sentence(answer),
         blocks=[*blocks, *defaults_table(answer.defaults)], also=[("Law", f"{answer.fit.name}: {answer.fit.source}")],
-        defaults=defaults_of(answer.defaults), left_out=missing, next=("-o train.svg", "--system 2048xh800 for a bill"),
+        defaults=defaults_of(answer.defaults), left_out=missing,
+        next=("`output` train.svg", "`system` 2048xh800 for a bill"),
     )  # fmt: skip

@@ -71,11 +71,11 @@ def _sets(answer: ValidateResponse) -> Table:
 
 
 def _some(title: str, columns: Sequence[Column], rows: Sequence[tuple[str, ...]]) -> list[Table]:
-    """The first few rows; the rest with --all-rows."""
+    """The first few rows; the rest on the full page."""
     if not rows:
         return []
     shown, rest = rows[:_MOST_NAMED], rows[_MOST_NAMED:]
-    lines = (f"and {count(len(rest))} more: --all-rows",) if rest else ()
+    lines = (f"and {count(len(rest))} more: `all_rows`",) if rest else ()
     found = [Table(title=title, columns=columns, rows=shown, lines=lines)]
     return [*found, Table(title=f"{title}: the others", columns=columns, rows=rest, full=True)] if rest else found
 
@@ -122,5 +122,5 @@ def page_of(answer: ValidateResponse) -> Page:
         sentence=_sentence(answer),
         blocks=[*blocks, *_breaches(answer), *_skipped(answer), *_faults(answer)],
         remarks=tuple(_remarks(answer)),
-        next=("--all-rows: every set and row", "-o predictions.csv", "--plot accuracy.svg"),
+        next=("`all_rows`: every set and row", "`output` predictions.csv", "`plot` accuracy.svg"),
     )
