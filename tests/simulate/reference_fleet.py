@@ -2,10 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from simulate.reference import Replica, Request, Times
+from simulate.reference_cache import CachedReplica
 
 from tokenroof.simulate.rules import Rules
+from tokenroof.simulate.run import Tiers
 
 
 @dataclass
@@ -41,6 +44,24 @@ class Member(Replica):
         return sum(request.state in ("waiting", "running") for request in self.requests)
 
 
+class CachedMember(CachedReplica):
+    """The same with a prefix cache."""
+
+    def __init__(
+        self, rules: Rules, times: Times, left: Callable[[Request, float], None], ids: list[list[int]], tiers: Tiers
+    ) -> None:
+        super().__init__([], rules, times, ids, tiers.blocks, tiers.reload_s)
+        self.left = left
+
+    _follow, arrives, load = Member._follow, Member.arrives, Member.load  # type: ignore[assignment]
+
+    def found_share(self, request: Request) -> float:
+        """Of a prompt, on the rank where it would wait."""
+        rank = min(range(self.rules.ranks), key=lambda rank: len(self._on(rank)))
+        whole = Request(request.index, request.isl, request.osl, rank=rank, prompt=request.isl)
+        return sum(self._hits(whole)) * self.rules.block_tokens / request.isl
+
+
 class Fleet:
     """One pool, or one that prefills and one that decodes."""
 
@@ -54,8 +75,15 @@ class Fleet:
         router: str,
         concurrency: int | None,
         think_s: float,
+        ids: list[list[int]] | None = None,
+        tiers: Tiers | None = None,
     ) -> None:
-        self.pools = [[Member(rules, times, self._left) for _ in range(number)] for rules, times, number in pools]
+        def member(rules: Rules, times: Times) -> Any:
+            if ids is None or tiers is None:
+                return Member(rules, times, self._left)
+            return CachedMember(rules, times, self._left, ids, tiers)
+
+        self.pools = [[member(rules, times) for _ in range(number)] for rules, times, number in pools]
         self.everybody = [member for pool in self.pools for member in pool]
         self.turns = [0 for _ in pools]
         self.isl, self.osl, self.transfer, self.router, self.think_s = isl, osl, transfer, router, think_s
@@ -130,11 +158,21 @@ class Fleet:
         members = self.pools[pool]
         if self.router == "least-loaded":
             at = min(range(len(members)), key=lambda one: members[one].load)
+        elif self.router == "prefix-aware":
+            at = self._by_prefix(members, request)
         else:
             at = self.turns[pool] % len(members)
             self.turns[pool] += 1
         self.seen.replica[request.index] = at
         members[at].arrives(request, now)
+
+    def _by_prefix(self, members: list[Any], request: Request) -> int:
+        order = sorted(range(len(members)), key=lambda one: (members[one].load, one))
+        fewest, most = members[order[0]].load, members[order[-1]].load
+        if most > fewest + 64 and most > 1.5 * fewest:
+            return order[0]
+        best = max(order, key=lambda one: members[one].found_share(request))  # of equals the first in this order
+        return best if members[best].found_share(request) > 0.3 else order[0]
 
     def _left(self, request: Request, now: float) -> None:
         index = request.index
@@ -160,6 +198,8 @@ def simulate(
     router: str = "round-robin",
     concurrency: int | None = None,
     think_s: float = 0.0,
+    ids: list[list[int]] | None = None,
+    tiers: Tiers | None = None,
 ) -> Seen:
     """Follow all requests through one pool of (rules, times, replicas), or through prefill and then decode."""
-    return Fleet(pools, arrivals, isl, osl, transfer, router, concurrency, think_s).run()
+    return Fleet(pools, arrivals, isl, osl, transfer, router, concurrency, think_s, ids, tiers).run()

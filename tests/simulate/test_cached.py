@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 from simulate.cases import MACHINES, Case, cases, gathering
 from simulate.reference import Request
 from simulate.reference_cache import CachedReplica
+from simulate.reference_fleet import simulate as plainly
 
 from tokenroof.errors import InputError
+from tokenroof.simulate.fleet import ROUTERS
 from tokenroof.simulate.requests import Requests
 from tokenroof.simulate.rules import Rules
 from tokenroof.simulate.run import Outcome, Tiers, simulate
@@ -66,6 +68,46 @@ def test_hits_and_times_are_those_of_the_plain_simulator(drawn: tuple[Case, list
     assert fast.hit_tokens == tuple(slow.hit_tokens)
     assert (fast.asked_tokens, fast.put_back, fast.steps) == (slow.asked_tokens, slow.preemptions, len(slow.steps))
     assert fast.least_free_blocks >= 0
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(_sharing(), st.integers(2, 3), st.sampled_from(ROUTERS))
+def test_several_replicas_keep_what_the_plain_fleets_do(
+    drawn: tuple[Case, list[list[int]], Tiers], replicas: int, router: str
+) -> None:
+    case, ids, tiers = drawn
+    arrivals = [round(moment - case.arrivals[0], 9) for moment in case.arrivals]
+    loop = {"concurrency": case.concurrency, "think_s": case.think_s, "router": router}
+    slow = plainly(arrivals, case.isl, case.osl, [(case.rules, case.machine, replicas)], ids=ids, tiers=tiers, **loop)
+    requests = _requests(arrivals, case.isl, case.osl, ids, case.rules.block_tokens)
+    fast = simulate(requests, case.machine, case.rules, replicas=replicas, cache=tiers, **loop)
+    assert [at for at in slow.replica if at is not None] == fast.replica[fast.done].tolist()
+    for expected, found in ((slow.start_s, fast.started_s), (slow.first_s, fast.first_s), (slow.end_s, fast.end_s)):
+        times = [np.nan if moment is None else moment for moment in expected]
+        np.testing.assert_allclose(found, times, rtol=1e-6, atol=1e-9)
+    assert (fast.put_back, fast.rejected, fast.steps) == (slow.preemptions, len(slow.rejected), slow.steps)
+
+
+def test_a_router_that_looks_into_caches_sends_prompts_where_they_have_been() -> None:
+    # A and B part, at once: nothing is found. C is A's, of which 2 of 3 blocks are there; D has 1 of 4: 0.25.
+    ids = [[1, 2, 3], [7, 8, 9], [1, 2, 3], [1, 4, 5, 6]]
+    requests = _requests([0.0, 0.0, 5.0, 5.5], [12, 12, 12, 16], [2, 2, 9, 1], ids, 4)
+    rules = Rules(token_budget=100, block_tokens=4)
+    seen = {router: simulate(requests, ONE, rules, replicas=2, router=router, cache=Tiers()) for router in ROUTERS}
+    assert {router: one.replica.tolist() for router, one in seen.items()} == {
+        "round-robin": [0, 1, 0, 1], "least-loaded": [0, 1, 0, 1], "prefix-aware": [0, 1, 0, 1],
+    }  # fmt: skip
+    requests = _requests([0.0, 0.0, 5.0, 5.5], [12, 12, 12, 12], [2, 2, 9, 1], [*ids[:2], ids[1], ids[1]], 4)
+    found = simulate(requests, ONE, rules, replicas=2, router="prefix-aware", cache=Tiers())
+    assert found.replica.tolist() == [0, 1, 1, 1]
+
+
+def test_it_looks_away_where_one_has_too_many() -> None:
+    # All start alike. 65 wait with the first replica when the next come: to the other, until it is 64 again.
+    count = 70
+    requests = _requests([0.0] + [5.0] * count, [8] * (count + 1), [1] * (count + 1), [[1, 2]] * (count + 1), 4)
+    found = simulate(requests, ONE, Rules(block_tokens=4), replicas=2, router="prefix-aware", cache=Tiers())
+    assert np.bincount(found.replica[1:]).tolist() == [67, 3]
 
 
 def _three(**rules: int) -> Outcome:

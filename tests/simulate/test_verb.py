@@ -101,6 +101,19 @@ def test_what_is_cached_is_not_prefilled_and_shows() -> None:
     assert "Left out   prefix caches" in text(page_of(cold))
 
 
+def test_a_router_that_looks_into_caches_finds_more() -> None:
+    several = CACHED | {"system": "4xh100", "tp": 1, "scale": 80.0}
+    _, blind = asked(**several)
+    setup, seeing = asked(**several, router="prefix-aware")
+    assert seeing.cache_hit_rate > blind.cache_hit_rate + 0.1  # type: ignore[operator]
+    assert setup.kept is not None
+    expected = follow(
+        setup.requests, table_of(setup.deployment), setup.rules, cache=setup.kept.tiers, replicas=4,
+        router="prefix-aware", request_s=setup.deployment.profile.request_s,
+    )  # fmt: skip
+    _equal(seeing.outcome, expected)
+
+
 def test_the_search_for_a_rate_keeps_the_cache() -> None:
     _, answer = asked(**CACHED, rates="1:4:3")
     assert [one.cache_hit_rate is not None for one in answer.loads] == [True] * 3
@@ -112,6 +125,7 @@ def test_the_search_for_a_rate_keeps_the_cache() -> None:
         ({"request_rate": 1.0, "prefix_cache": "block"}, "prefix_cache = 'block': must be off for requests that"),
         ({"trace": CHAT, "cache_tiers": "nvme:1TB"}, "cache_tiers = 'nvme:1TB': must be given with `prefix_cache`"),
         ({"trace": CHAT, "prefix_cache": "lru"}, "prefix_cache = 'lru': must be one of off, block"),
+        ({"request_rate": 1.0, "router": "prefix-aware"}, "router = 'prefix-aware': must be given with `prefix_cache`"),
         (CACHED | {"cache_tiers": "nvme"}, "cache_tiers = 'nvme': must be NAME:SIZE with commas"),
         (CACHED | {"cache_tiers": "nvme:5"}, "cache_tiers = 'nvme:5': must be NAME:SIZE with commas"),
         (CACHED | {"cache_tiers": "nvme:-1TB"}, "sizes above 0"),

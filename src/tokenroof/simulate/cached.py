@@ -65,11 +65,19 @@ class CachedRank(Rank):
         """Of the blocks that the prompt fills, up to one that has been there before: hashes of prefixes differ."""
         known = self.known.get(request)
         if known is None:
-            known = list(self.setup.ids(request)[: self.isl[request] // self.block_tokens])
-            if len(set(known)) < len(known):
-                known = known[: next(at for at, one in enumerate(known) if one in known[:at])]
-            self.known[request] = known
+            known = self.known[request] = self._read(request)
         return known
+
+    def _read(self, request: int) -> list[int]:
+        known = list(self.setup.ids(request)[: self.isl[request] // self.block_tokens])
+        if len(set(known)) < len(known):
+            known = known[: next(at for at, one in enumerate(known) if one in known[:at])]
+        return known
+
+    def found_share(self, request: int) -> float:
+        """Which share of a prompt is there, in whichever tier; the last token never is."""
+        isl = self.isl[request]
+        return sum(self.cache.match(self._read(request)[: (isl - 1) // self.block_tokens])) * self.block_tokens / isl
 
     def _hits(self, request: int, whole: int) -> tuple[int, ...]:
         """Leading blocks that are there, by tier. The last token is always prefilled: it yields the next."""

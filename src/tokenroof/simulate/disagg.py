@@ -60,6 +60,8 @@ def simulate_apart(
             )
         if role.replicas < 1:
             raise InputError(f"{name} replicas", role.replicas, "at least 1")
+    if router == "prefix-aware":
+        raise InputError("router", router, "round-robin or least-loaded", "workers apart keep no prefixes")
     columns = Columns(requests, closed=concurrency is not None)
     isl, osl, (started, first, end) = columns.isl, columns.osl, columns.moments
     loop = Loop(columns, concurrency, think_s)

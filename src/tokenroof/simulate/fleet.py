@@ -14,7 +14,11 @@ from tokenroof.simulate.replica import Replica
 
 __all__ = ["NEXT", "ROUTERS", "Fleet", "Pool"]
 
-ROUTERS = ("round-robin", "least-loaded")
+ROUTERS = ("round-robin", "least-loaded", "prefix-aware")
+# Of "prefix-aware": the defaults of the cache-aware policy that routers of SGLang and vLLM share. Beyond such a
+# difference in requests, absolute and as a ratio, load alone decides; less than a share of a prompt is not worth it.
+_UNEVEN, _UNEVEN_RATIO, _WORTH_IT = 64, 1.5, 0.3
+_NOBODY = 1 << 62
 NEXT = -1  # on its way: whichever request has not been sent yet
 
 
@@ -25,7 +29,8 @@ class Pool:
         if router not in ROUTERS:
             raise InputError("router", router, f"one of {', '.join(ROUTERS)}")
         self.replicas, self.placed, self.turn = replicas, placed, 0
-        self.by_load = router == "least-loaded" and len(replicas) > 1
+        self.by_load = router != "round-robin" and len(replicas) > 1
+        self.by_prefix = router == "prefix-aware"
 
     def possible(self, request: int) -> bool:
         """Whether the memory of a replica could hold it alone."""
@@ -36,7 +41,7 @@ class Pool:
         if self.by_load:
             for one in self.replicas:
                 one.settle(moment)
-            at = min(range(len(self.replicas)), key=lambda one: self.replicas[one].load(moment))
+            at = self._chosen(moment, request)
         else:
             at = self.turn % len(self.replicas)
             self.turn += 1
@@ -44,13 +49,35 @@ class Pool:
         self.replicas[at].add(moment, request)
         self.replicas[at].settle(moment)
 
+    def _chosen(self, moment: float, request: int) -> int:
+        """The replica with the fewest requests, or the one that has most of a prompt where that is enough."""
+        loads = [one.load(moment) for one in self.replicas]
+        low, high = min(loads), max(loads)
+        if self.by_prefix and not (high - low > _UNEVEN and high > _UNEVEN_RATIO * low):
+            shares = [one.found_share(moment, request) for one in self.replicas]
+            if (best := max(shares)) > _WORTH_IT:
+                loads = [load if share == best else _NOBODY for load, share in zip(loads, shares, strict=True)]
+        return loads.index(min(loads))
+
 
 class Fleet:
-    """Pools driven together. `arrived` is called for each request that is sent to the first pool: which, and when."""
+    """Pools driven together. `arrived` is called for each request that is sent to the first pool: which, and when.
 
-    def __init__(self, pools: Sequence[Pool], count: int, arrived: Callable[[int, float], None]) -> None:
+    Where loops are `closed` the end of a request may make another arrive anywhere; else what is done in a pool reaches
+    the pools behind it alone.
+    """
+
+    def __init__(
+        self, pools: Sequence[Pool], count: int, arrived: Callable[[int, float], None], *, closed: bool = True
+    ) -> None:
         self.pools, self.count, self.arrived = pools, count, arrived
         self.replicas = [one for pool in pools for one in pool.replicas]
+        pool_of = [number for number, pool in enumerate(pools) for _ in pool.replicas]
+        everybody = range(len(self.replicas))
+        self.reached_by = [
+            [other for other in everybody if other != at and (closed or pool_of[other] < pool_of[at])]
+            for at in everybody
+        ]
         self.coming: list[tuple[float, int, int]] = []
         self.sent = 0
         self.rejected: list[int] = []
@@ -64,21 +91,27 @@ class Fleet:
 
     def run(self) -> None:
         """Until nothing is left to happen."""
+        replicas, coming = self.replicas, self.coming
+        landings, starts = ([math.inf] * len(replicas) for _ in range(2))
+        changed: Sequence[int] = range(len(replicas))
         while True:
-            arrival = self.coming[0][0] if self.coming else math.inf
-            landings = [one.landing_s() for one in self.replicas]
-            starts = [one.next_start_s() for one in self.replicas]
+            for at in changed:
+                landings[at], starts[at] = replicas[at].landing_s(), replicas[at].next_start_s()
+            arrival = coming[0][0] if coming else math.inf
             landing, start = min(landings), min(starts)
             if min(landing, arrival, start) == math.inf:
                 return
             if landing <= min(arrival, start):
-                self.replicas[landings.index(landing)].settle(landing)
+                changed = (landings.index(landing),)
+                replicas[changed[0]].settle(landing)
             elif arrival <= start:
+                changed = range(len(replicas))
                 self._arrive()
             else:
                 at = starts.index(start)
-                others = min((*starts[:at], *starts[at + 1 :], *landings[:at], *landings[at + 1 :]), default=math.inf)
-                self.replicas[at].advance(max(min(others, arrival), math.nextafter(start, math.inf)))
+                changed = (at,)
+                others = min((min(starts[one], landings[one]) for one in self.reached_by[at]), default=math.inf)
+                replicas[at].advance(max(min(others, arrival), math.nextafter(start, math.inf)))
 
     def _arrive(self) -> None:
         moment, pool, request = heappop(self.coming)

@@ -329,6 +329,10 @@ class Rank:
         """A request gives up the blocks of what it has stored."""
         self.free += -(-stored // self.block_tokens)
 
+    def found_share(self, request: int) -> float:
+        """Which share of a prompt is stored already."""
+        return 0.0
+
     def reloaded_s(self) -> float:
         """Seconds that the step just made up waits for blocks of lower memory tiers."""
         return 0.0

@@ -88,6 +88,11 @@ class Replica:
         leaving = sum(rank.left for rank in self.ranks) if moment < self.left_s else 0
         return len(self.arrivals) - self.seen + sum(rank.held() for rank in self.ranks) + leaving
 
+    def found_share(self, moment: float, request: int) -> float:
+        """Which share of its prompt a request would find if it arrived at such a moment."""
+        rank = self.ranks[0] if len(self.ranks) == 1 else self._fewest(moment)
+        return rank.found_share(request)
+
     # ------------------------------------------------------------------ arrivals
 
     def add(self, moment: float, request: int) -> None:

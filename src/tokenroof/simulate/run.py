@@ -122,6 +122,8 @@ def simulate(
     if cache is not None:
         rules = cache_rules(requests, rules)
         keeps = _keeping(requests, cache)
+    if router == "prefix-aware" and keeps is None:
+        raise InputError("router", router, "given with `prefix_cache` block", "without it there is nothing to find")
     plain = keeps is None and thinking is None
     parts = quick(
         requests, straight(times) if plain else None, rules, concurrency=concurrency, think_s=think_s,
@@ -297,7 +299,7 @@ class Loop:
     def run(self, pools: Sequence[Pool]) -> bool:
         """Drives all pools to the end; whether that was interrupted."""
         count, arrival_s = len(self.columns.isl), self.columns.arrival_s
-        self.fleet = fleet = Fleet(pools, count, arrival_s.__setitem__)
+        self.fleet = fleet = Fleet(pools, count, arrival_s.__setitem__, closed=self.concurrency is not None)
         fleet.gone = self.ended
         if self.concurrency is None:
             fleet.coming = [(moment, 0, request) for request, moment in enumerate(arrival_s)]

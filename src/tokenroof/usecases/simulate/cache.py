@@ -36,6 +36,8 @@ class Kept:
 def check_cache(request: SimulateRequest) -> None:
     """What the question says of a cache without a catalogue."""
     if request.prefix_cache == "off":
+        if request.router == "prefix-aware":
+            raise InputError("router", request.router, "given with `prefix_cache` block", "there is nothing to find")
         if request.cache_tiers is not None:
             raise InputError("cache_tiers", request.cache_tiers, "given with `prefix_cache` block")
     elif request.trace is None:

@@ -11,7 +11,7 @@ __all__ = ["PREFIX_CACHES", "REQUESTS", "ROUTERS", "SCHEDULERS", "SimulateReques
 
 REQUESTS = 1000  # where neither a trace nor the question says how many
 SCHEDULERS = ("vllm", "sglang", "trtllm", "static", "train")
-ROUTERS = ("round-robin", "least-loaded")
+ROUTERS = ("round-robin", "least-loaded", "prefix-aware")
 PREFIX_CACHES = ("off", "block")
 
 _Lengths = Annotated[float | str | None, Within(1.0, 1e8, "tokens")]
