@@ -78,12 +78,14 @@ class Fleet:
         ids: list[list[int]] | None = None,
         tiers: Tiers | None = None,
     ) -> None:
-        def member(rules: Rules, times: Times) -> Any:
-            if ids is None or tiers is None:
+        def member(pool: int, rules: Rules, times: Times) -> Any:
+            if pool > 0 or ids is None or tiers is None:
                 return Member(rules, times, self._left)
             return CachedMember(rules, times, self._left, ids, tiers)
 
-        self.pools = [[member(rules, times) for _ in range(number)] for rules, times, number in pools]
+        self.pools = [
+            [member(pool, rules, times) for _ in range(number)] for pool, (rules, times, number) in enumerate(pools)
+        ]
         self.everybody = [member for pool in self.pools for member in pool]
         self.turns = [0 for _ in pools]
         self.isl, self.osl, self.transfer, self.router, self.think_s = isl, osl, transfer, router, think_s
@@ -170,6 +172,8 @@ class Fleet:
         order = sorted(range(len(members)), key=lambda one: (members[one].load, one))
         fewest, most = members[order[0]].load, members[order[-1]].load
         if most > fewest + 64 and most > 1.5 * fewest:
+            return order[0]
+        if not isinstance(members[0], CachedMember):
             return order[0]
         best = max(order, key=lambda one: members[one].found_share(request))  # of equals the first in this order
         return best if members[best].found_share(request) > 0.3 else order[0]

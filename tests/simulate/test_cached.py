@@ -12,6 +12,7 @@ from simulate.reference_cache import CachedReplica
 from simulate.reference_fleet import simulate as plainly
 
 from tokenroof.errors import InputError
+from tokenroof.simulate.disagg import Role, simulate_apart
 from tokenroof.simulate.fleet import ROUTERS
 from tokenroof.simulate.requests import Requests
 from tokenroof.simulate.rules import Rules
@@ -86,6 +87,30 @@ def test_several_replicas_keep_what_the_plain_fleets_do(
         times = [np.nan if moment is None else moment for moment in expected]
         np.testing.assert_allclose(found, times, rtol=1e-6, atol=1e-9)
     assert (fast.put_back, fast.rejected, fast.steps) == (slow.preemptions, len(slow.rejected), slow.steps)
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(_sharing(), cases(("mixed", "prompts-first", "train")), st.integers(1, 3), st.integers(1, 2),
+       st.sampled_from(ROUTERS), st.sampled_from((0.0, 0.25, 0.0437)))  # fmt: skip
+def test_prefill_workers_keep_what_the_plain_ones_do(
+    drawn: tuple[Case, list[list[int]], Tiers], other: Case, fronts: int, backs: int, router: str, link: float
+) -> None:
+    case, ids, tiers = drawn
+    arrivals = [round(moment - case.arrivals[0], 9) for moment in case.arrivals]
+    loop = {"concurrency": case.concurrency, "think_s": case.think_s, "router": router}
+    pools = [(case.rules, case.machine, fronts), (other.rules, other.machine, backs)]
+    slow = plainly(arrivals, case.isl, case.osl, pools, ids=ids, tiers=tiers, transfer=lambda isl: link * isl, **loop)
+    requests = _requests(arrivals, case.isl, case.osl, ids, case.rules.block_tokens)
+    front, back = (Role(times=times, rules=rules, replicas=number) for rules, times, number in pools)
+    fast = simulate_apart(requests, front, back, lambda isl: link * isl, cache=tiers, **loop)
+    for expected, found in ((slow.start_s, fast.started_s), (slow.first_s, fast.first_s), (slow.end_s, fast.end_s)):
+        times = [np.nan if moment is None else moment for moment in expected]
+        np.testing.assert_allclose(found, times, rtol=1e-6, atol=1e-9)
+    assert (fast.put_back, fast.rejected, fast.steps) == (slow.preemptions, len(slow.rejected), slow.steps)
+    joined, sent, first = fast.joined_s, fast.sent_s, fast.first_s
+    moved = fast.done & (fast.osl > 1)
+    np.testing.assert_allclose(sent[moved] - first[moved], link * fast.isl[moved], atol=1e-9)
+    assert (joined[moved] >= sent[moved]).all() and np.isnan(joined[~moved]).all()
 
 
 def test_a_router_that_looks_into_caches_sends_prompts_where_they_have_been() -> None:

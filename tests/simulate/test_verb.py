@@ -1,5 +1,6 @@
 """The verb against the engine below it, and against the plain simulators where they cover what was asked."""
 
+import csv
 import json
 from pathlib import Path
 
@@ -7,11 +8,14 @@ import numpy as np
 import pytest
 from simulate.reference import Request
 from simulate.reference_cache import CachedReplica
+from simulate.reference_fleet import simulate as plainly
 
+import tokenroof
 from tokenroof.errors import InputError, TokenroofError
 from tokenroof.present.pages.simulate import page_of
 from tokenroof.present.text import text
-from tokenroof.simulate.binding import table_of
+from tokenroof.simulate.binding import prefill_rules_of, prefill_table_of, table_of, transfer_of
+from tokenroof.simulate.disagg import Role, simulate_apart
 from tokenroof.simulate.run import Outcome
 from tokenroof.simulate.run import simulate as follow
 from tokenroof.usecases.simulate.answer import SimulateResponse
@@ -155,3 +159,139 @@ def test_a_model_without_a_cache_by_the_token_has_nothing_to_keep(tmp_path: Path
     path.write_text(json.dumps(config), encoding="utf-8")
     with pytest.raises(InputError, match="keeps nothing by the token"):
         asked(**(CACHED | {"model": str(path)}))
+
+
+# ------------------------------------------------------------------ prefill and decode workers
+
+APART = {
+    "model": "llama-3.3-70b", "system": "8xh100", "prefill_layout": "tp4", "decode_layout": "tp2", "decode_workers": 2,
+    "isl": "lognormal:2000:1", "osl": "exp:100",
+}  # fmt: skip
+
+
+def _roles(setup: Setup) -> tuple[Role, Role]:
+    deployment = setup.deployment
+    return (
+        Role(times=prefill_table_of(deployment), rules=prefill_rules_of(deployment)),
+        Role(times=table_of(deployment), rules=setup.rules, replicas=2),
+    )
+
+
+def test_prefill_and_decode_workers_are_the_engines_and_the_plain_fleets() -> None:
+    setup, answer = asked(**APART, request_rate=3.0, requests=80, router="least-loaded")
+    front, back = _roles(setup)
+    send, more_s = transfer_of(setup.deployment), setup.deployment.profile.request_s
+    expected = simulate_apart(setup.requests, front, back, send, router="least-loaded", request_s=more_s)
+    _equal(answer.outcome, expected)
+    requests = setup.requests
+    slow = plainly(
+        requests.arrival_s.tolist(), requests.isl.tolist(), requests.osl.tolist(),
+        [(one.rules, one.times, one.replicas) for one in (front, back)], transfer=send, router="least-loaded",
+    )  # fmt: skip
+    np.testing.assert_allclose(answer.outcome.first_s, np.array(slow.first_s) + more_s, rtol=1e-6)
+    np.testing.assert_allclose(answer.outcome.end_s, np.array(slow.end_s) + more_s, rtol=1e-6)
+    assert (answer.prefill_workers, answer.decode_workers, answer.replicas) == (1, 2, 1)
+    sent = [send(isl) for isl, osl in zip(requests.isl[8:].tolist(), requests.osl[8:].tolist(), strict=True) if osl > 1]
+    assert answer.kv_transfer is not None and answer.kv_transfer.mean == pytest.approx(np.mean(sent), rel=1e-6)
+    assert answer.decode_wait is not None and answer.decode_wait.mean >= 0.0
+
+
+def test_a_ratio_of_workers_stands_for_layouts_and_numbers() -> None:
+    named, _ = asked(**APART, request_rate=1.0, requests=50)
+    ratio, _ = asked(**{**APART, "decode_workers": None}, disaggregate="1:2", request_rate=1.0, requests=50)
+    assert ratio.deployment.layout == named.deployment.layout
+    assert ratio.deployment.prefill_workers.workers == 1  # type: ignore[union-attr]
+    degrees = {"model": "llama-3.3-70b", "system": "8xh100", "tp": 2, "isl": "1000", "osl": "100"}
+    both, answer = asked(**degrees, disaggregate="1:3", request_rate=1.0, requests=50)
+    assert both.deployment.layout.tp == both.deployment.prefill_workers.layout.tp == 2  # type: ignore[union-attr]
+    assert (answer.layout_label, answer.decode_workers) == ("1 x (tp2) : 3 x (tp2)", 3)
+
+
+def test_two_units_share_their_workers() -> None:
+    """Twice the machine at twice the rate: any prefill worker sends to any that decodes."""
+    _, answer = asked(**(APART | {"system": "16xh100"}), request_rate=6.0, requests=400)
+    assert answer.replicas == 2
+    assert set(answer.outcome.replica) == {0, 1, 2, 3} and set(answer.outcome.prefill_replica) == {0, 1}  # type: ignore[attr-defined]
+
+
+def test_a_light_load_is_a_request_alone() -> None:
+    """Nobody meets anybody: a prompt alone, its cache over the link, and decode steps of one."""
+    setup, answer = asked(**(APART | {"isl": "2000", "osl": "100"}), request_rate=0.02, requests=30, warmup=0.0)
+    front, back = _roles(setup)
+    first_s = front.times([(0, 0, [(2000, 2000)])]) + setup.deployment.profile.request_s
+    steps_s = sum(back.times([(1, 2000 + token, ())]) for token in range(1, 100))
+    assert answer.ttft.p50 == pytest.approx(first_s, rel=1e-6)  # type: ignore[union-attr]
+    assert answer.e2e.p50 == pytest.approx(first_s + transfer_of(setup.deployment)(2000) + steps_s, rel=1e-6)  # type: ignore[union-attr]
+    assert answer.prefill_duty_cycle == pytest.approx(0.02 * first_s, rel=0.4)
+
+
+def test_decode_workers_that_do_not_keep_up_are_an_overload() -> None:
+    """One worker prefills faster than one decodes: the queue is behind the first token."""
+    _, answer = asked(
+        model="llama-3.3-70b", system="8xh100", prefill_layout="tp4", decode_layout="tp4", isl="500", osl="1000",
+        request_rate=12.0, requests=3000,
+    )  # fmt: skip
+    assert answer.overload is not None and answer.overload.waiting > 300
+    assert answer.ttft.p50 < 1.0 < answer.decode_wait.p50  # type: ignore[union-attr, operator]
+    assert answer.waiting_most > 300
+    assert "a decode step of one decode worker" in " ".join(text(page_of(answer)).split())
+
+
+def test_prefill_workers_keep_prefixes() -> None:
+    layouts = {"prefill_layout": "tp1", "decode_layout": "tp1", "model": "llama-3.1-8b", "system": "2xh100"}
+    setup, cold = asked(**layouts, trace=CHAT, scale=20.0)
+    _, warm = asked(**layouts, trace=CHAT, scale=20.0, prefix_cache="block", cache_tiers="host-dram:8GB")
+    assert warm.cache_hit_rate is not None and warm.cache_hit_rate > 0.6
+    assert warm.prefill_duty_cycle < 0.6 * cold.prefill_duty_cycle  # type: ignore[operator]
+    assert warm.kv_transfer.mean == pytest.approx(cold.kv_transfer.mean)  # type: ignore[union-attr]  # all of a prompt's cache is sent
+    assert warm.cache_hits[0].blocks == prefill_rules_of(setup.deployment).blocks // 32
+
+
+def test_users_of_disaggregated_deployments_read(tmp_path: Path) -> None:
+    _, answer = asked(**(APART | {"isl": "1000", "osl": "100"}), users=30.0, think=10.0, requests=500)
+    assert answer.requests_per_s * (10.0 + answer.e2e.mean) == pytest.approx(30, rel=0.1)  # type: ignore[union-attr]
+
+
+LAYOUTS = {"prefill_layout": "tp2", "decode_layout": "tp2"}
+
+
+def test_files_name_both_workers(tmp_path: Path) -> None:
+    answer = tokenroof.simulate(
+        "llama-3.3-70b",
+        "8xh100",
+        prefill_layout="tp4",
+        decode_layout="tp4",
+        request_rate=1,
+        requests=20,
+        isl=500,
+        osl=50,
+    )
+    answer.save(tmp_path / "a.csv", tmp_path / "a.json")
+    with (tmp_path / "a.csv").open(encoding="utf-8") as file:
+        row = next(csv.DictReader(file))
+    assert float(row["first_token_s"]) <= float(row["sent_s"]) + 0.1 <= float(row["joined_s"]) + 0.1
+    assert row["prefill_replica"] == row["replica"] == "0"
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"disaggregate": "1-3", "tp": 2}, "disaggregate = '1-3': must be P:D"),
+        ({"disaggregate": "0:3", "tp": 2}, "disaggregate = '0:3': must be P:D"),
+        ({"disaggregate": "1:3"}, "given with `prefill_layout` and `decode_layout`"),
+        (
+            LAYOUTS | {"disaggregate": "1:3", "decode_workers": 2},
+            "decode_workers = 2: must be left out",
+        ),
+        ({"disaggregate": "1:9", "tp": 2}, "at most 8 GPUs on 8xh100"),
+        ({"prefill_layout": "tp2"}, "prefill_layout = 'tp2': must be given with `decode_layout`"),
+        (
+            {"disaggregate": "1:3", "tp": 2, "scheduler": "static"},
+            "scheduler = 'static': must be another where",
+        ),
+    ],
+)
+def test_what_cannot_be_disaggregated_is_one_line(options: dict[str, object], says: str) -> None:
+    with pytest.raises(TokenroofError) as raised:
+        asked(model="llama-3.3-70b", system="8xh100", request_rate=1.0, isl="500", osl="50", **options)
+    assert says in str(raised.value) and "\n" not in str(raised.value)

@@ -14,7 +14,6 @@ from tokenroof.cli.options import model_argument, output_options, scenario_from,
 from tokenroof.cli.outputs import check_outputs, write_outputs
 from tokenroof.cli.render import echo_json, echo_page
 from tokenroof.cli.unused import refuse_unused
-from tokenroof.types.scenario import APART
 
 __all__ = ["command"]
 
@@ -22,7 +21,7 @@ _QUIET_S = 1.0  # before a bar is shown
 _INTERRUPTED = 130
 _LEFT_OUT = (
     "mode", "prefix", "context", "batch", "acceptance", "drafts", "isl", "osl", "request_rate", "concurrency", "ttft",
-    "tpot", "slo", *APART,
+    "tpot", "slo",
 )  # fmt: skip
 
 
@@ -67,6 +66,7 @@ def _progress() -> Iterator[Callable[[float], None] | None]:
 @click.option("--tpot", metavar="TIME", help="Limit on a request's TPOT, over that of --slo.")
 @click.option("--warmup", metavar="SHARE", help="First share of the requests, left out of statistics. [default: 0.1]")
 @click.option("--router", metavar="ROUTER", help="round-robin, least-loaded, prefix-aware. [default: round-robin]")
+@click.option("--disaggregate", metavar="P:D", help="P prefill workers for D decode workers, in layouts of their own.")
 @click.option("--prefix-cache", metavar="KIND", help="block: keep those of a trace's prompts. [default: off]")
 @click.option("--cache-tiers", metavar="SIZES", help="Behind each GPU's memory: host-dram:256GB,nvme:2TB.")
 @click.option("--scheduler", metavar="RULE", help="vllm, sglang, trtllm, static, train. [default: that of the engine]")
@@ -95,6 +95,7 @@ def command(full: bool, outputs: tuple[Path, ...], as_json: bool, **options: Any
     tokenroof simulate llama-3.1-8b --system h100 --capacity --slo ttft:500,tpot:50 --percentile 95
     tokenroof simulate llama-3.1-8b --system h100 --rates 1:64:10 -o loads.svg
     tokenroof simulate llama-3.3-70b --system 8xh100 --trace chat.jsonl --prefix-cache block
+    tokenroof simulate llama-3.3-70b --system 8xh100 --disaggregate 1:3 --tp 2 --rate 2
     tokenroof simulate llama-3.1-8b --system 4xh100 --trace chat.jsonl --prefix-cache block --router prefix-aware
     tokenroof simulate llama-3.1-8b --system h100 --concurrency 64 --isl 1k --osl 200 --scheduler static
     """

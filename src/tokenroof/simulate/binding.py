@@ -2,12 +2,14 @@
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from tokenroof.engines import engine as engine_of
 from tokenroof.errors import InputError
 from tokenroof.operators.program import cache_bytes_per_sequence
 from tokenroof.planner.drafts import Drafting
 from tokenroof.scenario.deployment import Deployment
+from tokenroof.scenario.prefill_workers import PrefillWorkers
 from tokenroof.simulate.prefix_cache import MOST_BLOCKS
 from tokenroof.simulate.rules import Rules
 from tokenroof.simulate.run import Tiers
@@ -15,7 +17,7 @@ from tokenroof.simulate.step_times import StepTable
 from tokenroof.types.machine import MemoryTier
 from tokenroof.units import format_bytes
 
-__all__ = ["rules_of", "table_of", "tiers_of", "transfer_of"]
+__all__ = ["prefill_rules_of", "prefill_table_of", "rules_of", "table_of", "tiers_of", "transfer_of"]
 
 
 def _stages(layers: int, pp: int) -> tuple[float, ...]:
@@ -24,10 +26,26 @@ def _stages(layers: int, pp: int) -> tuple[float, ...]:
     return tuple((whole + (at < more)) / layers for at in range(pp))
 
 
-def _block_bytes(deployment: Deployment) -> float:
-    """Of the engine's block on the fullest GPU, at the mean length of a request; 0 where memory grows with no token."""
-    size = max(1, engine_of(deployment.engine).memory.block_tokens)
-    return float(deployment.memory().cache_bytes_per_sequence) / math.ceil(deployment.held_tokens / size)
+def _block_tokens(deployment: Deployment) -> int:
+    return max(1, engine_of(deployment.engine).memory.block_tokens)
+
+
+def _block_bytes(deployment: Deployment, *, prompts: bool = False) -> float:
+    """Of the engine's block on the fullest GPU, at the mean length of what is held: of requests, or where workers of
+    their own prefill of their `prompts`; 0 where memory grows with no token.
+    """
+    use, tokens = deployment.memory(), deployment.held_tokens
+    if prompts:
+        use, tokens = deployment.prompt_memory(), deployment.workload.isl
+    return float(use.cache_bytes_per_sequence) / math.ceil(tokens / _block_tokens(deployment))
+
+
+def _blocks(deployment: Deployment, pool_bytes: float, each: float) -> int:
+    """Blocks of a data-parallel rank."""
+    blocks = int(max(pool_bytes, 0.0) // each) if each > 0.0 else 1 << 62
+    if blocks < 1:
+        raise InputError("system", deployment.system.id, "one whose memory holds a request", "see tokenroof analyze")
+    return blocks
 
 
 def rules_of(deployment: Deployment) -> Rules:
@@ -37,25 +55,42 @@ def rules_of(deployment: Deployment) -> Rules:
     many requests of the mean length fit as do in truth.
     """
     scheduler, layout = deployment.scheduler, deployment.layout
-    rule = engine_of(deployment.engine).memory
-    size = max(1, rule.block_tokens)
-    each = _block_bytes(deployment)
-    blocks = int(max(float(deployment.memory().cache_pool_bytes), 0.0) // each) if each > 0.0 else 1 << 62
-    if blocks < 1:
-        raise InputError("system", deployment.system.id, "one whose memory holds a request", "see tokenroof analyze")
     return Rules(
         policy="mixed" if scheduler.mixed else "prompts-first",
         token_budget=int(scheduler.token_budget),
         max_sequences=int(scheduler.max_sequences),
         reserve="output" if scheduler.reserves_output else "pages",
-        block_tokens=size,
-        blocks=blocks,
+        block_tokens=_block_tokens(deployment),
+        blocks=_blocks(deployment, float(deployment.memory().cache_pool_bytes), _block_bytes(deployment)),
         ranks=layout.dp,
         stages=_stages(deployment.program.layers, layout.pp),
         gather_steps=scheduler.gather_passes,
         drafts=deployment.scenario.drafts or 0,
         acceptance=(deployment.scenario.acceptance or 0.0) if deployment.scenario.drafts else 0.0,
     )
+
+
+def prefill_rules_of(deployment: Deployment) -> Rules:
+    """The scheduler of a prefill worker, which holds prompts alone: in steps of their chunk, on its own layout."""
+    split = _split(deployment)
+    each, pool = _block_bytes(deployment, prompts=True), float(deployment.prompt_memory().cache_pool_bytes)
+    return replace(
+        rules_of(deployment), policy="prompts-first", token_budget=int(split.chunk), ranks=split.layout.dp,
+        blocks=_blocks(deployment, pool, each), stages=_stages(split.timed.program.layers, split.layout.pp),
+        gather_steps=0.0, drafts=0, acceptance=0.0,
+    )  # fmt: skip
+
+
+def prefill_table_of(deployment: Deployment) -> StepTable:
+    """Step times of a prefill worker."""
+    split = _split(deployment)
+    return StepTable(split.timed, int(split.chunk) + int(deployment.scheduler.max_sequences))
+
+
+def _split(deployment: Deployment) -> PrefillWorkers:
+    if deployment.prefill_workers is None:
+        raise InputError("mode", "agg", "one with prefill workers of their own")
+    return deployment.prefill_workers
 
 
 def table_of(deployment: Deployment) -> StepTable:
@@ -69,10 +104,10 @@ def table_of(deployment: Deployment) -> StepTable:
 def tiers_of(deployment: Deployment, tiers: Sequence[tuple[MemoryTier, float]], block_tokens: int) -> Tiers:
     """Memory behind that of the GPUs: every GPU has so many bytes of each tier, and a link of the tier's rate to it.
 
-    A block of so many tokens lies on all GPUs of its rank, which bring their parts back side by side.
+    A block of so many tokens lies on all GPUs of its rank, which bring their parts back side by side. Prefix caches of
+    disaggregated deployments are those of their prefill workers.
     """
-    size = max(1, engine_of(deployment.engine).memory.block_tokens)
-    each = _block_bytes(deployment) * block_tokens / size
+    each = _block_bytes(deployment, prompts=deployment.disaggregated) * block_tokens / _block_tokens(deployment)
     for tier, capacity in tiers:
         if capacity < each:
             limit = f"at least one block of {block_tokens} tokens, {format_bytes(each)} on a GPU"
@@ -88,8 +123,6 @@ def transfer_of(deployment: Deployment) -> Callable[[int], float]:
 
     Every stage of the prefill worker sends its own layers, at the rate of one GPU's link.
     """
-    split = deployment.prefill_workers
-    if split is None:
-        raise InputError("mode", "together", "one with prefill workers of their own")
+    split = _split(deployment)
     rate = deployment.link_bytes_per_s() * split.layout.pp
     return lambda isl: float(cache_bytes_per_sequence(split.timed.program, float(isl))) / rate

@@ -9,9 +9,9 @@ import numpy as np
 from tokenroof.errors import InputError
 from tokenroof.simulate.fleet import Pool
 from tokenroof.simulate.replica import Replica, Watcher
-from tokenroof.simulate.requests import IntArray, Requests
+from tokenroof.simulate.requests import FloatArray, IntArray, Requests
 from tokenroof.simulate.rules import Rules
-from tokenroof.simulate.run import Columns, Loop, Outcome, totals
+from tokenroof.simulate.run import Columns, Loop, Outcome, Tiers, cache_rules, check_router, keeping, known, totals
 from tokenroof.simulate.step_times import Work
 
 __all__ = ["Apart", "Role", "simulate_apart"]
@@ -30,12 +30,20 @@ class Role:
 class Apart(Outcome):
     """`replica` is the one that decoded, `prefill_replica` the one that prefilled; sums are over both roles.
 
-    `least_free_blocks` is that of the decode replicas.
+    `least_free_blocks` is that of the decode replicas. `sent_s` is when a request's cache had arrived there, `joined_s`
+    when it first decoded: NaN for answers of one token.
     """
 
     prefill_replica: IntArray
     prefill_steps: int
     prefill_busy_s: float
+    sent_s: FloatArray
+    joined_s: FloatArray
+
+    @property
+    def taken_s(self) -> FloatArray:
+        """When each left the last queue that it stood in."""
+        return np.where(np.isnan(self.sent_s), self.started_s, self.joined_s)
 
 
 def simulate_apart(
@@ -46,12 +54,15 @@ def simulate_apart(
     *,
     concurrency: int | None = None,
     think_s: float = 0.0,
+    thinking: Callable[[], float] | None = None,
     router: str = "round-robin",
     request_s: float = 0.0,
     watch: Watcher | None = None,
+    watch_prefill: Watcher | None = None,
+    cache: Tiers | None = None,
 ) -> Apart:
     """As `simulate`, on two pools. `transfer_s` are the seconds in which the cache of a prompt of so many tokens is
-    sent; `watch` sees the decode replicas.
+    sent, all of it, whatever the prefill replicas found of it in a `cache`; `watch` sees the decode replicas.
     """
     for name, role in (("prefill", prefill), ("decode", decode)):
         if role.rules.policy == "static":
@@ -60,11 +71,14 @@ def simulate_apart(
             )
         if role.replicas < 1:
             raise InputError(f"{name} replicas", role.replicas, "at least 1")
-    if router == "prefix-aware":
-        raise InputError("router", router, "round-robin or least-loaded", "workers apart keep no prefixes")
+    front_rules, keeps = prefill.rules, None
+    if cache is not None:
+        front_rules, keeps = cache_rules(requests, front_rules), keeping(requests, cache)
+    check_router(router, keeps)
     columns = Columns(requests, closed=concurrency is not None)
     isl, osl, (started, first, end) = columns.isl, columns.osl, columns.moments
-    loop = Loop(columns, concurrency, think_s)
+    sent, joined, prompts_end = (array("d", [-1.0]) * len(isl) for _ in range(3))
+    loop = Loop(columns, concurrency, think_s, thinking)
 
     def sent_on(moment: float, request: int) -> None:
         if osl[request] == 1:
@@ -72,24 +86,29 @@ def simulate_apart(
             loop.ended(moment)
         else:
             assert loop.fleet is not None
-            loop.fleet.expect(moment + transfer_s(isl[request]), 1, request)
+            sent[request] = moment + transfer_s(isl[request])
+            loop.fleet.expect(sent[request], 1, request)
 
-    prompts_end = array("d", [-1.0]) * len(isl)
     fronts = [
-        Replica(prefill.times, prefill.rules, isl, [1] * len(isl), started, first, prompts_end, ended=sent_on)  # type: ignore[arg-type]
+        Replica(
+            prefill.times, front_rules, isl, [1] * len(isl), started, first, prompts_end,  # type: ignore[arg-type]
+            ended=sent_on, watch=watch_prefill, cache=keeps,
+        )
         for _ in range(prefill.replicas)
-    ]
+    ]  # fmt: skip
     backs = [
         Replica(
-            decode.times, decode.rules, isl, osl, started, first, end, ended=loop.ended, watch=watch, prefilled=True
+            decode.times, decode.rules, isl, osl, joined, first, end,  # type: ignore[arg-type]
+            ended=loop.ended, watch=watch, prefilled=True,
         )
         for _ in range(decode.replicas)
-    ]
+    ]  # fmt: skip
     prefilled = array("q", [0]) * len(isl)
     stopped = loop.run([Pool(fronts, router, prefilled), Pool(backs, router, columns.placed)])
     front, both = totals(fronts), totals([*fronts, *backs])
     both["least_free_blocks"] = totals(backs)["least_free_blocks"]
     return Apart(
         **columns.seen(request_s, stopped), rejected=len(loop.rejected), **both, prefill_replica=np.array(prefilled),
-        prefill_steps=front["steps"], prefill_busy_s=front["busy_s"],
+        prefill_steps=front["steps"], prefill_busy_s=front["busy_s"], sent_s=known(sent), joined_s=known(joined),
+        cached_tokens=() if keeps is None else tuple(np.array(column) for column in keeps.found),
     )  # fmt: skip

@@ -190,7 +190,7 @@ class Rank:
             request = queue[0]
             if self.stored and request in self.stored:
                 if group is not None:
-                    self.join(group, room)
+                    self.join(group, room, start)
                 break
             whole = isl[request] + (yielded.get(request, 0) if yielded else 0)
             new = whole if whole <= room else room
@@ -212,7 +212,7 @@ class Rank:
                 self.partial = [request, whole, new]
         return chunks
 
-    def join(self, group: Group, room: int) -> None:
+    def join(self, group: Group, room: int, start: float) -> None:
         """Admits who came with its prompt stored, their tokens of the step each; behind it nobody else waits."""
         if not self.seated:
             self.barred = False
@@ -234,6 +234,8 @@ class Rank:
                 self.allotted[request] = blocks
             queue.popleft()
             self.stored.discard(request)
+            if self.started[request] < 0.0:
+                self.started[request] = start
             self.seated += 1
             room -= self.width
             self._enter(group, request, stored, self.osl[request] - 1, blocks)

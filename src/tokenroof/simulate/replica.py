@@ -288,7 +288,7 @@ class Replica:
             if group.n and rank.paged:
                 rank.make_room(group)
             if rank.stored and rank.put_back == had:
-                rank.join(group, self.rules.max_sequences * rank.width)
+                rank.join(group, self.rules.max_sequences * rank.width, start)
         return [True] * len(groups), [(group.n, group.contexts, _NOBODY) for group in groups]
 
     def _make_up_gathering(self, groups: list[Group], start: float) -> list[Work]:
@@ -311,7 +311,7 @@ class Replica:
             if not held:
                 chunks = rank.fill(group, budget - group.n * rank.width, start, admit)
             elif rank.stored and admit:
-                rank.join(group, budget - group.n * rank.width)
+                rank.join(group, budget - group.n * rank.width, start)
             works.append((group.n, group.contexts, chunks))
         return works
 

@@ -19,7 +19,10 @@ from tokenroof.simulate.rules import Rules
 from tokenroof.simulate.step_times import Work
 from tokenroof.simulate.straight import straight
 
-__all__ = ["ROUTERS", "Columns", "Loop", "Outcome", "Tiers", "cache_rules", "simulate", "totals"]
+__all__ = [
+    "ROUTERS", "Columns", "Loop", "Outcome", "Tiers", "cache_rules", "check_router", "keeping", "known", "simulate",
+    "totals",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +74,11 @@ class Outcome:
         return np.isfinite(self.end_s)
 
     @property
+    def taken_s(self) -> FloatArray:
+        """When each left the last queue that it stood in."""
+        return self.started_s
+
+    @property
     def ttft_s(self) -> FloatArray:
         """Seconds to the first token, by request."""
         return self.first_s - self.arrival_s
@@ -116,14 +124,11 @@ def simulate(
     With a `cache` prompts are not prefilled as far as their blocks are there; blocks are then those of the requests.
     On an interrupt the run ends where it is, and the outcome has what was done by then.
     """
-    if router not in ROUTERS:
-        raise InputError("router", router, f"one of {', '.join(ROUTERS)}")
     keeps = None
     if cache is not None:
         rules = cache_rules(requests, rules)
-        keeps = _keeping(requests, cache)
-    if router == "prefix-aware" and keeps is None:
-        raise InputError("router", router, "given with `prefix_cache` block", "without it there is nothing to find")
+        keeps = keeping(requests, cache)
+    check_router(router, keeps)
     plain = keeps is None and thinking is None
     parts = quick(
         requests, straight(times) if plain else None, rules, concurrency=concurrency, think_s=think_s,
@@ -150,6 +155,14 @@ def simulate(
     return Outcome(**columns.seen(request_s, stopped), rejected=rejected, **totals(fleet), cached_tokens=cached)
 
 
+def check_router(router: str, keeps: PrefixCache | None) -> None:
+    """InputError for a router that is not known, or has nothing to look at."""
+    if router not in ROUTERS:
+        raise InputError("router", router, f"one of {', '.join(ROUTERS)}")
+    if router == "prefix-aware" and keeps is None:
+        raise InputError("router", router, "given with `prefix_cache` block", "without it there is nothing to find")
+
+
 def cache_rules(requests: Requests, rules: Rules) -> Rules:
     """Rules in blocks of the requests' own size. InputError where one of them does not go with a prefix cache."""
     size = requests.block_tokens
@@ -164,7 +177,7 @@ def cache_rules(requests: Requests, rules: Rules) -> Rules:
     return replace(rules, block_tokens=size, blocks=rules.blocks * rules.block_tokens // size)
 
 
-def _keeping(requests: Requests, cache: Tiers) -> PrefixCache:
+def keeping(requests: Requests, cache: Tiers) -> PrefixCache:
     """What ranks keep of these requests."""
     found = tuple(array("q", [0]) * len(requests) for _ in range(1 + len(cache.blocks)))
     return PrefixCache(
@@ -248,6 +261,12 @@ def _alone(
     return replica
 
 
+def known(moments: Any) -> FloatArray:
+    """Moments with NaN for those that never came."""
+    found = np.array(moments)
+    return np.where(found < 0.0, math.nan, found)
+
+
 class Columns:
     """Moments of each request as the replicas fill them in: -1 where nothing happened."""
 
@@ -269,7 +288,7 @@ def _seen(
 ) -> dict[str, Any]:
     """Columns of an Outcome; who had not come when the run was stopped arrives at infinity."""
     arrival = np.array(arrival_s)
-    started, first, end = (np.where(np.array(one) < 0.0, math.nan, np.array(one)) for one in moments)
+    started, first, end = map(known, moments)
     return {
         "arrival_s": np.where(arrival < 0.0, math.inf, arrival), "started_s": started, "first_s": first + request_s,
         "end_s": end + request_s, "isl": requests.isl, "osl": requests.osl, "replica": np.array(placed),

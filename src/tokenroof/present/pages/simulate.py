@@ -98,9 +98,10 @@ def _machine(answer: SimulateResponse) -> KeyValues:
     pairs += [
         ("output", quantity(answer.output_tokens_per_s_per_gpu, TOK_PER_S_PER_GPU), total),
         ("duty cycle", percent(answer.duty_cycle, decimals=1), "of the time steps run"),
-        ("batch", count(answer.batch), "requests in a decode step of one replica, mean"),
+        ("batch", count(answer.batch), f"requests in a decode step of one {_worker(answer)}, mean"),
         ("KV fill", percent(answer.kv_fill, decimals=1), fullest),
         ("waiting", count(answer.waiting_most), f"at most; {count(answer.running_most)} running"),
+        *_apart(answer),
         ("preemptions", count(answer.preemptions), "requests that lost their memory and began anew"),
         ("rejected", count(answer.rejected), ""),
     ]
@@ -113,6 +114,21 @@ def _machine(answer: SimulateResponse) -> KeyValues:
         pairs.append(("cost", quantity(answer.output_usd_per_mtok, USD_PER_MTOK), whole))
     span = f"from {quantity(answer.from_s, E2E)} to {quantity(answer.to_s, E2E)}"
     return KeyValues(title=f"The machine, {span}", pairs=pairs, lines=(_closed_form(answer),))
+
+
+def _worker(answer: SimulateResponse) -> str:
+    return "replica" if answer.prefill_workers is None else "decode worker"
+
+
+def _apart(answer: SimulateResponse) -> list[tuple[str, str, str]]:
+    """What happens between prefill and decode workers."""
+    if answer.prefill_duty_cycle is None:
+        return []
+    sent, wait = (None if one is None else one.mean for one in (answer.kv_transfer, answer.decode_wait))
+    return [
+        ("prefill duty", percent(answer.prefill_duty_cycle, decimals=1), "of the time steps of prefill workers run"),
+        ("KV transfer", quantity(sent, MS), f"mean; then {quantity(wait, MS)} of waiting for a decode worker"),
+    ]
 
 
 def _closed_form(answer: SimulateResponse) -> str:

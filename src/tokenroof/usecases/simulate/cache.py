@@ -83,7 +83,7 @@ def hits_of(kept: Kept | None, deployment: Deployment, outcome: Outcome, counted
     begun = counted & np.isfinite(outcome.started_s)
     asked = int(outcome.isl[begun].sum())
     found = [int(column[begun].sum()) for column in outcome.cached_tokens]
-    pool = float(deployment.memory().cache_pool_bytes)
+    pool = float(deployment.prompt_memory().cache_pool_bytes)
     names = [(_HBM, pool), *((tier.id, size) for tier, size in kept.named)]
     blocks = (kept.rules.blocks, *kept.tiers.blocks)
     return tuple(

@@ -13,6 +13,7 @@ from tokenroof.simulate.traces import format_of, read_trace
 from tokenroof.types.scenario import LOADS, Scenario
 from tokenroof.types.workload import Workload
 from tokenroof.units import parse_count
+from tokenroof.usecases.simulate.apart import workers_named
 from tokenroof.usecases.simulate.request import REQUESTS, SimulateRequest
 from tokenroof.usecases.trace.answer import TraceRequest
 from tokenroof.usecases.trace.run import part_of
@@ -26,7 +27,6 @@ _NOT_YET = {
     "batch": "give concurrency",
     "context": "give isl and osl",
     "drafts": "it has no drafts",
-    "prefill_layout": "it has one kind of worker",
 }
 
 
@@ -157,6 +157,7 @@ def scenario_of(request: SimulateRequest, source: Source) -> Scenario:
     for name in ("isl", "osl"):
         if held[name] is not None or source.requests is not None:
             held[name] = float(getattr(drawn, name).mean())
+    held |= workers_named(request)
     held["osl"] = None if held["osl"] is None else max(held["osl"], 2.0)  # one token has no time per output token
     if request.rates is not None:
         held["request_rate"] = rates_of(request.rates)[-1]

@@ -29,6 +29,8 @@ class SimulateRequest(Scenario):
     say how a trace is read, as in TraceRequest.
     `prefix_cache` block keeps blocks of the prompts of a trace that has ids of them, in the memory of the GPUs and
     behind it in `cache_tiers` such as "host-dram:256GB,nvme:2TB", sizes being those of a GPU.
+    `disaggregate` P:D puts prompts and answers on so many workers each, in `prefill_layout` and `decode_layout` or both
+    in the degrees that are given; `scheduler` is then that of decode workers, the cache that of prefill workers.
     `capacity` looks for the highest rate at which `percentile` per cent of the requests meet every limit, `rates` such
     as "1:16:8" runs them at eight rates from 1 to 16 a second.
     """
@@ -45,6 +47,7 @@ class SimulateRequest(Scenario):
     requests: Annotated[int | None, Within(1, MAX_REQUESTS, "requests")] = None
     warmup: Annotated[float, Within(0.0, 0.9)] = 0.1
     router: Annotated[str, OneOf(ROUTERS)] = ROUTERS[0]
+    disaggregate: str | None = None
     scheduler: Annotated[str | None, OneOf(SCHEDULERS)] = None
     period: Annotated[float | None, Within(0.0, 1e4, "seconds", above=True)] = None
     prefix_cache: Annotated[str, OneOf(PREFIX_CACHES)] = PREFIX_CACHES[0]

@@ -8,21 +8,20 @@ import numpy as np
 
 from tokenroof.scenario.deployment import Deployment
 from tokenroof.scenario.layouts import unit_label
-from tokenroof.simulate.arrivals import thinking
-from tokenroof.simulate.binding import table_of
+from tokenroof.simulate.disagg import Apart
 from tokenroof.simulate.rules import Rules
 from tokenroof.simulate.run import Outcome
-from tokenroof.simulate.run import simulate as follow
 from tokenroof.types.served import Infeasible
 from tokenroof.usecases.simulate.answer import ClosedLoad, Latency, Series, SimulateResponse
 from tokenroof.usecases.simulate.cache import hits_of
+from tokenroof.usecases.simulate.carry import Ran, carry
 from tokenroof.usecases.simulate.load import rates_of
 from tokenroof.usecases.simulate.loads import at_rate, capacity_of, knee_of, point_of
 from tokenroof.usecases.simulate.recorder import WINDOWS, Recorder
 from tokenroof.usecases.simulate.request import SimulateRequest
 from tokenroof.usecases.simulate.sentence import sentence_of
 from tokenroof.usecases.simulate.setup import Setup, set_up
-from tokenroof.usecases.simulate.statistics import Counted, count, latency_of, met, overload_of, queue_at
+from tokenroof.usecases.simulate.statistics import BoolArray, Counted, count, latency_of, met, overload_of, queue_at
 
 __all__ = ["SimulateRequest", "SimulateResponse", "simulate"]
 
@@ -30,17 +29,6 @@ _MTOK, _HOUR_S = 1e6, 3600.0
 _UNLIMITED = 1 << 60
 
 OnProgress = Callable[[float], None]
-
-
-def _follow(setup: Setup, recorder: Recorder | None) -> Outcome:
-    """The run itself. In a closed loop the next request waits for all of an answer, its time outside steps too."""
-    deployment, request_s = setup.deployment, setup.deployment.profile.request_s
-    reads = thinking(setup.think_s, request_s, setup.request.seed) if setup.think_s > 0.0 else None
-    return follow(
-        setup.requests, table_of(deployment), setup.rules, concurrency=setup.concurrency,
-        think_s=request_s, thinking=reads, replicas=deployment.replicas, router=setup.request.router,
-        request_s=request_s, watch=recorder, cache=None if setup.kept is None else setup.kept.tiers,
-    )  # fmt: skip
 
 
 def simulate(
@@ -66,10 +54,7 @@ def _run(setup: Setup, on_progress: OnProgress | None = None) -> SimulateRespons
     """One run of the requests."""
     whole = max(int((setup.requests.osl - 1).sum()), 1)
     tell = None if on_progress is None else lambda tokens: on_progress(min(tokens / whole, 1.0))
-    recorder = Recorder(setup.rules.blocks, tell)
-    outcome = _follow(setup, recorder)
-    recorder.flush()
-    return _answer(setup, outcome, recorder)
+    return _answer(setup, carry(setup, tell))
 
 
 def _capacity(setup: Setup, on_progress: OnProgress | None) -> SimulateResponse:
@@ -111,8 +96,9 @@ def _told(answer: SimulateResponse) -> SimulateResponse:
     return replace(answer, sentence=sentence_of(answer))
 
 
-def _answer(setup: Setup, outcome: Outcome, recorder: Recorder) -> SimulateResponse:
-    deployment, request = setup.deployment, setup.request
+def _answer(setup: Setup, ran: Ran) -> SimulateResponse:
+    deployment, request, outcome, recorder = setup.deployment, setup.request, ran.outcome, ran.recorder
+    split = deployment.prefill_workers
     overload = None if setup.concurrency is not None else overload_of(outcome)
     users = setup.concurrency or 0 if setup.think_s > 0.0 else 0
     found = count(outcome, request.warmup, overload is not None, users)
@@ -172,6 +158,11 @@ def _answer(setup: Setup, outcome: Outcome, recorder: Recorder) -> SimulateRespo
         running_most=max(series.running, default=0),
         preemptions=outcome.put_back,
         steps=outcome.steps,
+        prefill_workers=None if split is None else split.workers,
+        decode_workers=None if split is None else split.decode_workers,
+        prefill_duty_cycle=_prefill_duty(setup, ran, found),
+        kv_transfer=_between(outcome, ended, "first_s", "sent_s", deployment.profile.request_s),
+        decode_wait=_between(outcome, ended, "sent_s", "joined_s"),
         prefix_cache=request.prefix_cache,
         cache_hit_rate=cached if hits else None,
         cache_hits=hits,
@@ -222,9 +213,30 @@ def _endless(rules: Rules) -> bool:
     return rules.blocks >= _UNLIMITED
 
 
+def _lanes(setup: Setup) -> int:
+    """Of all replicas that decode."""
+    split = setup.deployment.prefill_workers
+    return setup.deployment.replicas * (1 if split is None else split.decode_workers) * len(setup.rules.stages)
+
+
+def _prefill_duty(setup: Setup, ran: Ran, found: Counted) -> float | None:
+    split = setup.deployment.prefill_workers
+    if split is None or ran.prefill is None:
+        return None
+    lanes = setup.deployment.replicas * split.workers * split.layout.pp
+    return min(_ratio(ran.prefill.sum("busy_s", *_span(found)), found.span_s * lanes), 1.0)
+
+
+def _between(outcome: Outcome, ended: BoolArray, before: str, after: str, less_s: float = 0.0) -> Latency | None:
+    """From one moment of each request to another, where prefill has workers of its own."""
+    if not isinstance(outcome, Apart):
+        return None
+    return latency_of((getattr(outcome, after) - getattr(outcome, before))[ended] + less_s)
+
+
 def _duty(setup: Setup, recorder: Recorder, found: Counted) -> float:
     """Share of the span in which steps run, mean over replicas; with pipelines of a lane's time."""
-    lanes = setup.deployment.replicas * len(setup.rules.stages)
+    lanes = _lanes(setup)
     return min(_ratio(recorder.sum("busy_s", *_span(found)), found.span_s * lanes), 1.0)
 
 
@@ -261,7 +273,7 @@ def _series(outcome: Outcome, recorder: Recorder, setup: Setup) -> Series:
     last = max(outcome.duration_s, float(setup.requests.arrival_s[-1]) if setup.concurrency is None else 0.0)
     windows = min(int(last / width) + 1, WINDOWS)
     waiting, running = queue_at(outcome, ((np.arange(windows) + 1) * width).astype(np.float64))
-    replicas = setup.deployment.replicas * len(setup.rules.stages)
+    replicas = _lanes(setup)
 
     def shares(part: str, whole: str | float) -> tuple[float, ...]:
         under = getattr(recorder, whole) if isinstance(whole, str) else np.full(WINDOWS, whole)

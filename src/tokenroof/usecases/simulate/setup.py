@@ -9,7 +9,7 @@ from tokenroof.errors import InputError
 from tokenroof.scenario.deployment import Deployment
 from tokenroof.scenario.infeasible import infeasible_of
 from tokenroof.scenario.resolve import resolve
-from tokenroof.simulate.binding import rules_of
+from tokenroof.simulate.binding import prefill_rules_of, rules_of
 from tokenroof.simulate.requests import Requests
 from tokenroof.simulate.rules import Rules
 from tokenroof.types.limits import faults_of
@@ -27,7 +27,8 @@ _PERIOD_S = 0.02  # the lecture's train leaves each time that memory has been re
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Setup:
     """A question made ready to run: requests, deployment, rules, a closed loop's requests at once, and the rate at
-    which the requests arrive; with a prefix cache what is kept, and rules in its blocks.
+    which the requests arrive; with a prefix cache what is kept, and rules in its blocks (those of workers that prefill,
+    where they are their own: `rules` are those of who decodes).
     """
 
     request: SimulateRequest
@@ -57,10 +58,10 @@ def set_up(request: SimulateRequest, on_rows: Callable[[int], None] | None = Non
     if source.requests is None and at_once is not None and at_once != int(at_once):
         raise InputError("concurrency" if request.concurrency else "users", at_once, "a whole number")
     requests = draw(request, source, deployment.workload)
-    kept = kept_of(request, deployment, requests, rules)
+    kept = kept_of(request, deployment, requests, prefill_rules_of(deployment) if deployment.disaggregated else rules)
     return Setup(
         request=request, source=source, requests=requests, deployment=deployment,
-        rules=rules if kept is None else kept.rules, scheduler=scheduler,
+        rules=rules if kept is None or deployment.disaggregated else kept.rules, scheduler=scheduler,
         concurrency=None if at_once is None else int(at_once), think_s=deployment.load.think_s,
         rate=_rate(request, source), kept=kept,
     )  # fmt: skip
@@ -78,6 +79,10 @@ def _rules(request: SimulateRequest, deployment: Deployment) -> tuple[Rules, str
     name = request.scheduler
     if name is None:
         return own, deployment.engine
+    if name == "static" and deployment.disaggregated:
+        raise InputError(
+            "scheduler", name, "another where prefill has workers of its own", "static batches do not move"
+        )
     if name == "static":
         return replace(own, policy="static"), name
     if name == "train":

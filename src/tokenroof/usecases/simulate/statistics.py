@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from tokenroof.simulate.disagg import Apart
 from tokenroof.simulate.requests import FloatArray
 from tokenroof.simulate.run import Outcome
 from tokenroof.types.workload import Limits
@@ -18,6 +19,8 @@ _SIGMAS = 4.0  # a queue that chance alone would not leave
 _FILLED = 0.1  # of the requests have ended when the machine is counted as full
 _ENOUGH = 0.3  # of the requests must end in the span that a short run is measured over
 _PART = 0.1  # of the run, that the queue must have lasted at its end
+
+_NONE = np.empty(0)
 
 BoolArray = NDArray[np.bool_]
 
@@ -69,7 +72,7 @@ def count(outcome: Outcome, warmup: float, overloaded: bool = False, users: int 
 def _full_span(outcome: Outcome) -> tuple[float, float] | None:
     """From when requests end as fast as they will, until the last has started; None where few end meanwhile."""
     end = outcome.end_s[outcome.done]
-    full_s, taken_s = float(np.quantile(end, _FILLED)), float(np.nanmax(outcome.started_s))
+    full_s, taken_s = float(np.quantile(end, _FILLED)), float(np.nanmax(outcome.taken_s))
     inside = (end > full_s) & (end <= taken_s)
     return (full_s, taken_s) if inside.mean() >= _ENOUGH else None
 
@@ -102,23 +105,37 @@ def _seen(outcome: Outcome) -> BoolArray:
 
 
 def queue_at(outcome: Outcome, moments: FloatArray) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Requests that have arrived and not started, and those that have started and not ended, at these moments."""
-    taken = np.isfinite(outcome.started_s)
-    arrived, started, ended = (
+    """Requests that have arrived and not started, and those that have started and not ended, at these moments.
+
+    Who waits for a worker that decodes waits too.
+    """
+    sent, joined = (outcome.sent_s, outcome.joined_s) if isinstance(outcome, Apart) else (_NONE, _NONE)
+    arrived, started, there, decoding, ended = (
         np.searchsorted(np.sort(one), moments, side="right")
-        for one in (outcome.arrival_s[_seen(outcome)], outcome.started_s[taken], outcome.end_s[outcome.done])
-    )
-    return arrived - started, started - ended
+        for one in (outcome.arrival_s[_seen(outcome)], outcome.started_s, sent, joined, outcome.end_s)
+    )  # what never happened is sorted behind all moments
+    behind = there - decoding
+    return arrived - started + behind, started - ended - behind
 
 
 def overload_of(outcome: Outcome) -> Overload | None:
     """From when the queue never emptied again, where it is longer at the last arrival than chance would leave it.
 
     Without drift, N arrivals move a queue by some sqrt(N (1 + cv^2)) with gaps of that coefficient of variation.
+    Workers that decode have a queue of their own, where caches arrive.
     """
     seen = _seen(outcome)
-    arrival = outcome.arrival_s[seen]
-    started = np.where(np.isfinite(outcome.started_s), outcome.started_s, math.inf)[seen]
+    found = _overload(outcome.arrival_s[seen], outcome.started_s[seen])
+    if found is None and isinstance(outcome, Apart):
+        sent = np.isfinite(outcome.sent_s)
+        order = np.argsort(outcome.sent_s[sent], kind="stable")
+        found = _overload(outcome.sent_s[sent][order], outcome.joined_s[sent][order])
+    return found
+
+
+def _overload(arrival: FloatArray, begun: FloatArray) -> Overload | None:
+    """The same of one queue, in order of arrival; NaN where somebody never began."""
+    started = np.where(np.isfinite(begun), begun, math.inf)
     if len(arrival) < 2 or not arrival[-1] > arrival[0]:
         return None
     waits = started > arrival

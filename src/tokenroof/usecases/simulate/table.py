@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from tokenroof.simulate.disagg import Apart
 from tokenroof.usecases.simulate.answer import SimulateResponse
 from tokenroof.usecases.simulate.statistics import met
 
@@ -22,6 +23,8 @@ def request_rows(answer: SimulateResponse) -> Iterator[dict[str, Any]]:
         "ttft_s": outcome.ttft_s, "tpot_s": outcome.tpot_s, "e2e_s": outcome.e2e_s, "ended": outcome.done,
         "warmup": np.arange(len(outcome.isl)) < answer.warmup_requests,
     }  # fmt: skip
+    if isinstance(outcome, Apart):
+        columns |= {"prefill_replica": outcome.prefill_replica, "sent_s": outcome.sent_s, "joined_s": outcome.joined_s}
     if outcome.cached_tokens:
         columns["cached_tokens"] = np.sum(outcome.cached_tokens, axis=0)
     if limited:
