@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from simulate.reference import Replica as Plain
 from simulate.reference import Request
 from simulate.reference_cache import CachedReplica
 from simulate.reference_fleet import simulate as plainly
@@ -295,3 +296,66 @@ def test_what_cannot_be_disaggregated_is_one_line(options: dict[str, object], sa
     with pytest.raises(TokenroofError) as raised:
         asked(model="llama-3.3-70b", system="8xh100", request_rate=1.0, isl="500", osl="50", **options)
     assert says in str(raised.value) and "\n" not in str(raised.value)
+
+
+# ------------------------------------------------------------------ drafts
+
+DRAFTED = {"model": "deepseek-v3", "system": "8xh200", "tp": 8, "ep": 8, "drafts": 2, "acceptance": 0.7}
+
+
+def test_drafts_are_the_engines_and_the_plain_simulators() -> None:
+    setup, answer = asked(**DRAFTED, request_rate=4.0, requests=60, isl="exp:1000", osl="exp:60", seed=5)
+    rules, table, more_s = setup.rules, table_of(setup.deployment), setup.deployment.profile.request_s
+    assert (rules.drafts, rules.acceptance, rules.seed) == (2, 0.7, 5)
+    _equal(answer.outcome, follow(setup.requests, table, rules, request_s=more_s))
+    requests = setup.requests
+    slow = Plain([Request(at, int(requests.isl[at]), int(requests.osl[at])) for at in range(60)], rules, table)
+    slow.coming = list(zip(requests.arrival_s.tolist(), range(60), strict=True))
+    slow.run()
+    np.testing.assert_allclose(answer.outcome.first_s, [one.first_s + more_s for one in slow.requests], rtol=1e-6)
+    np.testing.assert_allclose(answer.outcome.end_s, [one.end_s + more_s for one in slow.requests], rtol=1e-6)
+    steps = sum(one.decode_steps for one in slow.requests)
+    assert answer.tokens_per_step == pytest.approx(int((requests.osl - 1).sum()) / steps)
+
+
+def test_tokens_per_step_are_those_of_the_formula_and_the_seed_draws_others() -> None:
+    """Long answers, so that what the last step has too much of does not count: 1 + 0.7 + 0.49."""
+    options = DRAFTED | {"request_rate": 0.5, "isl": "500", "osl": "2000", "requests": 60}
+    _, answer = asked(**options)
+    _, other = asked(**options, seed=1)
+    assert answer.tokens_per_step == pytest.approx(2.19, abs=0.01)
+    assert other.tokens_per_step == pytest.approx(2.19, abs=0.01) and other.tokens_per_step != answer.tokens_per_step
+    _, plain = asked(**(options | {"drafts": None, "acceptance": None}))
+    assert (plain.drafts, plain.acceptance, plain.tokens_per_step) == (0, None, None)
+    assert answer.tpot.mean < 0.65 * plain.tpot.mean  # type: ignore[union-attr]
+    assert answer.tpot.mean == pytest.approx(answer.closed_form.tpot_s, rel=0.1)  # type: ignore[union-attr]
+    assert (answer.itl.p50, answer.itl.mean) == (None, pytest.approx(answer.tpot.mean, rel=0.01))  # type: ignore[union-attr]
+    shown = " ".join(text(page_of(answer)).split())
+    assert "tokens per step 2.19 of a request, mean; 2 drafts accepted at 0.7" in shown and "| drafts |" not in shown
+
+
+def test_decode_workers_draft() -> None:
+    _, answer = asked(
+        **(DRAFTED | {"system": "16xh200"}), disaggregate="1:1", request_rate=2.0, requests=100, osl="500"
+    )
+    assert answer.tokens_per_step == pytest.approx(2.19, abs=0.03) and answer.decode_workers == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"drafts": 2}, "drafts = 2: must be given with `acceptance`"),
+        ({"acceptance": 0.5}, "acceptance = 0.5: must be given with `drafts`"),
+        ({"drafts": 2, "acceptance": 1.5}, "acceptance = 1.5"),
+        ({"drafts": 2, "acceptance": 0.5, "model": "llama-3.1-8b", "tp": 1, "ep": None}, "draft head"),
+    ],
+)
+def test_what_cannot_be_drafted_is_one_line(options: dict[str, object], says: str) -> None:
+    with pytest.raises(TokenroofError) as raised:
+        asked(**({**DRAFTED, "drafts": None, "acceptance": None, "request_rate": 1.0} | options))
+    assert says in str(raised.value) and "\n" not in str(raised.value)
+
+
+def test_drafts_and_prefix_caches_do_not_go_with_each_other() -> None:
+    with pytest.raises(InputError, match="off for static batches, reserved answers, drafts"):
+        asked(**DRAFTED, trace=CHAT, prefix_cache="block")

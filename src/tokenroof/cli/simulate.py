@@ -20,7 +20,7 @@ __all__ = ["command"]
 _QUIET_S = 1.0  # before a bar is shown
 _INTERRUPTED = 130
 _LEFT_OUT = (
-    "mode", "prefix", "context", "batch", "acceptance", "drafts", "isl", "osl", "request_rate", "concurrency", "ttft",
+    "mode", "prefix", "context", "batch", "isl", "osl", "request_rate", "concurrency", "ttft",
     "tpot", "slo",
 )  # fmt: skip
 
@@ -95,6 +95,7 @@ def command(full: bool, outputs: tuple[Path, ...], as_json: bool, **options: Any
     tokenroof simulate llama-3.1-8b --system h100 --capacity --slo ttft:500,tpot:50 --percentile 95
     tokenroof simulate llama-3.1-8b --system h100 --rates 1:64:10 -o loads.svg
     tokenroof simulate llama-3.3-70b --system 8xh100 --trace chat.jsonl --prefix-cache block
+    tokenroof simulate deepseek-v3 --system 8xh200 --tp 8 --ep 8 --rate 2 --drafts 1 --acceptance 0.85
     tokenroof simulate llama-3.3-70b --system 8xh100 --disaggregate 1:3 --tp 2 --rate 2
     tokenroof simulate llama-3.1-8b --system 4xh100 --trace chat.jsonl --prefix-cache block --router prefix-aware
     tokenroof simulate llama-3.1-8b --system h100 --concurrency 64 --isl 1k --osl 200 --scheduler static

@@ -43,7 +43,7 @@ class _Drafted(Group):
 class DraftRank(Rank):
     """As Rank, request by request."""
 
-    __slots__ = ("draws",)
+    __slots__ = ("draws", "verified_steps", "verified_tokens")
 
     groups: list[_Drafted]  # type: ignore[assignment]
 
@@ -51,6 +51,7 @@ class DraftRank(Rank):
         super().__init__(rules, isl, osl, started)
         self.groups = [_Drafted(rules.block_tokens) for _ in rules.stages]
         self.draws: dict[int, Iterator[int]] = {}
+        self.verified_steps = self.verified_tokens = 0  # of single requests; tokens as far as they were wanted
 
     def _blocks(self, stored: int) -> int:
         """Of a request during a decode step: all drafts are stored before it is known who is accepted."""
@@ -89,6 +90,8 @@ class DraftRank(Rank):
         group.clock += 1
         for request, one in list(group.held.items()):
             tokens = next(self.draws[request])
+            self.verified_steps += 1
+            self.verified_tokens += min(tokens, self.osl[request] - one[1])
             one[0] += tokens
             one[1] += tokens
             group.contexts += tokens

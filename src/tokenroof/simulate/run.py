@@ -11,6 +11,7 @@ import numpy as np
 from tokenroof.errors import InputError
 from tokenroof.simulate.alone import Carried
 from tokenroof.simulate.cached import CachedRank, PrefixCache
+from tokenroof.simulate.drafts import DraftRank
 from tokenroof.simulate.fleet import NEXT, ROUTERS, Fleet, Pool
 from tokenroof.simulate.quick import quick
 from tokenroof.simulate.replica import Replica, Watcher
@@ -46,7 +47,8 @@ class Outcome:
 
     `request_s` of each first token is time outside the engine. `steps`, `busy_s` and `put_back` are sums over replicas.
     `hit_tokens` of the `asked_tokens` of prompts were found in a cache, by tier, those of who began anew among them;
-    `cached_tokens` are those of each request when it first began, a column a tier.
+    `cached_tokens` are those of each request when it first began, a column a tier. With drafts requests had
+    `verified_tokens` from `verified_steps` of theirs.
 
     `stopped_s` is the last end in a run that was interrupted.
     """
@@ -67,6 +69,8 @@ class Outcome:
     hit_tokens: tuple[int, ...] = ()
     asked_tokens: int = 0
     cached_tokens: tuple[IntArray, ...] = ()
+    verified_steps: int = 0
+    verified_tokens: int = 0
 
     @property
     def done(self) -> "np.ndarray":
@@ -214,7 +218,9 @@ def _joined(requests: Requests, parts: Sequence[tuple[IntArray, Carried]], reque
 
 def totals(fleet: Sequence[Replica]) -> dict[str, Any]:
     """What replicas did, in sum."""
-    kept = [rank for one in fleet for rank in one.ranks if isinstance(rank, CachedRank)]
+    ranks = [rank for one in fleet for rank in one.ranks]
+    kept = [rank for rank in ranks if isinstance(rank, CachedRank)]
+    drafted = [rank for rank in ranks if isinstance(rank, DraftRank)]
     return {
         "put_back": sum(one.put_back for one in fleet),
         "steps": sum(one.steps for one in fleet),
@@ -222,6 +228,8 @@ def totals(fleet: Sequence[Replica]) -> dict[str, Any]:
         "least_free_blocks": min(one.least_free for one in fleet),
         "hit_tokens": tuple(map(sum, zip(*(one.hit_tokens for one in kept), strict=True))),
         "asked_tokens": sum(one.prompt_tokens for one in kept),
+        "verified_steps": sum(one.verified_steps for one in drafted),
+        "verified_tokens": sum(one.verified_tokens for one in drafted),
     }
 
 

@@ -99,6 +99,7 @@ def _machine(answer: SimulateResponse) -> KeyValues:
         ("output", quantity(answer.output_tokens_per_s_per_gpu, TOK_PER_S_PER_GPU), total),
         ("duty cycle", percent(answer.duty_cycle, decimals=1), "of the time steps run"),
         ("batch", count(answer.batch), f"requests in a decode step of one {_worker(answer)}, mean"),
+        *_drafted(answer),
         ("KV fill", percent(answer.kv_fill, decimals=1), fullest),
         ("waiting", count(answer.waiting_most), f"at most; {count(answer.running_most)} running"),
         *_apart(answer),
@@ -114,6 +115,14 @@ def _machine(answer: SimulateResponse) -> KeyValues:
         pairs.append(("cost", quantity(answer.output_usd_per_mtok, USD_PER_MTOK), whole))
     span = f"from {quantity(answer.from_s, E2E)} to {quantity(answer.to_s, E2E)}"
     return KeyValues(title=f"The machine, {span}", pairs=pairs, lines=(_closed_form(answer),))
+
+
+def _drafted(answer: SimulateResponse) -> list[tuple[str, str, str]]:
+    """What drafts give."""
+    if not answer.drafts:
+        return []
+    drafts = f"{counted(answer.drafts, 'draft')} accepted at {quantity(answer.acceptance)}"
+    return [("tokens per step", quantity(answer.tokens_per_step), f"of a request, mean; {drafts}")]
 
 
 def _worker(answer: SimulateResponse) -> str:
@@ -173,7 +182,8 @@ def _scenario(answer: SimulateResponse) -> tuple[str, ...]:
 
 
 def _left_out(answer: SimulateResponse) -> tuple[str, ...]:
-    return (*(("prefix caches",) if answer.prefix_cache == "off" else ()), "drafts", _NETWORKS)
+    caches = ("prefix caches",) if answer.prefix_cache == "off" else ()
+    return (*caches, *(() if answer.drafts else ("drafts",)), _NETWORKS)
 
 
 def page_of(answer: SimulateResponse) -> Page:

@@ -96,6 +96,8 @@ class SimulateResponse:
     token where the run is too short for that. `slo_share` are the counted requests that met every limit, those that
     were rejected among them; `goodput` those per second. Percentiles of ITL are over tokens. Where several rates
     were asked for they are `loads`, and all else is of the run at `capacity`, at the `knee`, or at the last rate.
+    `tokens_per_step` is what requests had from each of their decode steps where these verify drafts; ITL then has a
+    mean alone.
     With prefill workers `duty_cycle`, `batch` and `kv_fill` are those of the decode workers, and percentiles of ITL
     those of decode steps: the gap in which a cache is sent is in its mean alone.
     `cache_hit_rate` is what the prefix cache had of all prompt tokens, `cache_hits` by tier; with one, `kv_fill` is
@@ -146,6 +148,9 @@ class SimulateResponse:
     running_most: int
     preemptions: int
     steps: int
+    drafts: int
+    acceptance: float | None
+    tokens_per_step: float | None
     prefill_workers: int | None
     decode_workers: int | None
     prefill_duty_cycle: float | None

@@ -26,7 +26,6 @@ _NOT_WITH_A_TRACE = ("isl", "osl", "arrivals", *LOADS)
 _NOT_YET = {
     "batch": "give concurrency",
     "context": "give isl and osl",
-    "drafts": "it has no drafts",
 }
 
 

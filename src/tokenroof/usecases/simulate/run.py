@@ -52,7 +52,7 @@ def simulate(
 
 def _run(setup: Setup, on_progress: OnProgress | None = None) -> SimulateResponse:
     """One run of the requests."""
-    whole = max(int((setup.requests.osl - 1).sum()), 1)
+    whole = max(int((setup.requests.osl - 1).sum() / setup.deployment.tokens_per_step), 1)
     tell = None if on_progress is None else lambda tokens: on_progress(min(tokens / whole, 1.0))
     return _answer(setup, carry(setup, tell))
 
@@ -158,6 +158,9 @@ def _answer(setup: Setup, ran: Ran) -> SimulateResponse:
         running_most=max(series.running, default=0),
         preemptions=outcome.put_back,
         steps=outcome.steps,
+        drafts=setup.rules.drafts,
+        acceptance=setup.rules.acceptance if setup.rules.drafts else None,
+        tokens_per_step=outcome.verified_tokens / outcome.verified_steps if outcome.verified_steps else None,
         prefill_workers=None if split is None else split.workers,
         decode_workers=None if split is None else split.decode_workers,
         prefill_duty_cycle=_prefill_duty(setup, ran, found),
@@ -248,12 +251,15 @@ def _fill(setup: Setup, recorder: Recorder, found: Counted) -> float | None:
 
 
 def _itl(setup: Setup, outcome: Outcome, found: Counted, recorder: Recorder) -> Latency | None:
-    """Gaps between tokens: the mean is exact; percentiles are those of steps, which lanes of a pipeline do not show."""
+    """Gaps between tokens: the mean is exact; percentiles are those of steps, which lanes of a pipeline do not show.
+    Where a step yields several tokens they are no gaps of theirs.
+    """
     later = int((outcome.osl[found.ended] - 1).sum())
     if not later:
         return None
     mean = float((outcome.end_s - outcome.first_s)[found.ended].sum()) / later
-    shares = recorder.gap_percentiles((0.5, 0.9, 0.99), found.from_s) if len(setup.rules.stages) == 1 else None
+    followed = len(setup.rules.stages) == 1 and not setup.rules.drafts
+    shares = recorder.gap_percentiles((0.5, 0.9, 0.99), found.from_s) if followed else None
     p50, p90, p99 = shares or (None, None, None)
     return Latency(mean=mean, p50=p50, p90=p90, p99=p99)
 

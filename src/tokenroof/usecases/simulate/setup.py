@@ -75,7 +75,7 @@ def _check(request: SimulateRequest) -> None:
 
 def _rules(request: SimulateRequest, deployment: Deployment) -> tuple[Rules, str]:
     """The engine's rules, or those of the scheduler that was asked for on the engine's memory and budgets."""
-    own = rules_of(deployment)
+    own = replace(rules_of(deployment), seed=request.seed)
     name = request.scheduler
     if name is None:
         return own, deployment.engine
