@@ -65,7 +65,7 @@ def test_an_absent_trace_is_one_line() -> None:
 def test_what_does_not_fit_is_an_answer() -> None:
     done = run_inside("simulate", "deepseek-v3", "--system", "h100", "--rate", "1")
     assert (done.returncode, done.stderr) == (1, "")
-    assert done.stdout.startswith("Not met: its weights alone need 673.2 GB per GPU")
+    assert done.stdout.startswith("Not met: its weights alone need 675.2 GB per GPU")
 
 
 def test_an_interrupt_prints_what_was_done(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,8 +15,9 @@ from tokenroof.catalog.efficiency import load_profile
 from tokenroof.engines import ENGINES, LAUNCHED, engine, engine_in, generation_of
 from tokenroof.errors import UnknownName
 from tokenroof.measure.fit_runs import PRIORS
-from tokenroof.types.engine import Engine, Generation, MemoryRule, MemoryTerms, Worker
+from tokenroof.types.engine import Engine, Generation, Worker
 from tokenroof.types.layout import Layout
+from tokenroof.types.memory_rule import MemoryRule, MemoryTerms
 from tokenroof.xp import NUMPY, SCALAR
 
 GIB = 2.0**30
@@ -27,6 +28,14 @@ every_generation = pytest.mark.parametrize(
     [generation for one in ENGINES.values() for generation in one.generations],
     ids=[f"{one.name}-{generation.name}" for one in ENGINES.values() for generation in one.generations],
 )
+every_rule = pytest.mark.parametrize(
+    "rule",
+    [rule for one in ENGINES.values() for generation in one.generations for rule in generation.memory],
+    ids=[
+        f"{generation.name}-{'.'.join(map(str, rule.first))}-{one.name}"
+        for one in ENGINES.values() for generation in one.generations for rule in generation.memory
+    ],
+)  # fmt: skip
 degrees = st.sampled_from((1, 2, 4, 8))
 layouts = st.builds(
     lambda tp, dp, cp, pp, whole: Layout(tp=tp, dp=dp, cp=cp, pp=pp, ep=tp * dp * cp if whole else 1),
@@ -46,7 +55,7 @@ def pool(rule: MemoryRule, layout: Layout, *, total: float = 80.0, weights: floa
 
 def test_every_file_of_an_engine_is_in_the_registry() -> None:
     files = {path.stem for path in Path(tokenroof.engines.__file__).parent.glob("*.py")}
-    assert files - {"__init__", "shell", "memory_facts"} == set(ENGINES)
+    assert files - {"__init__", "shell", "memory_facts", "vllm_settings"} == set(ENGINES)
 
 
 def test_no_word_means_two_engines() -> None:
@@ -106,24 +115,55 @@ def test_texts_that_name_no_engine(text: str) -> None:
     assert engine_in(text) is None
 
 
-@every_generation
-def test_limits_of_a_generation_are_sane_and_have_a_source(generation: Generation) -> None:
-    rule, scheduler = generation.memory, generation.scheduler
+@every_rule
+def test_a_rule_for_memory_is_sane_and_has_a_source(rule: MemoryRule) -> None:
     assert rule.source
-    assert scheduler.source
-    assert scheduler.token_budget >= 1
-    assert scheduler.max_sequences >= 1
     assert rule.block_tokens >= 1
-    assert rule.sampled_sequences is None or 1 <= rule.sampled_sequences <= scheduler.max_sequences
+    assert rule.sampled_sequences is None or rule.sampled_sequences >= 1
     for field in fields(rule):
         value = getattr(rule, field.name)
         assert not isinstance(value, float) or (math.isfinite(value) and value >= 0)
 
 
 @every_generation
+def test_rules_are_told_oldest_first_and_each_version_has_one(generation: Generation) -> None:
+    for rules in (generation.memory, generation.schedulers):
+        firsts = [one.first for one in rules]
+        assert firsts == sorted(set(firsts))
+    for scheduler in generation.schedulers:
+        assert scheduler.source
+        assert scheduler.token_budget >= 1 and scheduler.max_sequences >= 1
+        sizes = [tier.from_bytes for tier in scheduler.tiers]
+        assert sizes == sorted(set(sizes), reverse=True)
+        assert not sizes or sizes[-1] == 0.0  # every chip has settings
+
+
+@pytest.mark.parametrize(
+    ("version", "share", "copies", "graphs"),
+    [("0.7.3", 0.9, 8.0, False), ("0.11.0", 0.9, 9.6, False), ("0.15.1", 0.9, 9.6, False), ("0.17.0", 0.9, 3.5, False),
+     ("0.19.0", 0.9, 3.5, False), ("0.21.0", 0.92, 3.5, True), ("0.28.0", 0.92, 3.5, True), ("0.33.0", 0.92, 3.5, True),
+     ("", 0.92, 3.5, True), ("nightly", 0.92, 3.5, True)],
+)  # fmt: skip
+def test_vllm_divides_memory_as_its_version_does(version: str, share: float, copies: float, graphs: bool) -> None:
+    rule = engine("vllm", version).memory
+    assert (rule.fraction, rule.sampler_copies, rule.graph_bytes > 0.0) == (share, copies, graphs)
+
+
+@pytest.mark.parametrize(
+    ("version", "chip", "gib", "sequences", "tokens"),
+    [("0.19.0", "h100", 79.19, 1024, 8192), ("0.19.0", "a100", 79.25, 256, 2048),
+     ("0.28.0", "b200", 178.35, 1024, 16384), ("0.19.0", "b200", 178.35, 1024, 8192),
+     ("0.33.0", "rtx-4090", 23.64, 256, 2048), ("0.33.0", "gb10", 121.69, 256, 2048),
+     ("0.7.3", "a100", 79.25, 1024, 8192)],
+)  # fmt: skip
+def test_vllm_takes_settings_by_chip(version: str, chip: str, gib: float, sequences: int, tokens: int) -> None:
+    found = engine("vllm", version).scheduler.on(chip, gib * GIB)
+    assert (found.max_sequences, found.token_budget, found.version) == (sequences, tokens, version)
+
+
+@every_rule
 @given(layout=layouts)
-def test_the_pool_is_less_than_what_weights_leave_and_falls_with_them(generation: Generation, layout: Layout) -> None:
-    rule = generation.memory
+def test_the_pool_is_less_than_what_weights_leave_and_falls_with_them(rule: MemoryRule, layout: Layout) -> None:
     assert 0.0 <= share(rule, layout, 80 * GIB) <= 1.0
     assert pool(rule, layout) <= 60.0 * GIB
     assert pool(rule, layout, weights=21.0) < pool(rule, layout)
@@ -131,9 +171,8 @@ def test_the_pool_is_less_than_what_weights_leave_and_falls_with_them(generation
     assert pool(rule, layout, total=180.0) > pool(rule, layout)
 
 
-@every_generation
-def test_arrays_of_layouts_give_what_each_gives_alone(generation: Generation) -> None:
-    rule = generation.memory
+@every_rule
+def test_arrays_of_layouts_give_what_each_gives_alone(rule: MemoryRule) -> None:
     several = [Layout(tp=tp, dp=dp) for tp, dp in ((1, 1), (8, 1), (2, 4))]
     if callable(rule.fraction):
         stack = Layout(tp=np.array([1, 8, 2]), dp=np.array([1, 1, 4]))  # type: ignore[arg-type]

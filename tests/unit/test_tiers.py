@@ -50,10 +50,10 @@ def test_slower_tiers_are_cheaper_but_for_bare_disk_rents() -> None:
 
 def test_hbm_costs_its_chip() -> None:
     tier = hbm_tier(load_chip("h200"), load_rental("h200"))
-    # 4.59 USD/h over the 150.75 GB that the driver reports; 0.0326 over the label
-    assert tier.usd_per_byte_s == pytest.approx(4.59 / 3600 / 150_754_820_096)
+    # 4.59 USD/h over the 150.1 GB that a process sees; 0.0326 over the label
+    assert tier.usd_per_byte_s == pytest.approx(4.59 / 3600 / (143_156 * 2**20))
     assert tier.facts["usd_per_byte_s"].grade is Grade.REPORTED
-    assert "0.0229 to 0.0418" in tier.facts["usd_per_byte_s"].note
+    assert "0.023 to 0.042" in tier.facts["usd_per_byte_s"].note
 
 
 def test_hbm_without_a_rent_is_missing_data() -> None:

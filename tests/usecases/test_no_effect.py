@@ -103,7 +103,7 @@ def test_no_drafts_may_be_said() -> None:
 def test_a_version_beyond_the_records_counts_as_the_newest_and_says_so() -> None:
     told = {one.field: one for one in resolve(parse(Scenario, DENSE | {"engine_version": "0.19.1"})).defaults}
     assert told["engine_version"].value == "0.19.1, as 0.8 and later"
-    assert told["engine_version"].reason == "vLLM is known before 0.8, 0.8 and later"
+    assert told["engine_version"].reason.startswith("vLLM is known before 0.8, 0.8 and later; memory: vLLM 0.17:")
     for exact in ("0.8", "v0.7.3", ""):
         told = {one.field: one for one in resolve(parse(Scenario, DENSE | {"engine_version": exact})).defaults}
         assert "engine_version" not in told

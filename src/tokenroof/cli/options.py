@@ -25,6 +25,7 @@ __all__ = [
     "request_from",
     "scenario_from",
     "scenario_options",
+    "some_options",
     "warn",
 ]
 
@@ -98,6 +99,17 @@ def scenario_options(*left_out: str) -> Callable[[F], F]:
     def decorate(function: F) -> F:
         for option in reversed(made):
             function = option(function)
+        return function
+
+    return decorate
+
+
+def some_options(*names: str) -> Callable[[F], F]:
+    """These options of a scenario, for a verb that takes no others."""
+
+    def decorate(function: F) -> F:
+        for name in reversed(names):
+            function = _option(name)(function)
         return function
 
     return decorate

@@ -1,7 +1,8 @@
 """No engine: the bound. All of memory but the weights holds cache, any layout can be said, nothing is reserved."""
 
-from tokenroof.types.engine import Engine, Generation, MemoryRule, MemoryTerms, Scheduler
+from tokenroof.types.engine import Engine, Generation, Scheduler
 from tokenroof.types.layout import Layout
+from tokenroof.types.memory_rule import MemoryRule, MemoryTerms
 from tokenroof.xp import Num
 
 __all__ = ["NONE"]
@@ -16,17 +17,19 @@ def _inexpressible(layout: Layout) -> str:
     return ""
 
 
+_MEMORY = MemoryRule(
+    pool_bytes=_pool_bytes, fraction=1.0, outside_bytes=0.0, outside_per_rank_bytes=0.0, sampled_sequences=None,
+    sampler_copies=0.0, source="a bound: nothing but weights and cache",
+)  # fmt: skip
+_SCHEDULER = Scheduler(name="none", source="no engine: chunks ride on decode, nothing is reserved")
+
 NONE = Engine(
     name="none",
     display_name="no engine",
     generations=(
         Generation(
             name="vllm", first=(0,),  # host times of vLLM, where any are asked for
-            memory=MemoryRule(
-                pool_bytes=_pool_bytes, fraction=1.0, outside_bytes=0.0, outside_per_rank_bytes=0.0, driver_bytes=0.0,
-                sampled_sequences=None, sampler_copies=0.0, source="a bound: nothing but weights and cache",
-            ),
-            scheduler=Scheduler(name="none", source="no engine: chunks ride on decode, nothing is reserved"),
+            memory=(_MEMORY,), schedulers=(_SCHEDULER,),
         ),
     ),
     inexpressible=_inexpressible,

@@ -5,7 +5,7 @@ Flags are those of the releases of 2026.
 
 from typing import Any
 
-from tokenroof.engines.memory_facts import DRIVER_BYTES, GIB, OUTSIDE_BYTES, OUTSIDE_PER_RANK_BYTES, SAMPLED_SEQUENCES
+from tokenroof.engines.memory_facts import GIB, OUTSIDE_BYTES, OUTSIDE_PER_RANK_BYTES, SAMPLED_SEQUENCES
 from tokenroof.engines.shell import CONTEXT_PARALLEL, lines
 from tokenroof.types.engine import (
     Doubt,
@@ -13,13 +13,12 @@ from tokenroof.types.engine import (
     Generation,
     HostPriors,
     Launcher,
-    MemoryRule,
-    MemoryTerms,
     Prior,
     Scheduler,
     Worker,
 )
 from tokenroof.types.layout import Layout
+from tokenroof.types.memory_rule import MemoryRule, MemoryTerms
 from tokenroof.xp import Num
 
 __all__ = ["SGLANG"]
@@ -71,6 +70,16 @@ def _command(worker: Worker) -> str:
     return lines(words)
 
 
+_MEMORY = MemoryRule(
+    pool_bytes=_pool_bytes, fraction=_fraction, outside_bytes=OUTSIDE_BYTES,
+    outside_per_rank_bytes=OUTSIDE_PER_RANK_BYTES, sampled_sequences=SAMPLED_SEQUENCES,
+    source="SGLang: mem_fraction_static leaves 13.5 GiB + 1/8 per rank, 32 GiB from 160 GiB up, 4 more with dp",
+)  # fmt: skip
+_SCHEDULER = Scheduler(
+    name="sglang", mixed=False, token_budget=16384.0,
+    source="SGLang: mixed chunks off; chunked prefill of 8192 or 16384 tokens by GPU memory",
+)  # fmt: skip
+
 SGLANG = Engine(
     name="sglang",
     display_name="SGLang",
@@ -78,17 +87,7 @@ SGLANG = Engine(
     generations=(
         Generation(
             name="sglang", first=(0,),
-            memory=MemoryRule(
-                pool_bytes=_pool_bytes, fraction=_fraction, outside_bytes=OUTSIDE_BYTES,
-                outside_per_rank_bytes=OUTSIDE_PER_RANK_BYTES, driver_bytes=DRIVER_BYTES,
-                sampled_sequences=SAMPLED_SEQUENCES,
-                source="SGLang: mem_fraction_static leaves 13.5 GiB + 1/8 per rank, 32 GiB from 160 GiB up, 4 more "
-                       "with dp",
-            ),
-            scheduler=Scheduler(
-                name="sglang", mixed=False, token_budget=16384.0,
-                source="SGLang: mixed chunks off; chunked prefill of 8192 or 16384 tokens by GPU memory",
-            ),
+            memory=(_MEMORY,), schedulers=(_SCHEDULER,),
             host=HostPriors(pass_s=Prior(0.5e-3, 0.4), amd=Prior(1.0, 0.7), warmup_s=Prior(0.3, 1.0)),
             doubts=(
                 Doubt(

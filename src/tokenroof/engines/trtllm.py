@@ -3,7 +3,7 @@
 Flags are those of the releases of 2026.
 """
 
-from tokenroof.engines.memory_facts import DRIVER_BYTES, OUTSIDE_BYTES, OUTSIDE_PER_RANK_BYTES, SAMPLED_SEQUENCES
+from tokenroof.engines.memory_facts import OUTSIDE_BYTES, OUTSIDE_PER_RANK_BYTES, SAMPLED_SEQUENCES
 from tokenroof.engines.shell import CONTEXT_PARALLEL, lines
 from tokenroof.types.engine import (
     Doubt,
@@ -11,13 +11,12 @@ from tokenroof.types.engine import (
     Generation,
     HostPriors,
     Launcher,
-    MemoryRule,
-    MemoryTerms,
     Prior,
     Scheduler,
     Worker,
 )
 from tokenroof.types.layout import Layout
+from tokenroof.types.memory_rule import MemoryRule, MemoryTerms
 from tokenroof.xp import Num
 
 __all__ = ["TRTLLM"]
@@ -30,7 +29,7 @@ def _pool_bytes(one: MemoryTerms) -> Num:
 
 _MEMORY = MemoryRule(
     pool_bytes=_pool_bytes, fraction=0.9, outside_bytes=OUTSIDE_BYTES, outside_per_rank_bytes=OUTSIDE_PER_RANK_BYTES,
-    driver_bytes=DRIVER_BYTES, sampled_sequences=SAMPLED_SEQUENCES, block_tokens=32,
+    sampled_sequences=SAMPLED_SEQUENCES, block_tokens=32,
     source="TensorRT-LLM: free_gpu_memory_fraction 0.9 of what is free after a warm-up pass",
 )  # fmt: skip
 _SCHEDULER = Scheduler(
@@ -77,12 +76,12 @@ TRTLLM = Engine(
     aliases=("tensorrt-llm", "trt-llm", "trtllm", "tensorrt", "trt"),
     generations=(
         Generation(
-            name="trtllm-cpp", first=(0,), memory=_MEMORY, scheduler=_SCHEDULER,
+            name="trtllm-cpp", first=(0,), memory=(_MEMORY,), schedulers=(_SCHEDULER,),
             host=HostPriors(pass_s=Prior(0.6e-3, 0.5), request_s=_REQUEST_CPP_S),
             marks=("triton", "static", "tensorrt 9", "tensorrt 10"), sources=("perf-overview",),
         ),
         Generation(
-            name="trtllm", first=(1,), since="2025-06", memory=_MEMORY, scheduler=_SCHEDULER,
+            name="trtllm", first=(1,), since="2025-06", memory=(_MEMORY,), schedulers=(_SCHEDULER,),
             host=HostPriors(pass_s=Prior(0.5e-3, 0.4)),
             doubts=(Doubt(model="deepseek", reason=_HELD_BACK), Doubt(source="gap", reason=_HELD_BACK)),
         ),

@@ -5,38 +5,19 @@ Flags are those of the releases of 2026.
 
 import json
 
-from tokenroof.engines.memory_facts import DRIVER_BYTES, OUTSIDE_BYTES, OUTSIDE_PER_RANK_BYTES, SAMPLED_SEQUENCES
 from tokenroof.engines.shell import CONTEXT_PARALLEL, lines
+from tokenroof.engines.vllm_settings import MEMORY, SCHEDULERS
 from tokenroof.types.engine import (
     Engine,
     Generation,
     HostPriors,
     Launcher,
-    MemoryRule,
-    MemoryTerms,
     Prior,
-    Scheduler,
     Worker,
 )
 from tokenroof.types.layout import Layout
-from tokenroof.xp import Num
 
 __all__ = ["VLLM"]
-
-
-def _pool_bytes(one: MemoryTerms) -> Num:
-    """fraction * total - weights - peak activations - what sits outside the allocator."""
-    return one.fraction * one.total_bytes - one.weights_bytes - one.activations_bytes - one.outside_bytes
-
-
-_MEMORY = MemoryRule(
-    pool_bytes=_pool_bytes, fraction=0.9, outside_bytes=OUTSIDE_BYTES, outside_per_rank_bytes=OUTSIDE_PER_RANK_BYTES,
-    driver_bytes=DRIVER_BYTES, sampled_sequences=SAMPLED_SEQUENCES, block_tokens=16,
-    source="vLLM: gpu_memory_utilization 0.9 of the device's total",
-)  # fmt: skip
-_SCHEDULER = Scheduler(
-    name="vllm", source="vLLM 0.8 and later: chunked prefill on, 8192 batched tokens, 1024 sequences on servers"
-)
 
 
 def _inexpressible(layout: Layout) -> str:
@@ -76,11 +57,11 @@ VLLM = Engine(
     version_words=r"vllm v?(\d+\.\d+\.\d+)",
     generations=(
         Generation(
-            name="vllm-v0", first=(0,), memory=_MEMORY, scheduler=_SCHEDULER,
+            name="vllm-v0", first=(0,), memory=(MEMORY[0],), schedulers=(SCHEDULERS[0],),
             host=HostPriors(pass_s=Prior(4e-3, 0.7), sequence_s=Prior(75e-6, 0.7)),
         ),
         Generation(
-            name="vllm", first=(0, 8), since="2025-02", memory=_MEMORY, scheduler=_SCHEDULER,
+            name="vllm", first=(0, 8), since="2025-02", memory=MEMORY[1:], schedulers=SCHEDULERS[1:],
             host=HostPriors(pass_s=Prior(0.5e-3, 0.4), amd=Prior(1.0, 0.7)),
         ),
     ),

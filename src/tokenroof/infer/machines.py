@@ -11,12 +11,10 @@ from typing import Any
 
 from tokenroof.catalog.chips import load_chip
 from tokenroof.catalog.rental import load_rental
-from tokenroof.engines import engine
 from tokenroof.infer.deductions.base import Machine
 from tokenroof.operators.memory import visible_bytes
 from tokenroof.operators.timing import arithmetic_rate
 from tokenroof.types.dtype import Dtype, dtype
-from tokenroof.types.engine import DEFAULT_ENGINE
 from tokenroof.types.machine import Chip
 
 __all__ = ["CONTRACT_SHARE", "MACHINE_WEIGHTS", "Machines", "machines", "reference_machine"]
@@ -85,7 +83,6 @@ def machines() -> Machines:
         rental = load_rental(name)
         rents.append(_ASSUMED_RENT[name] if rental is None else rental.median_usd_per_h)
     served = [[_served(chip, name) for chip in chips] for name in _FORMATS]
-    rules = engine(DEFAULT_ENGINE).memory
     rates = np.array(
         [[arithmetic_rate(chip, one.rate_key)[1] for chip, one in zip(chips, row, strict=True)] for row in served]
     )
@@ -99,7 +96,7 @@ def machines() -> Machines:
         bf16_flops_per_s=rates[0],
         bytes_per_s=np.array([chip.bytes_per_s for chip in chips]),
         memory_bytes=np.array([chip.memory_bytes for chip in chips]),
-        visible_bytes=np.array([visible_bytes(chip, rules) for chip in chips]),
+        visible_bytes=np.array([visible_bytes(chip) for chip in chips]),
         contract_usd_per_h=np.array(rents) * CONTRACT_SHARE,
     )
 

@@ -28,13 +28,14 @@ __all__ = ["deployed", "seller"]
 
 _PASS_S = 2e-3  # launches and collectives of one pass; assumed
 _NAME = "a seller"
+_VERSION = "0.7"  # whose rules for memory the deduction was calibrated with: what a seller runs is not known
 _SCENARIO = Scenario(model=_NAME, system=_NAME, weight_dtype=WEIGHTS, kv_dtype="bf16")
 _MODEL = Model(id=_NAME, name=_NAME, model_type="sketch", hidden=1, vocab=1, layers=())
 
 
 @lru_cache(maxsize=1)
 def _scheduler() -> Scheduler:
-    return engine(DEFAULT_ENGINE).scheduler
+    return engine(DEFAULT_ENGINE, _VERSION).scheduler
 
 
 def _system(u: Mapping[str, Any], chips: Any) -> System:
@@ -55,7 +56,7 @@ def _program(u: Mapping[str, Any], chips: Any) -> Program:
 def _least_chips(u: Mapping[str, Any], work: Workload) -> Any:
     """Chips whose memory holds the weights and the caches of a pass, by the engine's rule; parts of one count."""
     use = memory_use(
-        _program(u, 1), _system(u, 1), context=work.context, engine=DEFAULT_ENGINE,
+        _program(u, 1), _system(u, 1), context=work.context, engine=engine(DEFAULT_ENGINE, _VERSION),
         max_sequences=_scheduler().max_sequences,
     )  # fmt: skip
     held = use.weights_bytes + u["batch"] * use.cache_bytes_per_sequence

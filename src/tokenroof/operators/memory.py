@@ -9,11 +9,12 @@ from typing import Any
 
 from tokenroof.engines import engine as engine_of
 from tokenroof.errors import InputError
-from tokenroof.mixers.rows import LOGITS, ONE, STAGE_TOKENS, TOKENS
-from tokenroof.operators.program import cache_bytes_per_sequence, form_value
-from tokenroof.types.engine import DEFAULT_ENGINE, Engine, MemoryRule, MemoryTerms
+from tokenroof.operators.live import activation_peak_bytes, graphs_bytes, kept_buffers_bytes, loaded_more_bytes
+from tokenroof.operators.program import cache_bytes_per_sequence
+from tokenroof.types.engine import DEFAULT_ENGINE, Engine
 from tokenroof.types.layout import Layout
 from tokenroof.types.machine import Chip, System
+from tokenroof.types.memory_rule import MemoryRule, MemoryTerms
 from tokenroof.types.program import Num, Program
 from tokenroof.xp import NUMPY, SCALAR, Namespace
 
@@ -32,7 +33,9 @@ class MemoryUse:
 
     `cache_pool_bytes` is what the runtime gives to the cache (negative: the weights alone do not fit), `sequences`
     how many sequences of the asked context fit in the whole deployment at once, over all dp groups and, with pp,
-    over all micro-batches in flight.
+    over all micro-batches in flight. `weights_bytes` is what they take once loaded, copies and padding of the engine
+    included (`weights_by_class` has them as `loaded`). `activations_bytes` is the peak of a profiled pass with the
+    buffers that stay; `outside_bytes`, CUDA graphs included, is held outside the allocator.
     """
 
     runtime: str
@@ -40,6 +43,7 @@ class MemoryUse:
     weights_bytes: Num
     weights_by_class: dict[str, Num]
     activations_bytes: Num
+    outside_bytes: Num
     reserved_bytes: Num
     cache_pool_bytes: Num
     cache_bytes_per_sequence: Num
@@ -51,9 +55,9 @@ class MemoryUse:
         return self.sequences >= 1
 
 
-def visible_bytes(chip: Chip, rules: MemoryRule) -> float:
-    """Memory that the engine sees: what the driver reports less its own part, or the label where nobody reported."""
-    return chip.memory_bytes if chip.usable_memory_bytes is None else chip.usable_memory_bytes - rules.driver_bytes
+def visible_bytes(chip: Chip) -> float:
+    """Memory that a process sees: the total that driver and runtime report to it, or the label where nobody did."""
+    return chip.memory_bytes if chip.usable_memory_bytes is None else chip.usable_memory_bytes
 
 
 def _stage_share(program: Program) -> Num:
@@ -62,7 +66,7 @@ def _stage_share(program: Program) -> Num:
     return xp.ceil(program.layers / program.layout.pp) / max(program.layers, 1)
 
 
-def _weights_by_class(program: Program) -> dict[str, Num]:
+def _weights_by_class(program: Program, rules: MemoryRule, chip: Chip) -> dict[str, Num]:
     """Of the fullest stage: its share of the layers, and one of the two tables (both where there is one stage)."""
     xp = NUMPY if program.vectorised else SCALAR
     share = _stage_share(program)
@@ -74,35 +78,35 @@ def _weights_by_class(program: Program) -> dict[str, Num]:
     held["unembedding"] = xp.where(
         one_stage | (tables["embedding"] < tables["unembedding"]), tables["unembedding"], 0.0
     )
-    return held
+    padding = rules.native_padding if "fp4" in chip.flops_per_s else rules.expert_padding
+    more = loaded_more_bytes(program, padding, up_projections=rules.up_projections)
+    if isinstance(more, float) and more == 0.0:
+        return held
+    return {**held, "loaded": more * share}
 
 
-def activation_peak_bytes(program: Program, *, tokens: Num, sequences: Num, sampler_copies: float = 8.0) -> Num:
-    """Most that live tensors take in a pass of `tokens` tokens on one dp group with `sequences` sampled positions.
-
-    The residual stream in two copies, and beside it the widest operator's inputs and outputs or the sampler's copies
-    of the logits, whichever is more.
-    """
-    xp = NUMPY if program.vectorised or hasattr(tokens, "shape") else SCALAR
-    values: list[Num] = [0.0] * len(program.variables)
-    values[ONE], values[TOKENS], values[STAGE_TOKENS], values[LOGITS] = 1.0, tokens, tokens * program.layout.dp, 0.0
-    widest: Num = 0.0
-    logits: Num = 0.0
-    for row in program.operators:
-        if row.part == "all" and row.kind in ("gemm", "bmm", "grouped_gemm", "elementwise"):
-            widest = xp.maximum(widest, form_value(row.activations, values))
-        if row.kind == "sampling":
-            logits = sampler_copies * sequences * row.activations[0][1]
-    residual = 2.0 * tokens * program.hidden * program.activation_bytes
-    return residual + xp.maximum(widest, logits)
-
-
-def _activations(program: Program, rules: MemoryRule, *, tokens: int, sequences: float | None) -> Num:
-    """Peak of a pass of `tokens` tokens; of `sequences` that run, the engine samples as many as it profiles with."""
+def _activations(program: Program, rules: MemoryRule, *, tokens: int, sequences: float) -> Num:
+    """What a profiled pass of `tokens` tokens holds at most, and the buffers that stay after it."""
     if rules.sampled_sequences is None:
         return 0.0
-    sampled = rules.sampled_sequences if sequences is None else min(sequences, rules.sampled_sequences)
-    return activation_peak_bytes(program, tokens=tokens, sequences=int(sampled), sampler_copies=rules.sampler_copies)
+    sampled = int(min(sequences, rules.sampled_sequences, tokens))
+    peak = activation_peak_bytes(
+        program, tokens=tokens, sequences=sampled, sampler_copies=rules.sampler_copies,
+        sampler_rows=rules.sampler_rows, residual_copies=rules.residual_copies, workspace=rules.expert_workspace,
+    )  # fmt: skip
+    return peak + kept_buffers_bytes(
+        program, tokens=tokens, sequences=int(sequences), penalty_copies=rules.penalty_copies,
+        workspace=rules.expert_workspace,
+    )  # fmt: skip
+
+
+def _outside(rules: MemoryRule, layout: Layout, sequences: float, xp: Namespace) -> Num:
+    """Bytes outside the tensor allocator: context, buffers of ranks and stages, CUDA graphs."""
+    ranks = rules.outside_bytes + rules.outside_per_rank_bytes
+    stages = ranks if rules.outside_stages_bytes is None else rules.outside_stages_bytes
+    several = xp.where(layout.n_gpus > layout.pp, ranks, stages)
+    graphs = graphs_bytes(sequences, first=rules.first_graph_bytes, each=rules.graph_bytes)
+    return xp.where(layout.n_gpus > 1, several, rules.outside_bytes) + rules.buffers_bytes + graphs
 
 
 def fraction_of(rules: MemoryRule, total: float, layout: Layout, xp: Namespace = SCALAR) -> Num:
@@ -122,20 +126,20 @@ def memory_use(
 ) -> MemoryUse:
     """What one GPU holds, and the largest number of sequences of `context` tokens that fit.
 
-    `max_batched_tokens` and `max_sequences` are those of a pass; None: the engine's own.
+    `max_batched_tokens` and `max_sequences` are those of a pass; None: the engine's own on this chip.
     """
     known = engine_of(engine) if isinstance(engine, str) else engine
     rules = known.memory
     if fraction is not None and not 0.0 < fraction <= 1.0:
         raise InputError("fraction", fraction, "above 0 and at most 1")
     layout, xp = program.layout, NUMPY if program.vectorised or hasattr(context, "shape") else SCALAR
-    total = visible_bytes(system.chip, rules)
-    by_class = _weights_by_class(program)
+    total = visible_bytes(system.chip)
+    by_class = _weights_by_class(program, rules, system.chip)
     weights = sum(by_class.values())
-    activations = _activations(
-        program, rules, tokens=max_batched_tokens or int(known.scheduler.token_budget), sequences=max_sequences
-    )
-    outside = rules.outside_bytes + xp.where(layout.n_gpus > 1, rules.outside_per_rank_bytes, 0.0)
+    own = known.scheduler.on(system.chip.id, total)
+    sequences = max_sequences or own.max_sequences
+    activations = _activations(program, rules, tokens=max_batched_tokens or int(own.token_budget), sequences=sequences)
+    outside = _outside(rules, layout, sequences, xp)
     share = fraction_of(rules, total, layout, xp) if fraction is None else fraction
     pool = rules.pool_bytes(MemoryTerms(total, weights, activations, outside, share))
     pages = xp.ceil(context / rules.block_tokens) * rules.block_tokens
@@ -146,6 +150,7 @@ def memory_use(
         weights_bytes=weights,
         weights_by_class=by_class,
         activations_bytes=activations,
+        outside_bytes=outside,
         reserved_bytes=total - weights - activations - pool,
         cache_pool_bytes=pool,
         cache_bytes_per_sequence=each,

@@ -93,7 +93,7 @@ def prefill_workers(space: Space, form: int) -> Workers:
     lots = []
     for chunk in space.chunks:
         use = memory_use(
-            timed.program, space.system, context=space.isl, engine=space.engine, fraction=space.memory_fraction,
+            timed.program, space.system, context=space.isl, engine=space.known_engine, fraction=space.memory_fraction,
             max_batched_tokens=chunk,
         )  # fmt: skip
         passes = Passes(timed, _prompts_only(space.scheduler, float(chunk)), space.isl, space.new, space.isl, NUMPY)

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
+from tokenroof.engines import engine as engine_of
 from tokenroof.operators.layout_space import units_on
 from tokenroof.operators.lower import lower
 from tokenroof.operators.timing import Timed, bind
@@ -17,7 +18,7 @@ from tokenroof.planner.space import Format, ladder, stacked
 from tokenroof.serving.scheduling import Passes
 from tokenroof.serving.steady import capacity, serve
 from tokenroof.types.efficiency import Efficiency
-from tokenroof.types.engine import Scheduler
+from tokenroof.types.engine import Engine, Scheduler
 from tokenroof.types.layout import Layout
 from tokenroof.types.machine import System
 from tokenroof.types.model import Model
@@ -68,6 +69,11 @@ class Space:
     def new(self) -> float:
         """Tokens of a prompt that are not cached."""
         return max(self.isl - self.prefix, 1.0)
+
+    @property
+    def known_engine(self) -> Engine:
+        """The engine at the version that was asked for."""
+        return engine_of(self.engine, self.scheduler.version)
 
     @property
     def candidates(self) -> int:

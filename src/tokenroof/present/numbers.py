@@ -22,15 +22,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from tokenroof.types.served import Ranged
+from tokenroof.units import parse_quantity
 
 __all__ = [
     "BYTES", "E2E", "FLOPS", "GB", "GB_PER_S", "JOULES", "MS", "NUMBER", "PARAMS", "REQUESTS_PER_S", "TOK_PER_S",
     "TOK_PER_S_PER_GPU", "TOK_PER_S_PER_USER", "UNKNOWN", "USD", "USD_A_MONTH", "USD_PER_GPU_HOUR", "USD_PER_MTOK",
-    "Unit", "bound", "change", "column", "count", "percent", "quantity", "ranged", "share_of", "span", "times",
+    "Unit", "bound", "change", "column", "count", "gib", "percent", "quantity", "ranged", "share_of", "span", "times",
 ]  # fmt: skip
 
 UNKNOWN = "-"
 _FIGURES = 3
+_GIB = parse_quantity("1 GiB", "B")
 _CENTS = 2
 _HUGE = 1e300
 _SMALL = 12  # decimals of the smallest number that is not printed as 0
@@ -178,6 +180,11 @@ def count(value: float | None) -> str:
     if value is None or math.isnan(value):
         return UNKNOWN
     return "unlimited" if value == math.inf else f"{value:,.0f}" if value >= 10 else f"{value:,.3g}"
+
+
+def gib(size: float) -> str:
+    """Bytes as the log of an engine has them: `58.11 GiB`."""
+    return f"{size / _GIB:,.2f} GiB"
 
 
 def percent(share: float | None, *, decimals: int = 0) -> str:

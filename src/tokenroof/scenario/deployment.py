@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from tokenroof.engines import engine as engine_of
 from tokenroof.operators.memory import MemoryUse, memory_use
 from tokenroof.operators.timing import Timed
 from tokenroof.scenario.arriving import arriving_evenly, loop_that_carries, rate_of_users
@@ -17,7 +18,7 @@ from tokenroof.serving.steady import ServingEstimate, capacity, serve, serve_sat
 from tokenroof.solve import largest_whole
 from tokenroof.types.default import Default
 from tokenroof.types.efficiency import Efficiency
-from tokenroof.types.engine import Scheduler
+from tokenroof.types.engine import Engine, Scheduler
 from tokenroof.types.layout import Layout
 from tokenroof.types.machine import System
 from tokenroof.types.model import Model
@@ -121,6 +122,11 @@ class Deployment:
     # ------------------------------------------------------------------ memory
 
     @property
+    def known_engine(self) -> Engine:
+        """The engine at the version that was asked for."""
+        return engine_of(self.engine, self.scheduler.version)
+
+    @property
     def held_tokens(self) -> float:
         """Tokens that a request holds in memory on average, by the engine's rule for admitting it."""
         answer = self.workload.osl if self.scheduler.reserves_output else self.workload.osl / 2.0
@@ -129,9 +135,9 @@ class Deployment:
     def memory(self, context: float | None = None) -> MemoryUse:
         """Bytes on the fullest GPU, and how many requests of `context` tokens fit in one replica."""
         return memory_use(
-            self.program, self.system, context=self.held_tokens if context is None else context, engine=self.engine,
-            fraction=self.memory_fraction, max_batched_tokens=int(self.scheduler.token_budget),
-            max_sequences=self.scheduler.max_sequences,
+            self.program, self.system, context=self.held_tokens if context is None else context,
+            engine=self.known_engine, fraction=self.memory_fraction,
+            max_batched_tokens=int(self.scheduler.token_budget), max_sequences=self.scheduler.max_sequences,
         )  # fmt: skip
 
     def room(self) -> float:
@@ -153,7 +159,7 @@ class Deployment:
         """Bytes on the fullest GPU of a prefill worker, and how many prompts it holds."""
         if self.prefill_workers is None:
             return self.memory()
-        return self.prefill_workers.memory(self.system, self.workload, self.engine, self.memory_fraction)
+        return self.prefill_workers.memory(self.system, self.workload, self.known_engine, self.memory_fraction)
 
     @property
     def prompts_at_once(self) -> float:

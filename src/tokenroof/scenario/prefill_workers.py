@@ -7,7 +7,7 @@ from tokenroof.operators.program import cache_bytes_per_sequence
 from tokenroof.operators.timing import Timed
 from tokenroof.serving.batch import Pool, prompts_in_flight, serve_apart
 from tokenroof.serving.steady import ServingEstimate
-from tokenroof.types.engine import Scheduler
+from tokenroof.types.engine import Engine, Scheduler
 from tokenroof.types.layout import Layout
 from tokenroof.types.machine import System
 from tokenroof.types.program import Num
@@ -35,7 +35,7 @@ class PrefillWorkers:
         """Prompts that one worker must hold: a full pass for every stage."""
         return float(prompts_in_flight(self.layout.dp, self.layout.pp, self.chunk, workload.uncached))
 
-    def memory(self, system: System, workload: Workload, engine: str, fraction: float | None) -> MemoryUse:
+    def memory(self, system: System, workload: Workload, engine: Engine, fraction: float | None) -> MemoryUse:
         """Bytes on the fullest GPU of one worker, and how many prompts it holds."""
         return memory_use(
             self.timed.program, system, context=workload.isl, engine=engine, fraction=fraction,

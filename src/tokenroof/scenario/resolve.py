@@ -11,6 +11,7 @@ from tokenroof.errors import DataMissing, InputError, TokenroofError
 from tokenroof.operators.layout_space import units_on
 from tokenroof.operators.layouts import check_layout
 from tokenroof.operators.lower import lower
+from tokenroof.operators.memory import visible_bytes
 from tokenroof.operators.timing import Timed, bind
 from tokenroof.planner.drafts import drafting, tokens_per_pass
 from tokenroof.scenario.apart import apart_on, layouts_apart, with_prefill, workers_of
@@ -89,10 +90,11 @@ def given_layout(scenario: Scenario) -> Layout | None:
     return Layout(**degrees) if degrees else None
 
 
-def engine_scheduler(scenario: Scenario) -> Scheduler:
-    """The engine's scheduler under the settings that were given."""
+def engine_scheduler(scenario: Scenario, system: System) -> Scheduler:
+    """The engine's scheduler on a system's chip, under the settings that were given."""
     changes: dict[str, Any] = {"token_budget": scenario.max_batched_tokens, "max_sequences": scenario.max_num_seqs}
-    found = engine_of(scenario.engine, scenario.engine_version).scheduler
+    known = engine_of(scenario.engine, scenario.engine_version).scheduler
+    found = known.on(system.chip.id, visible_bytes(system.chip))
     given: dict[str, Any] = {name: float(value) for name, value in changes.items() if value is not None}
     return replace(found, **given)
 
@@ -219,12 +221,12 @@ def _held_on(system: System, gpus: int, replicas: int | None) -> None:
         )
 
 
-def _rules(scenario: Scenario) -> tuple[Scheduler, float]:
+def _rules(scenario: Scenario, system: System) -> tuple[Scheduler, float]:
     """The scheduler, and the tokens of a prompt's pass; those that were given are prefill workers' alone."""
-    rules = engine_scheduler(scenario)
+    rules = engine_scheduler(scenario, system)
     if scenario.prefill_layout is None:
         return rules, rules.token_budget
-    return engine_scheduler(replace(scenario, max_batched_tokens=None)), rules.token_budget
+    return engine_scheduler(replace(scenario, max_batched_tokens=None), system), rules.token_budget
 
 
 def _settled(scenario: Scenario, model: Model | None, system: System | None) -> _Settled:
@@ -250,7 +252,7 @@ def _settled(scenario: Scenario, model: Model | None, system: System | None) -> 
     slo = _limits(scenario, load, defaults)
     price = _price(scenario, machine, defaults)
     check_version(scenario, defaults)
-    rules, chunk = _rules(scenario)
+    rules, chunk = _rules(scenario, machine)
     profile = profile_for(machine, scenario.engine, scenario.profile, scenario.engine_version, model=served)
     if scenario.drafts and not served.mtp_layers:
         raise DataMissing(served.name, "draft head", "no multi-token-prediction layer", "leave drafts out")

@@ -45,7 +45,7 @@ def check_version(scenario: Scenario, defaults: list[Default]) -> None:
     newest = one.generations[-1]
     if one.generation is newest and one.number != newest.first:
         alike = _known(one).rpartition(", ")[2]
-        reason = f"{one.display_name} is known {_known(one)}"
+        reason = f"{one.display_name} is known {_known(one)}; memory: {one.memory.source}"
         defaults.append(Default(field="engine_version", value=f"{version}, as {alike}", reason=reason))
 
 

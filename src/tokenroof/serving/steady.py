@@ -18,6 +18,7 @@ arguments may be arrays.
 import math
 from dataclasses import dataclass, replace
 
+from tokenroof.engines import engine as engine_of
 from tokenroof.errors import InputError
 from tokenroof.operators.memory import memory_use
 from tokenroof.operators.timing import Timed
@@ -95,7 +96,7 @@ def capacity(
         timed.program,
         system,
         context=held,
-        engine=engine or scheduler.name,
+        engine=engine_of(engine or scheduler.name, scheduler.version),
         fraction=memory_fraction,
         max_batched_tokens=int(_largest(scheduler.token_budget)),
         max_sequences=scheduler.max_sequences,

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from tokenroof.types.layout import Layout
+from tokenroof.types.memory_rule import MemoryRule
 
 __all__ = [
-    "DEFAULT_ENGINE", "Doubt", "Engine", "Generation", "HostPriors", "Launcher", "MemoryRule", "MemoryTerms", "Prior",
-    "Scheduler", "Worker",
+    "DEFAULT_ENGINE", "Doubt", "Engine", "Generation", "HostPriors", "Launcher", "Prior", "Scheduler", "Tier", "Worker",
 ]  # fmt: skip
 
 DEFAULT_ENGINE = "vllm"
@@ -17,43 +17,13 @@ Num = Any
 
 
 @dataclass(frozen=True, slots=True)
-class MemoryTerms:
-    """Bytes of the fullest GPU that a rule for the cache's pool may use; numbers, or arrays over layouts.
+class Tier:
+    """What an engine takes where it is not told, on a chip of at least `from_bytes` whose id has none of `but_not`."""
 
-    `fraction` is the share of memory that the engine was told, or takes where it was not. `outside_bytes` is held
-    outside the tensor allocator: context and communication buffers.
-    """
-
-    total_bytes: Num
-    weights_bytes: Num
-    activations_bytes: Num
-    outside_bytes: Num
-    fraction: Num
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MemoryRule:
-    """How an engine divides GPU memory at start.
-
-    `pool_bytes` is what it gives to the cache. `fraction` is the share of memory where it is not told one: a number, or
-    a function of (total bytes, layout, xp) where it works the share out. `outside_per_rank_bytes` comes to
-    `outside_bytes` once there are ranks to talk to. `driver_bytes` is what the driver keeps of the memory it reports.
-
-    Activations are those of a pass with the scheduler's token budget, and with `sampled_sequences` sequences that are
-    sampled at once: the engine profiles with no more of them, however many its scheduler would run. None: the rule
-    counts no activations. `sampler_copies` is how many fp32 copies of the logits live at once while sampling,
-    `block_tokens` the page of the cache.
-    """
-
-    pool_bytes: Callable[[MemoryTerms], Num]
-    fraction: float | Callable[[float, Layout, Any], Num]
-    outside_bytes: float
-    outside_per_rank_bytes: float
-    driver_bytes: float
-    sampled_sequences: int | None
-    sampler_copies: float = 8.0
-    block_tokens: int = 1
-    source: str = ""
+    from_bytes: float
+    max_sequences: float
+    token_budget: float
+    but_not: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +35,8 @@ class Scheduler:
     the answer grows. `max_sequences` is the most that run at once in a dp group. `wait_passes`: passes that a new
     prompt waits before the scheduler looks at it, on average, where it polls seldom or collects prompts on purpose.
     `gather_passes`: with several dp groups, how many passes it waits at most until every group has a prompt, so that
-    none idles while another prefills.
+    none idles while another prefills. `tiers` are its settings by chip, from the largest memory down (the first that a
+    chip reaches counts). It counts from version `first` on; `version` is the engine's.
     """
 
     name: str
@@ -75,7 +46,17 @@ class Scheduler:
     max_sequences: float = 1024.0
     wait_passes: Num = 0.0
     gather_passes: float = 0.0
+    tiers: tuple[Tier, ...] = ()
+    first: tuple[int, ...] = (0,)
+    version: str = ""
     source: str = ""
+
+    def on(self, chip: str, memory_bytes: float) -> "Scheduler":
+        """With the settings that the engine takes on a chip."""
+        for tier in self.tiers:
+            if memory_bytes >= tier.from_bytes and not any(word in chip for word in tier.but_not):
+                return replace(self, max_sequences=tier.max_sequences, token_budget=tier.token_budget)
+        return self
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,13 +98,14 @@ class Generation:
 
     `first` is the first version that belongs to it. Where a table leaves the version out, runs made from `since` on
     (year-month) count as this generation, and so do those whose engine column has one of `marks`, or whose source has
-    one of `sources`. `host` None: another engine's host times of the same name are used.
+    one of `sources`. `memory` and `schedulers` are its rules, oldest first, for versions inside it. `host` None:
+    another engine's host times of the same name are used.
     """
 
     name: str
     first: tuple[int, ...]
-    memory: MemoryRule
-    scheduler: Scheduler
+    memory: tuple[MemoryRule, ...]
+    schedulers: tuple[Scheduler, ...]
     host: HostPriors | None = None
     since: str = ""
     marks: tuple[str, ...] = ()
@@ -165,6 +147,14 @@ class Launcher:
     command: Callable[[Worker], str]
     fraction_flag: str
     names_fraction: bool = False
+
+
+_Rule = TypeVar("_Rule", MemoryRule, Scheduler)
+
+
+def _at(rules: tuple[_Rule, ...], number: tuple[int, ...]) -> _Rule:
+    """The rules of a version, of those told oldest first; the newest where it is blank."""
+    return [one for one in rules if not number or one is rules[0] or number >= one.first][-1]
 
 
 def _numbers(text: str) -> tuple[int, ...]:
@@ -213,12 +203,12 @@ class Engine:
     @property
     def memory(self) -> MemoryRule:
         """How this version divides memory."""
-        return self.generation.memory
+        return _at(self.generation.memory, self.number)
 
     @property
     def scheduler(self) -> Scheduler:
         """How this version schedules."""
-        return self.generation.scheduler
+        return replace(_at(self.generation.schedulers, self.number), version=self.version)
 
     def of_generation(self, name: str) -> "Engine":
         """This engine at the first version of a generation of its."""

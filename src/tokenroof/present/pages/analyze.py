@@ -23,7 +23,7 @@ from tokenroof.present.numbers import (
 from tokenroof.present.page import BarRow, Bars, Block, KeyValues, Page, Remark, Table, note, numbers, ranges, words
 from tokenroof.present.page import warning as warned
 from tokenroof.present.pages.analyze_full import full_blocks
-from tokenroof.present.pages.parts import KINDS, LIMITS, changes, counted, defaults_of, ranged_row
+from tokenroof.present.pages.parts import KINDS, LIMITS, changes, counted, defaults_of, log_pairs, ranged_row
 from tokenroof.usecases.analyze.answer import TPOT_S, AnalyzeResponse
 
 __all__ = ["page_of"]
@@ -133,6 +133,15 @@ def _memory(answer: AnalyzeResponse) -> KeyValues:
     return KeyValues(title=f"Memory of one {_role(answer)}GPU", inline=True, pairs=pairs)
 
 
+def _log(answer: AnalyzeResponse) -> list[KeyValues]:
+    """What the engine prints when it starts, to hold beside its log; the bound has none."""
+    if answer.engine == "none" or answer.prefill_layout is not None:
+        return []
+    return [
+        KeyValues(title=f"Log of {engine_of(answer.engine).display_name}", inline=True, pairs=log_pairs(answer.log))
+    ]
+
+
 def _lacking(answer: AnalyzeResponse) -> Bars:
     """Memory needed beside memory that there is."""
     memory = answer.memory
@@ -179,8 +188,8 @@ def _remarks(answer: AnalyzeResponse) -> Iterable[Remark]:
 def _blocks(answer: AnalyzeResponse) -> list[Block]:
     fixes = () if answer.infeasible is None else answer.infeasible.fixes or (_NOTHING_TRIED,)
     if not answer.fits:
-        return [_lacking(answer), changes("What fits", fixes)]
-    more: tuple[Bars | KeyValues, ...] = (_work(answer), _rooms(answer), _memory(answer))
+        return [_lacking(answer), *_log(answer), changes("What fits", fixes)]
+    more: tuple[Bars | KeyValues, ...] = (_work(answer), _rooms(answer), _memory(answer), *_log(answer))
     if answer.infeasible is None:
         return [_main(answer), *more, *full_blocks(answer)]
     folded = [replace(block, full=True) for block in more]

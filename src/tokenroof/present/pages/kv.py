@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 
+from tokenroof.engines import engine as engine_of
 from tokenroof.present.asked import ask
-from tokenroof.present.numbers import BYTES, count, quantity
+from tokenroof.present.numbers import BYTES, count, gib, quantity
 from tokenroof.present.page import REMARK, Lines, Page, Remark, Table, note, numbers, warning, words
 from tokenroof.usecases.listing.kv import KvResponse, ModelKv
 
@@ -54,6 +55,21 @@ def _remarks(answer: KvResponse) -> Iterable[Remark]:
         yield from (warning(f"{kv.id}: {text}") for text in kv.warnings)
 
 
+def _logs(answer: KvResponse) -> list[Table]:
+    """What the engine prints when it starts on the system: the pool, its tokens, how many requests of each context."""
+    shown = [kv for kv in answer.models if kv.logs]
+    if not shown:
+        return []
+    heads = [numbers(f"requests of {count(tokens)}") for tokens in answer.contexts]
+    rows = [
+        (f"{kv.id}, {kv.label}", gib(kv.logs[0].pool_bytes), count(kv.logs[0].tokens),
+         *(f"{log.requests:,.2f}" for log in kv.logs))
+        for kv in shown
+    ]  # fmt: skip
+    title = f"Log of {engine_of(answer.engine).display_name} on {answer.system}, one GPU"
+    return [Table(title=title, columns=(words(), numbers("KV cache"), numbers("tokens"), *heads), rows=rows)]
+
+
 def page_of(answer: KvResponse) -> Page:
     """The answer as a page."""
     heads = [numbers("a token"), numbers("state", drop=REMARK)]
@@ -70,7 +86,7 @@ def page_of(answer: KvResponse) -> Page:
     many = len(answer.models) > _MOST_FORMULAS
     formulas = [Lines(title=f"{kv.id}   {kv.name}", lines=formula_lines(kv), full=many) for kv in answer.models]
     return Page(
-        title="KV cache", kind="KV", sentence=_sentence(answer.models), blocks=(table, *formulas),
+        title="KV cache", kind="KV", sentence=_sentence(answer.models), blocks=(table, *_logs(answer), *formulas),
         next=(
             *(("`full`: the formulas",) if many else ()), "`output` kv.svg", ask("analyze", "MODEL", system="SYSTEM")
         ),

@@ -1,16 +1,20 @@
 """What pages of several verbs have in common: ranged rows, defaults, changes by their fields, names of limits."""
 
+import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
 
-from tokenroof.present.numbers import Unit, bound, ranged
+from tokenroof.present.numbers import Unit, bound, count, gib, ranged
 from tokenroof.present.page import Kind, Lines, Table, words
+from tokenroof.scenario.pool_log import PoolLog
 from tokenroof.types.default import Default
 from tokenroof.types.scenario import Scenario
 from tokenroof.types.served import Ranged
 
-__all__ = ["KINDS", "LIMITS", "changes", "counted", "defaults_of", "defaults_table", "quoted", "ranged_row", "roles"]
+__all__ = [
+    "KINDS", "LIMITS", "changes", "counted", "defaults_of", "defaults_table", "log_pairs", "quoted", "ranged_row", "roles",
+]  # fmt: skip
 
 _OPTION = re.compile(r"^([a-z_]+)( [^\s,]+)(?=$|,| \()")
 _OPTIONS = {one.name for one in fields(Scenario)} | {"gpus"}
@@ -37,6 +41,18 @@ def counted(number: float, what: str) -> str:
 def ranged_row(label: str, number: Ranged | None, unit: Unit) -> list[tuple[str, ...]]:
     """The row of a predicted number: value, 80 % range, hardware bound; none where there is no such number."""
     return [] if number is None else [(label, *ranged(number, unit), bound(number, unit))]
+
+
+def log_pairs(log: PoolLog) -> list[tuple[str, str]]:
+    """The cache as an engine's log has it: GiB, tokens, how many of the longest requests."""
+    pairs = [("KV cache", gib(log.pool_bytes))]
+    if math.isfinite(log.tokens):
+        held = "0" if log.requests == 0.0 else f"{log.requests:,.2f}"
+        pairs += [
+            ("holds", f"{count(math.floor(log.tokens))} tokens"),
+            (held, f"requests of {count(log.length)} tokens"),
+        ]
+    return pairs
 
 
 def defaults_of(defaults: Iterable[Default]) -> tuple[str, ...]:

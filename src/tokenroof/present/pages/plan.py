@@ -23,6 +23,7 @@ from tokenroof.present.page import (
     RANGE,
     REMARK,
     Block,
+    KeyValues,
     Lines,
     Page,
     Remark,
@@ -33,7 +34,7 @@ from tokenroof.present.page import (
     warning,
     words,
 )  # fmt: skip
-from tokenroof.present.pages.parts import counted, defaults_of, quoted
+from tokenroof.present.pages.parts import counted, defaults_of, log_pairs, quoted
 from tokenroof.present.pages.plan_full import full_blocks
 from tokenroof.scenario.layouts import layout_label
 from tokenroof.usecases.analyze.sentence import bare_name
@@ -136,6 +137,14 @@ def _winner(answer: PlanResponse, one: Candidate) -> Table:
         rows.append((f"rent, {counted(one.gpus_paid, 'GPU')}", quantity(one.usd_per_month, USD_A_MONTH), "", "", ""))
     columns = (words(), numbers("predicted"), ranges(), numbers("limit", empty="-"), numbers("holds"))
     return Table(name="main", columns=columns, rows=rows, remarks=tuple(_remarks(answer, one)))
+
+
+def _log(answer: PlanResponse, one: Candidate) -> list[KeyValues]:
+    """What the engine prints when the winner starts."""
+    if one.log is None or answer.engine == "none":
+        return []
+    title = f"Log of {engine(answer.engine).display_name}"
+    return [KeyValues(title=title, inline=True, pairs=log_pairs(one.log))]
 
 
 def _remarks(answer: PlanResponse, one: Candidate) -> Iterable[Remark]:
@@ -270,7 +279,7 @@ def page_of(answer: PlanResponse) -> Page:
     if one is not None:
         shown = answer.engine if answer.engine != "none" else "vllm"
         others = [name for name, _ in answer.flags if name != shown]
-        blocks = [*_compared(answer), _winner(answer, one)]
+        blocks = [*_compared(answer), _winner(answer, one), *_log(answer, one)]
         blocks += [_alternatives(answer, first)] if first.runner_ups else []
         blocks += [*_launches(answer, [shown], full=False), *full_blocks(answer), *_launches(answer, others, full=True)]
     notes = [f"{machine.system}: {text}" for machine in answer.machines for text in machine.notes]

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from tokenroof.operators.memory import MemoryUse
 from tokenroof.scenario.deployment import Deployment
 from tokenroof.scenario.overrides import Override
+from tokenroof.scenario.pool_log import PoolLog
 from tokenroof.types.default import Default
 from tokenroof.types.layout import Layout
 from tokenroof.types.program import OperatorTime, StepTimes
@@ -78,7 +79,8 @@ class AnalyzeResponse:
     Throughputs count every GPU of the system. With a `prefill_layout` prompts have workers of their own, and
     `layout` is that of decode workers, so many of each in a replica. `operators` are the rows of one decode step,
     `work` their sums by kind, `step_seconds_by_input` the same step by the rate or fixed time that it waits for;
-    `bound` is the closed form of the lecture, which nothing real beats.
+    `bound` is the closed form of the lecture, which nothing real beats. `log` is what the engine's log says of its
+    cache.
     """
 
     model: str
@@ -122,6 +124,7 @@ class AnalyzeResponse:
     cost: ServedCost | None
     rooms: Rooms
     memory: MemoryUse
+    log: PoolLog
     step: StepTimes
     work: tuple[Work, ...]
     step_seconds_by_input: Mapping[str, float]

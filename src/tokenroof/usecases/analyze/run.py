@@ -8,6 +8,7 @@ from tokenroof.scenario.bounds import Bounds, bounds_of
 from tokenroof.scenario.costs import cost_of, request_usd
 from tokenroof.scenario.deployment import Deployment
 from tokenroof.scenario.layouts import unit_label
+from tokenroof.scenario.pool_log import pool_log
 from tokenroof.scenario.ranges import ranged
 from tokenroof.scenario.resolve import resolve
 from tokenroof.scenario.unmet import unmet
@@ -188,6 +189,7 @@ def analyze(request: AnalyzeRequest) -> AnalyzeResponse:
         cost=cost,
         rooms=_rooms(deployment, closed),
         memory=deployment.memory() if deployment.prompts_fit else deployment.prompt_memory(),
+        log=pool_log(deployment),
         step=times,
         work=work_of(rows, float(times.step_s)),
         step_seconds_by_input=waits_of(deployment, batch),

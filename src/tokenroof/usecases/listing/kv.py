@@ -1,7 +1,7 @@
 """What sequences keep and what a decode step reads, per model and context, with the formula that gives it."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 from tokenroof.catalog.models.index import load_model
@@ -16,9 +16,14 @@ from tokenroof.mixers.architecture_cache import (
     mixer_state_bytes,
     state_bytes_per_sequence,
 )
+from tokenroof.scenario.layouts import layout_label
+from tokenroof.scenario.pool_log import PoolLog, pool_log
+from tokenroof.scenario.resolve import resolve
 from tokenroof.types.dtype import dtype
-from tokenroof.types.limits import Within
+from tokenroof.types.engine import DEFAULT_ENGINE
+from tokenroof.types.limits import Degree, Within
 from tokenroof.types.model import LayerGroup, Mixer, Model
+from tokenroof.types.scenario import Scenario
 
 __all__ = [
     "KvAtContext",
@@ -61,7 +66,10 @@ class KvAtContext:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelKv:
-    """The cache of one model. `growth_bytes_per_token` is the slope once every window is full."""
+    """The cache of one model. `growth_bytes_per_token` is the slope once every window is full.
+
+    On a system, `logs` is what the engine's log says for requests of each context, in the layout `label`.
+    """
 
     id: str
     name: str
@@ -73,6 +81,8 @@ class ModelKv:
     terms: tuple[KvTerm, ...]
     contexts: tuple[KvAtContext, ...]
     warnings: tuple[str, ...]
+    label: str = ""
+    logs: tuple[PoolLog, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,11 +101,21 @@ class KvRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KvRequest:
-    """Models by name or path, contexts in tokens, and the format of the cache."""
+    """Models by name or path, contexts in tokens, and the format of the cache.
+
+    With a `system` also what an engine gives to the cache there, and how many requests of each context that holds.
+    """
 
     models: tuple[str, ...]
     context: tuple[Annotated[int, Within(1, MAX_CONTEXT, "tokens")], ...] = (8_192, 131_072)
     kv_dtype: str = "bf16"
+    system: str | None = None
+    tp: Degree = None
+    engine: str = DEFAULT_ENGINE
+    engine_version: str = ""
+    memory_fraction: Annotated[float | None, Within(0.05, 1.0)] = None
+    max_num_seqs: Annotated[int | None, Within(1, 1e7)] = None
+    max_batched_tokens: Annotated[int | None, Within(16, 1e7, "tokens")] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +125,8 @@ class KvResponse:
     kv_dtype: str
     contexts: tuple[int, ...]
     models: tuple[ModelKv, ...]
+    system: str | None = None
+    engine: str = DEFAULT_ENGINE
 
 
 def _bracketed(text: str) -> str:
@@ -175,6 +197,27 @@ def model_kv(model: Model, contexts: tuple[int, ...], kv_dtype: str) -> ModelKv:
     )
 
 
+_NEEDS_SYSTEM = ("tp", "engine_version", "memory_fraction", "max_num_seqs", "max_batched_tokens")
+
+
+def _on_system(kv: ModelKv, name: str, request: KvRequest) -> ModelKv:
+    """With what the engine's log says on the system that was asked for."""
+    if request.system is None:
+        for field in _NEEDS_SYSTEM:
+            if getattr(request, field):
+                raise InputError(field, getattr(request, field), "given with a system", "name one in system")
+        return kv
+    deployment = resolve(
+        Scenario(
+            model=name, system=request.system, tp=request.tp, kv_dtype=request.kv_dtype, engine=request.engine,
+            engine_version=request.engine_version, memory_fraction=request.memory_fraction,
+            max_num_seqs=request.max_num_seqs, max_batched_tokens=request.max_batched_tokens,
+        )
+    )  # fmt: skip
+    logs = tuple(pool_log(deployment, context) for context in request.context)
+    return replace(kv, label=layout_label(deployment.layout), logs=logs)
+
+
 def compare_kv(request: KvRequest) -> KvResponse:
     """Answer a request; the first bad value is one error."""
     if not request.models:
@@ -182,7 +225,12 @@ def compare_kv(request: KvRequest) -> KvResponse:
     return KvResponse(
         kv_dtype=request.kv_dtype,
         contexts=request.context,
-        models=tuple(model_kv(load_model(name), request.context, request.kv_dtype) for name in request.models),
+        models=tuple(
+            _on_system(model_kv(load_model(name), request.context, request.kv_dtype), name, request)
+            for name in request.models
+        ),
+        system=request.system,
+        engine=request.engine,
     )
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from tokenroof.planner.points import Points, Space
 from tokenroof.scenario.deployment import Deployment
+from tokenroof.scenario.pool_log import PoolLog
 from tokenroof.scenario.slo import Slo
 from tokenroof.types.default import Default
 from tokenroof.types.layout import Layout
@@ -54,7 +55,8 @@ class Candidate:
     output share it by machine time.
     `margins` are the distance to each limit, as it was planned for, over the limit; `chances` the probability that each
     limit as it was given is met, by the range of the profile. `worse_by` is its score over the winner's, less one;
-    `equal` says that this is within the error of a comparison.
+    `equal` says that this is within the error of a comparison. `log` is what the engine's log says of the cache, where
+    prompts have no workers of their own.
     """
 
     system: str
@@ -100,6 +102,7 @@ class Candidate:
     equal: bool = False
     why_not: str = ""
     memory: tuple[MemoryBar, ...] = ()
+    log: PoolLog | None = None
     deployment: Deployment | None = field(default=None, repr=False, compare=False)
 
 

@@ -67,7 +67,7 @@ def _fraction(known: Engine, system: System, layout: Layout, given: float | None
     """The share of memory that the command says: the given one, or the plan's where the engine has to be told."""
     if given is not None or known.launcher is None or not known.launcher.names_fraction:
         return given
-    return round(float(fraction_of(known.memory, visible_bytes(system.chip, known.memory), layout)), 3)
+    return round(float(fraction_of(known.memory, visible_bytes(system.chip), layout)), 3)
 
 
 def commands(

@@ -15,6 +15,7 @@ from tokenroof.scenario.carried import carried
 from tokenroof.scenario.costs import cost_of
 from tokenroof.scenario.deployment import Deployment
 from tokenroof.scenario.layouts import apart_label, layout_label
+from tokenroof.scenario.pool_log import pool_log
 from tokenroof.scenario.ranges import chance_within
 from tokenroof.scenario.resolve import assemble
 from tokenroof.scenario.slo import Slo
@@ -150,7 +151,7 @@ def _within(slo: Slo, found: Served) -> bool:
 
 def _bar(space: Space, timed: Timed, role: str, held: float, context: float, tokens: float) -> MemoryBar:
     use = memory_use(
-        timed.program, space.system, context=context, engine=space.engine, fraction=space.memory_fraction,
+        timed.program, space.system, context=context, engine=space.known_engine, fraction=space.memory_fraction,
         max_batched_tokens=int(tokens),
         max_sequences=space.scheduler.max_sequences,
     )  # fmt: skip
@@ -279,5 +280,6 @@ def _candidate(
         score=score or paid / tokens,
         complexity=complexity,
         memory=_bars(space, unit, found, held, float(points.chunk[at])),
+        log=None if unit.disaggregated else pool_log(unit),
         deployment=unit,
     )  # fmt: skip

@@ -107,7 +107,7 @@ def _space(
 ) -> tuple[Space, dict[str, int]]:
     formats = _formats(request, model, system)
     layouts, refused = planned_layouts(model, system, request.engine, fixed=held_degrees(request))
-    scheduler = engine_scheduler(replace(request, max_batched_tokens=None))
+    scheduler = engine_scheduler(replace(request, max_batched_tokens=None), system)
     chunks = CHUNKS if request.max_batched_tokens is None else (request.max_batched_tokens,)
     space = Space(
         model=model, system=system, engine=request.engine, scheduler=scheduler,
