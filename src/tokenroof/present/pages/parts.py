@@ -13,7 +13,8 @@ from tokenroof.types.scenario import Scenario
 from tokenroof.types.served import Ranged
 
 __all__ = [
-    "KINDS", "LIMITS", "changes", "counted", "defaults_of", "defaults_table", "log_pairs", "quoted", "ranged_row", "roles",
+    "KINDS", "LIMITS", "changes", "counted", "defaults_of", "defaults_table", "log_pairs", "quoted", "ranged_row",
+    "roles",
 ]  # fmt: skip
 
 _OPTION = re.compile(r"^([a-z_]+)( [^\s,]+)(?=$|,| \()")
