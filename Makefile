@@ -17,7 +17,7 @@ ALL    := dev,docs,export,cluster,prices,hub,web
 MAKEFLAGS += --no-print-directory
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help demo test dev lint format unit quick docs wheel bench predictions mutants pins clean distclean
+.PHONY: oracle help demo test dev lint format unit quick docs wheel bench predictions mutants pins clean distclean
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -104,6 +104,12 @@ bench: $(VENV)/.dev  ## measure speed (benchmarks/); never part of `make test`
 predictions: $(VENV)/.core  ## write what is predicted for the frozen scenarios anew, and say what moved since the release
 	@$(PY) scripts/predictions.py
 	@$(PY) scripts/predictions.py --report
+
+# An environment of its own: the library and torch take gigabytes, and nothing else here needs them.
+oracle:  ## hold the reader of configs to the modelling library's builds (downloads torch; never part of `make test`)
+	@$(PYTHON) -m venv build/oracle-venv
+	@build/oracle-venv/bin/python -m pip --disable-pip-version-check -qq install --editable '.[oracle]'
+	@build/oracle-venv/bin/python scripts/oracle.py --write --fixture $(ARGS)
 
 mutants: $(VENV)/.dev  ## make small faults on purpose and count those that tests catch (ARGS="--count 20")
 	@$(PY) scripts/mutants.py $(ARGS)

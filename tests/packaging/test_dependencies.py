@@ -15,6 +15,7 @@ EXTRAS = {
     "hub": {"huggingface_hub"},
     "web": {"fastapi", "uvicorn"},
     "torch": {"torch"},
+    "oracle": {"torch", "transformers"},
     "dev": {
         "build",
         "dask",
@@ -35,7 +36,9 @@ EXTRAS = {
     },
     "docs": {"furo", "myst-parser", "sphinx"},
 }
-UNPINNED = {"torch"}  # several GB, and only GPU probes use it: the user picks the build
+# torch is several GB, and only GPU probes and the oracle use it: the user picks the build. The oracle is held to the
+# modelling library of the day.
+UNPINNED = {"torch", "transformers"}
 
 
 def _name(requirement: str) -> str:

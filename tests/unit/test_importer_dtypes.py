@@ -202,8 +202,13 @@ def test_file_wide_methods(quantization: dict[str, Any], name: str) -> None:
 
 
 def test_methods_that_are_not_understood_warn() -> None:
-    model = read("llama", {"quant_method": "aqlm", "bits": 2})
+    model = read("llama", {"quant_method": "aqlm", "version": 2})
     assert model.weights.dense == "bf16" and any("aqlm" in w for w in model.warnings)
+
+
+def test_bits_are_read_of_a_method_that_is_not_known() -> None:
+    model = read("llama", {"quant_method": "aqlm", "bits": 2})
+    assert model.weights.dense == "int2_g128z2" and any("aqlm" in w and "bits" in w for w in model.warnings)
 
 
 @pytest.mark.parametrize(

@@ -9,16 +9,19 @@ import functools
 from collections.abc import Mapping
 
 from tokenroof.catalog.facts import Entry, Range, read_toml
+from tokenroof.catalog.labels import memory_gigabytes, plainer
 from tokenroof.catalog.machine_index import DATA, machine_index, normal
 from tokenroof.errors import InputError, UnknownName
 from tokenroof.provenance import Fact
 from tokenroof.types.machine import Chip
 
-__all__ = ["CHIP_KINDS", "CHIP_SECTIONS", "RATE_KEYS", "chip_from_entry", "chip_ids", "load_chip"]
+__all__ = ["CHIP_KINDS", "CHIP_SECTIONS", "RATE_KEYS", "chip_by_label", "chip_from_entry", "chip_ids", "load_chip"]
 
 CHIP_KINDS = ("gpu", "consumer gpu", "unified", "tpu", "asic", "npu", "wafer", "cpu")
 RATE_KEYS = ("fp32", "tf32", "fp16", "bf16", "fp8", "int8", "fp6", "fp4")
 
+# What labels say of a chip's memory differs from its data sheet: B200 is sold as 180 and as 192 GB.
+_LABEL_WITHIN = 0.07
 _MEMORY = Range("B", 1e6, 1e16)
 _BANDWIDTH = Range("B/s", 1e6, 1e17)
 _RATE = Range("FLOP/s", 1e9, 1e20)
@@ -145,10 +148,22 @@ def _load(chip_id: str) -> Chip:
     return chip_from_entry(Entry.top(f"chips/{path.name}", read_toml(path), machine_index()["sources"]))
 
 
+def chip_by_label(label: str) -> str | None:
+    """The id of the chip that a label stands for; None where there is none, or the label's memory is not the chip's."""
+    found = plainer(str(label), machine_index()["chips"])
+    size = memory_gigabytes(str(label))
+    if found is None or size is None:
+        return found
+    chip = _load(found)
+    sizes = (chip.memory_bytes, chip.usable_memory_bytes or chip.memory_bytes)
+    within = any(abs(size * 1e9 / one - 1) <= _LABEL_WITHIN for one in sizes)
+    return found if within else None
+
+
 def load_chip(name: str) -> Chip:
     """The chip with this id or alias; UnknownName with the nearest three where there is none."""
     aliases = machine_index()["chips"]
-    found = aliases.get(normal(name))
+    found = aliases.get(normal(name)) or chip_by_label(name)
     if found is None:
         from tokenroof.registry import nearest
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from tokenroof.catalog.chips import chip_from_entry, load_chip
+from tokenroof.catalog.chips import chip_by_label, chip_from_entry, load_chip
 from tokenroof.catalog.facts import Entry, Range, read_toml
 from tokenroof.catalog.machine_index import DATA, machine_index, normal
 from tokenroof.catalog.rental import RENTAL, load_rental
@@ -155,9 +155,14 @@ def _resolve(name: str) -> System | None:
     if match and match[2] in index["chips"]:
         return compose_system(load_chip(match[2]), _count(int(match[1]), name))
     if match:
-        one = _resolve(match[2])
-        return None if one is None else _times(_count(int(match[1]), name), one)
-    return _slice(name)
+        one = _resolve(match[2].removeprefix("-"))
+        if one is None:
+            return None
+        if one.n_chips == 1:  # a chip by its label, which links with others of its kind
+            return compose_system(one.chip, _count(int(match[1]), name))
+        return _times(_count(int(match[1]), name), one)
+    labelled = None if (sliced := _slice(name)) is not None else chip_by_label(name)
+    return sliced if labelled is None else compose_system(load_chip(labelled), 1)
 
 
 def load_system(name: str) -> System:

@@ -219,7 +219,7 @@ def setup_of(run: Run) -> Setup | Skip:
         if isinstance(found, Skip):
             return found
     assert isinstance(engine, Engine) and isinstance(model, Model)
-    chip = _chip(run.hw_key) or _chip(run.hardware)
+    chip = _chip(run.hw_key or run.hardware)
     if chip is None:
         return Skip(f"hardware {run.hw_key or run.hardware} is not in the catalogue")
     launch = launch_settings(

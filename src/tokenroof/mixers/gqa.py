@@ -25,7 +25,7 @@ def _params(mixer: Gqa, hidden: int) -> int:
 
 
 def _entry(mixer: Gqa) -> int:
-    return 0 if mixer.cross_attention else mixer.n_kv_heads * (mixer.head_dim + mixer.v_head_dim)
+    return 0 if mixer.cross_attention or mixer.bidirectional else mixer.n_kv_heads * (mixer.head_dim + mixer.v_head_dim)
 
 
 def _entries_read(mixer: Gqa, context: float) -> float:
@@ -82,6 +82,8 @@ def _name(mixer: Gqa) -> str:
 def _title(mixer: Gqa) -> str:
     if mixer.cross_attention:
         return f"cross {_name(mixer)}"
+    if mixer.bidirectional:
+        return f"{_name(mixer)} both ways"
     window = "" if mixer.window is None else f" {'chunk' if mixer.chunked else 'window'} {mixer.window}"
     return _name(mixer) + window + per_token.title_tail(mixer)
 
@@ -91,6 +93,7 @@ def _tags(mixer: Gqa) -> frozenset[str]:
         "window": mixer.window is not None,
         "shared-kv": not mixer.stores_kv,
         "cross": mixer.cross_attention,
+        "encoder": mixer.bidirectional,
         "sparse": mixer.indexer is not None,
     }
     return frozenset({_name(mixer).lower(), *(mark for mark, has in marks.items() if has)})
@@ -103,7 +106,7 @@ def _geometry(mixer: Gqa) -> str:
 
 
 def _cache_formula(mixer: Gqa, kv_bytes: float) -> tuple[str, str]:
-    if mixer.cross_attention or not mixer.stores_kv:
+    if mixer.cross_attention or mixer.bidirectional or not mixer.stores_kv:
         return "0", "0"
     numbers = f"{mixer.n_kv_heads} x ({mixer.head_dim} + {mixer.v_head_dim}) x {kv_bytes:g} B"
     return per_token.scanned_formula(mixer, "KV heads x (key + value width) x bytes", numbers)
@@ -112,6 +115,8 @@ def _cache_formula(mixer: Gqa, kv_bytes: float) -> tuple[str, str]:
 def _cache_note(mixer: Gqa) -> str:
     if mixer.cross_attention:
         return "reads an encoder's tokens, adds nothing per token of text"
+    if mixer.bidirectional:
+        return "an encoder keeps no cache"
     return per_token.note(mixer, "starts again" if mixer.chunked else "stops growing")
 
 

@@ -11,7 +11,8 @@ Recurrent = LinearAttention | Ssm
 
 # Multiply-adds per state element and token: decay-and-add of the outer product, then the read with the query.
 # The delta rule reads the state once more before it writes.
-_STATE_MACS = {"lightning": 2.0, "gated delta": 3.0, "KDA": 3.0, "mamba": 2.0, "mamba-2": 2.0}
+_STATE_MACS = {"lightning": 2.0, "gated delta": 3.0, "KDA": 3.0, "mamba": 2.0, "mamba-2": 2.0, "RG-LRU": 2.0,
+               "short convolution": 0.0}  # fmt: skip
 
 
 def projection_params(mixer: Recurrent, hidden: int) -> int:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import TypeVar, assert_never
 
+from tokenroof.errors import InputError
 from tokenroof.mixers import kind_of
 from tokenroof.mixers.rows import LOGITS, STAGE_TOKENS, TOKENS, Rows
 from tokenroof.operators.networks import places_met
@@ -28,6 +29,8 @@ def lower(model: Model, layout: Layout | None = None) -> Program:
 
     The layout is taken as legal; operators.layouts.check_layout says whether it is.
     """
+    if model.encoder:
+        raise InputError("model", model.id, "a model that writes tokens: an encoder has no cache and no decode")
     rows = Rows(model, layout or Layout())
     _embedding(rows)
     for mixer, count in _folded((group.mixer, group.count) for group in model.layers):

@@ -7,7 +7,7 @@ from typing import Any
 from tokenroof.catalog import load_model
 from tokenroof.errors import TokenroofError, UnknownName
 from tokenroof.mixers import kind_of
-from tokenroof.mixers.architecture import params_by_class
+from tokenroof.mixers.architecture import params_by_class, uniform_dtypes
 from tokenroof.registry import nearest
 from tokenroof.types.dtype import DTYPES, dtype
 from tokenroof.types.model import Model, WeightDtypes
@@ -48,9 +48,10 @@ def _published(model_id: str, name: str) -> Model | None:
 
 def _format_named(word: str) -> str:
     name = ALIASES.get(word.lower(), word.lower())
-    if name not in DTYPES:
-        raise UnknownName("weight_dtype", word, nearest(name, (*DTYPES, *ALIASES)) or tuple(DTYPES))
-    return dtype(name).name
+    try:
+        return dtype(name).name
+    except UnknownName:
+        raise UnknownName("weight_dtype", word, nearest(name, (*DTYPES, *ALIASES)) or tuple(DTYPES)) from None
 
 
 def served_weights(model: Model, name: str | None) -> tuple[Model, WeightDtypes | None]:
@@ -65,6 +66,8 @@ def served_weights(model: Model, name: str | None) -> tuple[Model, WeightDtypes 
     width, own = _bits(wanted), model.weights.experts
     if wanted == main_format(model):
         return model, None
+    if dtype(wanted).everywhere:
+        return model, uniform_dtypes(wanted)
     if (width == 8 and own.startswith("fp8") and wanted.startswith("fp8")) or (
         width == 4 and _bits(own) == 4 and ("fp4" in own) == ("fp4" in wanted)
     ):

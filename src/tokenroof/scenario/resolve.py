@@ -167,7 +167,7 @@ def assemble(
         limits=limits,
         price=price,
         timed=timed or timed_for(model, system, whole, profile, acceptance=acceptance, drafts=drafts, osl=workload.osl),
-        claim=claim_level(profile),
+        claim=claim_level(profile, model),
         weight_dtype=scenario.weight_dtype or main_format(model),
         kv_dtype=scenario.kv_dtype or model.kv_dtype,
         memory_fraction=scenario.memory_fraction,

@@ -60,9 +60,10 @@ class Gqa(Mixer):
     `stores_kv` is False where the layer reads another layer's cache. `k_equals_v` layers have no value
     projection of their own; keys are rotated and normalised after it, so that the cache still holds both.
     `q_lora_rank` factors the query projection. A `cross_attention` layer reads the tokens of an encoder and
-    none of the context. `output_gate` adds a gate as wide as the query. `extra_params` counts biases, query
-    and key norms, sinks and narrow gates. `sqrt_context` is a what-if that no model has: a layer of full
-    attention that stores every token and reads the square root of their number.
+    none of the context; a `bidirectional` one, of an encoder, keeps no cache. `output_gate` adds a gate as wide
+    as the query. `extra_params` counts biases, query and key norms, sinks and narrow gates. `sqrt_context` is a
+    what-if that no model has: a layer of full attention that stores every token and reads the square root of
+    their number.
     """
 
     n_heads: int
@@ -78,6 +79,7 @@ class Gqa(Mixer):
     chunked: bool = False
     q_lora_rank: int | None = None
     cross_attention: bool = False
+    bidirectional: bool = False
     sqrt_context: bool = False
 
 
@@ -255,6 +257,8 @@ class Model:
     output biases). Multi-token-prediction layers and vision towers stay outside the headline size:
     `mtp_params`, `vision_params`. `order` gives the group of each layer in turn, empty where groups follow
     each other; `warnings` is what the importer had to assume; `grade` says how sure the architecture is.
+    An `encoder` keeps no cache and writes no tokens. Where the `structure_guessed` is, the config was read by its
+    key names, or keys that could change shapes were not read.
     """
 
     id: str
@@ -280,6 +284,8 @@ class Model:
     as_of: str = ""
     grade: Grade = Grade.ASSUMED
     warnings: tuple[str, ...] = ()
+    encoder: bool = False
+    structure_guessed: bool = False
     facts: Mapping[str, Fact] = field(default_factory=dict, repr=False, compare=False)
 
     @property

@@ -4,7 +4,16 @@ Facts of the published implementation (transformers 5.23.0). Per layer `compress
 4 (overlapping compression, top-k over compressed entries) or 128 (heavy compression, all entries read).
 """
 
-from tokenroof.catalog.dialects.parts import Architecture, Layer, context_length, moe, mtp_count, mtp_size
+from tokenroof.catalog.dialects.parts import (
+    Architecture,
+    Layer,
+    context_length,
+    hyper_connections,
+    moe,
+    mtp_count,
+    mtp_size,
+    sparse_layers,
+)
 from tokenroof.catalog.dialects.reader import ConfigReader
 from tokenroof.errors import InputError
 from tokenroof.types.model import CompressedAttention, Indexer
@@ -74,9 +83,10 @@ def read(r: ConfigReader) -> Architecture:
     )  # fmt: skip
     hidden, n, streams = r.count("hidden_size"), r.n_layers(), r.count("hc_mult", high=1_000)
     ffn = moe(r, hidden)
+    if r.has("mlp_layer_types") and not all(sparse_layers(r, n)):
+        raise InputError("mlp_layer_types", "dense", "moe or hash_moe in every layer")
     # hyper-connections: a projection of all streams to its mixing weights, twice a layer and once at the end
-    mixing = streams * (2 + streams)
-    hyper = 2 * (mixing * streams * hidden + mixing + 3)
+    hyper = hyper_connections(hidden, streams)
     by_ratio = {ratio: _attention(r, hidden, ratio) for ratio in set(_ratios(r, n))}
     layers = tuple(Layer(mixer=by_ratio[ratio], ffn=ffn, norm_params=2 * hidden + hyper) for ratio in _ratios(r, n))
     n_mtp = mtp_count(r)

@@ -23,7 +23,7 @@ from tokenroof.catalog.dialects.reader import ConfigReader
 from tokenroof.errors import InputError
 from tokenroof.types.model import Ffn, Gqa, LinearAttention
 
-__all__ = ["read", "state_bytes"]
+__all__ = ["gated_delta", "kda", "read", "state_bytes"]
 
 _WIDTHS = {"float32": 4.0, "float16": 2.0, "bfloat16": 2.0, "auto": 4.0}
 
@@ -39,7 +39,7 @@ def state_bytes(r: ConfigReader) -> float:
     return _WIDTHS[text]
 
 
-def _gated_delta(r: ConfigReader, hidden: int) -> LinearAttention:
+def gated_delta(r: ConfigReader, hidden: int) -> LinearAttention:
     """Gated delta net: a conv over q, k and v, one state of key width x value width per value head."""
     r.need("linear_num_key_heads", "linear_num_value_heads", "linear_key_head_dim", "linear_value_head_dim")
     k_heads, v_heads = r.count("linear_num_key_heads"), r.count("linear_num_value_heads")
@@ -91,7 +91,7 @@ def _linear_layers(r: ConfigReader, n: int) -> list[bool]:
 def _qwen(r: ConfigReader) -> Architecture:
     r.need("hidden_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads", "head_dim", "vocab_size")
     hidden, n = r.count("hidden_size"), r.n_layers()
-    full, linear = _qwen_attention(r, hidden), _gated_delta(r, hidden)
+    full, linear = _qwen_attention(r, hidden), gated_delta(r, hidden)
     ffn: Ffn = moe(r, hidden, shared_gate=True) if r.has(*EXPERTS) else dense(r, hidden)
     placed = sparse_layers(r, n) if r.has(*EXPERTS) else [True] * n
     plain = ffn if all(placed) else dense(r, hidden)
@@ -150,7 +150,7 @@ def _minimax(r: ConfigReader) -> Architecture:
     )
 
 
-def _kda(r: ConfigReader, hidden: int) -> LinearAttention:
+def kda(r: ConfigReader, hidden: int) -> LinearAttention:
     """Kimi delta attention: decay per channel from a narrow projection, an output gate likewise."""
     nested = r.child("linear_attn_config")
     heads = nested.maybe("num_heads") if nested else None
@@ -160,6 +160,9 @@ def _kda(r: ConfigReader, hidden: int) -> LinearAttention:
     width = width or r.count("linear_head_dim")
     kernel = kernel or r.count("linear_conv_kernel_dim", high=1_000)
     channels = heads * width
+    # decay, and the gate of the output: both through a narrow projection, or the gate by one of full rank (Kimi K3)
+    narrow = (hidden + channels) * width
+    full_rank = nested.flag("use_full_rank_gate", False) if nested else False
     return LinearAttention(
         kind="KDA",
         n_k_heads=heads,
@@ -167,7 +170,7 @@ def _kda(r: ConfigReader, hidden: int) -> LinearAttention:
         k_head_dim=width,
         v_head_dim=width,
         conv_kernel=kernel,
-        in_params=hidden * (3 * channels + heads) + 2 * (hidden + channels) * width,
+        in_params=hidden * (3 * channels + heads) + narrow + (hidden * channels if full_rank else narrow),
         out_params=channels * hidden,
         state_elements=heads * width * width,
         conv_elements=3 * channels * (kernel - 1),
@@ -179,6 +182,7 @@ def _kda(r: ConfigReader, hidden: int) -> LinearAttention:
 def _full_layers(r: ConfigReader, n: int) -> list[bool]:
     """Which layers have full attention; full_attn_layers counts from 1."""
     nested = r.child("linear_attn_config")
+    r.has("layer_types", "full_attention_interval")  # the same once more, where the nested list is given
     listed = nested.counts("full_attn_layers") if nested else None
     if listed is not None:
         chosen = set(listed)
@@ -189,7 +193,7 @@ def _full_layers(r: ConfigReader, n: int) -> list[bool]:
 def _kimi(r: ConfigReader) -> Architecture:
     r.need("hidden_size", "num_hidden_layers", "vocab_size", "|".join(EXPERTS))
     hidden, n = r.count("hidden_size"), r.n_layers()
-    latent, linear = mla(r, hidden), _kda(r, hidden)
+    latent, linear = mla(r, hidden), kda(r, hidden)
     if r.flag("mla_use_output_gate", False):
         latent = replace(latent, output_gate=True)
     experts = moe(r, hidden)

@@ -24,6 +24,8 @@ from tokenroof.types.model import DenseFfn, Ffn, Gqa, MoeFfn
 
 __all__ = ["read"]
 
+_STEP = ("step3p5", "step3p7_text")
+
 
 def _gqa(r: ConfigReader, hidden: int, *, heads: int | None = None, qk_norm: bool = False) -> Gqa:
     n_heads = heads or r.count("num_attention_heads")
@@ -52,6 +54,7 @@ def _llama4(r: ConfigReader) -> Architecture:
     """Chunked attention on layers with rotary positions, full attention on the others; one shared expert."""
     hidden, n = r.count("hidden_size"), r.n_layers()
     full = _gqa(r, hidden)
+    r.has("layer_types")  # chunked where rotary, once more
     rotary = r.counts("no_rope_layers", length=n) if r.items("no_rope_layers") else None
     if rotary is None:
         interval = r.count_or("no_rope_layer_interval", 4, "class default of Llama 4")
@@ -71,7 +74,7 @@ def _llama4(r: ConfigReader) -> Architecture:
 def _gate(r: ConfigReader, hidden: int, mixer: Gqa) -> Gqa:
     """An output gate, one number per head or one per channel."""
     text = r.text("gating") if r.is_text("gating") else None
-    per_head = text in ("per-head", "per_head") or (text is None and r.flag("gating", False))
+    per_head = text in ("per-head", "per_head") or (text is None and r.flag("gating", r.model_type in _STEP))
     if per_head:
         return replace(mixer, extra_params=mixer.extra_params + hidden * mixer.n_heads)
     return replace(mixer, output_gate=True)
@@ -199,6 +202,7 @@ def _mimo_v2(r: ConfigReader) -> Architecture:
 _READERS = {
     "llama4_text": _llama4,
     "laguna": _laguna,
+    "step3p5": _laguna,
     "step3p7_text": _laguna,
     "hunyuan": _hunyuan,
     "hunyuan_v1_moe": _hunyuan,

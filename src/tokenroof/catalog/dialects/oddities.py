@@ -135,6 +135,8 @@ def _minimax_m3(r: ConfigReader) -> Architecture:
     width, kv_heads = head_dim(r, hidden, heads), r.count("num_key_value_heads")
     full = Gqa(n_heads=heads, n_kv_heads=kv_heads, head_dim=width, v_head_dim=width, extra_params=2 * width)
     settings = r.child("sparse_attention_config") or r
+    if not settings.flag("use_sparse_attention", True):
+        raise InputError("use_sparse_attention", False, "true", "full attention in every layer is not read here")
     block = settings.count("index_block_size", "sparse_block_size")
     index_heads = settings.count("index_n_heads", "sparse_num_index_heads")
     index_width = settings.count("index_head_dim", "sparse_index_dim")
@@ -147,10 +149,15 @@ def _minimax_m3(r: ConfigReader) -> Architecture:
         key_bytes_per_element=2.0,
     )
     kinds = r.texts("layer_types", length=n)
-    if kinds is None:
-        raise r.missing(["layer_types"])
+    if kinds is None:  # as published: 1 where the layer is sparse
+        marks = settings.counts("sparse_attention_freq", length=n)
+        if marks is None:
+            raise r.missing(["layer_types or sparse_attention_config.sparse_attention_freq"])
+        kinds = ["sparse" if mark else "full" for mark in marks]
     experts, placed = moe(r, hidden, intermediate=("moe_intermediate_size", "intermediate_size")), sparse_layers(r, n)
-    plain: Ffn = experts if all(placed) else DenseFfn(intermediate=r.count("dense_intermediate_size"))
+    plain: Ffn = (
+        experts if all(placed) else DenseFfn(intermediate=r.count("dense_intermediate_size", "intermediate_size"))
+    )
     sparse_mixer = replace(full, indexer=indexer)
     return Architecture(
         hidden=hidden,

@@ -8,7 +8,8 @@ from tokenroof.mixers.architecture import ffn_params, mixer_params
 from tokenroof.types.model import DenseFfn, Ffn, Gqa, LayerGroup, Mixer, Mla, MoeFfn
 
 __all__ = [
-    "EXPERTS", "TOP_K", "Architecture", "Layer", "context_length", "dense", "fold", "gqa_biases", "head_dim", "mla",
+    "EXPERTS", "TOP_K", "Architecture", "Layer", "context_length", "dense", "fold", "gqa_biases", "head_dim",
+    "hyper_connections", "mla",
     "moe", "mtp_count", "mtp_size", "sparse_layers", "windows",
 ]  # fmt: skip
 
@@ -42,6 +43,7 @@ class Architecture:
     mtp_layers: int = 0
     mtp_params: int = 0
     context: int | None = None
+    encoder: bool = False
 
 
 def fold(layers: tuple[Layer, ...]) -> tuple[tuple[LayerGroup, ...], tuple[int, ...]]:
@@ -56,8 +58,16 @@ def fold(layers: tuple[Layer, ...]) -> tuple[tuple[LayerGroup, ...], tuple[int, 
 
 
 def context_length(r: ConfigReader) -> int | None:
-    """The longest context that the position settings allow."""
-    return r.tokens(*_CONTEXT)
+    """The longest context that the position settings allow: YaRN stretches the original one by its factor."""
+    plain = r.tokens(*_CONTEXT)
+    scaling = next((r.child(key) for key in ("rope_scaling", "rope_parameters") if r.is_object(key)), None)
+    if scaling is None or scaling.text("rope_type", "type") not in ("yarn", "deepseek_yarn"):
+        return plain
+    original = scaling.tokens("original_max_position_embeddings") or plain
+    if original is None or not scaling.has("factor"):
+        return plain
+    stretched = int(original * scaling.number("factor", low=0.01, high=1e6))
+    return stretched if plain is None else max(stretched, plain)
 
 
 def head_dim(r: ConfigReader, hidden: int, n_heads: int, *names: str) -> int:
@@ -110,6 +120,17 @@ def sparse_layers(r: ConfigReader, n: int) -> list[bool]:
     return [i >= first and (i + 1) % (every or 1) == 0 and i not in dense_only for i in range(n)]
 
 
+def _full_by_pattern(r: ConfigReader, n: int) -> list[bool] | None:
+    """Which layers have full attention: each n-th, or letters such as LLLG; None where no pattern is given."""
+    if r.is_text("sliding_window_pattern"):
+        letters = r.text("sliding_window_pattern") or ""
+        if not letters or set(letters) - set("LG"):
+            raise InputError("sliding_window_pattern", letters, "a number or the letters L and G")
+        return [letters[i % len(letters)] == "G" for i in range(n)]
+    every = r.maybe("sliding_window_pattern", "_sliding_window_pattern", "global_attn_every_n_layers")
+    return None if every is None else [(i + 1) % every == 0 for i in range(n)]
+
+
 def windows(r: ConfigReader, n: int, context: int | None) -> list[int | None]:
     """The sliding window of each layer, None for full attention.
 
@@ -117,6 +138,7 @@ def windows(r: ConfigReader, n: int, context: int | None) -> list[int | None]:
     `max_window_layers` on where `use_sliding_window` switches it. A window not shorter than the context is none.
     """
     kinds = r.texts("layer_types", length=n)
+    r.has("sliding_window", "sliding_window_pattern", "global_attn_every_n_layers")  # overruled where kinds are listed
     if kinds is not None:
         sizes: list[int | None] = []
         for kind in kinds:
@@ -132,6 +154,9 @@ def windows(r: ConfigReader, n: int, context: int | None) -> list[int | None]:
     window = r.maybe("sliding_window")
     if window is None or not r.flag("use_sliding_window", True) or (context is not None and window >= context):
         return [None] * n
+    full = _full_by_pattern(r, n)
+    if full is not None:
+        return [None if whole else window for whole in full]
     start = r.maybe("max_window_layers", low=0) if r.has("use_sliding_window") else 0
     return [window if i >= (start or 0) else None for i in range(n)]
 
@@ -153,7 +178,8 @@ def moe(
     if top_k > n_experts:
         raise InputError(TOP_K[0], top_k, f"at most the number of experts, {n_experts}")
     shared = r.maybe("shared_expert_intermediate_size", "moe_shared_expert_intermediate_size",
-                     "shared_intermediate_size", "share_expert_dim", low=0)  # fmt: skip
+                     "shared_experts_intermediate_size", "shared_intermediate_size", "share_expert_dim",
+                     low=0)  # fmt: skip
     if shared is None:
         shared = (r.maybe(*_SHARED_COUNT, low=0) or 0) * width
     return MoeFfn(
@@ -172,7 +198,8 @@ def moe(
 def mla(r: ConfigReader, hidden: int, *, bias: bool = False) -> Mla:
     """Multi-head latent attention by DeepSeek's keys; the norms of both latents are counted."""
     r.need("kv_lora_rank", "qk_nope_head_dim", "qk_rope_head_dim", "v_head_dim", "num_attention_heads")
-    q_rank, kv_rank, rope = r.maybe("q_lora_rank"), r.count("kv_lora_rank"), r.count("qk_rope_head_dim")
+    r.has("head_dim", "num_key_value_heads")  # of no use here: every head reads the one latent
+    q_rank, kv_rank, rope = r.maybe("q_lora_rank"), r.count("kv_lora_rank"), r.count("qk_rope_head_dim", low=0)
     biases = ((q_rank or 0) + kv_rank + rope + hidden) if bias else 0
     return Mla(
         n_heads=r.count("num_attention_heads"),
@@ -183,6 +210,12 @@ def mla(r: ConfigReader, hidden: int, *, bias: bool = False) -> Mla:
         v_head_dim=r.count("v_head_dim"),
         extra_params=(q_rank or 0) + kv_rank + biases,
     )
+
+
+def hyper_connections(hidden: int, streams: int) -> int:
+    """Weights of the mixing of several residual streams in one layer: twice a projection of all, its biases, scales."""
+    mixing = streams * (2 + streams)
+    return 2 * (mixing * streams * hidden + mixing + 3)
 
 
 def mtp_size(layer: Layer, hidden: int, n: int) -> int:

@@ -20,15 +20,20 @@ def _shown(key: object) -> str:
 
 
 class ConfigReader:
-    """One JSON object of a config. Missing and null mean the same; names are tried in order."""
+    """One JSON object of a config. Missing and null mean the same; names are tried in order.
 
-    __slots__ = ("_data", "_path", "model_type", "warnings")
+    It keeps the names that were asked for, so that what nobody read can be listed.
+    """
+
+    __slots__ = ("_asked", "_children", "_data", "_path", "model_type", "warnings")
 
     def __init__(
         self, data: Mapping[str, object], *, model_type: str, path: str = "", warnings: list[str] | None = None
     ) -> None:
         self._data, self._path, self.model_type = data, path, model_type
         self.warnings: list[str] = [] if warnings is None else warnings
+        self._asked: set[str] = set()
+        self._children: dict[str, ConfigReader] = {}
 
     @property
     def entity(self) -> str:
@@ -41,7 +46,19 @@ class ConfigReader:
         if shown not in self.warnings:
             self.warnings.append(shown)
 
+    def _get(self, name: str) -> object:
+        self._asked.add(name)
+        return self._data.get(name)
+
+    def unread(self) -> dict[str, object]:
+        """Keys that nobody asked for with their values, those of nested objects by their path."""
+        left = {name: value for name, value in self._data.items() if name not in self._asked and value is not None}
+        for name, child in self._children.items():
+            left |= {f"{name}.{key}": value for key, value in child.unread().items()}
+        return left
+
     def _found(self, names: tuple[str, ...]) -> tuple[str, object] | None:
+        self._asked.update(names)
         for name in names:
             if self._data.get(name) is not None:
                 return name, self._data[name]
@@ -91,7 +108,7 @@ class ConfigReader:
 
     def number(self, name: str, *, low: float, high: float) -> float:
         """A finite number that the file must give."""
-        value = self._data.get(name)
+        value = self._get(name)
         if value is None:
             raise self.missing([name])
         if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
@@ -113,7 +130,7 @@ class ConfigReader:
 
     def flag(self, name: str, otherwise: bool) -> bool:
         """A yes or no; `otherwise` is what the family does where the file is silent."""
-        value = self._data.get(name)
+        value = self._get(name)
         if value is None:
             return otherwise
         if value in (0, 1) and isinstance(value, bool | int):
@@ -131,7 +148,7 @@ class ConfigReader:
 
     def items(self, name: str, *, length: int | None = None) -> list[object] | None:
         """A list, or None; `length` is how many entries are needed, more are cut off."""
-        value = self._data.get(name)
+        value = self._get(name)
         if value is None:
             return None
         if not isinstance(value, list):
@@ -161,11 +178,15 @@ class ConfigReader:
 
     def is_list(self, name: str) -> bool:
         """Whether the key holds a list."""
-        return isinstance(self._data.get(name), list)
+        return isinstance(self._get(name), list)
 
     def is_text(self, name: str) -> bool:
         """Whether the key holds a string."""
-        return isinstance(self._data.get(name), str)
+        return isinstance(self._get(name), str)
+
+    def is_object(self, name: str) -> bool:
+        """Whether the key holds a JSON object."""
+        return isinstance(self._get(name), Mapping)
 
     def keys(self) -> "list[str]":
         """The keys that are strings, in file order."""
@@ -173,7 +194,7 @@ class ConfigReader:
 
     def indices(self, name: str) -> list[int]:
         """Layer numbers, as a list or as text with commas."""
-        value = self._data.get(name)
+        value = self._get(name)
         if not isinstance(value, str):
             return self.counts(name) or []
         parts = [part.strip() for part in value.split(",") if part.strip()]
@@ -183,24 +204,37 @@ class ConfigReader:
 
     def per_layer(self, name: str, length: int, *, low: int = 0) -> list[int]:
         """One whole number per layer, from a list or from one number for all."""
-        value = self._data.get(name)
+        value = self._get(name)
         if isinstance(value, list):
             return self.counts(name, length=length, low=low) or []
         return [self.count(name, low=low)] * length
 
     def child(self, name: str, *, model_type: str | None = None) -> "ConfigReader | None":
         """A nested object as a reader that shares the warnings."""
-        value = self._data.get(name)
+        value = self._get(name)
         if value is None:
             return None
         if not isinstance(value, Mapping):
             raise InputError(self._path + name, value, "a JSON object")
-        return ConfigReader(
-            value,
-            model_type=model_type or self.model_type,
-            path=f"{self._path}{_shown(name)}.",
-            warnings=self.warnings,
+        if name not in self._children:
+            self._children[name] = ConfigReader(
+                value,
+                model_type=model_type or self.model_type,
+                path=f"{self._path}{_shown(name)}.",
+                warnings=self.warnings,
+            )
+        return self._children[name]
+
+    def overlaid(self, own: "ConfigReader | None") -> "ConfigReader":
+        """This object with the keys of `own` in place of its own; what is asked of it counts as asked of both."""
+        if own is None:
+            return self
+        merged = ConfigReader(
+            {**self._data, **own._data}, model_type=self.model_type, path=own._path, warnings=self.warnings
         )
+        own._asked.update(own._data)
+        merged._asked = self._asked
+        return merged
 
     def rows(self, name: str, *, length: int) -> "list[ConfigReader] | None":
         """A list of objects as readers."""

@@ -20,8 +20,9 @@ from tokenroof.catalog.dialects.reader import MAX_LAYERS, ConfigReader
 from tokenroof.errors import InputError
 from tokenroof.types.model import DenseFfn, Gqa, NoFfn, NoMixer, Ssm
 
-__all__ = ["read"]
+__all__ = ["mamba2", "read"]
 
+_NEWER = {"linear_attention": "mamba", "full_attention": "attention"}  # names since transformers 5.24
 _LETTERS = {"M": "mamba", "*": "attention", "-": "mlp", "E": "moe"}
 
 
@@ -38,6 +39,7 @@ def _blocks(r: ConfigReader) -> list[str]:
             raise r.missing(["hybrid_override_pattern or layers_block_type"])
         if len(listed) > MAX_LAYERS:
             raise InputError("layers_block_type", f"{len(listed)} entries", f"at most {MAX_LAYERS}")
+        listed = [_NEWER.get(kind, kind) for kind in listed]
         for kind in listed:
             if kind not in _LETTERS.values():
                 raise InputError("layers_block_type", kind, f"one of {', '.join(_LETTERS.values())}")
@@ -48,15 +50,24 @@ def _blocks(r: ConfigReader) -> list[str]:
     return kinds
 
 
-def _mamba2(r: ConfigReader, hidden: int) -> Ssm:
-    r.need("mamba_num_heads", "mamba_head_dim", "ssm_state_size", "n_groups", "conv_kernel")
-    heads, width = r.count("mamba_num_heads"), r.count("mamba_head_dim")
-    state, groups, kernel = r.count("ssm_state_size"), r.count("n_groups"), r.count("conv_kernel", high=1_000)
+def mamba2(
+    r: ConfigReader,
+    hidden: int,
+    *,
+    heads: int,
+    width: int,
+    state: int,
+    groups: int,
+    kernel: int,
+    bias: bool,
+    conv_bias: bool,
+    norm: bool = True,
+) -> Ssm:
+    """Mamba-2: one projection in (gate, x, B, C, step), a convolution over x, B and C, a gated norm, one out."""
     inner = heads * width
     channels = inner + 2 * groups * state
-    bias = r.flag("use_bias", False)
     projected = inner + channels + heads
-    conv = channels * (kernel + (1 if r.flag("use_conv_bias", True) else 0))
+    conv = channels * (kernel + (1 if conv_bias else 0))
     return Ssm(
         kind="mamba-2",
         n_heads=heads,
@@ -69,8 +80,23 @@ def _mamba2(r: ConfigReader, hidden: int) -> Ssm:
         state_elements=inner * state,
         conv_elements=channels * (kernel - 1),
         # convolution; step bias, decay and skip of each head; the gated norm; biases
-        extra_params=conv + 3 * heads + inner + (projected + hidden if bias else 0),
+        extra_params=conv + 3 * heads + (inner if norm else 0) + (projected + hidden if bias else 0),
         state_bytes_per_element=state_bytes(r),
+    )
+
+
+def _nemotron_mamba(r: ConfigReader, hidden: int) -> Ssm:
+    r.need("mamba_num_heads", "mamba_head_dim", "ssm_state_size", "n_groups", "conv_kernel")
+    return mamba2(
+        r,
+        hidden,
+        heads=r.count("mamba_num_heads"),
+        width=r.count("mamba_head_dim"),
+        state=r.count("ssm_state_size"),
+        groups=r.count("n_groups"),
+        kernel=r.count("conv_kernel", high=1_000),
+        bias=r.flag("use_bias", False),
+        conv_bias=r.flag("use_conv_bias", True),
     )
 
 
@@ -98,7 +124,7 @@ def _nemotron(r: ConfigReader) -> Architecture:
     hidden, kinds = r.count("hidden_size"), _blocks(r)
     built: dict[str, Layer] = {}
     if "mamba" in kinds:
-        built["mamba"] = Layer(mixer=_mamba2(r, hidden), ffn=NoFfn(), norm_params=hidden)
+        built["mamba"] = Layer(mixer=_nemotron_mamba(r, hidden), ffn=NoFfn(), norm_params=hidden)
     if "attention" in kinds:
         built["attention"] = Layer(mixer=_nemotron_attention(r, hidden), ffn=NoFfn(), norm_params=hidden)
     if "mlp" in kinds:
@@ -184,6 +210,64 @@ def _jamba(r: ConfigReader) -> Architecture:
     )
 
 
+def _pure_mamba(r: ConfigReader, hidden: int) -> Ssm:
+    inner, state = r.maybe("intermediate_size") or 2 * hidden, r.count("state_size")
+    kernel, rank = r.count("conv_kernel", high=1_000), r.count("time_step_rank")
+    bias, r_bias = r.flag("use_conv_bias", True), r.flag("use_bias", False)
+    r.has("expand")
+    return Ssm(
+        kind="mamba",
+        n_heads=inner,
+        head_dim=1,
+        d_state=state,
+        n_groups=1,
+        conv_kernel=kernel,
+        in_params=2 * hidden * inner,
+        out_params=inner * hidden,
+        state_elements=inner * state,
+        conv_elements=inner * (kernel - 1),
+        # convolution; step, B and C projections; step out and its bias; decay and skip; biases
+        extra_params=inner * (kernel + (1 if bias else 0))
+        + inner * (rank + 2 * state)
+        + rank * inner
+        + inner
+        + inner * state
+        + inner
+        + (2 * inner + hidden if r_bias else 0),
+        state_bytes_per_element=state_bytes(r),
+    )
+
+
+def _pure(r: ConfigReader) -> Architecture:
+    """Mamba and Mamba-2 alone: a mixer and its norm in every layer, no network and no attention."""
+    r.need("hidden_size", "num_hidden_layers", "vocab_size", "state_size", "conv_kernel")
+    hidden = r.count("hidden_size")
+    if r.model_type == "mamba2":
+        mixer = mamba2(
+            r,
+            hidden,
+            heads=r.count("num_heads"),
+            width=r.count("head_dim"),
+            state=r.count("state_size"),
+            groups=r.count("n_groups"),
+            kernel=r.count("conv_kernel", high=1_000),
+            bias=r.flag("use_bias", False),
+            conv_bias=r.flag("use_conv_bias", True),
+        )
+        r.has("time_step_rank", "expand")
+    else:
+        mixer = _pure_mamba(r, hidden)
+    return Architecture(
+        hidden=hidden,
+        vocab=r.count("vocab_size"),
+        layers=(Layer(mixer=mixer, ffn=NoFfn(), norm_params=hidden),) * r.n_layers(),
+        tied=r.flag("tie_word_embeddings", r.model_type != "mamba2"),
+        final_norm_params=hidden,
+    )
+
+
 def read(r: ConfigReader) -> Architecture:
     """Read a config of one of the families."""
+    if r.model_type in ("mamba", "falcon_mamba", "mamba2"):
+        return _pure(r)
     return _jamba(r) if r.model_type == "jamba" else _nemotron(r)

@@ -1,8 +1,9 @@
 """Cross-checks of an imported model against the catalogue: public copies of configs are often wrong.
 
-A copy is compared with the entry that its name points to; without such a name, with the entry that it equals
-in all shape facts but one or two. Total parameters cannot show a wrong head count where experts hold nearly
-all weights, so every fact is compared on its own.
+A copy is compared with the entry that its name points to; where it has no name of its own (config.json), with the
+entry of its model_type that it equals in all shape facts but one or two. A file that goes by another name is most
+often another model, however alike: it has to equal an entry of its type in all facts but one. Total parameters
+cannot show a wrong head count where experts hold nearly all weights, so every fact is compared on its own.
 """
 
 import re
@@ -74,19 +75,31 @@ def _by_name(model: Model) -> Model | None:
     return None if found is None else load_model(found)
 
 
+def _nameless(model: Model) -> bool:
+    """Whether what the model is called says nothing: its file's usual name, or its model_type."""
+    return _plain(model.name) in ("", "config", "model", _plain(model.model_type))
+
+
 def _by_shape(model: Model) -> Model | None:
-    """The entry that differs in one or two facts, hidden size aside; None where several tie or all agree."""
-    own = shape_facts(model)
+    """The entry of the same model_type that differs in one or two facts, hidden size aside.
+
+    A model that goes by a name of its own has to agree in the vocabulary and in all other facts but one: a relative
+    of the same family has at least another vocabulary, depth and width.
+    """
+    own, nameless = shape_facts(model), _nameless(model)
+    most = _MOST_DIFFERENCES if nameless else 1
     best: tuple[int, Model] | None = None
     for model_id in model_ids():
         other = load_model(model_id)
-        if other.hidden != model.hidden:
+        if other.hidden != model.hidden or other.model_type != model.model_type:
+            continue
+        if not nameless and other.vocab != model.vocab:
             continue
         facts = shape_facts(other)
         differences = sum(own[name] != facts[name] for name in own)
         if best is None or differences < best[0]:
             best = (differences, other)
-    return best[1] if best is not None and best[0] <= _MOST_DIFFERENCES else None
+    return best[1] if best is not None and best[0] <= most else None
 
 
 def catalogue_twin(model: Model) -> Model | None:

@@ -23,7 +23,7 @@ _KINDS: dict[str, type[Any]] = {
 _NAMES = {cls: name for name, cls in _KINDS.items()}
 _PLAIN = ("model_type", "hidden", "vocab", "tied_embeddings", "final_norm_params", "other_params", "mtp_layers",
           "mtp_params", "vision_params", "context_config", "context_advertised", "kv_dtype", "licence", "source",
-          "as_of")  # fmt: skip
+          "as_of", "encoder", "structure_guessed")  # fmt: skip
 T = TypeVar("T")
 
 

@@ -9,9 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from tokenroof.catalog.dialects import DIALECTS, ConfigReader, read_architecture
+from tokenroof.catalog.dialects.family import find_family, headless, refuse_other_kinds
 from tokenroof.catalog.dialects.parts import fold
 from tokenroof.catalog.dialects.vision import vision_params
 from tokenroof.catalog.models.importer_dtypes import read_dtypes, read_kv_dtype
+from tokenroof.catalog.models.other_files import as_config, index_warnings, refuse_gguf
+from tokenroof.catalog.models.unread import listed, shown, structural
 from tokenroof.errors import InputError, TokenroofError
 from tokenroof.types.model import Model
 
@@ -41,6 +44,8 @@ def load_config(path: str | os.PathLike[str]) -> dict[str, Any]:
         raise InputError("config path", shown, "a file, not a directory", f"try {file / 'config.json'}")
     if not file.is_file():
         raise InputError("config path", shown, "a regular file")
+    if status.st_size > 4:
+        refuse_gguf(_first_bytes(file), shown)
     if status.st_size > MAX_CONFIG_BYTES:
         size = f"{status.st_size / 1e6:,.1f} MB"
         raise InputError("config size", size, f"at most {MAX_CONFIG_BYTES / 1e6:.0f} MB", "is this a weights file?")
@@ -50,6 +55,14 @@ def load_config(path: str | os.PathLike[str]) -> dict[str, Any]:
     except OSError as error:
         raise InputError("config path", shown, "a readable file", error.strerror or "") from None
     return parse_config(raw, label=shown)
+
+
+def _first_bytes(file: Path) -> bytes:
+    try:
+        with file.open("rb") as stream:
+            return stream.read(4)
+    except OSError:
+        return b""
 
 
 def _depth(value: object, limit: int) -> bool:
@@ -141,6 +154,7 @@ def model_from_config(config: Mapping[str, Any], *, id: str | None = None, name:
     """
     if not isinstance(config, Mapping):
         raise InputError("config", type(config).__name__, "a JSON object")
+    config = as_config(dict(config))
     try:
         return _model_from_config(config, id, name, source, as_of)
     except TokenroofError:
@@ -153,9 +167,20 @@ def _model_from_config(config: Mapping[str, Any], id: str | None, name: str | No
     root = ConfigReader(config, model_type=_model_type(config))
     shown = (name or root.text("_name_or_path") or id or root.model_type)[:200]
     r = _text_part(root)
-    if r.model_type not in DIALECTS:
+    r.model_type = find_family(root, r)
+    known = r.model_type in DIALECTS
+    if not known:
+        refuse_other_kinds(root, r)
         r.warn(f"model_type {r.model_type!r} is not known: read by key names as a decoder of the common kind")
     architecture = read_architecture(r)
+    if architecture.encoder and r is not root:
+        raise InputError("model_type", root.model_type, "one that is read", f"{r.model_type} is a part of it only")
+    if r is not root and root.has("tie_word_embeddings") and not architecture.encoder:
+        # the class that holds both parts ties, whatever its text part says alone
+        architecture = replace(architecture, tied=root.flag("tie_word_embeddings", architecture.tied))
+    if not architecture.encoder and headless(root):
+        architecture = replace(architecture, tied=True)
+        r.warn("its class has no output table: none is counted, and it writes no text")
     groups, order = fold(architecture.layers)
     weights = read_dtypes(root, r, architecture, name=shown)
     plain = weights.other if weights.other in ("bf16", "fp16") else "bf16"
@@ -178,9 +203,27 @@ def _model_from_config(config: Mapping[str, Any], id: str | None, name: str | No
         kv_dtype=read_kv_dtype(root, r, plain),
         source=source,
         as_of=as_of,
+        encoder=architecture.encoder,
+        structure_guessed=_unread(r, known) or not known,
     )
     # warnings last: reading the formats adds some
     return replace(model, warnings=tuple(root.warnings))
+
+
+def _unread(r: ConfigReader, known: bool) -> bool:
+    """List the keys that nobody read; True where some could change shapes. Of an unknown family those are refused."""
+    keys = listed(r.unread(), known=known)
+    shapes = structural(keys)
+    if shapes and not known:
+        raise InputError(
+            "model_type", r.model_type, "a known one where unread keys could change shapes", f"unread: {shown(shapes)}"
+        )
+    if shapes:
+        r.warn(f"keys that could change shapes were not read, so the structure is guessed: {shown(shapes)}")
+    other = tuple(key for key in keys if key not in shapes)
+    if other:
+        r.warn(f"keys not read: {shown(other)}")
+    return bool(shapes)
 
 
 def with_hf_quant_config(config: dict[str, Any], path: Path) -> dict[str, Any]:
@@ -195,8 +238,9 @@ def with_hf_quant_config(config: dict[str, Any], path: Path) -> dict[str, Any]:
 
 
 def name_from_path(path: Path) -> str | None:
-    """A name for a config on disk: its folder's where the file is config.json, else the file's own."""
-    stem = path.absolute().parent.name if path.name == "config.json" else path.stem.replace("__", "/")
+    """A name for a config on disk: its folder's where the file is config.json or params.json, else the file's own."""
+    plain = path.name in ("config.json", "params.json")
+    stem = path.absolute().parent.name if plain else path.stem.replace("__", "/")
     return stem or None
 
 
@@ -204,4 +248,5 @@ def model_from_path(path: str | os.PathLike[str], *, id: str | None = None) -> M
     """Read a config.json from disk into a Model."""
     file = Path(path)
     config = with_hf_quant_config(load_config(file), file)
-    return model_from_config(config, id=id, name=name_from_path(file), source=f"file {file.name}")
+    model = model_from_config(config, id=id, name=name_from_path(file), source=f"file {file.name}")
+    return replace(model, warnings=model.warnings + index_warnings(model, file.parent))

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from tokenroof.catalog.dialects.parts import Architecture, Layer
 from tokenroof.catalog.dialects.reader import ConfigReader
+from tokenroof.catalog.models.importer_methods import ALGORITHMS, Method, integer_format, read_method
 from tokenroof.catalog.models.importer_patterns import PatternReader, Patterns
 from tokenroof.errors import InputError
 from tokenroof.mixers.architecture import ffn_params, mixer_params, mixer_weight_class
@@ -20,11 +21,6 @@ from tokenroof.types.model import WeightDtypes
 __all__ = ["read_dtypes", "read_kv_dtype"]
 
 _PLAIN = {"bfloat16": "bf16", "float16": "fp16", "half": "fp16", "float32": "fp32", "float": "fp32"}
-_INT4 = {32: "int4_g32", 64: "int4_g64", 128: "int4_g128"}
-_ALGORITHMS = {"FP8": "fp8", "NVFP4": "nvfp4", "W4A16_NVFP4": "nvfp4_w", "W4A8_NVFP4_FP8": "nvfp4", "MXFP4": "mxfp4",
-               "W4A16_AWQ": "int4", "INT8": "int8", "W8A8_SQ_PER_CHANNEL": "int8",
-               "FP8_PB_WO": "fp8_block", "FP8_PER_CHANNEL_PER_TOKEN": "fp8"}  # fmt: skip
-
 _PROMISED = re.compile(r"(?<![a-z0-9])(nvfp4|mxfp4|fp8|fp4|int4|int8|awq|gptq)(?![a-z0-9])", re.IGNORECASE)
 
 # Module names inside a layer that stand for a weight class; families that name them otherwise come below.
@@ -44,6 +40,19 @@ _FAMILY_NAMES: dict[str, dict[str, tuple[str, ...]]] = {
     "minimax_m2": {"experts": ("block_sparse_moe.experts.0.w2", "block_sparse_moe.experts")},
     "mixtral": {"experts": ("block_sparse_moe.experts.0.w2", "block_sparse_moe.experts")},
     "gemma4_text": {"experts": ("experts.0.down_proj", "moe.experts.0.down_proj")},
+    "minimax_m3_vl_text": {
+        "experts": ("block_sparse_moe.experts.0.w2", "block_sparse_moe.experts", "mlp.experts"),
+        "shared_experts": ("block_sparse_moe.shared_experts.down_proj", "mlp.shared_experts.down_proj"),
+    },
+    "kimi_linear": {
+        "recurrent": ("self_attn.o_proj", "linear_attn.out_proj"),
+        "experts": (
+            "block_sparse_moe.experts.0.w2",
+            "block_sparse_moe.experts",
+            "mlp.experts.0.down_proj",
+            "mlp.experts",
+        ),
+    },
     "deepseek_v4": _V4,
     "deepseek_ref": _V4,
     "nemotron_h": {
@@ -53,6 +62,11 @@ _FAMILY_NAMES: dict[str, dict[str, tuple[str, ...]]] = {
         "shared_experts": ("mixer.shared_experts.down_proj",),
     },
 }
+
+
+_IGNORED = ("ignore", "exclude_modules", "exclude")
+_HOLDERS = ("quantization_config", "compression_config", "quantization")
+_KEPT = ("modules_to_not_convert", "ignored_layers", "skip_modules", "llm_int8_skip_modules", "modules_to_not_quantize")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +79,12 @@ class _Scheme:
     base: str | None
     base_ignore: Patterns
     base_classes: tuple[str, ...] | None
-    head_too: bool
+    method: Method
 
     def format_of(self, weight_class: str, names: tuple[str, ...]) -> str | None:
         for patterns, name in self.explicit:
             if any(patterns.match(n) for n in names):
-                return name
+                return name or None
         if self.everywhere and not any(self.everywhere_ignore.match(n) for n in names):
             return self.everywhere
         if self.base and (self.base_classes is None or weight_class in self.base_classes):
@@ -96,16 +110,15 @@ def _group_format(r: ConfigReader, weights: ConfigReader, weight_only: bool) -> 
         if group == 32:
             return "mxfp4"
         return "nvfp4_w" if weight_only else "nvfp4"
-    if bits == 4:
-        if weights.flag("symmetric", True) and group in _INT4:
-            return _INT4[group]
-        if group not in (None, 128):
-            r.warn(f"4-bit integers in groups of {group}: bytes taken as in groups of 128")
-        return "int4"
     if bits == 8 and kind == "float":
+        if group == 32:
+            return "mxfp8"
         return "fp8_block" if weights.has("block_structure") else "fp8"
     if bits == 8:
         return "int8"
+    if bits is not None and kind == "int" and bits < 8:
+        zero = 0 if weights.flag("symmetric", True) else bits
+        return integer_format(bits, group, zero=zero)
     r.warn(f"quantization of {bits} bits and type {kind!r} is not understood: those weights taken as 16-bit")
     return None
 
@@ -124,6 +137,10 @@ def _groups(r: ConfigReader, q: ConfigReader, patterns: PatternReader) -> tuple[
         targets = group.texts("targets") or ["Linear"]
         if name is None:
             continue
+        # 2:4 sparse: half the weights, and which two of four they are
+        packed = group.text("format") or q.text("format") or ""
+        if packed.startswith("marlin-24"):
+            name = "bpw3.125"
         if "Linear" in targets:
             everywhere = name
         else:
@@ -138,56 +155,40 @@ def _layer_entries(r: ConfigReader, q: ConfigReader, patterns: PatternReader) ->
     for key in holder.keys() if holder else ():
         entry = holder.child(key) if holder else None
         algorithm = (entry.text("quant_algo") if entry else None) or ""
-        if algorithm not in _ALGORITHMS:
+        if algorithm not in ALGORITHMS:
             r.warn(f"quant_algo {algorithm!r} is not understood: those weights taken as 16-bit")
             continue
-        by_format[_ALGORITHMS[algorithm]].append(key)
+        by_format[ALGORITHMS[algorithm]].append(key)
     return [(patterns.read(keys, "quantization_config.quantized_layers"), name) for name, keys in by_format.items()]
-
-
-def _base(r: ConfigReader, q: ConfigReader) -> tuple[str | None, tuple[str, ...] | None]:
-    """The file-wide method: its format and, where it is not every Linear, the classes that it takes."""
-    method, algorithm = q.text("quant_method"), q.text("quant_algo")
-    if method in ("fp8", "fbgemm_fp8"):
-        return ("fp8_block" if q.has("weight_block_size") else "fp8"), None
-    if method == "mxfp4":
-        return "mxfp4", ("experts",)
-    if method in ("gptq", "awq", "auto-round", "intel/auto-round", "hqq"):
-        bits = q.maybe("bits", "w_bit", "nbits", high=64)
-        return {4: "int4", 8: "int8"}.get(bits or 0), None
-    if method == "bitsandbytes":
-        return ("nf4" if q.flag("load_in_4bit", False) else "int8"), None
-    if q.has("config_groups", "quantized_layers"):
-        return None, None
-    if algorithm is not None and algorithm in _ALGORITHMS:
-        return _ALGORITHMS[algorithm], None
-    r.warn(f"quantization_config of method {method!r} is not understood: weights taken as 16-bit")
-    return None, None
 
 
 def _scheme(r: ConfigReader, q: ConfigReader, expert_dtype: str | None, n_layers: int) -> _Scheme:
     patterns = PatternReader(r, n_layers)
     explicit, everywhere = _groups(r, q, patterns)
     layers = _layer_entries(r, q, patterns)
-    base, classes = _base(r, q)
+    method = read_method(r, q)
+    by_format: dict[str, list[str]] = defaultdict(list)
+    for key, name in method.own:
+        by_format[name].append(key)
+    layers += [(patterns.read(keys, "layers of their own"), name) for name, keys in by_format.items()]
     if layers and q.text("quant_algo") == "MIXED_PRECISION":
         everywhere = None  # the group repeats what the per-layer list says in full
     if expert_dtype == "fp4" and not explicit and not layers and not everywhere:
         # DeepSeek-V4: experts in fp4 with an e8m0 scale per 32, the rest by the file-wide method
         experts = patterns.read(["*.experts", "*.experts.*"], "expert_dtype")
         explicit = [(experts, "mxfp4")]
-    ignore = q.texts("ignore") or q.texts("exclude_modules") or []
-    kept = q.texts("modules_to_not_convert") or q.texts("ignored_layers") or []
+    ignore = next((q.texts(key) for key in _IGNORED if q.texts(key)), None) or []
+    kept = next((q.texts(key) for key in _KEPT if q.texts(key)), None) or []
     return _Scheme(
         explicit=tuple(layers + explicit),
         everywhere=everywhere,
         everywhere_ignore=patterns.read(ignore, "quantization_config.ignore"),
-        base=base,
+        base=method.format,
         base_ignore=patterns.read(
             [*kept, *([] if q.has("weight_block_size") else ignore)], "quantization_config.modules_to_not_convert"
         ),
-        base_classes=classes,
-        head_too=q.text("quant_method") == "compressed-tensors",
+        base_classes=method.classes,
+        method=method,
     )
 
 
@@ -232,10 +233,17 @@ def _from_name(r: ConfigReader, name: str, plain: str) -> WeightDtypes | None:
     )  # fmt: skip
 
 
+def _quantization(root: ConfigReader, r: ConfigReader) -> ConfigReader | None:
+    """What the file says of its formats, wherever it stands; ModelOpt's sits one object deeper in some files."""
+    found = next((part.child(key) for part in (root, r) for key in _HOLDERS if part.child(key) is not None), None)
+    inner = None if found is None else found.child("quantization")
+    return found if found is None or inner is None else found.overlaid(inner)
+
+
 def read_dtypes(root: ConfigReader, r: ConfigReader, architecture: Architecture, *, name: str) -> WeightDtypes:
     """The stored format of each weight class; `root` is the whole file, `r` its text part."""
     plain = _plain_dtype(r, root)
-    q = root.child("quantization_config") or r.child("quantization_config") or root.child("compression_config")
+    q = _quantization(root, r)
     if q is None:
         return _from_name(r, name, plain) or WeightDtypes(
             attention=plain, dense=plain, experts=plain, shared_experts=plain, embedding=plain, unembedding=plain,
@@ -256,12 +264,15 @@ def read_dtypes(root: ConfigReader, r: ConfigReader, architecture: Architecture,
     fitted = {name: _fit(shares, plain) for name, shares in counted.items()}
     head = ("lm_head", "head")
     named = next((fmt for patterns, fmt in scheme.explicit if any(patterns.exact(n) for n in head)), None)
-    if named is None and scheme.head_too and scheme.everywhere:
-        named = None if any(scheme.everywhere_ignore.match(n) for n in head) else scheme.everywhere
+    wide = scheme.everywhere or (scheme.base if scheme.method.head_too else None)
+    if named is None and scheme.method.head_too and wide:
+        ignored = (scheme.everywhere_ignore, scheme.base_ignore)
+        named = None if any(patterns.match(n) for patterns in ignored for n in head) else wide
+    tables = scheme.method.tables
     return WeightDtypes(
         **{name: fmt for name, (fmt, _) in fitted.items()},
-        embedding=plain,
-        unembedding=named or plain,
+        embedding=tables or plain,
+        unembedding=named or scheme.method.head or tables or plain,
         other=plain,
         mixed={name: shares for name, (_, shares) in fitted.items() if shares},
     )
@@ -269,7 +280,7 @@ def read_dtypes(root: ConfigReader, r: ConfigReader, architecture: Architecture,
 
 def read_kv_dtype(root: ConfigReader, r: ConfigReader, plain: str) -> str:
     """The KV cache format that the checkpoint was calibrated for; its own 16-bit type where none is named."""
-    q = root.child("quantization_config") or r.child("quantization_config")
+    q = _quantization(root, r)
     if q is None:
         return plain
     algorithm = q.text("kv_cache_quant_algo")
@@ -280,7 +291,7 @@ def read_kv_dtype(root: ConfigReader, r: ConfigReader, plain: str) -> str:
         algorithm = {8: "FP8", 4: "NVFP4"}.get(scheme.maybe("num_bits", high=64) or 0)
     if algorithm is None:
         return plain
-    if algorithm not in _ALGORITHMS:
+    if algorithm not in ALGORITHMS:
         r.warn(f"kv_cache_quant_algo {algorithm!r} is not understood: {plain} taken")
         return plain
-    return _ALGORITHMS[algorithm]
+    return ALGORITHMS[algorithm]

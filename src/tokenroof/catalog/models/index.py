@@ -71,13 +71,14 @@ def load_model_file(path: Path) -> Model:
     """A config.json, checked against the catalogue, or a model that `tokenroof import` saved."""
     from tokenroof.catalog.models.checks import contradictions
     from tokenroof.catalog.models.importer import load_config, model_from_config, name_from_path, with_hf_quant_config
+    from tokenroof.catalog.models.other_files import index_warnings
 
     data = load_config(path)
     if is_saved_model(data):
         return model_from_json(data)
     config = with_hf_quant_config(data, path)
     model = model_from_config(config, name=name_from_path(path), source=f"file {path.name}")
-    return replace(model, warnings=model.warnings + contradictions(model))
+    return replace(model, warnings=model.warnings + contradictions(model) + index_warnings(model, path.parent))
 
 
 def load_models() -> tuple[Model, ...]:

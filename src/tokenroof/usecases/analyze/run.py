@@ -4,6 +4,7 @@ import math
 from dataclasses import replace
 
 from tokenroof.catalog import load_model
+from tokenroof.mixers.architecture import active_params
 from tokenroof.scenario.bounds import Bounds, bounds_of
 from tokenroof.scenario.costs import cost_of, request_usd
 from tokenroof.scenario.deployment import Deployment
@@ -161,7 +162,7 @@ def analyze(request: AnalyzeRequest) -> AnalyzeResponse:
         announced=system.chip.announced,
         gpus=system.n_chips,
         total_params=closed.total_params,
-        active_params=closed.active_params,
+        active_params=active_params(deployment.model).with_embeddings,
         layout=layout,
         layout_label=unit_label(deployment),
         prefill_layout=None if split is None else split.layout,

@@ -242,7 +242,7 @@ def machine_plan(
         usd_per_gpu_h=price,
         price_source=source,
         profile=profile.id,
-        claim_level=claim_level(profile),
+        claim_level=claim_level(profile, model),
         equal_within=widths(request.objective, profile),
         search=Search(
             layouts=len(space.layouts), combinations=space.candidates, points=0 if points is None else len(points),

@@ -103,7 +103,7 @@ def _case(labels: Mapping[str, str], common: dict[str, Any], largest: Mapping[st
             formats = {name: None if labels[name] == OWN else labels[name] for name in ("weight_dtype", "kv_dtype")}
             served, weights = served_weights(model, formats["weight_dtype"])
             pool = pool_of(served, system, weights=weights, kv_dtype=formats["kv_dtype"])
-            notes = {"layout_used": "", "claim_level": claim_level(PEAK)}
+            notes = {"layout_used": "", "claim_level": claim_level(PEAK, model)}
             return Case(**common, notes=notes, pool=pool)
         scenario = _scenario(labels, largest)
         deployment = resolve_scenario(scenario, model=model, system=system)

@@ -1,0 +1,152 @@
+"""Families of 2026 with parts of several others: GLM-5.3-Flash (glm5_next), Ling 3 (bailing_hybrid), Inkling.
+
+Facts of the published implementations (transformers 5.24.0).
+"""
+
+from dataclasses import replace
+
+from tokenroof.catalog.dialects.linear import kda
+from tokenroof.catalog.dialects.parts import (
+    Architecture,
+    Layer,
+    context_length,
+    dense,
+    hyper_connections,
+    mla,
+    moe,
+    mtp_count,
+    mtp_size,
+    sparse_layers,
+)
+from tokenroof.catalog.dialects.reader import ConfigReader
+from tokenroof.errors import InputError
+from tokenroof.types.model import Ffn, Gqa, Indexer, LinearAttention, Mla
+
+__all__ = ["read"]
+
+
+def _kinds(r: ConfigReader, n: int, *allowed: str) -> list[str]:
+    kinds = r.texts("layer_types", length=n)
+    if kinds is None:
+        raise r.missing(["layer_types"])
+    for kind in kinds:
+        if kind not in allowed:
+            raise InputError("layer_types", kind, " or ".join(allowed))
+    return kinds
+
+
+def _ffns(r: ConfigReader, hidden: int, n: int) -> list[Ffn]:
+    experts, placed = moe(r, hidden), sparse_layers(r, n)
+    plain: Ffn = experts if all(placed) else dense(r, hidden)
+    return [experts if sparse else plain for sparse in placed]
+
+
+def _pooled_indexer(r: ConfigReader, hidden: int, q_rank: int) -> Indexer:
+    """GLM-5.3: one index key for a pool of tokens, which a learnt gate and position bias make."""
+    heads, width, pool = r.count("index_n_heads"), r.count("index_head_dim"), r.count("index_kpool")
+    top_k = r.count("index_topk")
+    if top_k % pool:
+        raise InputError("index_topk", top_k, f"a multiple of index_kpool = {pool}")
+    params = q_rank * heads * width + hidden * width + 2 * width + hidden * heads + pool * width + hidden * width
+    return Indexer(top_k=top_k // pool, n_heads=heads, head_dim=width, block=pool, extra_params=params)
+
+
+def _glm5(r: ConfigReader) -> Architecture:
+    """KDA and latent attention without rotary positions, several residual streams."""
+    hidden, n, streams = r.count("hidden_size"), r.n_layers(), r.count("hc_mult", high=1_000)
+    kinds = _kinds(r, n, "linear_attention", "indexed_attention")
+    r.has("indexer_types")  # full in every layer that has an indexer
+    latent = mla(r, hidden, bias=r.flag("attention_bias", False))
+    if latent.q_lora_rank is None:
+        raise r.missing(["q_lora_rank"])
+    latent = replace(latent, indexer=_pooled_indexer(r, hidden, latent.q_lora_rank))
+    linear = kda(r, hidden)
+    norms = 2 * hidden + hyper_connections(hidden, streams)
+    layers = [
+        Layer(mixer=linear if kind == "linear_attention" else latent, ffn=ffn, norm_params=norms)
+        for kind, ffn in zip(kinds, _ffns(r, hidden, n), strict=True)
+    ]
+    return _finish(r, hidden, layers)
+
+
+def _bailing(r: ConfigReader) -> Architecture:
+    """KDA whose decay and gate are full projections; latent attention with a gate of one number per head."""
+    hidden, n = r.count("hidden_size"), r.n_layers()
+    if r.is_list("layer_types"):
+        r.has("layer_group_size")
+        kinds = _kinds(r, n, "linear_attention", "full_attention")
+    else:
+        group = r.count("layer_group_size")
+        kinds = ["linear_attention" if (i + 1) % group else "full_attention" for i in range(n)]
+    narrow = kda(r, hidden)
+    channels, width = narrow.n_v_heads * narrow.v_head_dim, narrow.v_head_dim
+    wide = 2 * (hidden * channels - (hidden + channels) * width)
+    linear: LinearAttention = replace(narrow, in_params=narrow.in_params + wide)
+    latent: Mla = mla(r, hidden, bias=r.flag("attention_bias", False))
+    latent = replace(latent, extra_params=latent.extra_params + hidden * latent.n_heads)
+    ffns = _ffns(r, hidden, n)
+    r.has("first_k_dense_replace", "short_conv_kernel_size")
+    layers = [
+        Layer(mixer=linear if kind == "linear_attention" else latent, ffn=ffn, norm_params=2 * hidden)
+        for kind, ffn in zip(kinds, ffns, strict=True)
+    ]
+    n_mtp = mtp_count(r)
+    last = Layer(mixer=latent, ffn=ffns[-1], norm_params=2 * hidden)
+    return replace(_finish(r, hidden, layers), mtp_layers=n_mtp, mtp_params=mtp_size(last, hidden, n_mtp))
+
+
+def _inkling_attention(r: ConfigReader, hidden: int, *, local: bool) -> Gqa:
+    """Short convolutions over keys, values and both outputs; positions come as learnt logits by distance."""
+    prefix = "swa_" if local else ""
+    heads, kv_heads = r.count(f"{prefix}num_attention_heads"), r.count(f"{prefix}num_key_value_heads")
+    width, kernel = r.count(f"{prefix}head_dim"), r.count("conv_kernel_size", high=1_000)
+    if kv_heads > heads or heads % kv_heads:
+        raise InputError("num_key_value_heads", kv_heads, f"a divisor of num_attention_heads = {heads}")
+    window = r.count("sliding_window_size", "sliding_window") if local else None
+    reach = r.count("rel_extent")
+    rank = r.count("d_rel")
+    positions = hidden * heads * rank + rank * (min(reach, window) if window else reach)
+    convolutions = kernel * (2 * kv_heads * width + 2 * hidden)
+    return Gqa(
+        n_heads=heads, n_kv_heads=kv_heads, head_dim=width, v_head_dim=width, window=window,
+        extra_params=positions + convolutions + 2 * width,
+    )  # fmt: skip
+
+
+def _inkling(r: ConfigReader) -> Architecture:
+    hidden, n = r.count("hidden_size"), r.n_layers()
+    kinds = _kinds(r, n, "hybrid_sliding", "hybrid")
+    experts = moe(r, hidden)
+    shared = r.maybe("n_shared_experts", low=0) or 0
+    if r.flag("shared_expert_sink", True):  # the router weighs shared experts too, and all by one scale
+        experts = replace(experts, router_params=(experts.n_experts + shared) * hidden + 1)
+    if not all(sparse_layers(r, n)):
+        raise InputError("mlp_layer_types", "dense", "sparse in every layer", "dense layers are not read here")
+    r.has("intermediate_size")
+    full, local = (_inkling_attention(r, hidden, local=sliding) for sliding in (False, True))
+    layers = [
+        Layer(mixer=local if kind == "hybrid_sliding" else full, ffn=experts, norm_params=2 * hidden) for kind in kinds
+    ]
+    r.warn("the last columns of its short convolutions, a few KB a sequence, are not counted")
+    r.has("number_of_conv_states")
+    return replace(_finish(r, hidden, layers), other_params=hidden)
+
+
+def _finish(r: ConfigReader, hidden: int, layers: list[Layer]) -> Architecture:
+    return Architecture(
+        hidden=hidden,
+        vocab=r.count("vocab_size"),
+        layers=tuple(layers),
+        tied=r.flag("tie_word_embeddings", False),
+        final_norm_params=hidden,
+        context=context_length(r),
+    )
+
+
+_READERS = {"glm5_next_text": _glm5, "bailing_hybrid": _bailing, "inkling_text": _inkling}
+
+
+def read(r: ConfigReader) -> Architecture:
+    """Read a config of one of the families."""
+    r.need("hidden_size", "num_hidden_layers", "num_attention_heads", "vocab_size")
+    return _READERS[r.model_type](r)

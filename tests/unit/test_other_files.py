@@ -1,0 +1,119 @@
+"""Files that are no config.json, and the index of weights beside one: an answer or a refusal in their own words."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tokenroof.catalog.models.importer import load_config, model_from_config, model_from_path
+from tokenroof.errors import InputError
+from tokenroof.mixers.architecture import total_params, weight_bytes
+from tokenroof.scenario.formats import served_weights
+from tokenroof.types.dtype import dtype
+
+LLAMA: dict[str, Any] = {
+    "model_type": "llama", "hidden_size": 4096, "intermediate_size": 14336, "num_hidden_layers": 32,
+    "num_attention_heads": 32, "num_key_value_heads": 8, "vocab_size": 128256, "tie_word_embeddings": False,
+    "torch_dtype": "bfloat16",
+}  # fmt: skip
+SMALL = {"dim": 4096, "n_layers": 32, "n_heads": 32, "n_kv_heads": 8, "hidden_dim": 14336, "vocab_size": 32000,
+         "norm_eps": 1e-5}  # fmt: skip
+
+
+def test_a_gguf_file_is_refused_whatever_its_size(tmp_path: Path) -> None:
+    file = tmp_path / "model.gguf"
+    file.write_bytes(b"GGUF" + bytes(100))
+    with pytest.raises(InputError, match=r"GGUF file.*`weight_dtype` such as q4_k_m"):
+        load_config(file)
+
+
+def test_params_json_of_experts() -> None:
+    model = model_from_config({**SMALL, "moe": {"num_experts": 8, "num_experts_per_tok": 2}})
+    assert total_params(model) / 1e9 == pytest.approx(46.7, rel=0.001)  # Mixtral 8x7B
+
+
+@pytest.mark.parametrize(
+    "changes", [{"vision_encoder": {"hidden_size": 1024}}, {"quantization": {"qformat_weight": "fp8_e4m3"}}]
+)
+def test_params_json_with_keys_that_are_not_read_is_refused(changes: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match=next(iter(changes))):
+        model_from_config({**SMALL, **changes})
+
+
+def test_params_json_without_the_width_of_the_mlp_is_refused() -> None:
+    with pytest.raises(InputError, match="hidden_dim"):
+        model_from_config({key: value for key, value in SMALL.items() if key != "hidden_dim"})
+
+
+@pytest.mark.parametrize(("share", "said"), [(1.0, False), (1.015, False), (0.5, True), (1.2, True)])
+def test_the_index_of_the_weights_is_a_check(tmp_path: Path, share: float, said: bool) -> None:
+    (tmp_path / "config.json").write_text(json.dumps(LLAMA), encoding="utf-8")
+    size = int(weight_bytes(model_from_config(LLAMA)) * share)
+    index = {"metadata": {"total_size": size}, "weight_map": {}}
+    (tmp_path / "model.safetensors.index.json").write_text(json.dumps(index), encoding="utf-8")
+    found = model_from_path(tmp_path / "config.json").warnings
+    assert any(f"{size / 1e9:,.2f} GB" in text for text in found) is said
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"metadata": {"total_size": "big"}}', '{"metadata": {"total_size": -1}}'])
+def test_a_broken_index_is_said(tmp_path: Path, text: str) -> None:
+    (tmp_path / "config.json").write_text(json.dumps(LLAMA), encoding="utf-8")
+    (tmp_path / "model.safetensors.index.json").write_text(text, encoding="utf-8")
+    assert any("not checked" in text for text in model_from_path(tmp_path / "config.json").warnings)
+
+
+def test_a_gguf_mix_has_the_bytes_of_its_file() -> None:
+    model, weights = served_weights(model_from_config(LLAMA), "Q4_K_M")
+    assert weight_bytes(model, weights) / 2**30 == pytest.approx(4.58, abs=0.01)  # Llama-3.1-8B, llama.cpp's own table
+
+
+@pytest.mark.parametrize(
+    ("quantization", "linear"),
+    [
+        ({"quant_method": "gptq", "bits": 2, "group_size": 64}, 2 / 8 + 2.25 / 64),
+        ({"quant_method": "gptq", "bits": 4, "group_size": 32}, 4 / 8 + 2.5 / 32),
+        ({"quant_method": "auto-round", "bits": 3, "group_size": 128}, 3 / 8 + 2.375 / 128),
+        ({"quant_method": "eetq"}, 1.0),
+        ({"quant_method": "mxfp8"}, 1 + 1 / 32),
+        ({"quant_method": "torchao", "quant_type": "int8_weight_only"}, 1.0),
+        ({"quant_method": "torchao", "quant_type": "int4_weight_only", "quant_type_kwargs": {"group_size": 32}}, 0.625),
+        ({"quant_method": "odd", "bits": 5, "group_size": 64}, 5 / 8 + 2.625 / 64),
+        ({"quant_method": "compressed-tensors", "format": "marlin-24", "ignore": ["lm_head"], "config_groups": {
+            "g": {"targets": ["Linear"], "weights": {"num_bits": 4, "type": "int", "group_size": 128}}}}, 3.125 / 8),
+        ({"quant_method": "compressed-tensors", "ignore": ["lm_head"], "config_groups": {
+            "g": {"targets": ["Linear"], "weights": {"num_bits": 3, "type": "int", "group_size": 128}}}}, 0.390625),
+    ],
+)  # fmt: skip
+def test_bytes_of_a_linear_weight(quantization: dict[str, Any], linear: float) -> None:
+    weights = model_from_config({**LLAMA, "quantization_config": quantization}).weights
+    assert dtype(weights.dense).bytes_per_element == pytest.approx(linear)
+    assert weights.dense == weights.attention and weights.embedding == weights.unembedding == "bf16"
+
+
+def test_layers_and_heads_of_their_own() -> None:
+    own = {"model.layers.0.mlp.down_proj": {"bits": 8, "group_size": 128}, "model.layers.1.mlp.down_proj": {"bits": 16}}
+    quantization = {"quant_method": "auto-round", "bits": 4, "group_size": 128, "extra_config": own, "lm_head": True}
+    weights = model_from_config({**LLAMA, "quantization_config": quantization}).weights
+    assert weights.mixed["dense"] == pytest.approx({"int8_g128z8": 1 / 32, "bf16": 1 / 32, "int4": 30 / 32})
+    assert weights.unembedding == "int4" and weights.attention == "int4"
+
+
+def test_mlx_quantises_tables_too_and_names_layers() -> None:
+    quantization = {"group_size": 64, "bits": 4, "model.layers.3.mlp.down_proj": {"group_size": 64, "bits": 8}}
+    weights = model_from_config({**LLAMA, "quantization": quantization}).weights
+    assert weights.embedding == weights.unembedding == "int4_g64z16"
+    assert weights.mixed["dense"] == pytest.approx({"int8_g64z16": 1 / 32, "int4_g64z16": 31 / 32})
+
+
+@pytest.mark.parametrize(
+    ("scaling", "context"),
+    [
+        ({"type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32768}, 131_072),
+        ({"rope_type": "yarn", "factor": 2.0}, 81_920),
+        ({"rope_type": "llama3", "factor": 8.0, "original_max_position_embeddings": 8192}, 40_960),
+    ],
+)
+def test_contexts(scaling: dict[str, Any], context: int) -> None:
+    model = model_from_config({**LLAMA, "max_position_embeddings": 40_960, "rope_scaling": scaling})
+    assert model.context_config == context
