@@ -19,7 +19,6 @@ __all__ = ["Replica", "Watcher"]
 
 _MANY = 1 << 62
 _NOBODY: tuple[Chunk, ...] = ()
-
 # start and end of one or more equal steps, their number, requests that decode, prompt tokens, blocks free on rank 0
 Watcher = Callable[[float, float, int, int, int, int], None]
 
@@ -33,10 +32,8 @@ def _rank(rules: Rules, isl: list[int], osl: list[int], started_s: list[float], 
 class Replica:
     """Carries requests, given by number, through one replica. Times are seconds; `first_s` and `end_s` are filled in.
 
-    `ended` is called with the moment and the request whenever one leaves, in the order of the steps' starts.
-    `cache` keeps blocks of prompts.
-
-    `prefilled`: requests come with their prompts stored and their first tokens yielded, from prefill workers.
+    `ended` is called with the moment and the request whenever one leaves, in the order of the steps' starts. `cache`
+    keeps blocks of prompts. `prefilled`: requests come from prefill workers, prompts stored, first tokens yielded.
     """
 
     def __init__(
@@ -54,13 +51,11 @@ class Replica:
         prefilled: bool = False,
         cache: PrefixCache | None = None,
     ) -> None:
-        self.times, self.rules = times, rules
-        self.isl, self.osl = isl, osl
+        self.times, self.rules, self.isl, self.osl = times, rules, isl, osl
         self.first_s, self.end_s = first_s, end_s
         self.ended, self.watch, self.with_cache = ended, watch, prefilled
         self.ranks = [_rank(rules, isl, osl, started_s, cache) for _ in range(rules.ranks)]
-        self.reloads = cache is not None
-        self.lanes = len(rules.stages)
+        self.reloads, self.lanes = cache is not None, len(rules.stages)
         self.arrivals: list[tuple[float, int]] = []
         self.seen = 0
         self.ready_s = [0.0] * self.lanes  # when a lane's last step ended
