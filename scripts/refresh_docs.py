@@ -16,6 +16,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tempfile
 import traceback
 from pathlib import Path
 from typing import Any
@@ -85,13 +86,17 @@ def refreshed(text: str) -> str:
 
 def main() -> int:
     """Rewrite the pages; say which changed."""
-    pages = [Path(name) for name in sys.argv[1:]] or sorted((ROOT / "docs").glob("*/*.md"))
-    for page in pages:
-        old = page.read_text(encoding="utf-8")
-        new = refreshed(old)
-        if new != old:
-            page.write_text(new, encoding="utf-8")
-            print(f"rewritten: {page}")
+    pages = [Path(name).resolve() for name in sys.argv[1:]] or sorted((ROOT / "docs").glob("*/*.md"))
+    with tempfile.TemporaryDirectory() as place:  # what examples write stays there
+        (Path(place) / "examples").symlink_to(ROOT / "examples")
+        os.chdir(place)
+        for page in pages:
+            old = page.read_text(encoding="utf-8")
+            new = refreshed(old)
+            if new != old:
+                page.write_text(new, encoding="utf-8")
+                print(f"rewritten: {page}")
+        os.chdir(ROOT)
     return 0
 
 

@@ -3,6 +3,8 @@
 The simulation in test_serving.py holds their sum to 6 to 15 %, which is wider than some of the terms.
 """
 
+import math
+from functools import lru_cache
 from types import SimpleNamespace
 
 import engine_cases as cases
@@ -109,17 +111,19 @@ def test_what_a_long_pass_costs_the_others(stages, chance, lost):
 def test_rare_prompts_wait_for_half_a_pass_and_queue_little():
     """9 requests, 1,000 tokens at 10 us: a prompt's pass takes 10 ms more than one of decode, 10 ms; osl 1,000.
 
-    TPOT = 10 ms + 8 x 10 ms / 1000 = 10.08 ms, so prompts take 0.08 / 10.08 of the time. First token: half of the pass
-    in progress (10 ms, or 20 ms in that share of the time), the prompt's own pass of 20 ms, and the queue of a server
-    that is busy for that share: 0.3 x 20 ms x share / (1 - share).
+    A step brings a = 8 / 1000 prompts, so it has some with a chance of 1 - e^-a, then 1,000 a / (1 - e^-a) tokens in
+    all: TPOT = 10 ms + a x 10 ms = 10.08 ms, and prompts take 0.08 / 10.08 of the time. First token: half of the step
+    in progress (10 ms, or one with prompts in that share of the time), the prompt's own step, and the queue of a
+    server that is busy for that share: 0.3 x that step x share / (1 - share).
     """
     machine = LinearMachine(base=10e-3, per_sequence=0.0, per_token=1e-5)
     found = closed(machine, MIXED, 9.0, 1000.0, 1000.0, range_ratio=0.8)
     share = 0.08 / 10.08
     assert found.tpot_s == pytest.approx(10.08e-3, rel=1e-9)
     assert found.prefill_share == pytest.approx(share, rel=1e-9)
-    wait = (1 - share) * 5e-3 + share * 10e-3
-    assert found.ttft_s == pytest.approx(wait + 20e-3 + 0.3 * 20e-3 * share / (1 - share), rel=1e-6)
+    step = 10e-3 + 10e-3 * 0.008 / (1 - math.exp(-0.008))
+    wait = (1 - share) * 5e-3 + share * step / 2
+    assert found.ttft_s == pytest.approx(wait + step + 0.3 * step * share / (1 - share), rel=1e-6)
 
 
 def test_groups_collect_prompts_for_half_of_the_time_until_the_last_comes():
@@ -168,12 +172,14 @@ def test_a_run_that_ends_has_a_last_wave_that_thins_out():
 def test_saturation_by_hand():
     """64 requests, steps of 10 ms; a prompt of 1,024 tokens takes 10.24 ms from each of the 63 others.
 
-    TPOT = 10 ms + 63 x 10.24 ms / 512 = 11.26 ms. A place is held for a prompt's step of 20.24 ms and 511 more.
+    TPOT = 10 ms + 63 x 10.24 ms / 512 = 11.26 ms. A place is held for a prompt's step and 511 more. Of the steps
+    1 - e^-a have prompts, a = 63 / 512, of 1,024 a / (1 - e^-a) tokens.
     """
     machine = LinearMachine(base=10e-3, per_sequence=0.0, per_token=1e-5)
     found = serve_saturated(machine, None, MIXED, isl=1024.0, osl=512.0, limit=64.0)
     assert found.tpot_s == pytest.approx(11.26e-3, rel=1e-9)
-    assert found.requests_per_s == pytest.approx(64 / (20.24e-3 + 511 * 11.26e-3), rel=1e-9)
+    own = 10e-3 + 10.24e-3 * (63 / 512) / (1 - math.exp(-63 / 512))
+    assert found.requests_per_s == pytest.approx(64 / (own + 511 * 11.26e-3), rel=1e-9)
     assert found.prefill_share == pytest.approx(1.26 / 11.26, rel=1e-9)
 
 
@@ -188,11 +194,26 @@ def seen_by_arrivals(rate, stay_s, value, most=40):
     return sum(chance * value(n) for n, chance in enumerate(chances, 1)) / sum(chances)
 
 
-def test_an_open_loop_by_hand():
-    """4 requests/s, steps of 10 ms; a prompt's step takes 20 ms, 10 ms from each of the others in 100 tokens of theirs.
+def with_prompts(prompts, step=10e-3, prompt=10e-3):
+    """So many come per step at random: share of the steps that have some, and how many then.
 
-    With n inside TPOT is 10 ms + (n - 1) x 0.1 ms and a stay 20 ms + 99 of these. An arrival waits for half of the step
-    under way, and for prompts that fill budgets of 8,192: 0.98 % of the time, as before a server that takes 20 ms.
+    A step has prompts if one came during the step before it: c = p_short / (1 - p_long + p_short), and a long one takes
+    10 ms more for each of its a / c.
+    """
+    rate = prompts / (step + prompt * prompts)
+    chance = 1.0 - math.exp(-prompts)
+    for _ in range(50):
+        long_s = step + prompt * prompts / chance
+        first, again = 1.0 - math.exp(-rate * step), 1.0 - math.exp(-rate * long_s)
+        chance = first / (1.0 - again + first)
+    return chance, prompts / chance, again
+
+
+def test_an_open_loop_by_hand():
+    """4 requests/s, steps of 10 ms and 10 ms more for each prompt in them: 0.1 ms for each token of the others.
+
+    With n inside TPOT is 10 ms + (n - 1) x 0.1 ms and a stay a step with prompts and 99 of these. An arrival waits for
+    the rest of the step under way, more often a long one, and for prompts that fill budgets of 8,192.
     """
     machine = LinearMachine(base=10e-3, per_sequence=0.0, per_token=1e-5)
     found = serve_open(machine, None, MIXED, rate=4.0, isl=1000.0, osl=100.0, limit=1e3)
@@ -200,40 +221,73 @@ def test_an_open_loop_by_hand():
     def tpot(n):
         return 10e-3 + (n - 1) * 0.1e-3
 
+    def mix(n):
+        return with_prompts(max((n - 1) / 100.0, 1e-5))
+
+    def own(n):
+        return 10e-3 + 10e-3 * mix(n)[1]
+
     def stay(n):
-        return 20e-3 + 99 * tpot(n)
+        return own(n) + 99 * tpot(n)
+
+    def wait(n):
+        chance = mix(n)[0]
+        step = (1.0 - chance) * 10e-3 + chance * own(n)
+        full = 4.0 * 1000.0 / 8192.0 * own(n)
+        rest = ((1.0 - chance) * 10e-3**2 + chance * own(n) ** 2) / 2.0 / step
+        return rest + full / (1.0 - full) * full * own(n) / 2.0
 
     def seen(value):
         return seen_by_arrivals(4.0, stay, value)
 
-    share = seen(lambda n: 1.0 - 10e-3 / tpot(n))
-    full = 4.0 * 1000.0 / 8192.0 * 20e-3
-    wait = ((1.0 - share) * 10e-3 + share * 20e-3) / 2.0 + full / (1.0 - full) * full * 20e-3 / 2.0
-    assert found.tpot_s == pytest.approx(seen(tpot), rel=1e-9)
+    assert found.tpot_s == pytest.approx(seen(tpot), rel=1e-5)  # three rounds of the fixed point
     assert found.tpot_s == pytest.approx(10e-3 / 0.96, rel=0.01)  # were the number inside always its mean
-    assert found.prefill_share == pytest.approx(share, rel=1e-9)
-    assert found.ttft_s == pytest.approx(wait + 20e-3, rel=1e-9)
-    assert found.in_flight == pytest.approx(4.0 * seen(stay), rel=1e-9)
+    assert found.prefill_share == pytest.approx(seen(lambda n: 1.0 - 10e-3 / tpot(n)), rel=1e-4)
+    assert found.ttft_s == pytest.approx(seen(wait) + seen(own), rel=1e-5)
+    assert found.in_flight == pytest.approx(4.0 * seen(stay), rel=1e-5)
     assert found.e2e_s == pytest.approx(found.ttft_s + 99 * found.tpot_s, rel=1e-9)  # the first token is there
 
 
 def test_stages_wait_for_a_prompt_twice_where_prompts_are_rare():
     """Two stages of half the layers, 4 requests/s, osl 100: each stage's turn of 5 ms becomes 10 ms with a prompt.
 
-    Of the 2 x 100 turns of a micro-batch's answer n / 200 carry one; (1 - (1 - c)^2) / c = 2 - c turns are lost to it.
-    One request alone has one micro-batch, and nobody else.
+    To each turn a = (n - 1) / 200 prompts come. A round takes as long as the worst of its two turns: those of the next
+    begin that far apart, and take what came until then. One request alone has one micro-batch.
     """
     machine = LinearMachine(base=10e-3, per_sequence=0.0, per_token=1e-5, program=staged(2, 2))
     found = serve_open(machine, None, MIXED, rate=4.0, isl=1000.0, osl=100.0, limit=1e3)
 
+    def largest(mean):
+        """Mean of the larger of two Poisson counts."""
+        chances = [math.exp(-mean) * mean**k / math.factorial(k) for k in range(30)]
+        return sum(1.0 - sum(chances[: k + 1]) ** 2 for k in range(29))
+
+    @lru_cache
+    def settled(n):
+        """Prompts of a round's worst turn, on average, and of a turn that has some."""
+        prompts = (n - 1) / 200.0
+        worst, rounds = prompts, 1.0 - math.exp(-2 * prompts)
+        for _ in range(50):
+            rate = prompts / (5e-3 + 5e-3 * worst)
+            few, many = rate * 5e-3, rate * (5e-3 + 5e-3 * worst / rounds)
+            first, again = 1.0 - math.exp(-2 * few), 1.0 - math.exp(-2 * many)
+            rounds = first / (1.0 - again + first)
+            worst = (1.0 - rounds) * largest(few) + rounds * largest(many)
+        chance = (1.0 - rounds) * (1.0 - math.exp(-few)) + rounds * (1.0 - math.exp(-many))
+        return worst, ((1.0 - rounds) * few + rounds * many) / chance
+
     def tpot(n):
-        return 10e-3 + (n - 1) * 5e-3 * (2.0 - n / 200.0) / 100.0
+        return 10e-3 + (2 * settled(n)[0] * 5e-3 if n > 1 else 0.0)
+
+    def stay(n):
+        return 10e-3 + 10e-3 * (settled(n)[1] if n > 1 else 1.0) + 99 * tpot(n)
 
     def seen(value):
-        return seen_by_arrivals(4.0, lambda n: 20e-3 + 99 * tpot(n), value)
+        return seen_by_arrivals(4.0, stay, value)
 
-    assert found.tpot_s == pytest.approx(seen(tpot), rel=1e-9)
-    assert found.prefill_share == pytest.approx(seen(lambda n: 1.0 - 10e-3 / tpot(n)), rel=1e-9)
+    assert found.tpot_s == pytest.approx(seen(tpot), rel=1e-4)  # three rounds of the fixed point
+    assert found.tpot_s == pytest.approx(seen(lambda n: 10e-3 + 2 * (n - 1) / 100.0 * 5e-3), rel=0.01)  # twice, if rare
+    assert found.prefill_share == pytest.approx(seen(lambda n: 1.0 - 10e-3 / tpot(n)), rel=1e-3)
 
 
 def test_next_to_nobody_at_random_arrivals_a_request_is_alone():

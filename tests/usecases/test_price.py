@@ -169,9 +169,15 @@ def test_peak_prices_recover_the_cost_of_the_day() -> None:
 
 @every_case
 def test_longer_prompts_cost_more_per_token(model: str, system: str) -> None:
+    """A request does on every layout; where prompts fill the steps, answers ride on them and their part may be less."""
     tiers = ask(model=model, system=system).context
-    costs = [point.output_usd_per_mtok for point in tiers.points]
+    costs = [point.isl * point.input_usd_per_mtok + 512 * point.output_usd_per_mtok for point in tiers.points]
     assert costs == sorted(costs)
+    inputs = [point.input_usd_per_mtok for point in tiers.points]
+    assert inputs == sorted(inputs)
+    for short, long in pairwise(tiers.points):
+        assert short.layout != long.layout or short.output_usd_per_mtok < long.output_usd_per_mtok
+    assert tiers.points[0].output_usd_per_mtok == min(point.output_usd_per_mtok for point in tiers.points)
     assert tiers.points[0].output_x == 1.0
     if tiers.step_at is not None:
         assert tiers.step_output_x is not None

@@ -96,7 +96,7 @@ def variables(
         new = xp.ratio(tokens, sequences, 0.0)
         if split:
             whole = xp.minimum(sequences, 1.0)
-            grouped = xp.maximum(sequences / dp, whole)
+            grouped = xp.maximum(sequences / (dp if load.groups is None else load.groups), whole)
             tokens = xp.maximum(grouped * new / cp, xp.minimum(grouped * new, 1.0))
             kept = xp.maximum(grouped / cp, whole)
         else:

@@ -9,6 +9,7 @@ from tokenroof.serving.steady import (
     FULLEST,
     ServingEstimate,
     Settled,
+    behind_s,
     capacity,
     check_lengths,
     namespace_of_lengths,
@@ -56,14 +57,14 @@ def serve_open(
     limit = xp.maximum(limit, 1.0)
     inside = inside_of(limit, rate, isl, osl, prefix)
     passes = Passes(timed, scheduler, isl, xp.maximum(isl - prefix, 1.0), isl + osl / 2.0, NUMPY)
-    each = settle(passes, inside, osl)
+    each = settle(passes, inside, osl, at_random=True)
     kept_s = stay_s(passes, each, osl)
     full = settle(passes, limit, osl)  # a server that is full is a closed loop
     most = limit / stay_s(passes, full, osl)
     saturated = rate >= most * _KEEPS_UP
     seen = Crowd.of(inside, rate * kept_s / inside)
     prompts = each.prompts
-    whole_s = seen.mean(prompts.whole_s)
+    whole_s = seen.mean(prompts.whole_s + behind_s(passes, each, osl))
     decode_s, tpot_s = seen.mean(each.decode_s), seen.mean(each.tpot_s)
     held = rate * seen.mean(kept_s)  # Little's law; to rounding and sums by integrals, `seen.inside`
     wait_s = seen.mean(_passing_s(passes, each, rate))
@@ -72,8 +73,8 @@ def serve_open(
     late_s = math.inf if requests is None else 0.5 * requests * xp.maximum(0.0, 1.0 / most - 1.0 / rate)
     full_s = each.tpot_s[-1]
     tpot_s = xp.where(saturated, full_s, tpot_s)
-    behind_s = xp.where(saturated, prompts.whole_s[-1] + late_s, wait_s + whole_s + queue_s)
-    ttft_s = timed.profile.request_s + behind_s
+    first_s = xp.where(saturated, prompts.whole_s[-1] + late_s, wait_s + whole_s + queue_s)
+    ttft_s = timed.profile.request_s + first_s
     e2e_s = ttft_s + xp.maximum(osl - 1.0, 0.0) * tpot_s
     served = xp.minimum(rate, most)
     if requests is not None:
@@ -100,13 +101,15 @@ def serve_open(
 def _passing_s(passes: Passes, load: Settled, rate: Num) -> Num:
     """Mean wait of a prompt that arrives at any moment: for the step under way, and for prompts before it.
 
-    Prompts of a dp group that fill its budgets wait for each other as at a server that takes as long as a prompt does
-    (Pollaczek and Khinchine, equal times).
+    A step under way is more often a long one. Prompts of a dp group that fill its budgets wait for each other as at
+    a server that takes as long as a prompt does (Pollaczek and Khinchine, equal times).
     """
     xp, layout = passes.xp, passes.timed.program.layout
-    step_s, whole_s = load.prompts.pass_s, load.prompts.whole_s
-    residual_s = ((1.0 - load.share) * load.decode_s / layout.pp + load.share * step_s) / 2.0
+    prompts = load.prompts
+    short_s, chance = load.decode_s / layout.pp, prompts.rounds
+    step_s = (1.0 - chance) * short_s + chance * prompts.step_s
+    residual_s = ((1.0 - chance) * short_s**2 + chance * prompts.step_s**2) / (2.0 * step_s)
     budgets = passes.new / passes.scheduler.token_budget
-    used = xp.minimum(rate / layout.dp * budgets * step_s, FULLEST)
-    rest_s = used * xp.maximum(whole_s - step_s, 0.0) / 2.0
-    return residual_s + rest_s + used / (1.0 - used) * used * whole_s / 2.0
+    used = xp.minimum(rate / layout.dp * budgets * prompts.step_s, FULLEST)
+    rest_s = used * xp.maximum(prompts.whole_s - prompts.step_s, 0.0) / 2.0
+    return residual_s + rest_s + used / (1.0 - used) * used * prompts.whole_s / 2.0

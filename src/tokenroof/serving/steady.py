@@ -22,19 +22,17 @@ from tokenroof.engines import engine as engine_of
 from tokenroof.errors import InputError
 from tokenroof.operators.memory import memory_use
 from tokenroof.operators.timing import Timed
-from tokenroof.serving.pipeline import stalled_passes
-from tokenroof.serving.scheduling import Passes, Prompts
+from tokenroof.serving.scheduling import Passes, Shared
 from tokenroof.types.engine import Scheduler
 from tokenroof.types.machine import System
 from tokenroof.types.program import Num
 from tokenroof.xp import NUMPY, SCALAR, Namespace
 
 __all__ = [
-    "FULLEST", "ServingEstimate", "Settled", "capacity", "check_lengths", "most_served", "namespace_of_lengths",
-    "serve", "serve_saturated", "settle", "stay_s",
+    "FULLEST", "ServingEstimate", "Settled", "behind_s", "capacity", "check_lengths", "most_served",
+    "namespace_of_lengths", "serve", "serve_saturated", "settle", "stay_s",
 ]  # fmt: skip
 
-_ROUNDS = 6  # of the fixed point between group size and answer time; it contracts by the share of prefill
 FULLEST = 0.98  # share of prefill beyond which the waiting formula is not believed
 
 
@@ -64,14 +62,21 @@ class ServingEstimate:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """The settled state: running requests, times of a decode pass and of a group of prompts, per-token time."""
+    """The settled state: time of a decode step, what prompts do to it, time per token, share of it that is theirs.
+
+    `least_s`: a stay in which steps are full of prompts.
+    """
 
     decode_s: Num
-    group: Num
-    prompts: Prompts
-    each_s: Num
+    prompts: Shared
     tpot_s: Num
     share: Num
+    least_s: Num
+
+    @property
+    def own_share(self) -> Num:
+        """Share of time in which a dp group has prompts of its own."""
+        return self.share * self.prompts.own / self.prompts.chance
 
 
 def namespace_of_lengths(timed: Timed, *numbers: Num) -> Namespace:
@@ -118,32 +123,14 @@ def check_lengths(**lengths: Num) -> None:
             raise InputError(name, float(smallest), "a finite number above 0" if low else "at least 0")
 
 
-def settle(passes: Passes, running: Num, osl: Num) -> Settled:
-    """Fixed point: prompts that arrive during a pass are prefilled together, which shortens the passes per prompt."""
-    xp = passes.xp
-    decode_s = passes.decode_s(running)
-    least: Num = 1.0
-    if passes.scheduler.gather_passes:
-        least = xp.maximum(1.0, xp.minimum(running, passes.timed.program.layout.dp))
-    group: Num = least
-    for _ in range(_ROUNDS):
-        prompts = passes.prompts(group, running, decode_s)
-        each_s = prompts.extra_s * _stalls(passes, prompts, group, running, osl) / group
-        tpot_s = decode_s + xp.maximum(running - 1.0, 0.0) * each_s / osl
-        gap_s = prompts.whole_s + passes.scheduler.wait_passes * decode_s
-        arriving = running * gap_s / (osl * tpot_s + gap_s)
-        group = xp.maximum(least, xp.minimum(running, arriving))
-    share = xp.minimum(FULLEST, xp.maximum(running - 1.0, 0.0) * each_s / (osl * tpot_s))
-    return Settled(decode_s, group, prompts, each_s, tpot_s, share)
-
-
-def _stalls(passes: Passes, prompts: Prompts, group: Num, running: Num, osl: Num) -> Num:
-    """Stage times that others lose to a pass with prompts: one, or more where pipeline stages wait for it in turn."""
-    xp, pp = passes.xp, passes.timed.program.layout.pp
-    if not hasattr(pp, "shape") and pp == 1:
-        return 1.0
-    stages = xp.minimum(pp, xp.maximum(running, 1.0))
-    return stalled_passes(stages, running / (stages * osl) * prompts.passes / group, xp)
+def settle(passes: Passes, running: Num, osl: Num, *, at_random: bool = False) -> Settled:
+    """So many running requests, each of which brings a prompt every `osl` tokens, as in a closed loop or at random."""
+    answered = passes.answering(running, osl)
+    decode_s = passes.decode_s(answered)
+    prompts = passes.shared(answered, osl, decode_s, at_random=at_random)
+    tpot_s = decode_s + prompts.extra_s
+    share = passes.xp.minimum(FULLEST, prompts.extra_s / tpot_s)
+    return Settled(decode_s, prompts, tpot_s, share, running * prompts.each_s)
 
 
 def serve(
@@ -178,10 +165,10 @@ def serve(
     load = settle(passes, running, osl)
     waves = requests is not None or range_ratio >= 0.999
     first = _first_wave(passes, running, load) if waves else _NO_WAVE
-    pass_s = load.prompts.whole_s / load.group
-    wait_s = (1.0 - load.share) * load.decode_s / layout.pp / 2.0 + load.share * pass_s / 2.0
+    wait_s = (1.0 - load.share) * load.decode_s / layout.pp / 2.0 + load.share * load.prompts.step_s / 2.0
     held_s = scheduler.wait_passes * load.tpot_s + _gathering_s(passes, load, running, osl)
-    steady_s = wait_s + load.prompts.whole_s + 0.3 * pass_s * load.share / (1.0 - load.share)
+    steady_s = wait_s + load.prompts.whole_s + 0.3 * load.prompts.whole_s * load.own_share / (1.0 - load.own_share)
+    steady_s = steady_s + behind_s(passes, load, osl)
     tpot_s = load.tpot_s
     if range_ratio >= 0.999:
         steady_s, tpot_s = _waves(passes, load, first, steady_s, wait_s, osl)
@@ -199,6 +186,12 @@ def serve(
         kept = 1.0 - 0.5 * wave * (1.0 - 1.0 / concurrency) * (1.0 - 0.6 * range_ratio)
     found = _estimate(timed, xp, begin_s, tpot_s, concurrency, running, load, isl, osl, limit < concurrency, fits, kept)
     return replace(found, settled_ttft_s=xp.where(fits, settled_s, math.inf))
+
+
+def behind_s(passes: Passes, load: Settled, osl: Num) -> Num:
+    """What prompts wait for each other where a dp group has no step without one."""
+    left_s = load.least_s - load.prompts.whole_s - (osl - 1.0) * load.tpot_s
+    return passes.xp.maximum(left_s, 0.0) if passes.scheduler.mixed else 0.0
 
 
 def _gathering_s(passes: Passes, load: Settled, running: Num, osl: Num) -> Num:
@@ -229,7 +222,9 @@ def _first_wave(passes: Passes, running: Num, load: Settled) -> _Wave:
 def _waves(passes: Passes, load: Settled, first: _Wave, steady_s: Num, wait_s: Num, osl: Num) -> tuple[Num, Num]:
     """Equal lengths: requests stay in step. Prompts that go first meet no decode; those that ride meet the wave."""
     if passes.scheduler.mixed:
-        return passes.xp.minimum(first.mean_s, load.prompts.whole_s + wait_s), load.tpot_s
+        least_s = load.least_s - (osl - 1.0) * load.tpot_s
+        alone_s = passes.xp.minimum(first.mean_s, load.prompts.whole_s + wait_s)
+        return passes.xp.maximum(alone_s, least_s), load.tpot_s
     stalled = passes.xp.maximum(first.passes - 1.0, 0.0) / 2.0 * first.pass_s
     return first.mean_s, load.decode_s + stalled / osl
 
@@ -270,7 +265,7 @@ def _estimate(
 
 def stay_s(passes: Passes, load: Settled, osl: Num) -> Num:
     """How long a request keeps its place."""
-    return load.prompts.whole_s + passes.xp.maximum(osl - 1.0, 0.0) * load.tpot_s
+    return load.prompts.whole_s + behind_s(passes, load, osl) + passes.xp.maximum(osl - 1.0, 0.0) * load.tpot_s
 
 
 def serve_saturated(
@@ -311,9 +306,9 @@ def most_served(
     decode_s = passes.decode_s(running)
     group = xp.minimum(running, xp.maximum(1.0, scheduler.token_budget * timed.program.layout.dp / new))
     prompts = passes.prompts(group, running, decode_s)
-    each_s = prompts.extra_s * _stalls(passes, prompts, group, running, osl) / group
-    tpot_s = decode_s + running * each_s / osl
-    load = Settled(decode_s, group, prompts, each_s, tpot_s, 1.0 - decode_s / tpot_s)
+    tpot_s = decode_s + running * prompts.extra_s / group / osl
+    shared = passes.shared(running, osl, decode_s)
+    load = Settled(decode_s, shared, tpot_s, 1.0 - decode_s / tpot_s, running * shared.each_s)
     return _saturated(passes, load, running, running / (osl * tpot_s), limit >= 1.0, isl, osl)
 
 

@@ -134,12 +134,14 @@ class Load:
     """Work of one pass over all dp groups: new tokens, of how many sequences, each `context` long afterwards.
 
     Decode has one new token a sequence, verification of d drafts 1 + d, prefill the uncached prompt (or a chunk).
-    `context` counts every token that the last new one attends to, itself included. Numbers or arrays.
+    `context` counts every token that the last new one attends to, itself included. `groups` is how many dp groups
+    share the work where not all of them do. Numbers or arrays.
     """
 
     tokens: Num
     sequences: Num
     context: Num
+    groups: Num = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

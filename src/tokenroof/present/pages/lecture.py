@@ -164,7 +164,8 @@ def _step_lines(index: int, step: StepResult, explained: bool) -> list[str]:
         return [f"{index}. {step.name} = {step.text.replace('$', '')} = {result}"]
     lines = [f"{step.equation}   [{step.formula}]"]
     if not explained:
-        lines = [step.summary, *lines, f"from {step.reference}"]
+        said = step.summary.replace("`", "")  # names of the formula's own, not fields that a door could spell
+        lines = [said, *lines, f"from {step.reference}"]
     lines.append("with " + ", ".join(f"{value.name} = {_value(value)}" for value in step.arguments))
     return [f"{index}. {step.name} = {result}", *(part for line in lines for part in _filled(line, 3, 5))]
 
