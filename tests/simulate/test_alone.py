@@ -191,3 +191,22 @@ def test_an_interrupt_leaves_what_was_done() -> None:
     assert 0 < ended.sum() < len(requests)
     assert (np.array(part.end_s)[ended] == np.array(whole.end_s)[ended]).all()
     assert (np.array(whole.end_s) < told[-1]).sum() == ended.sum()
+
+
+def test_an_interrupt_finds_all_replicas_at_about_the_same_moment() -> None:
+    deployment = resolve(Scenario(model="llama-3.1-8b", system="h100"))
+    table, rules = table_of(deployment), rules_of(deployment)
+    requests, events = synthetic(3000, rate=10.0, isl="exp:500", osl="exp:100", seed=2), 0
+
+    def watch(*event: float) -> None:
+        nonlocal events
+        events += 1
+        if events == 3000:
+            raise KeyboardInterrupt
+
+    whole = simulate(requests, table, rules, replicas=3)
+    part = simulate(requests, table, rules, replicas=3, watch=watch)
+    assert part.stopped_s is not None and 0.1 * whole.duration_s < part.stopped_s < 0.9 * whole.duration_s
+    np.testing.assert_array_equal(part.end_s[part.done], whole.end_s[part.done])
+    last_s = [part.end_s[part.done & (part.replica == one)].max() for one in range(3)]
+    assert np.ptp(last_s) < 0.1 * whole.duration_s and part.put_back == 0

@@ -20,6 +20,7 @@ from tokenroof.files import beside, part_of, put
 from tokenroof.present.frame import csv_text, parquet_bytes, to_frame
 from tokenroof.present.json import SCHEMA_VERSION, dump, finite_json, versions, with_versions
 from tokenroof.present.output import Outputs, check, write
+from tokenroof.types.columns import Columns
 
 
 class Bound(Enum):
@@ -155,3 +156,21 @@ def test_one_helper_writes_files_whole(repo_root: Path) -> None:
     sources = {p.relative_to(repo_root / "src/tokenroof").as_posix(): p for p in (repo_root / "src").rglob("*.py")}
     found = {name for name, path in sources.items() if '.part"' in path.read_text(encoding="utf-8")}
     assert found == {"files.py"}
+
+
+def test_a_table_of_columns_is_that_of_its_rows() -> None:
+    """100,000 rows, so that they are written in parts: numbers, counts, truth values, what is unknown or has no end."""
+    np = pytest.importorskip("numpy")
+    pq = pytest.importorskip("pyarrow.parquet")
+    pd = pytest.importorskip("pandas")
+    x = np.arange(100_000) / 7.0
+    x[[3, 70_000]], x[5] = math.nan, math.inf
+    table = Columns({"x_s": x, "n": np.arange(100_000), "good": np.arange(100_000) % 3 == 0})
+    rows = list(table)
+    assert len(table) == len(rows) == 100_000 and rows[7] == {"x_s": 1.0, "n": 7, "good": False}
+    assert csv_text(table) == csv_text(rows)
+    units = {"x_s": "s"}
+    one, other = (pq.read_table(io.BytesIO(parquet_bytes(each, units))) for each in (table, rows))
+    assert one.equals(other) and one.schema.equals(other.schema, check_metadata=True)
+    assert one["x_s"].null_count == 3
+    pd.testing.assert_frame_equal(to_frame(table), to_frame(rows))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from tokenroof.errors import InfeasibleError, InputError, UnknownName
 from tokenroof.registry import nearest
+from tokenroof.types.columns import Columns
 from tokenroof.types.served import Infeasible
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ __all__ = ["Answer", "View"]
 
 _UNITS = ("", "_s", "_usd_per_mtok", "_tokens_per_s_per_gpu", "_per_s")
 
-Rows = list[dict[str, Any]]
+Rows = list[dict[str, Any]] | Columns
 
 
 def _no_explanation(response: Any, number: str) -> NoReturn:

@@ -146,7 +146,7 @@ def _simulate_page(answer: Any) -> "Page":
 def _simulate_requests(answer: Any) -> Rows:
     from tokenroof.usecases.simulate.table import main_rows
 
-    return list(main_rows(answer))
+    return main_rows(answer)
 
 
 def _simulate_series(answer: Any) -> Rows:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tokenroof.cli.render import note, written
 from tokenroof.present.output import CHARTS, PAGES, TABLES, Outputs, check, write
+from tokenroof.types.columns import Columns
 
 if TYPE_CHECKING:
     from tokenroof.present.page import Page
@@ -36,7 +37,8 @@ def write_outputs(
     page: "Page | None" = None,
 ) -> None:
     """Write each file whole or not at all. `rows` are dataclasses or mappings whose names carry their units."""
-    outputs = Outputs(answer=answer, rows=tuple(rows), page=None if page is None else written(page), draw=draw)
+    held = rows if isinstance(rows, Columns) else tuple(rows)
+    outputs = Outputs(answer=answer, rows=held, page=None if page is None else written(page), draw=draw)
     for path in paths:
         write(path, outputs)
         chart = draw is not None and path.suffix.lower().removeprefix(".") in CHARTS

@@ -4,8 +4,8 @@
     csv_text([{"tpot_s": 0.0659, "fits": True}])
     parquet_bytes(rows, units={"tpot_s": "s"})
 
-Rows are dataclasses or mappings whose names carry their units. Columns are those of all rows, in the order in
-which they first come. What is not known or has no end is empty: NaN, null, nothing between two commas.
+Rows are dataclasses or mappings whose names carry their units, or Columns of arrays. Columns are those of all rows, in
+the order in which they first come. What is not known or has no end is empty: NaN, null, nothing between two commas.
 """
 
 import csv
@@ -17,9 +17,11 @@ from typing import Any, Literal
 
 from tokenroof.errors import MissingExtra
 from tokenroof.present.json import finite_json
+from tokenroof.types.columns import Columns
 
 __all__ = ["columns_of", "csv_text", "parquet_bytes", "to_frame"]
 
+_ROWS = 1 << 16  # that are Python's numbers at a time
 _Kind = Literal["bool", "int", "float", "str"]
 
 
@@ -56,13 +58,28 @@ def _typed(cells: Iterable[Any], kind: _Kind) -> list[Any]:
     return list(cells)
 
 
+def _finite(column: Any) -> Any:
+    """An array of numbers with NaN for what has no end."""
+    import numpy as np
+
+    return np.where(np.isfinite(column), column, math.nan) if column.dtype.kind == "f" else column
+
+
+def _cells(column: Any) -> list[Any]:
+    """A part of an array as cells of a file."""
+    cells: list[Any] = column.tolist()
+    return [cell if math.isfinite(cell) else None for cell in cells] if column.dtype.kind == "f" else cells
+
+
 def to_frame(rows: Iterable[Any]) -> Any:
     """A pandas DataFrame where pandas is installed, else a pyarrow Table."""
-    columns = columns_of(rows)
     try:
         import pandas as pd
     except ImportError:
-        return _arrow(columns, {}, "a frame")
+        return _arrow(rows, {}, "a frame")
+    if isinstance(rows, Columns):
+        return pd.DataFrame({name: _finite(column) for name, column in rows.cells.items()})
+    columns = columns_of(rows)
     made = {}
     for name, cells in columns.items():
         kind = _kind(cells)
@@ -74,11 +91,17 @@ def to_frame(rows: Iterable[Any]) -> Any:
     return pd.DataFrame(made)
 
 
-def _arrow(columns: Mapping[str, list[Any]], units: Mapping[str, str], feature: str) -> Any:
+def _arrow(rows: Iterable[Any], units: Mapping[str, str], feature: str) -> Any:
     try:
         import pyarrow as pa
     except ImportError:
         raise MissingExtra(feature, "export") from None
+    if isinstance(rows, Columns):
+        arrays = {name: pa.array(_finite(column), from_pandas=True) for name, column in rows.cells.items()}
+        metadata = {name: {"unit": units[name]} if name in units else None for name in arrays}
+        fields = [pa.field(name, array.type, metadata=metadata[name]) for name, array in arrays.items()]
+        return pa.table(list(arrays.values()), schema=pa.schema(fields))
+    columns = columns_of(rows)
     types = {"bool": pa.bool_(), "int": pa.int64(), "float": pa.float64(), "str": pa.string()}
     kinds = {name: _kind(cells) for name, cells in columns.items()}
     fields = [
@@ -93,9 +116,15 @@ def _arrow(columns: Mapping[str, list[Any]], units: Mapping[str, str], feature: 
 
 def csv_text(rows: Iterable[Any]) -> str:
     """A header and one line a row."""
-    columns = columns_of(rows)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
+    if isinstance(rows, Columns):
+        writer.writerow(rows.cells)
+        for low in range(0, len(rows), _ROWS):
+            parts = [_cells(column[low : low + _ROWS]) for column in rows.cells.values()]
+            writer.writerows(zip(*parts, strict=True))
+        return text.getvalue()
+    columns = columns_of(rows)
     writer.writerow(columns)
     writer.writerows(zip(*columns.values(), strict=True))
     return text.getvalue()
@@ -103,7 +132,7 @@ def csv_text(rows: Iterable[Any]) -> str:
 
 def parquet_bytes(rows: Iterable[Any], units: Mapping[str, str] | None = None) -> bytes:
     """A Parquet file, the units in the metadata of its fields."""
-    table = _arrow(columns_of(rows), units or {}, "a Parquet file")
+    table = _arrow(rows, units or {}, "a Parquet file")
     import pyarrow as pa
     import pyarrow.parquet as pq
 

@@ -7,7 +7,7 @@ step with prompts, or all decode steps up to the next answer that ends, the next
 
 import math
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from heapq import heappop, heappush
 
@@ -74,10 +74,12 @@ def alone(  # noqa: PLR0915 - its state is local variables: that is what makes i
     concurrency: int | None = None,
     think_s: float = 0.0,
     watch: Callable[[float, float, int, int, int, int], None] | None = None,
-) -> Carried:
+    pause_s: float = math.inf,
+) -> Generator[None, None, Carried]:
     """Carries requests, in order of arrival and none too large for memory, to their ends.
 
-    `rules` are mixed or prompts-first, on one rank and one stage. With a `concurrency` the arrivals are ignored.
+    `rules` are mixed or prompts-first, on one rank and one stage. With a `concurrency` the arrivals are ignored. It
+    halts after every `pause_s` of the run, so that others can come as far. An interrupt ends it.
     """
     count = len(isl)
     sent = count if concurrency is None else min(concurrency, count)
@@ -110,7 +112,7 @@ def alone(  # noqa: PLR0915 - its state is local variables: that is what makes i
     order: dict[int, int] = {}  # request -> its number in `ends`, as they joined; others there are of requests put back
     needs = [0] * (2 * size)  # how many need a block in a step, by clock % size, twice over so that slices may pass it
 
-    stopped = False
+    stopped, halt_s = False, pause_s
     try:
         while True:
             if not seated and head == seen and not back:
@@ -120,6 +122,9 @@ def alone(  # noqa: PLR0915 - its state is local variables: that is what makes i
                     now = arrivals[seen]
             while arrivals[seen] <= now:
                 seen += 1
+            if now >= halt_s:
+                halt_s = now + pause_s
+                yield
 
             # ---- who takes part: all that decode and prompts; prompts first, one or the other
             waits = fill = head < seen or partial >= 0 or bool(back)

@@ -200,15 +200,14 @@ def interrupted(run: Callable[[], object]) -> bool:
 
 def _joined(requests: Requests, parts: Sequence[tuple[IntArray, Carried]], request_s: float, replicas: int) -> Outcome:
     """One outcome from those of the quick loop's replicas."""
-    if parts[-1][1].stopped and replicas > 1:
-        raise KeyboardInterrupt  # replicas run one after the other here: those that are done are no picture of all
+    stopped = any(one.stopped for _, one in parts)
     arrival, placed = requests.arrival_s.copy(), np.arange(len(requests)) % replicas
     moments = tuple(np.full(len(requests), -1.0) for _ in range(3))
     for rows, one in parts:
         arrival[rows] = one.arrival_s
         for column, found in zip(moments, (one.started_s, one.first_s, one.end_s), strict=True):
             column[rows] = found
-    seen = _seen(requests, arrival, moments, placed, request_s, parts[-1][1].stopped)
+    seen = _seen(requests, arrival, moments, placed, request_s, stopped)
     return Outcome(
         **seen, rejected=len(requests) - sum(len(rows) for rows, _ in parts),
         put_back=sum(one.put_back for _, one in parts), steps=sum(one.steps for _, one in parts),

@@ -6,18 +6,20 @@ from typing import Any
 import numpy as np
 
 from tokenroof.simulate.disagg import Apart
+from tokenroof.types.columns import Columns
 from tokenroof.usecases.simulate.answer import SimulateResponse
 from tokenroof.usecases.simulate.statistics import met
 
-__all__ = ["load_rows", "main_rows", "request_rows", "series_rows"]
+__all__ = ["load_rows", "main_rows", "request_columns", "series_rows"]
 
 
-def request_rows(answer: SimulateResponse) -> Iterator[dict[str, Any]]:
+def request_columns(answer: SimulateResponse) -> Columns:
     """When each request arrived, began, had its first token and ended; empty where it did not."""
     outcome = answer.outcome
     limited = answer.slo_share is not None
     good = met(outcome, answer.deployment.limits)
     columns: dict[str, Any] = {
+        "request": np.arange(len(outcome.isl)),
         "arrival_s": outcome.arrival_s, "isl": outcome.isl, "osl": outcome.osl, "replica": outcome.replica,
         "started_s": outcome.started_s, "first_token_s": outcome.first_s, "end_s": outcome.end_s,
         "ttft_s": outcome.ttft_s, "tpot_s": outcome.tpot_s, "e2e_s": outcome.e2e_s, "ended": outcome.done,
@@ -29,9 +31,7 @@ def request_rows(answer: SimulateResponse) -> Iterator[dict[str, Any]]:
         columns["cached_tokens"] = np.sum(outcome.cached_tokens, axis=0)
     if limited:
         columns["meets_slo"] = good
-    cells = [column.tolist() for column in columns.values()]
-    for number, row in enumerate(zip(*cells, strict=True)):
-        yield {"request": number, **dict(zip(columns, row, strict=True))}
+    return Columns(columns)
 
 
 def load_rows(answer: SimulateResponse) -> Iterator[dict[str, Any]]:
@@ -48,9 +48,9 @@ def load_rows(answer: SimulateResponse) -> Iterator[dict[str, Any]]:
         }  # fmt: skip
 
 
-def main_rows(answer: SimulateResponse) -> Iterator[dict[str, Any]]:
+def main_rows(answer: SimulateResponse) -> Columns | list[dict[str, Any]]:
     """What a table of the answer has: a row a request, or a row a rate where there are several."""
-    return load_rows(answer) if answer.loads else request_rows(answer)
+    return list(load_rows(answer)) if answer.loads else request_columns(answer)
 
 
 def series_rows(answer: SimulateResponse) -> Iterator[dict[str, Any]]:
