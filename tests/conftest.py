@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+from dask_cluster import cluster  # noqa: F401  a fixture for all
 from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -1,13 +1,9 @@
 """The same sweep on a Dask cluster: a scheduler and two workers as processes of their own, some of them killed."""
 
-import json
 import socket
-import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +14,7 @@ from tokenroof.usecases.sweep import dask as sweep_dask
 from tokenroof.usecases.sweep.run import Progress, sweep
 from tokenroof.usecases.sweep.spec import Range, SweepSpec
 
+from dask_cluster import Cluster  # isort: skip
 from sweep_support import parquet_bytes, small  # isort: skip
 
 pytest.importorskip("distributed", reason="extra cluster")
@@ -27,64 +24,6 @@ MANY = SweepSpec(
     batch=Range(start=1, stop=60, points=60), context=Range(start=1000, stop=20_000, points=20), block_points=20,
 )  # fmt: skip
 BLOCKS = 120
-
-
-@dataclass
-class Cluster:
-    """Processes on the loopback interface."""
-
-    folder: Path
-    scheduler: subprocess.Popen[bytes] | None = None
-    workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
-    address: str = ""
-
-    def _start(self, name: str, *arguments: str) -> subprocess.Popen[bytes]:
-        with (self.folder / f"{name}.log").open("wb") as log:
-            return subprocess.Popen([sys.executable, "-m", *arguments, "--no-dashboard"], stdout=log, stderr=log)
-
-    def start(self, workers: int) -> "Cluster":
-        file = self.folder / "scheduler.json"
-        where = ("--host", "127.0.0.1", "--port", "0", "--scheduler-file", str(file))
-        self.scheduler = self._start("scheduler", "distributed.cli.dask_scheduler", *where)
-        deadline = time.monotonic() + 30
-        while not file.exists() or not file.read_text():
-            assert time.monotonic() < deadline, "no scheduler"
-            time.sleep(0.02)
-        self.address = json.loads(file.read_text())["address"]
-        for number in range(workers):
-            options = ("--no-nanny", "--nthreads", "1", "--local-directory", str(self.folder))
-            name = f"worker{number}"
-            self.workers.append(
-                self._start(name, "distributed.cli.dask_worker", self.address, "--name", name, *options)
-            )
-        return self
-
-    def wait_for(self, workers: int) -> None:
-        deadline = time.monotonic() + 30
-        logs = [self.folder / f"worker{number}.log" for number in range(workers)]
-        while not all("Registered to" in log.read_text() for log in logs):
-            assert time.monotonic() < deadline, "no workers"
-            time.sleep(0.02)
-
-    def stop(self) -> None:
-        for process in [*self.workers, *([self.scheduler] if self.scheduler else [])]:
-            process.kill()
-            process.wait()
-
-
-@pytest.fixture
-def cluster(tmp_path: Path) -> Iterator[Callable[[int], Cluster]]:
-    folder = tmp_path / "cluster"
-    folder.mkdir()
-    made = Cluster(folder)
-
-    def start(workers: int) -> Cluster:
-        made.start(workers)
-        made.wait_for(workers)
-        return made
-
-    yield start
-    made.stop()
 
 
 def at_block(number: int, act: Callable[[], Any]) -> Callable[[Progress], None]:

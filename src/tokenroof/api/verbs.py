@@ -51,13 +51,24 @@ def plan(model: Name | Scenario, system: Name | Sequence[Name] | None = None, **
     return Answer(run(scenario_request(PlanRequest, model, system, options)), PLAN)
 
 
-def simulate(model: Name | Scenario, system: Name | None = None, **options: Any) -> Answer:
-    """Requests one by one: latencies in percentiles, goodput, overload. Infeasible where memory holds none."""
+def simulate(
+    model: Name | Scenario,
+    system: Name | None = None,
+    *,
+    cluster: str | None = None,
+    threads: int | None = None,
+    **options: Any,
+) -> Answer:
+    """Requests one by one: latencies in percentiles, goodput, overload. Infeasible where memory holds none.
+
+    Several runs (`rates`, `capacity`, `seeds`) go to the Dask `cluster` at tcp://HOST:PORT, or to so many `threads`.
+    """
     from tokenroof.api.views import SIMULATION
     from tokenroof.usecases.simulate.request import SimulateRequest
     from tokenroof.usecases.simulate.run import simulate as run
 
-    return Answer(run(scenario_request(SimulateRequest, model, system, options)), SIMULATION)
+    asked = scenario_request(SimulateRequest, model, system, options)
+    return Answer(run(asked, cluster=cluster, threads=threads), SIMULATION)
 
 
 def diff(a: Scenario | Answer | Name, b: Scenario | Answer | Name, **options: Any) -> Answer:

@@ -75,6 +75,9 @@ def _progress() -> Iterator[Callable[[float], None] | None]:
 @click.option("--percentile", metavar="P", help="With --capacity: so many per cent of requests. [default: 99]")
 @click.option("--rates", metavar="A:B:N", help="Run at N rates from A to B, and find the knee.")
 @click.option("--seed", metavar="N", help="Of arrivals and lengths. [default: 0]")
+@click.option("--seeds", metavar="N", help="Run N draws of the same question, and say how far they spread.")
+@click.option("--cluster", metavar="tcp://HOST:PORT", help="Several runs on this Dask cluster.")
+@click.option("--threads", type=click.IntRange(1, 1024), help="Several runs on so many threads. [default: one by one]")
 @click.option("--columns", metavar="NAMES", help="Columns of the trace: arrival=ts,isl=in,osl=out.")
 @click.option("--skip-bad", is_flag=True, help="Leave out rows of the trace that cannot be used.")
 @click.option("--start", metavar="TIME", help="Only requests of the trace from then on: 10min.")
@@ -83,7 +86,9 @@ def _progress() -> Iterator[Callable[[float], None] | None]:
 @scenario_options(*_LEFT_OUT)
 @click.option("--full", is_flag=True, help="The run over time, and why each default.")
 @output_options
-def command(full: bool, outputs: tuple[Path, ...], as_json: bool, **options: Any) -> None:
+def command(
+    full: bool, outputs: tuple[Path, ...], as_json: bool, cluster: str | None, threads: int | None, **options: Any
+) -> None:
     """What do requests see on MODEL on a system when they come one by one: TTFT, TPOT, ITL and E2E in percentiles.
 
     Requests come from a trace, at random at a rate, or from a closed loop (--concurrency, or --users who --think). Each
@@ -94,6 +99,7 @@ def command(full: bool, outputs: tuple[Path, ...], as_json: bool, **options: Any
     tokenroof simulate llama-3.3-70b --system 8xh100 --trace requests.jsonl --scale 2 -o requests.csv
     tokenroof simulate llama-3.1-8b --system h100 --capacity --slo ttft:500,tpot:50 --percentile 95
     tokenroof simulate llama-3.1-8b --system h100 --rates 1:64:10 -o loads.svg
+    tokenroof simulate llama-3.1-8b --system h100 --rate 20 --seeds 8 --cluster tcp://10.0.0.5:8786
     tokenroof simulate llama-3.3-70b --system 8xh100 --trace chat.jsonl --prefix-cache block
     tokenroof simulate deepseek-v3 --system 8xh200 --tp 8 --ep 8 --rate 2 --drafts 1 --acceptance 0.85
     tokenroof simulate llama-3.3-70b --system 8xh100 --disaggregate 1:3 --tp 2 --rate 2
@@ -108,9 +114,10 @@ def command(full: bool, outputs: tuple[Path, ...], as_json: bool, **options: Any
 
     paths = check_outputs(None, outputs, pages=True)
     refuse_unused(bool(options["capacity"]), "given with --capacity", "percentile")
+    refuse_unused(cluster is None, "left out with --cluster: it has its own", "threads")
     asked = scenario_from(options, SimulateRequest)
     with _progress() as show:
-        answer = simulate(asked, show)
+        answer = simulate(asked, show, cluster=cluster, threads=threads)
     if isinstance(answer, Infeasible):
         refuse(answer, as_json)
     page = page_of(answer)

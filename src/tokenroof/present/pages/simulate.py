@@ -1,9 +1,13 @@
 """The page of `simulate`: latencies in percentiles, what the machine did meanwhile, the closed form beside it."""
 
+from collections.abc import Sequence
+from statistics import fmean, stdev
+
 from tokenroof.engines import engine as engine_of
 from tokenroof.present.numbers import (
     E2E,
     MS,
+    NUMBER,
     REQUESTS_PER_S,
     TOK_PER_S_PER_GPU,
     UNKNOWN,
@@ -85,6 +89,37 @@ def _loads(answer: SimulateResponse) -> list[Table]:
         if one.request_rate == here:
             row[-1] = said
     return [Table(title="By load", columns=(*(numbers(head) for head in heads), words()), rows=rows)]
+
+
+def _repeats(answer: SimulateResponse) -> list[Table]:
+    """A row for each seed, and how far the rows spread."""
+    if not answer.repeats:
+        return []
+    points = answer.repeats
+    spreads = [
+        [None if spread is None else getattr(spread, which) for spread in (getattr(one, name) for one in points)]
+        for name in ("ttft", "tpot")
+        for which in ("p50", "p99")
+    ]
+    heads = ["seed", "served/s", "TTFT p50", "p99", "TPOT p50", "p99"]
+    columns: list[list[float | None]] = [[one.requests_per_s for one in points], *spreads]
+    shown = [column(_with_spread(values), unit) for values, unit in zip(columns, (NUMBER, *(MS,) * 4), strict=True)]
+    if answer.slo_share is not None:
+        heads.append("meet SLO")
+        shares = _with_spread([one.slo_share for one in points])
+        shown.append(tuple(percent(one, decimals=1) for one in shares))
+    names = [*(str(one.seed) for one in points), "mean", "spread"]
+    text = "spread: standard deviation over seeds; all else is of the first"
+    rows = list(zip(names, *shown, strict=True))
+    return [Table(title="By seed", columns=tuple(map(numbers, heads)), rows=rows, remarks=[note(text)])]
+
+
+def _with_spread(values: Sequence[float | None]) -> list[float | None]:
+    """With the mean of what is known and its standard deviation behind; None where fewer than two are."""
+    known = [one for one in values if one is not None]
+    if len(known) < 2:
+        return [*values, known[0] if known else None, None]
+    return [*values, fmean(known), stdev(known)]
 
 
 def _machine(answer: SimulateResponse) -> KeyValues:
@@ -196,7 +231,8 @@ def page_of(answer: SimulateResponse) -> Page:
     return Page(
         title=f"simulate {answer.model} on {answer.system}", sentence=answer.sentence, scenario=_scenario(answer),
         blocks=(
-            *_loads(answer), _latency(answer), _machine(answer), _windows(answer), *defaults_table(answer.defaults)
+            *_loads(answer), *_repeats(answer), _latency(answer), _machine(answer), _windows(answer),
+            *defaults_table(answer.defaults),
         ),
         defaults=defaults_of(answer.defaults), left_out=_left_out(answer), next=following, kind="Simulation",
         refused=answer.overload is not None,

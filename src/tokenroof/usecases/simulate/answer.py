@@ -72,9 +72,10 @@ class Series:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadPoint:
-    """The same requests at another rate."""
+    """The same requests at another rate, or others at the same one; `request_rate` is None in a closed loop."""
 
-    request_rate: float
+    seed: int
+    request_rate: float | None
     requests_per_s: float
     ttft: Latency | None
     tpot: Latency | None
@@ -96,6 +97,7 @@ class SimulateResponse:
     token where the run is too short for that. `slo_share` are the counted requests that met every limit, those that
     were rejected among them; `goodput` those per second. Percentiles of ITL are over tokens. Where several rates
     were asked for they are `loads`, and all else is of the run at `capacity`, at the `knee`, or at the last rate.
+    Where `seeds` were asked for `repeats` has a row each, and all else is of the first.
     `tokens_per_step` is what requests had from each of their decode steps where these verify drafts; ITL then has a
     mean alone.
     With prefill workers `duty_cycle`, `batch` and `kv_fill` are those of the decode workers, and percentiles of ITL
@@ -168,6 +170,7 @@ class SimulateResponse:
     capacity_share: float | None
     knee: float | None
     loads: tuple[LoadPoint, ...]
+    repeats: tuple[LoadPoint, ...]
     series: Series
     notes: tuple[str, ...]
     defaults: tuple[Default, ...]

@@ -70,7 +70,12 @@ def _check(request: SimulateRequest) -> None:
 
 
 def _check_search(request: SimulateRequest) -> None:
-    """A search over rates has no other load."""
+    """A search over rates has no other load, and runs of several draws are of one load that is drawn."""
+    if request.seeds is not None:
+        if request.capacity or request.rates is not None:
+            raise InputError("seeds", request.seeds, "left out with rates and capacity")
+        if request.trace is not None and not request.drafts:
+            raise InputError("seeds", request.seeds, "left out with a trace", "nothing of it is drawn")
     if request.capacity and request.rates is not None:
         raise InputError("rates", request.rates, "left out with capacity")
     if not (request.capacity or request.rates is not None):

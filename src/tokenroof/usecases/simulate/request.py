@@ -31,6 +31,7 @@ class SimulateRequest(Scenario):
     behind it in `cache_tiers` such as "host-dram:256GB,nvme:2TB", sizes being those of a GPU.
     `disaggregate` P:D puts prompts and answers on so many workers each, in `prefill_layout` and `decode_layout` or both
     in the degrees that are given; `scheduler` is then that of decode workers, the cache that of prefill workers.
+    `seeds` runs so many draws, from `seed` on.
     `capacity` looks for the highest rate at which `percentile` per cent of the requests meet every limit, `rates` such
     as "1:16:8" runs them at eight rates from 1 to 16 a second.
     """
@@ -53,6 +54,7 @@ class SimulateRequest(Scenario):
     prefix_cache: Annotated[str, OneOf(PREFIX_CACHES)] = PREFIX_CACHES[0]
     cache_tiers: str | None = None
     seed: Annotated[int, Within(0, 1e9)] = 0
+    seeds: Annotated[int | None, Within(1, 1000, "seeds")] = None
     capacity: bool = False
     percentile: Annotated[float, Within(1.0, 100.0)] = 99.0
     rates: str | None = None

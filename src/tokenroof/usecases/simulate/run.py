@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from tokenroof.errors import InputError
 from tokenroof.scenario.deployment import Deployment
 from tokenroof.scenario.layouts import unit_label
 from tokenroof.simulate.disagg import Apart
@@ -16,9 +17,10 @@ from tokenroof.usecases.simulate.answer import ClosedLoad, Latency, Series, Simu
 from tokenroof.usecases.simulate.cache import hits_of
 from tokenroof.usecases.simulate.carry import Ran, carry
 from tokenroof.usecases.simulate.load import rates_of
-from tokenroof.usecases.simulate.loads import at_rate, capacity_of, knee_of, point_of
+from tokenroof.usecases.simulate.loads import at_rate, at_seed, capacity_of, knee_of, point_of
 from tokenroof.usecases.simulate.recorder import WINDOWS, Recorder
 from tokenroof.usecases.simulate.request import SimulateRequest
+from tokenroof.usecases.simulate.runs import Runs, runs_on
 from tokenroof.usecases.simulate.sentence import sentence_of
 from tokenroof.usecases.simulate.setup import Setup, set_up
 from tokenroof.usecases.simulate.statistics import BoolArray, Counted, count, latency_of, met, overload_of, queue_at
@@ -27,6 +29,7 @@ __all__ = ["SimulateRequest", "SimulateResponse", "simulate"]
 
 _MTOK, _HOUR_S = 1e6, 3600.0
 _UNLIMITED = 1 << 60
+_SEARCH = 12  # runs of a search for a rate, more or less
 
 OnProgress = Callable[[float], None]
 
@@ -35,61 +38,65 @@ def simulate(
     request: SimulateRequest,
     on_progress: OnProgress | None = None,
     on_rows: Callable[[int], None] | None = None,
+    *,
+    cluster: str | None = None,
+    threads: int | None = None,
 ) -> SimulateResponse | Infeasible:
     """Run the requests and say what they saw. `on_progress` is told now and then which share is done.
 
-    An interrupt ends the run: the answer then has what was done, and `interrupted` says so.
+    An interrupt ends the run: the answer then has what was done, and `interrupted` says so. Where several runs were
+    asked for they go to the Dask `cluster` at an address, or to `threads`.
     """
+    several = request.capacity or request.rates is not None or request.seeds is not None
+    for name, value in (("cluster", cluster), ("threads", threads)):
+        if value is not None and not several:
+            raise InputError(name, value, "given with `capacity`, `rates` or `seeds`", "one run is work for one core")
     setup = set_up(request, on_rows)
     if isinstance(setup, Infeasible):
         return setup
-    if request.capacity:
-        return _capacity(setup, on_progress)
-    if request.rates is not None:
-        return _rates(setup, request.rates, on_progress)
-    return _run(setup, on_progress)
+    if not several:
+        return _run(setup, on_progress)
+    rates = () if request.rates is None else rates_of(request.rates)
+    expected = _SEARCH if request.capacity else len(rates) or request.seeds or 1
+    with runs_on(one_run, cluster=cluster, threads=threads, on_progress=on_progress, expected=expected) as runs:
+        if request.capacity:
+            return _capacity(setup, runs)
+        return _rates(setup, rates, runs) if rates else _seeds(setup, request.seeds or 1, runs)
+
+
+def one_run(setup: Setup, on_tokens: Callable[[int], None] | None = None) -> SimulateResponse:
+    """One run of the requests: what is sent to threads and clusters."""
+    return _answer(setup, carry(setup, on_tokens))
 
 
 def _run(setup: Setup, on_progress: OnProgress | None = None) -> SimulateResponse:
-    """One run of the requests."""
+    """The same, which tells what share of the tokens is done."""
     whole = max(int((setup.requests.osl - 1).sum() / setup.deployment.tokens_per_step), 1)
-    tell = None if on_progress is None else lambda tokens: on_progress(min(tokens / whole, 1.0))
-    return _answer(setup, carry(setup, tell))
+    return one_run(setup, None if on_progress is None else lambda tokens: on_progress(min(tokens / whole, 1.0)))
 
 
-def _capacity(setup: Setup, on_progress: OnProgress | None) -> SimulateResponse:
+def _capacity(setup: Setup, runs: Runs) -> SimulateResponse:
     """The run at the highest rate that meets the SLO."""
     share = setup.request.percentile / 100.0
-    answer, rate, tried = capacity_of(setup, _counting(on_progress, 12), share)
+    answer, rate, tried = capacity_of(setup, runs, share)
     return _told(replace(answer, capacity=rate, capacity_share=share, loads=tried))
 
 
-def _rates(setup: Setup, text: str, on_progress: OnProgress | None) -> SimulateResponse:
+def _rates(setup: Setup, rates: tuple[float, ...], runs: Runs) -> SimulateResponse:
     """The run at the knee, or at the highest rate where there is none, with a row for each rate."""
-    rates = rates_of(text)
-    run = _counting(on_progress, len(rates))
-    answers = [run(at_rate(setup, rate)) for rate in rates]
+    answers = runs.of([at_rate(setup, rate) for rate in rates])
     points = tuple(point_of(answer, rate) for answer, rate in zip(answers, rates, strict=True))
     knee = knee_of(points)
     chosen = answers[-1 if knee is None else knee]
     return _told(replace(chosen, knee=None if knee is None else rates[knee], loads=points))
 
 
-def _counting(on_progress: OnProgress | None, runs: int) -> Callable[[Setup], SimulateResponse]:
-    """Runs that are told of one by one. One that is interrupted ends all: half a search is no answer."""
-    done = 0
-
-    def run(setup: Setup) -> SimulateResponse:
-        nonlocal done
-        found = _run(setup)
-        if found.interrupted:
-            raise KeyboardInterrupt
-        done += 1
-        if on_progress is not None:
-            on_progress(min(done / runs, 1.0))
-        return found
-
-    return run
+def _seeds(setup: Setup, seeds: int, runs: Runs) -> SimulateResponse:
+    """The run of the first seed, with a row for each."""
+    first = setup.request.seed
+    answers = runs.of([at_seed(setup, seed) for seed in range(first, first + seeds)])
+    points = tuple(point_of(answer, setup.request.request_rate) for answer in answers)
+    return _told(replace(answers[0], repeats=points))
 
 
 def _told(answer: SimulateResponse) -> SimulateResponse:
@@ -178,6 +185,7 @@ def _answer(setup: Setup, ran: Ran) -> SimulateResponse:
         capacity_share=None,
         knee=None,
         loads=(),
+        repeats=(),
         series=series,
         notes=setup.source.notes,
         defaults=deployment.defaults,

@@ -26,14 +26,14 @@ def _share(share: float) -> str:
 def _capacity(answer: SimulateResponse, what: str, latency: str) -> str:
     share = f"{100.0 * (answer.capacity_share or 0.0):g} % of requests"
     if not answer.capacity:
-        at = format_figures(answer.loads[0].request_rate)
+        at = format_figures(answer.loads[0].request_rate or 0.0)
         inside = _share(answer.slo_share or 0.0)
         return f"{what} has no rate at which {share} meet the SLO: at {at} requests/s {inside} requests do ({latency})."
     return f"{what} holds {format_figures(answer.capacity)} requests/s with {share} inside the SLO ({latency})."
 
 
 def _knee(answer: SimulateResponse, what: str, latency: str) -> str:
-    low, high = (format_figures(answer.loads[at].request_rate) for at in (0, -1))
+    low, high = (format_figures(answer.loads[at].request_rate or 0.0) for at in (0, -1))
     if answer.knee is None:
         return f"{what} has no knee from {low} to {high} requests/s; at {high} it has {latency}."
     knee = f"{what} has its knee at {format_figures(answer.knee)} requests/s ({latency})"

@@ -35,9 +35,9 @@ def request_columns(answer: SimulateResponse) -> Columns:
 
 
 def load_rows(answer: SimulateResponse) -> Iterator[dict[str, Any]]:
-    """One row a rate."""
-    for one in answer.loads:
-        row: dict[str, Any] = {"request_rate": one.request_rate, "requests_per_s": one.requests_per_s}
+    """One row a rate, or a seed."""
+    for one in answer.loads or answer.repeats:
+        row: dict[str, Any] = {"seed": one.seed, "request_rate": one.request_rate, "requests_per_s": one.requests_per_s}
         for name, spread in (("ttft", one.ttft), ("tpot", one.tpot), ("e2e", one.e2e)):
             for which in ("mean", "p50", "p90", "p99"):
                 row[f"{name}_{which}_s"] = None if spread is None else getattr(spread, which)
@@ -49,8 +49,8 @@ def load_rows(answer: SimulateResponse) -> Iterator[dict[str, Any]]:
 
 
 def main_rows(answer: SimulateResponse) -> Columns | list[dict[str, Any]]:
-    """What a table of the answer has: a row a request, or a row a rate where there are several."""
-    return list(load_rows(answer)) if answer.loads else request_columns(answer)
+    """What a table of the answer has: a row a request, or a row a rate or a seed where there are several."""
+    return list(load_rows(answer)) if answer.loads or answer.repeats else request_columns(answer)
 
 
 def series_rows(answer: SimulateResponse) -> Iterator[dict[str, Any]]:

@@ -8,7 +8,7 @@ import queue
 import threading
 from collections.abc import Callable, Iterator
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from tokenroof import __version__
 from tokenroof.types.checks import check_number
@@ -17,7 +17,10 @@ from tokenroof.usecases.sweep.evaluate import evaluate_block, prepare
 from tokenroof.usecases.sweep.plan import Plan
 from tokenroof.usecases.sweep.store import Store, encode_block
 
-__all__ = ["Done", "Jobs", "block_bytes", "run_local", "thread_count", "versions"]
+__all__ = ["Done", "Jobs", "block_bytes", "in_threads", "run_local", "thread_count", "versions"]
+
+Job = TypeVar("Job")
+Result = TypeVar("Result")
 
 Jobs = Iterator[tuple[Case, Block]]
 Done = Callable[[Case, Block, int], None]  # called in this thread after each block, with the size of its file
@@ -60,41 +63,59 @@ def thread_count(asked: int | None) -> int:
 
 
 def run_local(plan: Plan, store: Store, jobs: Jobs, done: Done, threads: int | None = None) -> None:
-    """Evaluate and write the blocks on threads. On an interrupt or error those under way are finished and kept.
+    """Evaluate and write the blocks on threads. On an interrupt or error those under way are finished and kept."""
+
+    def work(job: tuple[Case, Block]) -> int:
+        case, block = job
+        data = block_bytes(case, block, plan.grid(block), plan.columns, store.sweep_hash)
+        return store.write(case, block, data)
+
+    in_threads(work, jobs, lambda job, size: done(*job, size), threads)
+
+
+def in_threads(
+    work: Callable[[Job], Result],
+    jobs: Iterator[Job],
+    done: Callable[[Job, Result], None],
+    threads: int | None = None,
+    stop: Callable[[], None] = lambda: None,
+) -> None:
+    """Do jobs on threads; `done` is told of each in this one. On an interrupt or error those under way are finished,
+    after `stop` was called, which may make them end early.
 
     Plain queues, since an interrupt inside `concurrent.futures.wait` may leave its locks held.
     """
-    todo: queue.SimpleQueue[tuple[Case, Block] | None] = queue.SimpleQueue()
-    finished: queue.SimpleQueue[tuple[Case, Block, int | BaseException]] = queue.SimpleQueue()
+    todo: queue.SimpleQueue[tuple[Job] | None] = queue.SimpleQueue()
+    finished: queue.SimpleQueue[tuple[Job, Result | None, BaseException | None]] = queue.SimpleQueue()
     stopped = threading.Event()
 
-    def work() -> None:
-        while (job := todo.get()) is not None and not stopped.is_set():
-            case, block = job
+    def team_work() -> None:
+        while (given := todo.get()) is not None and not stopped.is_set():
+            (job,) = given
             try:
-                data = block_bytes(case, block, plan.grid(block), plan.columns, store.sweep_hash)
-                finished.put((case, block, store.write(case, block, data)))
+                finished.put((job, work(job), None))
             except BaseException as error:
-                finished.put((case, block, error))
+                finished.put((job, None, error))
 
-    team = [threading.Thread(target=work, name=f"sweep-{n}", daemon=True) for n in range(thread_count(threads))]
+    team = [threading.Thread(target=team_work, name=f"sweep-{n}", daemon=True) for n in range(thread_count(threads))]
     for thread in team:
         thread.start()
     running = 0
     try:
         while True:
             for job in islice(jobs, 2 * len(team) - running):
-                todo.put(job)
+                todo.put((job,))
                 running += 1
             if not running:
                 return
-            case, block, result = finished.get()
+            job, result, error = finished.get()
             running -= 1
-            if isinstance(result, BaseException):
-                raise result
-            done(case, block, result)
+            if error is not None:
+                raise error
+            done(job, cast("Result", result))
     finally:
         stopped.set()
+        stop()
         for _ in team:
             todo.put(None)
         for thread in team:
