@@ -74,6 +74,11 @@ class Rank:
         """Whether anybody waits, or a prompt is in progress that any lane may go on with."""
         return bool(self.queue or self.partial)
 
+    def busy(self) -> bool:
+        """Whether anybody waits or runs, where there is one lane."""
+        group = self.groups[0]
+        return bool(self.queue or self.partial or group.n or group.boarded)
+
     def held(self) -> int:
         """Requests waiting and running."""
         return len(self.queue) + self.seated

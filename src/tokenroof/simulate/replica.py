@@ -143,6 +143,8 @@ class Replica:
 
     def _next_lane(self) -> int | None:
         """The lane that could start first: of equals who has waited longest, then who has the fewest requests."""
+        if self.lanes == 1:
+            return 0 if not self.blocked[0] and any(rank.busy() for rank in self.ranks) else None
         waits = any(rank.waits() for rank in self.ranks)
         best, best_key = None, (math.inf, 0.0, 0, 0)
         for lane in range(self.lanes):
