@@ -69,9 +69,7 @@ class Replica:
         self.until_s = math.inf  # how far `advance` may go, which `ended` may lower
         self.left_s = 0.0  # with one lane: the end of the last step, when `Rank.left` left
         self.rejected: list[int] = []
-        self.steps = 0
-        self.busy_s = 0.0
-        self.least_free = rules.blocks
+        self.steps, self.busy_s, self.least_free = 0, 0.0, rules.blocks
 
     @property
     def put_back(self) -> int:
