@@ -46,7 +46,7 @@ def _equal(found: Outcome, expected: Outcome) -> None:
 
 # ------------------------------------------------------------------ prefix caches
 
-TIGHT = {"memory_fraction": 0.24, "cache_tiers": "host-dram:1GB,nvme:2GB", "scale": 200.0}
+TIGHT = {"memory_fraction": 0.26, "cache_tiers": "host-dram:1GB,nvme:2GB", "scale": 200.0}
 
 
 def test_a_prefix_cache_is_the_engines() -> None:
