@@ -154,12 +154,14 @@ def parse_quantity(text: str | float, unit: str, *, bare: bool = True) -> float:
 
 
 def parse_count(text: str | float, unit: str = "1") -> float:
-    """Read a count as people write one: 128000, 128k (128,000), 128Ki (131,072), 128 ktoken.
+    """Read a count as people write one: 128000, 128k (128,000), 128Ki (131,072), 128 ktoken; of parameters also 70B.
 
     Raises UnitError where the text is no number, measures something else, or is not finite.
     """
     value, rest = _number_and_unit(text, unit)
     scale = _BINARY.get(rest) or (_DECIMAL[rest] if rest in ("k", "K", "M", "G", "T") else None)
+    if unit == "param" and rest == "B":
+        scale = 1e9
     if scale is None:
         return parse_quantity(text, unit)
     if not math.isfinite(value * scale):

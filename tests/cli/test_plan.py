@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -41,6 +42,23 @@ def test_the_page_answers_and_can_be_pasted():
         assert words in done.stdout, words
     assert done.stderr == ""
     assert "\x1b[" not in done.stdout
+
+
+def test_ranges_are_those_of_analyze_for_the_same_deployment():
+    """TTFT, TPOT and, without a load that was asked for, throughput and cost."""
+    asked = ("llama-3.1-8b", "--system", "h100", "--isl", "1024", "--osl", "256")
+    page = run("plan", *asked, "--tp", "1", "--mode", "agg", "--weight-dtype", "bf16", "--kv-dtype", "bf16").stdout
+    held = re.findall(r"requests at once +([\d,]+)", page)[0].replace(",", "")
+    answer = json.loads(run("analyze", *asked, "--tp", "1", "--concurrency", held, "--json").stdout)
+    rows = {line.split("  ")[1].strip(): line for line in page.splitlines() if " to " in line and line[:2] == "  "}
+    for label, key, scale in (
+        ("TTFT, mean", "ttft_s", 1e3), ("TPOT, mean", "tpot_s", 1e3), ("cost, output", None, 1.0),
+        ("output throughput", "output_tokens_per_s_per_gpu", 1.0),
+    ):  # fmt: skip
+        number = answer["cost"]["output_usd_per_mtok"] if key is None else answer[key]
+        low, high = re.findall(r"([\d.,]+) to ([\d.,]+)", rows[label])[0]
+        assert float(low.replace(",", "")) == pytest.approx(number["low"] * scale, rel=0.02, abs=0.006), label
+        assert float(high.replace(",", "")) == pytest.approx(number["high"] * scale, rel=0.02, abs=0.006), label
 
 
 def test_json_is_strict_and_has_the_winner():

@@ -21,16 +21,25 @@ def test_import_tokenroof_loads_nothing_heavy() -> None:
     assert _loaded_after("import tokenroof") & {*HEAVY, "click"} == set()
 
 
-@pytest.mark.parametrize("option", ["--version", "--help"])
-def test_cli_without_a_verb_loads_nothing_heavy(option: str) -> None:
-    code = (
+def _loaded_by(*words: str) -> set[str]:
+    """The same after a command."""
+    return _loaded_after(
         "import sys\n"
-        f"sys.argv = ['tokenroof', {option!r}]\n"
+        f"sys.argv = ['tokenroof', *{words!r}]\n"
         "from tokenroof.cli.main import main\n"
         "try:\n    main()\n"
         "except SystemExit as stop:\n    assert not stop.code, stop.code\n"
     )
-    assert _loaded_after(code) & set(HEAVY) == set()
+
+
+@pytest.mark.parametrize("option", ["--version", "--help"])
+def test_cli_without_a_verb_loads_nothing_heavy(option: str) -> None:
+    assert _loaded_by(option) & set(HEAVY) == set()
+
+
+def test_a_page_on_one_deployment_needs_no_arrays() -> None:
+    """numpy is a fifth of what the whole answer takes: it is for grids and random arrivals."""
+    assert _loaded_by("analyze", "llama-3.1-8b", "--system", "h100") & set(HEAVY) == set()
 
 
 def test_every_public_name_resolves() -> None:

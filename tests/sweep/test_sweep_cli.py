@@ -92,6 +92,7 @@ def test_estimate_writes_nothing(spec: Path, tmp_path: Path) -> None:
 def test_faults_are_one_line(spec: Path, tmp_path: Path) -> None:
     assert "add -o DIRECTORY" in one_line(run(spec))
     assert "No such file" in one_line(run(tmp_path / "none.toml", "-o", tmp_path / "out"))
+    assert "leave the ending out" in one_line(run(spec, "-o", tmp_path / "out.csv"))
     spec.write_text(SPEC.replace("batch", "bach").replace("8192", "-1"))
     assert "3 faults: batch: missing; context[1] = -1: " in one_line(run(spec, "-o", tmp_path / "out"))
     assert not (tmp_path / "out").exists()

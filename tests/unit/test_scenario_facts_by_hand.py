@@ -372,6 +372,15 @@ def test_a_scenario_is_written_as_it_was_asked() -> None:
 # ------------------------------------------------------------------ reasons
 
 
+def test_a_request_alone_with_drafts() -> None:
+    """Four of five drafts are accepted: 1.8 tokens a step."""
+    drafts = resolve(
+        Scenario(model="deepseek-v3", system="8xh200", tp=8, ep=8, drafts=1, acceptance=0.8, concurrency=1.0)
+    )
+    tpot_s, _ = unmet._alone(drafts, "tpot")
+    assert tpot_s == pytest.approx(float(drafts.closed(1.0).tpot_s) / 1.8, rel=1e-2)
+
+
 def test_larger_systems_by_hand() -> None:
     names = [system.id for system in infeasible.larger_systems(H100)]
     assert names[:3] == ["16xh100", "32xh100", "64xh100"]

@@ -157,6 +157,11 @@ def test_the_most_inside_a_limit_on_ttft() -> None:
     assert limit == "ttft"
     assert float(deployment.closed(held).ttft_s) <= 1.5 * one_s < float(deployment.closed(held + 1).ttft_s)
     assert deployment.most(Limits(), room=5.0) == (5.0, "memory")
+    four_s = float(deployment.closed(4.0, room=5.0).tpot_s)
+    assert deployment.most(Limits(tpot_s=four_s), room=5.0) == (
+        4.0,
+        "tpot",
+    )  # one short of the room, for another reason
 
 
 def test_one_each_is_one_request_in_every_replica() -> None:

@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tokenroof.errors import UnitError
-from tokenroof.units import Quantity, dims_text, format_bytes, format_si, parse_quantity, parse_unit
+from tokenroof.units import Quantity, dims_text, format_bytes, format_si, parse_count, parse_quantity, parse_unit
 
 GIB = 2.0**30
 
@@ -54,6 +54,17 @@ GIB = 2.0**30
 )
 def test_reads(text: str | float, unit: str, value: float) -> None:
     assert parse_quantity(text, unit) == pytest.approx(value, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("text", "unit", "value"),
+    [("15T", "token", 15e12), ("128Ki", "token", 131_072), ("70B", "param", 70e9), ("671e9", "param", 671e9)],
+)
+def test_reads_counts(text: str, unit: str, value: float) -> None:
+    """Nobody can mean bytes of tokens."""
+    assert parse_count(text, unit) == value
+    with pytest.raises(UnitError):
+        parse_count("70B", "token")
 
 
 @pytest.mark.parametrize(

@@ -80,6 +80,12 @@ def test_a_step_is_put_where_cost_jumps() -> None:
             context._step_at(outside, flat, jump)
 
 
+@pytest.mark.parametrize("where", [8e3, 16e3, 32e3, 64e3, 128e3, 200e3, 256e3, 512e3])
+def test_lengths_that_sheets_step_at(where: float) -> None:
+    jump = [(1e3, 1.0), (where, 1.0), (where + 1.0, 3.0), (1e6, 3.0)]
+    assert context._step_at(None, jump, jump) == where
+
+
 @pytest.mark.parametrize(("rise", "worth"), [(1.5, True), (1.49, False)])
 def test_two_prices_are_worth_printing_from_half_as_much_again(rise: float, worth: bool) -> None:
     curve = [(1e3, 1.0), (128e3, rise)]
@@ -104,6 +110,8 @@ def test_lengths_that_are_asked(longest: float | None, lengths: list[float]) -> 
     assert [point.isl for point in priced(longest=longest).context.points] == lengths
     with pytest.raises(InputError, match="longest"):
         priced(longest=1_999.0)
+    with pytest.raises(InputError, match="longest"):
+        priced(longest=1.1e8)
 
 
 def test_long_models_are_asked_for_a_million() -> None:
@@ -289,6 +297,8 @@ def test_words_of_a_price() -> None:
     assert "half busy, twice that" in priced().sentence
     assert "busy 25 % of the time" in priced(duty_cycle=0.25).sentence
     assert len(priced(speeds=(1.5,) * 50).fast) == 51
+    assert [tier.speed_ratio for tier in priced().fast] == [1.0, 1.5, 2.0, 2.5]
+    assert [hold.hold_s for hold in priced().cache.holds] == [60.0, 3600.0, 86400.0]
 
 
 # ------------------------------------------------------------------ tokens

@@ -8,7 +8,7 @@ import click
 from tokenroof.cli.faults import option_of
 from tokenroof.errors import TokenroofError
 from tokenroof.present.json import dump
-from tokenroof.units import parse_quantity
+from tokenroof.units import parse_count, parse_quantity
 
 if TYPE_CHECKING:
     from tokenroof.present.page import Page
@@ -17,14 +17,14 @@ __all__ = ["QuantityType", "echo_json", "echo_page", "note", "written"]
 
 
 class QuantityType(click.ParamType[float]):
-    """An option that takes `3.35TB/s` or a bare number in `unit`."""
+    """An option that takes `3.35TB/s` or a bare number in `unit`; a count also as `15T` or `70B`."""
 
     def __init__(self, unit: str) -> None:
         self.unit, self.name = unit, unit
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         try:
-            return parse_quantity(value, self.unit)
+            return (parse_count if self.unit in ("token", "param") else parse_quantity)(value, self.unit)
         except TokenroofError as error:
             self.fail(str(error), param, ctx)
 

@@ -11,6 +11,7 @@ import click
 from tokenroof.cli.render import echo_json, echo_page, note
 from tokenroof.cli.unused import refuse_unused
 from tokenroof.errors import InputError
+from tokenroof.present.output import CHARTS, PAGES, TABLES
 
 if TYPE_CHECKING:
     from tokenroof.usecases.sweep.run import Progress, SweepResponse
@@ -106,5 +107,7 @@ def command(
         return
     if output is None:
         raise InputError("output", None, "given", "add -o DIRECTORY, or --estimate")
+    if output.suffix.lower().removeprefix(".") in (*TABLES, *PAGES, *CHARTS) and not output.is_dir():
+        raise InputError("output", str(output), "a directory: a data set is many files", "leave the ending out")
     answer = _run(asked, output, scheduler, threads, yes)
     echo_json(answer) if as_json else echo_page(page_of(answer))

@@ -88,7 +88,9 @@ class _Sample:
 @click.option("--all-rows", is_flag=True, help="Every set, every row that beats the hardware bound or cannot be read.")
 @click.option("--json", "as_json", is_flag=True, help="Print the response as JSON.")
 def command(tables: tuple[Path, ...], output: Path | None, plot: Path | None, all_rows: bool, as_json: bool) -> None:
-    """Predict measured runs and score the predictions: TABLES are CSV files in the tidy schema of docs/accuracy.
+    """Predict measured runs and score the predictions: TABLES are CSV files, one measurement a row, with columns
+    model, hardware, engine, mode, input_len, output_len, batch_or_concurrency, metric and value (docs/guide/validate
+    has the others), or results of InferenceX.
 
     Per set, metric and split: median absolute error, median error, shares within 15 % and 30 %, and how many
     measurements lie in the 80 % range. Rows of quality C are never scored.

@@ -224,7 +224,7 @@ class Deployment:
             return _inside(found.tpot_s / self.tokens_per_step, limits.tpot_s) and _inside(found.ttft_s, limits.ttft_s)
 
         held = float(largest_whole(inside, 1, int(min(top, _MOST_AT_ONCE))))
-        if held >= top - 1.0:
+        if held > top - 1.0:
             return held, "memory"
         beyond = self.closed(held + 1.0, Load(), top)
         return held, "ttft" if _inside(beyond.tpot_s / self.tokens_per_step, limits.tpot_s) else "tpot"

@@ -10,8 +10,6 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 __all__ = ["SELDOM", "Crowd", "inside_of", "least_room"]
 
 SELDOM = 1e-3  # of the time more are present
@@ -26,6 +24,8 @@ def inside_of(limit: Any, *shapes: Any) -> Any:
     Whole ones as far as they are few; beyond, they stand closer where they are fewer: a crowd varies by the root of its
     number. Where the limit is low its places are repeated.
     """
+    import numpy as np
+
     shape = np.broadcast_shapes(np.shape(limit), *(np.shape(one) for one in shapes))
     top = np.broadcast_to(limit, shape).astype(float)
     tail = (-1,) + (1,) * len(shape)
@@ -56,6 +56,8 @@ class Crowd:
 
         Beyond the whole numbers sums are taken as integrals between the places, with halves of the ends.
         """
+        import numpy as np
+
         last = np.minimum(ratios[-1], _FULLEST)
         log = np.log(ratios)
         few, edge = numbers[:_EACH], numbers[_EACH - 1 :]
@@ -99,6 +101,8 @@ class Crowd:
 
     def seldom_passed(self, share: float = SELDOM) -> int:
         """Requests present that are passed in at most this share of the time, a queue included; at most the limit."""
+        import numpy as np
+
         at = np.interp(1.0 - share, [self.empty, *self.within], [0.0, *self.numbers])
         return math.ceil(float(at) - 1e-9)  # places are roots squared, so not whole to the last digit
 

@@ -114,9 +114,9 @@ def contradictions(model: Model) -> tuple[str, ...]:
     if twin is None:
         return ()
     own, known = shape_facts(model), shape_facts(twin)
-    why = "" if named else " (most dimensions agree)"
+    why = "one of the two is a wrong copy" if named else "where it is meant to be that, one of the two is a wrong copy"
     found = [
-        f"{name} {own[name]}, but the catalogue's {twin.id} has {known[name]}{why}: one of the two is a wrong copy"
+        f"{name} {own[name]}, but the catalogue's {twin.id} has {known[name]}: {why}"
         for name in own
         if own[name] != known[name]
     ]

@@ -71,8 +71,15 @@ def _work(answer: AnalyzeResponse) -> Bars:
         )
         for one, time in zip(answer.work, times, strict=True)
     ]  # fmt: skip
-    title = f"Where a decode step of {quantity(float(answer.step.step_s), MS)} goes"
-    return Bars(title=title, rows=rows, lines=_movers(answer))
+    return Bars(title=f"Where a decode step of {_step(answer)} goes", rows=rows, lines=_movers(answer))
+
+
+def _step(answer: AnalyzeResponse) -> str:
+    """Its time. Under random arrivals it is that of the mean number of requests, not the mean time: that is said."""
+    time = quantity(float(answer.step.step_s), MS)
+    mean = answer.decode_step_s
+    same = mean is None or quantity(mean.value, MS) == time
+    return time if same else f"{counted(answer.batch, 'request')} ({time})"
 
 
 def _movers(answer: AnalyzeResponse) -> tuple[str, ...]:

@@ -68,8 +68,8 @@ def _rents(answer: BreakEvenResponse) -> list[Table]:
 
 
 def _part(ratio: float) -> str:
-    """One side of a mix: whole from ten on, since lengths of whole tokens are a little off it."""
-    return f"{ratio:,.0f}" if ratio >= 10.0 else f"{ratio:.3g}"
+    """One side of a mix: whole where it nearly is, since lengths of whole tokens are a little off it."""
+    return f"{ratio:,.0f}" if ratio >= 10.0 or abs(ratio - round(ratio)) < 0.02 else f"{ratio:.3g}"
 
 
 def _mix_rows(answer: BreakEvenResponse, mixes: Sequence[MixPoint]) -> list[tuple[str, ...]]:

@@ -11,6 +11,7 @@ from tokenroof.present.numbers import (
     USD_A_MONTH,
     USD_PER_GPU_HOUR,
     USD_PER_MTOK,
+    Unit,
     change,
     column,
     count,
@@ -37,6 +38,7 @@ from tokenroof.present.page import (
 from tokenroof.present.pages.parts import counted, defaults_of, log_pairs, quoted
 from tokenroof.present.pages.plan_full import full_blocks
 from tokenroof.scenario.layouts import layout_label
+from tokenroof.scenario.ranges import ranged
 from tokenroof.usecases.analyze.sentence import bare_name
 from tokenroof.usecases.plan.answer import Candidate, Demand, MachinePlan, PlanResponse
 
@@ -113,26 +115,47 @@ def _limit(one: Candidate, name: str, limit_s: float | None) -> tuple[str, str]:
     return ("", "") if limit_s is None else (f"{limit_s * 1e3:,.6g} ms", _surely(one.chances[name]))
 
 
+def _range(one: Candidate, metric: str, value: float | None, unit: Unit) -> str:
+    """The 80 % range of a number of the winner."""
+    if one.deployment is None or value is None:
+        return ""
+    found = ranged(metric, value, one.deployment.profile)
+    return span(found.low, found.high, value, unit)
+
+
 def _winner(answer: PlanResponse, one: Candidate) -> Table:
     slo = answer.slo
-    tpot = "" if one.low == one.high else span(one.tpot_s * one.low, one.tpot_s * one.high, one.tpot_s, MS)
+    tpot = _range(one, "tpot", one.tpot_s, MS)
+    output, read, cached = one.output_tokens_per_s_per_gpu, one.usd_per_mtok_input, one.usd_per_mtok_cached
+
+    def free(metric: str, value: float | None, unit: Unit) -> str:
+        """The range of what follows from the load that is asked for where one is: then it is no prediction."""
+        return "" if answer.demand.given else _range(one, metric, value, unit)
+
     rows = [
-        ("TTFT, mean", quantity(one.ttft_s, MS), "", *_limit(one, "TTFT", slo.ttft_s)),
+        ("TTFT, mean", quantity(one.ttft_s, MS), _range(one, "ttft", one.ttft_s, MS),
+         *_limit(one, "TTFT", slo.ttft_s)),
         ("TPOT, mean", quantity(one.tpot_s, MS), tpot, *_limit(one, "TPOT", slo.tpot_s)),
         ("requests at once", count(one.concurrency), "", "", ""),
-        ("requests served", quantity(one.requests_per_s, REQUESTS_PER_S), "", "", ""),
+        ("requests served", quantity(one.requests_per_s, REQUESTS_PER_S),
+         free("throughput", one.requests_per_s, REQUESTS_PER_S), "", ""),
         ("capacity used", percent(_capacity(one)), "", "", ""),
-        ("output throughput", quantity(one.output_tokens_per_s_per_gpu, TOK_PER_S_PER_GPU), "", "", ""),
-    ]
+        ("output throughput", quantity(output, TOK_PER_S_PER_GPU), free("throughput", output, TOK_PER_S_PER_GPU),
+         "", ""),
+    ]  # fmt: skip
     if not answer.demand.given:
-        rows.insert(2, ("interactivity", quantity(one.tokens_per_s_per_user, TOK_PER_S_PER_USER), "", "", ""))
+        speed, unit = one.tokens_per_s_per_user, TOK_PER_S_PER_USER
+        rows.insert(2, ("interactivity", quantity(speed, unit), _range(one, "tpot", speed, unit), "", ""))
     if one.drafts:
         rows.append(("drafts a step", count(one.drafts), "", "", ""))
     if one.usd_per_mtok_output is not None:
-        rows.append(("cost, output", quantity(one.usd_per_mtok_output, USD_PER_MTOK), "", "", ""))
-        rows.append(("cost, input", quantity(one.usd_per_mtok_input, USD_PER_MTOK), "", "", ""))
+        usd = one.usd_per_mtok_output
+        rows.append(("cost, output", quantity(usd, USD_PER_MTOK), free("cost", usd, USD_PER_MTOK), "", ""))
+        rows.append(("cost, input", quantity(read, USD_PER_MTOK), free("cost", read, USD_PER_MTOK), "", ""))
         if answer.workload.prefix:
-            rows.append(("cost, cached input", quantity(one.usd_per_mtok_cached, USD_PER_MTOK), "", "", ""))
+            rows.append(
+                ("cost, cached input", quantity(cached, USD_PER_MTOK), free("cost", cached, USD_PER_MTOK), "", "")
+            )
     if one.usd_per_month is not None:
         rows.append((f"rent, {counted(one.gpus_paid, 'GPU')}", quantity(one.usd_per_month, USD_A_MONTH), "", "", ""))
     columns = (words(), numbers("predicted"), ranges(), numbers("limit", empty="-"), numbers("holds"))

@@ -149,7 +149,7 @@ def context_tiers(
     reads = [(p.isl, p.input_usd_per_mtok) for p in points]
     writes = [(p.isl, p.output_usd_per_mtok) for p in points]
     reach = points[-1].isl if points else 0.0
-    input_bend, output_bend = (_bend(curve) if len(curve) > 1 else None for curve in (reads, writes))
+    input_bend, output_bend = (_bend(curve) if curve else None for curve in (reads, writes))
     where = _step_at(step_at, reads, writes) if len(points) > 1 else None
     ratio: dict[str, float | None] = dict.fromkeys(("in", "out", "covers_in", "covers_out"))
     if where is not None:

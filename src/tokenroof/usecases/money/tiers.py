@@ -136,6 +136,12 @@ def speed_tiers(scene: Scene, speed_ratios: tuple[float, ...]) -> tuple[SpeedTie
     return tuple(tiers)
 
 
+def _priced(tier: SpeedTier) -> float:
+    """The cost of a tier that is served: of these it is always known."""
+    assert tier.output_usd_per_mtok is not None
+    return tier.output_usd_per_mtok
+
+
 def frontier_of(scene: Scene) -> tuple[SpeedTier, ...]:
     """Speed against cost over the requests at once that memory holds, slowest first; none is beaten in both."""
     room = max(1, int(scene.deployment.room()))
@@ -144,7 +150,7 @@ def frontier_of(scene: Scene) -> tuple[SpeedTier, ...]:
     kept: list[SpeedTier] = []
     for served in sorted(found, key=lambda one: one.tpot_s):
         tier = _tier(scene, served, scene.served.tpot_s / served.tpot_s)
-        if not kept or (tier.output_usd_per_mtok or 0.0) < (kept[-1].output_usd_per_mtok or 0.0):
+        if not kept or _priced(tier) < _priced(kept[-1]):
             kept.append(tier)
     return tuple(reversed(kept))
 
@@ -153,9 +159,10 @@ def floor_of(scene: Scene, frontier: tuple[SpeedTier, ...]) -> Floor:
     """The least that a slower mode could cost."""
     here = _usd(scene, scene.served)
     fullest = frontier[0]
-    usd = min(fullest.output_usd_per_mtok or here, here)
+    assert fullest.concurrency is not None
+    usd = min(_priced(fullest), here)
     return Floor(
-        fullest_concurrency=fullest.concurrency or 0.0,
+        fullest_concurrency=fullest.concurrency,
         fullest_usd_per_mtok=usd,
         fullest_tpot_s=fullest.tpot_s,
         slow_mode_saves=max(1.0 - usd / here, 0.0) if here else 0.0,
