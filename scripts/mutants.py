@@ -31,7 +31,9 @@ TIMEOUT_S = 300.0
 
 # what is mutated -> the tests of that area; a folder stands for its modules
 AREAS = {
-    "operators": ("tests/unit/test_engine_*.py", "tests/golden/test_engine_*.py", "tests/property/test_engine_*.py"),
+    "operators": ("tests/unit/test_engine_*.py", "tests/contract/test_operator_counts.py",
+                  "tests/golden/test_engine_*.py", "tests/property/test_engine_*.py",
+                  "tests/property/test_step_sensitivity.py"),
     "serving": ("tests/unit/test_serving*.py", "tests/unit/test_crowd.py", "tests/unit/test_pipelines.py",
                 "tests/property/test_serving.py", "tests/property/test_pipeline.py"),
     "planner": ("tests/unit/test_planner*.py", "tests/property/test_planner.py", "tests/usecases/test_plan.py"),
@@ -39,6 +41,7 @@ AREAS = {
                  "tests/unit/test_explain_served.py", "tests/usecases/test_apart.py", "tests/verbs",
                  "tests/usecases/test_analyze.py", "tests/usecases/test_economics.py"),
     "mixers": ("tests/contract/test_mixers.py", "tests/unit/test_architecture*.py", "tests/unit/test_engine_lower.py",
+               "tests/unit/test_engine_by_hand.py", "tests/contract/test_operator_counts.py",
                "tests/golden/test_kv_golden.py", "tests/property/test_architecture_properties.py"),
     "engines": ("tests/contract/test_engines.py", "tests/golden/test_engine_memory.py",
                 "tests/unit/test_engine_by_hand.py"),

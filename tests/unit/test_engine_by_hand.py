@@ -10,17 +10,20 @@ import engine_cases as cases
 import numpy as np
 import pytest
 
+from tokenroof.catalog import load_model
 from tokenroof.engines import engine
 from tokenroof.mixers.architecture_flops import mixer_state_flops
+from tokenroof.operators.layout_space import expert_degrees
 from tokenroof.operators.lower import lower
 from tokenroof.operators.memory import memory_use
-from tokenroof.operators.program import cache_bytes_per_sequence, totals
+from tokenroof.operators.program import cache_bytes_per_sequence, totals, touched
 from tokenroof.operators.table import operator_table
 from tokenroof.operators.timing import bind
 from tokenroof.types.efficiency import PEAK
 from tokenroof.types.layout import Layout
 from tokenroof.types.model import Gqa, LayerGroup, LinearAttention, MoeFfn, NoFfn
 from tokenroof.types.program import Load
+from tokenroof.xp import NUMPY
 
 GIB = 2.0**30
 DECODE = Load(16.0, 16.0, 1000.0)  # 16 sequences, one new token each, 1,000 tokens long afterwards
@@ -306,3 +309,39 @@ def test_ranks_wait_for_each_other_before_every_collective():
     program, machine = lower(cases.llama_3_8b(), Layout(tp=8)), cases.h100s(8)
     late = bind(program, machine, replace(PEAK, skew_s_per_width=1e-9)).step(decode=DECODE).communication_s
     assert late - bind(program, machine).step(decode=DECODE).communication_s == pytest.approx(66 * 4096e-9, rel=1e-9)
+
+
+# ---------------------------------------------------------------- where one token decides
+
+
+@pytest.mark.parametrize(
+    ("skew", "alike", "tokens", "met"),
+    [
+        (0.0, False, 1.0, 2.0), (0.0, False, 2.0, 3.0), (0.0, True, 2.0, 2.0), (0.0, True, 0.5, 4 * (1 - 0.5**0.5)),
+        (0.5, False, 1.0, 3.0), (1.0, False, 1.0, 4.0), (3.0, False, 1.0, 4.0),
+    ],
+)  # fmt: skip
+def test_experts_that_are_met(skew, alike, tokens, met):
+    """Four experts, each met by a token in one case of two: two by one token, three by two; the luckiest of e^2 ranks
+    has sqrt(2 x 2 x 4 x 1/2 x 1/2) = 2 more for each unit of skew, and no more than all four.
+    """
+    assert touched(4.0, 0.5, tokens, np.e**2, skew, alike, NUMPY) == pytest.approx(met)
+
+
+def test_a_prompt_of_mla_reads_and_writes_whole_heads():
+    """16 heads of 128: queries and keys of 128 + 64, values of 128, in 16 bits, for 1,000 tokens in 61 layers; queries
+    in and answers out for each of them, keys and values in for each of them.
+    """
+    row = rows(load_model("deepseek-v3"), Layout(tp=8), prefill=Load(1000.0, 1.0, 1000.0))["attention (prefill)"]
+    assert row.activation_bytes == 61 * 1000 * 2 * 16 * (192 + 128) * 2
+
+
+def test_experts_are_spread_over_what_divides_them():
+    """256 experts on 6 GPUs: one or two shares, or six of 43 with two copies; more GPUs than experts take none."""
+    model = load_model("deepseek-v3")
+    assert expert_degrees(model, 6) == ((1, 0), (2, 0), (6, 2))
+    assert expert_degrees(model, 8) == ((1, 0), (2, 0), (4, 0), (8, 0))
+    assert expert_degrees(model, 72)[-1] == (72, 32)
+    assert expert_degrees(model, 256)[-1] == (256, 0)
+    assert expert_degrees(model, 257) == ((1, 0),)
+    assert expert_degrees(load_model("llama-3.1-8b"), 8) == ((1, 0),)
