@@ -83,22 +83,24 @@ def test_a_loop_that_carries_a_rate(rate: float, held: float, given: float) -> N
 @pytest.mark.parametrize("limits", [Limits(tpot_s=0.012), Limits(ttft_s=0.2), Limits()])
 def test_what_is_carried_is_inside_the_limits_and_a_hundredth_more_is_not(limits: Limits) -> None:
     deployment = replace(deployed(tp=1, isl=1000.0, osl=100.0), limits=limits)
-    rate = carried(deployment, Load(kind="request_rate", value=1.0))
+    rate, highest = carried(deployment, Load(kind="request_rate", value=1.0))
+    assert rate == highest
     one = replace(deployment, replicas=1)
     inside, beyond = (one.serve(Load(kind="request_rate", value=rate * more)) for more in (1.0, 1.01))
     assert not inside.saturated and inside.tpot_s <= (limits.tpot_s or math.inf) * (1 + 1e-6)
     assert inside.ttft_s <= (limits.ttft_s or math.inf) * (1 + 1e-6)
     late = beyond.tpot_s > (limits.tpot_s or math.inf) or beyond.ttft_s > (limits.ttft_s or math.inf)
     assert late or bool(beyond.saturated)
-    assert carried(deployment, Load(kind="request_rate", value=1.0), most=0.5) == pytest.approx(0.5)
+    assert carried(deployment, Load(kind="request_rate", value=1.0), most=0.5) == (0.5, highest)
     # as many users as ask for that rate between them, while there is room
-    many = carried(deployment, Load(kind="users", value=1.0, think_s=20.0))
+    many, _ = carried(deployment, Load(kind="users", value=1.0, think_s=20.0))
     full = float(one.estimate(Load(kind="saturated"), one.room()).requests_per_s)
     assert many == pytest.approx(min(rate * (20.0 + inside.e2e_s), full * 20.0 + one.room()), rel=1e-6)
 
 
 def test_what_has_no_room_carries_nothing() -> None:
-    assert carried(deployed(model="llama-3.1-70b", system="h100", tp=1), Load(kind="request_rate", value=1.0)) == 0.0
+    full = deployed(model="llama-3.1-70b", system="h100", tp=1)
+    assert carried(full, Load(kind="request_rate", value=1.0)) == (0.0, 0.0)
 
 
 # ------------------------------------------------------------------ rooms and what is served

@@ -1,5 +1,6 @@
 """Units for a load: the fewest that hold it, found in as many steps for ten million users as for a hundred."""
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -113,3 +114,15 @@ def test_a_number_that_is_kept_or_given_is_not_widened():
     kept = ask(concurrency=64.0, mode="agg", tp=2)
     assert sequences_of(kept) == -(-kept.winner.unit_concurrency // kept.winner.layout.dp)
     assert sequences_of(ask(request_rate=1.0, mode="agg", tp=2, max_num_seqs=20)) == 20
+
+
+@pytest.mark.parametrize("load", [{"users": 20.0}, {"request_rate": 3.0}, {"users": 900.0, "ttft": 1.0, "tpot": 0.05}])
+def test_capacity_used_is_of_what_is_carried_inside_the_limits(load):
+    """20 users of an H100 are a seventh of what it carries; what was looked at on the way to them is no limit."""
+    one = ask(model="llama-3.1-8b", system="h100", **load).winner
+    most = one.requests_per_s / one.capacity_used
+    inside, beyond = (one.deployment.serve(Load(kind="request_rate", value=most * share)) for share in (0.999, 1.01))
+    assert not one.deployment.missed(replace(inside, saturated=False)) and not inside.saturated
+    limits = one.deployment.limits
+    late = beyond.tpot_s > (limits.tpot_s or math.inf) or beyond.ttft_s > (limits.ttft_s or math.inf)
+    assert late or beyond.saturated

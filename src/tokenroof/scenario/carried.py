@@ -12,14 +12,15 @@ from tokenroof.types.workload import Load
 __all__ = ["carried"]
 
 
-def carried(deployment: Deployment, load: Load, most: float = math.inf) -> float:
+def carried(deployment: Deployment, load: Load, most: float = math.inf) -> tuple[float, float]:
     """The largest load at random arrivals, in requests/s or users as `load` has it, that one aggregated replica carries
-    inside the limits and without a queue that grows; 0 where none. `most` requests/s are not passed.
+    inside the limits and without a queue that grows, 0 where none; and the highest rate that it carries so. The load
+    passes no more than `most` requests/s.
     """
     one, limits = replace(deployment, replicas=1), deployment.limits
     room = one.room()
     if room < 1.0:
-        return 0.0
+        return 0.0, 0.0
 
     @cache
     def at(rate: float) -> ServingEstimate:
@@ -30,8 +31,9 @@ def carried(deployment: Deployment, load: Load, most: float = math.inf) -> float
         return min((limit * SLACK / float(value) - 1.0 for limit, value in asked if limit is not None), default=0.0)
 
     full = float(one.estimate(Load(kind="saturated"), room).requests_per_s)
-    rate = fastest_inside(spare, min(full * (1.0 - SETTLED), most))
+    highest = fastest_inside(spare, full * (1.0 - SETTLED))
+    rate = min(highest, most)
     if load.kind != "users" or not rate:
-        return rate
+        return rate, highest
     # Users who wait for room ask no more: a full server keeps up with those whom it would keep up with without a queue.
-    return min(rate * (load.think_s + float(at(rate).e2e_s)), full * load.think_s + room)
+    return min(rate * (load.think_s + float(at(rate).e2e_s)), full * load.think_s + room), highest

@@ -97,10 +97,6 @@ def _sentence(answer: PlanResponse) -> str:
     return f"Best on {first.system_name}: {setup}, {held} at once, each at {each}.{money}"
 
 
-def _capacity(one: Candidate) -> float:
-    return one.requests_per_s / one.most_requests_per_s
-
-
 def _surely(chance: float) -> str:
     return "> 99 %" if chance > _ALMOST_SURE else percent(chance)
 
@@ -139,7 +135,7 @@ def _winner(answer: PlanResponse, one: Candidate) -> Table:
         ("requests at once", count(one.concurrency), "", "", ""),
         ("requests served", quantity(one.requests_per_s, REQUESTS_PER_S),
          free("throughput", one.requests_per_s, REQUESTS_PER_S), "", ""),
-        ("capacity used", percent(_capacity(one)), "", "", ""),
+        ("capacity used", percent(one.capacity_used), "", "", ""),
         ("output throughput", quantity(output, TOK_PER_S_PER_GPU), free("throughput", output, TOK_PER_S_PER_GPU),
          "", ""),
     ]  # fmt: skip
@@ -175,8 +171,8 @@ def _remarks(answer: PlanResponse, one: Candidate) -> Iterable[Remark]:
         yield note(f"{counted(one.gpus_paid - one.gpus, 'GPU')} of those that are paid for stay idle")
     if any(other.equal for other in answer.machines[0].runner_ups):
         yield note("alternatives with ≈ are equal within the error of a comparison: the simplest is taken")
-    if answer.demand.given and _capacity(one) > _NEARLY_FULL:
-        yield warning(f"at {percent(_capacity(one))} of capacity one lost replica breaks the limits")
+    if answer.demand.given and one.capacity_used > _NEARLY_FULL:
+        yield warning(f"at {percent(one.capacity_used)} of capacity one lost replica breaks the limits")
     if not one.own_weights:
         yield warning(f"needs a checkpoint in {one.weights}: check its quality")
 

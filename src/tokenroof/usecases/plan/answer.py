@@ -50,7 +50,8 @@ class Candidate:
     """One deployment: `units` times a layout, or times `prefill_workers` and `decode_workers` of two layouts.
 
     Latencies are means at the load; `low` and `high` times them bound 80 % of measured cases. `requests_per_s` is what
-    is served, `most_requests_per_s` what could be within the limits. Costs count all GPUs that are paid for;
+    is served, `most_requests_per_s` what the number of requests at once that was looked at gives in a closed loop,
+    `capacity_used` the share of what is carried at most inside the limits. Costs count all GPUs that are paid for;
     `usd_per_mtok_all` puts the whole cost on output tokens, uncached input, cached input and
     output share it by machine time.
     `margins` are the distance to each limit, as it was planned for, over the limit; `chances` the probability that each
@@ -83,6 +84,7 @@ class Candidate:
     tokens_per_s_per_user: float
     requests_per_s: float
     most_requests_per_s: float
+    capacity_used: float
     output_tokens_per_s_per_gpu: float
     total_tokens_per_s_per_gpu: float
     usd_per_mtok_all: float | None

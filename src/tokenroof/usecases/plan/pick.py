@@ -184,8 +184,9 @@ def candidate_at(terms: Terms, points: Points, scored: Scored, at: int, complexi
         found = _filled(terms, points, at, unit)
         return _candidate(terms, points, at, unit, found, int(scored.paid[at]), found.requests_per_s, complexity)
     load, rate = _load(demand), float(points.rate[at])
+    highest = rate
     if demand.concurrency is None and not unit.disaggregated:
-        by_one = carried(unit, load, rate)
+        by_one, highest = carried(unit, load, rate)
         if by_one <= 0.0:
             return None
         units = max(1, math.ceil(load.value / by_one * (1.0 - _ROUNDING)))
@@ -194,10 +195,11 @@ def candidate_at(terms: Terms, points: Points, scored: Scored, at: int, complexi
             return None
         unit = replace(unit, replicas=number)
         found = unit.serve(load)
-        most = number * rate
-        enough = not found.saturated and (demand.users is None or found.requests_per_s <= most * _SLACK)
+        enough = not found.saturated and (demand.users is None or found.requests_per_s <= number * rate * _SLACK)
         if _within(terms.slo, found) and enough:
-            return _candidate(terms, points, at, unit, found, number * each, most, complexity)
+            return _candidate(
+                terms, points, at, unit, found, number * each, number * rate, complexity, number * highest
+            )
     return None
 
 
@@ -210,6 +212,7 @@ def _candidate(
     paid: int,
     most: float,
     complexity: Complexity,
+    carried_at_most: float = 0.0,
 ) -> Candidate:
     space, slo = terms.space, terms.slo
     held = found.concurrency / unit.replicas
@@ -264,6 +267,7 @@ def _candidate(
         tokens_per_s_per_user=1.0 / tpot,
         requests_per_s=served,
         most_requests_per_s=max(most, served),
+        capacity_used=served / max(most, served, carried_at_most),
         output_tokens_per_s_per_gpu=tokens / paid,
         total_tokens_per_s_per_gpu=served * (space.isl + space.osl) / paid,
         usd_per_mtok_all=usd,
