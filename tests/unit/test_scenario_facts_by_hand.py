@@ -327,6 +327,8 @@ def test_a_prefix_leaves_one_token() -> None:
 def test_users_read_for_half_a_minute_where_nothing_is_said() -> None:
     assert load_of(asked(users=3.0), []).think_s == 30.0
     assert load_of(asked(batch=3.0), []).think_s == 0.0
+    with pytest.raises(InputError, match="one of batch"):
+        load_of(asked(batch=3.0, users=3.0), [])
 
 
 def test_settings_of_the_scheduler_are_those_given() -> None:

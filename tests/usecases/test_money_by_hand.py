@@ -292,6 +292,10 @@ def test_discounts_of_a_half_busy_owner() -> None:
     assert found.batch == pytest.approx(1.0 - 0.5 * (1.0 - saves))
 
 
+def test_free_machines_save_nothing() -> None:
+    assert priced(price_per_gpu_hour=0.0).floor.slow_mode_saves == 0.0
+
+
 def test_words_of_a_price() -> None:
     assert [price._usd(usd) for usd in (1234.5, 0.1, 0.0999, 0.0)] == ["$1,234.50", "$0.10", "$0.0999", "$0.00"]
     assert "half busy, twice that" in priced().sentence
@@ -335,6 +339,10 @@ def test_ratios_and_prices_that_are_given_in_two_or_three() -> None:
     assert own.margin is not None and three.margin is not None
     assert own.margin.revenue_usd == pytest.approx((4096 * 2 + 512 * 8) / 1e6)
     assert three.margin.revenue_usd == pytest.approx((4000 * 2 + 96 * 0.5 + 512 * 8) / 1e6)
+    small = economics(EconomicsRequest(**asked, blend=(0.3, 0.1)))
+    assert isinstance(small, Economics) and small.blended_usd_per_mtok.value == pytest.approx(
+        two.blended_usd_per_mtok.value
+    )
     for blend in ((0.0, 0.0), (-1.0, 2.0), (1.1e12, 1.0)):
         with pytest.raises(InputError, match="blend"):
             economics(EconomicsRequest(**asked, blend=blend))
