@@ -99,7 +99,7 @@ def _points(request: EconomicsRequest, lengths: list[float]) -> list[ContextPoin
                 output_tokens_per_s_per_gpu=scene.served.output_tokens_per_s_per_gpu, input_usd_per_mtok=read,
                 output_usd_per_mtok=write,
                 input_x=read / first.input_usd_per_mtok if first and first.input_usd_per_mtok else 1.0,
-                output_x=write / first.output_usd_per_mtok if first else 1.0,
+                output_x=write / first.output_usd_per_mtok if first and first.output_usd_per_mtok else 1.0,
             )
         )  # fmt: skip
     return points
@@ -190,7 +190,7 @@ def _step_at(given: float | None, reads: list[tuple[float, float]], writes: list
         return check_number("step_at", given, low=short * 1.01, high=reach * 0.99)
     costly = [curve for curve in (reads, writes) if curve[0][1] > 0.0]
     possible = [step for step in _SHEET_STEPS if short * 1.01 < step < 0.9 * reach]
-    if not possible or max(curve[-1][1] / curve[0][1] for curve in costly) < _WORTH_A_STEP:
+    if not possible or not costly or max(curve[-1][1] / curve[0][1] for curve in costly) < _WORTH_A_STEP:
         return None
     return min(possible, key=lambda where: sum(_misfit(curve, where, reach) for curve in costly))
 
