@@ -495,6 +495,7 @@ def test_files_of_loads_have_limits(tmp_path: Path) -> None:
         ("hour,calls\n0,1\n1,3\n", 2 / 3),  # else the last column
         ("0,1\n1,3\n", 2 / 3),  # without a head
         ("7\n", 1.0),
+        ("0\n4\n", 0.5),  # an hour without load is an hour
     ],
 )
 def test_which_column_is_the_load(tmp_path: Path, text: str, duty: float) -> None:
