@@ -1,16 +1,12 @@
 """The page that follows a number from the command line to the row that uses it: every stop is really made."""
 
 import re
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from types import FrameType
-from typing import Any
 
 import pytest
-from click.testing import CliRunner
-
-from tokenroof.cli.main import cli
 
 MOST_STOPS = 60
 # Stops of other questions: a page is printed in one way at a time, no degree is given here and no what-if.
@@ -25,25 +21,35 @@ def stops(page: str) -> Iterator[str]:
             yield name
 
 
+# In an interpreter of its own: what another test has asked for may be remembered, and not be called again.
+WALK = """
+import sys
+found = set()
+
+def note(frame, event, _):
+    module = str(frame.f_globals.get("__name__", ""))
+    if event == "call" and module.startswith("tokenroof."):
+        name = frame.f_code.co_qualname
+        found.update((name, module.removeprefix("tokenroof.") + "." + name))
+
+from tokenroof.cli.main import main
+sys.argv = "tokenroof analyze llama-3.1-8b --system 8xh100 --context 8192 --batch 64".split()
+sys.setprofile(note)
+try:
+    main()
+except SystemExit as stop:
+    assert not stop.code
+finally:
+    sys.setprofile(None)
+    print("FOUND", *sorted(found), sep="\\n", file=sys.stderr)
+"""
+
+
 @pytest.fixture(scope="module")
 def called() -> set[str]:
     """Qualified names of all functions of the package that the command calls, with and without their modules."""
-    found: set[str] = set()
-
-    def note(frame: FrameType, event: str, _: Any) -> None:
-        module = str(frame.f_globals.get("__name__", ""))
-        if event == "call" and module.startswith("tokenroof."):
-            name = frame.f_code.co_qualname
-            found.update((name, f"{module.removeprefix('tokenroof.')}.{name}"))
-
-    asked = ("analyze", "llama-3.1-8b", "--system", "8xh100", "--context", "8192", "--batch", "64")
-    sys.setprofile(note)
-    try:
-        done = CliRunner().invoke(cli, asked)
-    finally:
-        sys.setprofile(None)
-    assert done.exit_code == 0, done.output
-    return found
+    done = subprocess.run([sys.executable, "-c", WALK], capture_output=True, text=True, check=True)
+    return set(done.stderr.partition("FOUND\n")[2].split("\n"))
 
 
 def is_made(name: str, called: set[str]) -> bool:
