@@ -132,6 +132,18 @@ def test_replicas_by_turns_as_the_general_loop() -> None:
     assert (fast.replica[held] == slow.replica[held]).all()
 
 
+def test_time_outside_the_steps_may_be_each_requests_own() -> None:
+    """Added to its first token and its end, in the quick loop, with replicas and in the general one."""
+    requests = synthetic(50, rate=3.0, isl="lognormal:1155:1", osl="20", seed=6)
+    deployment = resolve(Scenario(model="llama-3.1-8b", system="h100"))
+    table, rules, own_s = table_of(deployment), rules_of(deployment), requests.isl * 6e-6
+    for times, replicas in ((table, 1), (table, 2), (table.__call__, 2)):
+        plain = simulate(requests, times, rules, replicas=replicas)
+        more = simulate(requests, times, rules, replicas=replicas, request_s=own_s)
+        np.testing.assert_allclose(more.ttft_s - plain.ttft_s, own_s, atol=1e-12)
+        np.testing.assert_allclose(more.end_s - plain.end_s, own_s, atol=1e-12)
+
+
 @pytest.mark.parametrize(("model", "system", "layout"), [
     ("llama-3.1-8b", "h100", {}),
     ("qwen3-32b", "4xh100", {"tp": 4}),

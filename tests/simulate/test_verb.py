@@ -54,7 +54,7 @@ def test_a_prefix_cache_is_the_engines() -> None:
     assert setup.kept is not None
     deployment = setup.deployment
     expected = follow(
-        setup.requests, table_of(deployment), setup.rules, request_s=deployment.profile.request_s,
+        setup.requests, table_of(deployment), setup.rules, request_s=deployment.profile.outside_s(setup.requests.isl),
         cache=setup.kept.tiers,
     )  # fmt: skip
     _equal(answer.outcome, expected)
@@ -76,9 +76,10 @@ def test_a_prefix_cache_is_the_plain_simulators() -> None:
     slow.think_s = 0.0
     slow.coming = list(zip(requests.arrival_s.tolist(), range(60), strict=True))
     slow.run()
-    more_s = setup.deployment.profile.request_s
-    np.testing.assert_allclose(answer.outcome.first_s, [one.first_s + more_s for one in slow.requests], rtol=1e-6)
-    np.testing.assert_allclose(answer.outcome.end_s, [one.end_s + more_s for one in slow.requests], rtol=1e-6)
+    more_s = setup.deployment.profile.outside_s(requests.isl)
+    first_s, end_s = ([getattr(one, name) for one in slow.requests] for name in ("first_s", "end_s"))
+    np.testing.assert_allclose(answer.outcome.first_s, first_s + more_s, rtol=1e-6)
+    np.testing.assert_allclose(answer.outcome.end_s, end_s + more_s, rtol=1e-6)
     assert answer.outcome.hit_tokens == tuple(slow.hit_tokens) and answer.preemptions == slow.preemptions
 
 

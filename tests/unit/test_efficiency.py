@@ -138,6 +138,13 @@ def test_passes_with_prompts_take_at_least_the_launch_of_their_kernels():
     assert shortest >= profile.host_s + profile.launch_s * kernels * (1 - 1e-9)
 
 
+def test_a_request_costs_vllm_a_few_milliseconds_and_more_with_its_prompt():
+    """Other engines have one time for all lengths, as it was fitted."""
+    vllm, sglang = (load_profile(load_chip("h100"), engine) for engine in ("vllm", "sglang"))
+    assert vllm.outside_s(592.0) == pytest.approx(9.9e-3 + 592 * 6e-6)
+    assert sglang.outside_s(592.0) == sglang.outside_s(0.0) == sglang.request_s
+
+
 def test_the_busiest_rank_meets_more_experts_than_the_mean_one_until_all_are_met():
     system = compose_system(load_chip("h200"), 8)
     curves, collectives = kernel_curves(system.chip)

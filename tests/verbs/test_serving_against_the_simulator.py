@@ -30,7 +30,7 @@ def _run(deployment: Deployment, isl: int, osl: int, *, held: int = 0, rate: flo
         arrivals = (arrivals - arrivals[0]) * (count - 1) / rate / (arrivals[-1] - arrivals[0])
     return simulate(
         Requests(arrival_s=arrivals, isl=prompts, osl=answers), table_of(deployment), rules_of(deployment),
-        concurrency=held or None, request_s=deployment.timed.profile.request_s,
+        concurrency=held or None, request_s=deployment.timed.profile.outside_s(prompts),
     )  # fmt: skip
 
 

@@ -126,6 +126,7 @@ def compose_profile(
         host_per_sequence_s=host["host_per_sequence_s"],
         launch_s=host["launch_s"],
         request_s=host["request_s"],
+        prompt_token_s=host.get("prompt_token_s", 0.0),
         warmup_s=host.get("warmup_s", 0.0),
         **about,
     )

@@ -122,7 +122,7 @@ def profile_tables(
     gemm_bytes, gemm_flops = by_family("gemm.bytes") * whole, by_family("gemm.flops") * whole
     on_amd = [name for name, one in _HOSTS.items() if one.amd] if family.startswith("cdna") else []
     slower = {name: values[f"host.{name}.amd"] for name in on_amd}
-    request_s = _HOSTS[generation].request_s
+    known = _HOSTS[generation]
     factors = {
         "fixed": values["fixed"] / whole,
         "grouped_gemm.fixed": values["grouped_gemm.fixed"] / whole,
@@ -144,7 +144,8 @@ def profile_tables(
         "host_s": values[f"host.{generation}"] * (slower.get(generation, 1.0) if in_place else 1.0),
         "host_per_sequence_s": values.get(f"sequence.{generation}", values["sequence"]),
         "launch_s": values["launch"],
-        "request_s": values["request"] if request_s is None else request_s,
+        "request_s": values["request"] if known.request_s is None else known.request_s,
+        "prompt_token_s": known.prompt_token_s,
         "warmup_s": values.get(f"warmup.{generation}", 0.0),
     }
     return factors, host

@@ -119,7 +119,7 @@ def serve_apart(
     answering = high
     step_s, answer_s, rate, begin_s = paced(answering)
     e2e_s = concurrency / rate
-    ttft_s = xp.maximum(e2e_s - answer_s, begin_s) + prefill.timed.profile.request_s
+    ttft_s = xp.maximum(e2e_s - answer_s, begin_s) + prefill.timed.profile.outside_s(isl)
     e2e_s = ttft_s + answer_s
     rate = xp.where(fits, concurrency / e2e_s, 0.0)
     return ServingEstimate(

@@ -74,7 +74,7 @@ def serve_open(
     full_s = each.tpot_s[-1]
     tpot_s = xp.where(saturated, full_s, tpot_s)
     first_s = xp.where(saturated, prompts.whole_s[-1] + late_s, wait_s + whole_s + queue_s)
-    ttft_s = timed.profile.request_s + first_s
+    ttft_s = timed.profile.outside_s(isl) + first_s
     e2e_s = ttft_s + xp.maximum(osl - 1.0, 0.0) * tpot_s
     served = xp.minimum(rate, most)
     if requests is not None:

@@ -176,8 +176,8 @@ def serve(
     wave = 0.0 if requests is None else xp.minimum(1.0, concurrency / requests)
     rounds = concurrency / running
     life_s = xp.maximum(osl - 1.0, 0.0) * tpot_s + steady_s
-    settled_s = profile.request_s + steady_s + xp.maximum(rounds - 1.0, 0.0) * life_s
-    begin_s = profile.request_s + wave * (first.mean_s + profile.warmup_s) + (1.0 - wave) * steady_s
+    settled_s = profile.outside_s(isl) + steady_s + xp.maximum(rounds - 1.0, 0.0) * life_s
+    begin_s = profile.outside_s(isl) + wave * (first.mean_s + profile.warmup_s) + (1.0 - wave) * steady_s
     # The queue for memory: everybody who joins it waits for it to pass; the first wave finds it half as long.
     begin_s = begin_s + xp.maximum(rounds - 1.0, 0.0) * life_s * (1.0 - 0.5 * wave)
     kept = 1.0

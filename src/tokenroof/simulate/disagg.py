@@ -56,7 +56,7 @@ def simulate_apart(
     think_s: float = 0.0,
     thinking: Callable[[], float] | None = None,
     router: str = "round-robin",
-    request_s: float = 0.0,
+    request_s: float | FloatArray = 0.0,
     watch: Watcher | None = None,
     watch_prefill: Watcher | None = None,
     cache: Tiers | None = None,

@@ -115,7 +115,7 @@ def simulate(
     replicas: int = 1,
     router: str = "round-robin",
     thinking: Callable[[], float] | None = None,
-    request_s: float = 0.0,
+    request_s: float | FloatArray = 0.0,
     watch: Watcher | None = None,
     cache: Tiers | None = None,
 ) -> Outcome:
@@ -124,7 +124,8 @@ def simulate(
     With `thinking`, which draws the time that a user reads before the next request, in place of `think_s`, users begin
     with such a time too: where all think alike for ever those of one length bunch until they come as one.
 
-    `request_s` is added to every first token and end: what a server spends on a request outside of its steps.
+    `request_s` is added to every first token and end: what a server spends on a request outside of its steps, one
+    number or one for each request.
     With a `cache` prompts are not prefilled as far as their blocks are there; blocks are then those of the requests.
     On an interrupt the run ends where it is, and the outcome has what was done by then.
     """
@@ -198,7 +199,9 @@ def interrupted(run: Callable[[], object]) -> bool:
     return False
 
 
-def _joined(requests: Requests, parts: Sequence[tuple[IntArray, Carried]], request_s: float, replicas: int) -> Outcome:
+def _joined(
+    requests: Requests, parts: Sequence[tuple[IntArray, Carried]], request_s: float | FloatArray, replicas: int
+) -> Outcome:
     """One outcome from those of the quick loop's replicas."""
     stopped = any(one.stopped for _, one in parts)
     arrival, placed = requests.arrival_s.copy(), np.arange(len(requests)) % replicas
@@ -285,13 +288,18 @@ class Columns:
         self.moments: tuple[Any, ...] = tuple(array("d", [-1.0]) * count for _ in range(3))
         self.placed: Any = array("q", [0]) * count
 
-    def seen(self, request_s: float, stopped: bool) -> dict[str, Any]:
+    def seen(self, request_s: float | FloatArray, stopped: bool) -> dict[str, Any]:
         """Columns of an Outcome."""
         return _seen(self.requests, self.arrival_s, self.moments, self.placed, request_s, stopped)
 
 
 def _seen(
-    requests: Requests, arrival_s: Any, moments: Sequence[Any], placed: Any, request_s: float, stopped: bool
+    requests: Requests,
+    arrival_s: Any,
+    moments: Sequence[Any],
+    placed: Any,
+    request_s: float | FloatArray,
+    stopped: bool,
 ) -> dict[str, Any]:
     """Columns of an Outcome; who had not come when the run was stopped arrives at infinity."""
     arrival = np.array(arrival_s)

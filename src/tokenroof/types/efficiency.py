@@ -13,6 +13,7 @@ constant is `memory_floor_s`. Every default is the hardware bound.
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from tokenroof.provenance import Grade
 
@@ -66,7 +67,8 @@ class Efficiency:
     the weights in matmuls, of the cache in attention.
 
     `launch_s` is what the host takes to start one kernel, `request_s` what a request spends outside the passes (HTTP,
-    tokeniser, scheduling) before its first token, `warmup_s` what the first wave of a run waits for compilation.
+    scheduling) before its first token, `prompt_token_s` what comes to it with each token of its prompt, cached or not
+    (tokeniser, hashes of blocks), `warmup_s` what the first wave of a run waits for compilation.
     `spread` holds, by metric, the half-width of the 80 % range as a natural logarithm; `pair_spread`, as
     "layouts.metric" and "formats.metric", the width of 80 % of the differences between the log errors of two
     deployments of one machine that differ in layout alone, or in formats too: part of an error is shared.
@@ -97,6 +99,7 @@ class Efficiency:
     host_per_token_s: float = 0.0
     launch_s: float = 0.0
     request_s: float = 0.0
+    prompt_token_s: float = 0.0
     warmup_s: float = 0.0
     spread: Mapping[str, float] = field(default_factory=dict)
     pair_spread: Mapping[str, float] = field(default_factory=dict)
@@ -110,6 +113,10 @@ class Efficiency:
     as_of: str = ""
     grade: Grade = Grade.FITTED
     notes: tuple[str, ...] = ()
+
+    def outside_s(self, isl: Any) -> Any:
+        """What a request with a prompt of so many tokens spends outside the passes. Numbers or arrays."""
+        return self.request_s + self.prompt_token_s * isl
 
 
 PEAK = Efficiency(

@@ -72,7 +72,8 @@ class HostPriors:
     """What the host times of a generation usually are; a fit starts from these.
 
     `pass_s` of one pass, `amd` times that on AMD's GPUs, `sequence_s` of one sequence and `warmup_s` of the first wave
-    where the generation has its own, `request_s` of one request where it is known and not fitted.
+    where the generation has its own, `request_s` of one request, and `prompt_token_s` of each token of
+    its prompt, where they are known and not fitted.
     """
 
     pass_s: Prior
@@ -80,6 +81,7 @@ class HostPriors:
     sequence_s: Prior | None = None
     warmup_s: Prior | None = None
     request_s: float | None = None
+    prompt_token_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
 
 from tokenroof.simulate.arrivals import thinking
 from tokenroof.simulate.binding import prefill_rules_of, prefill_table_of, table_of, transfer_of
@@ -11,7 +14,7 @@ from tokenroof.simulate.run import simulate as follow
 from tokenroof.usecases.simulate.recorder import Recorder
 from tokenroof.usecases.simulate.setup import Setup
 
-__all__ = ["Ran", "carry"]
+__all__ = ["Ran", "carry", "outside_s"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -23,14 +26,25 @@ class Ran:
     prefill: Recorder | None
 
 
+def outside_s(setup: Setup) -> Any:
+    """Seconds that each request spends outside of the steps. In a closed loop it is the mean time, which the next one
+    waits for: so there are never more requests than the loop has.
+    """
+    profile = setup.deployment.profile
+    if setup.concurrency is None:
+        return profile.outside_s(setup.requests.isl)
+    return float(profile.outside_s(setup.deployment.workload.isl))
+
+
 def carry(setup: Setup, on_tokens: Callable[[int], None] | None) -> Ran:
     """Run the requests. In a closed loop the next request waits for all of an answer, its time outside steps too."""
-    request_s, seed = setup.deployment.profile.request_s, setup.request.seed
+    request_s, seed = outside_s(setup), setup.request.seed
+    mean_s = float(np.mean(request_s))
     recorder = Recorder(setup.rules.blocks, on_tokens)
     prefill = Recorder(setup.rules.blocks) if setup.deployment.disaggregated else None
     loop = {
-        "concurrency": setup.concurrency, "think_s": request_s, "router": setup.request.router, "request_s": request_s,
-        "thinking": thinking(setup.think_s, request_s, seed) if setup.think_s > 0.0 else None,
+        "concurrency": setup.concurrency, "think_s": mean_s, "router": setup.request.router, "request_s": request_s,
+        "thinking": thinking(setup.think_s, mean_s, seed) if setup.think_s > 0.0 else None,
         "cache": None if setup.kept is None else setup.kept.tiers, "watch": recorder,
     }  # fmt: skip
     if prefill is None:
