@@ -128,6 +128,33 @@ def test_inferencex_counts_gpus_once_and_its_rates_are_of_all_of_them(tmp_path: 
     assert (whole.num_gpus, whole.value, whole.mode) == (12, pytest.approx(12 * 43.4), "disaggregated")
 
 
+@pytest.mark.parametrize(
+    ("columns", "decode", "prefill"),
+    [
+        # five workers of tp8, one of four GPUs with a group of attention each
+        ("8,8,0,5,40,4,4,1,1,4", (8, 1, 8, 5), (1, 4, 4, 1)),
+        # a rack's worker of 32 groups; five workers of eight
+        ("32,32,1,1,32,8,8,1,5,40", (1, 32, 32, 1), (1, 8, 8, 5)),
+        # tp 1 with data-parallel attention over all GPUs of the worker; experts that are cut, not spread
+        ("1,16,1,1,16,8,1,0,1,8", (1, 16, 16, 1), (8, 1, 1, 1)),
+        # sixteen GPUs told of as one worker of tp8: two of them
+        ("8,1,0,1,16,4,1,0,1,4", (8, 1, 1, 2), (4, 1, 1, 1)),
+    ],
+)
+def test_inferencex_roles_are_workers_of_their_own_degrees(
+    columns: str, decode: tuple[int, ...], prefill: tuple[int, ...], tmp_path: Path
+) -> None:
+    names = [f"{role}_{name}" for role in ("decode", "prefill") for name in ("tp", "ep", "dp_attention", "num_workers")]
+    names.insert(4, "num_decode_gpu")
+    names.append("num_prefill_gpu")
+    row = examples(INFERENCEX)[1] | dict(zip(names, columns.split(","), strict=True))
+    run = next(iter(read_results(written(tmp_path, table([row])))))
+    assert isinstance(run, Run) and run.prefill is not None, run
+    assert (run.tp, run.dp, run.ep, run.decode_workers) == decode
+    assert (run.prefill.tp, run.prefill.dp, run.prefill.ep, run.prefill.workers) == prefill
+    assert run.num_gpus == run.prefill.each * run.prefill.workers + run.tp * run.dp * run.decode_workers
+
+
 def test_inferencex_result_files_give_every_metric(tmp_path: Path) -> None:
     row = {name: cell for name, cell in examples(INFERENCEX)[0].items() if name not in ("concurrency", "source_url")}
     row |= {"conc": "4", "model": "dsr1", "image": "lmsysorg/sglang:v0.5.9-rocm700", "mean_ttft_s": "0.15",

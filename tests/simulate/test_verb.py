@@ -115,7 +115,7 @@ def test_a_router_that_looks_into_caches_finds_more() -> None:
     assert setup.kept is not None
     expected = follow(
         setup.requests, table_of(setup.deployment), setup.rules, cache=setup.kept.tiers, replicas=4,
-        router="prefix-aware", request_s=setup.deployment.profile.request_s,
+        router="prefix-aware", request_s=setup.deployment.profile.outside_s(setup.requests.isl),
     )  # fmt: skip
     _equal(seeing.outcome, expected)
 
@@ -182,7 +182,7 @@ def _roles(setup: Setup) -> tuple[Role, Role]:
 def test_prefill_and_decode_workers_are_the_engines_and_the_plain_fleets() -> None:
     setup, answer = asked(**APART, request_rate=3.0, requests=80, router="least-loaded")
     front, back = _roles(setup)
-    send, more_s = transfer_of(setup.deployment), setup.deployment.profile.request_s
+    send, more_s = transfer_of(setup.deployment), setup.deployment.profile.outside_s(setup.requests.isl)
     expected = simulate_apart(setup.requests, front, back, send, router="least-loaded", request_s=more_s)
     _equal(answer.outcome, expected)
     requests = setup.requests
@@ -220,7 +220,7 @@ def test_a_light_load_is_a_request_alone() -> None:
     """Nobody meets anybody: a prompt alone, its cache over the link, and decode steps of one."""
     setup, answer = asked(**(APART | {"isl": "2000", "osl": "100"}), request_rate=0.02, requests=30, warmup=0.0)
     front, back = _roles(setup)
-    first_s = front.times([(0, 0, [(2000, 2000)])]) + setup.deployment.profile.request_s
+    first_s = front.times([(0, 0, [(2000, 2000)])]) + setup.deployment.profile.outside_s(2000)
     steps_s = sum(back.times([(1, 2000 + token, ())]) for token in range(1, 100))
     assert answer.ttft.p50 == pytest.approx(first_s, rel=1e-6)  # type: ignore[union-attr]
     assert answer.e2e.p50 == pytest.approx(first_s + transfer_of(setup.deployment)(2000) + steps_s, rel=1e-6)  # type: ignore[union-attr]
@@ -306,15 +306,20 @@ DRAFTED = {"model": "deepseek-v3", "system": "8xh200", "tp": 8, "ep": 8, "drafts
 
 def test_drafts_are_the_engines_and_the_plain_simulators() -> None:
     setup, answer = asked(**DRAFTED, request_rate=4.0, requests=60, isl="exp:1000", osl="exp:60", seed=5)
-    rules, table, more_s = setup.rules, table_of(setup.deployment), setup.deployment.profile.request_s
+    rules, table, more_s = (
+        setup.rules,
+        table_of(setup.deployment),
+        setup.deployment.profile.outside_s(setup.requests.isl),
+    )
     assert (rules.drafts, rules.acceptance, rules.seed) == (2, 0.7, 5)
     _equal(answer.outcome, follow(setup.requests, table, rules, request_s=more_s))
     requests = setup.requests
     slow = Plain([Request(at, int(requests.isl[at]), int(requests.osl[at])) for at in range(60)], rules, table)
     slow.coming = list(zip(requests.arrival_s.tolist(), range(60), strict=True))
     slow.run()
-    np.testing.assert_allclose(answer.outcome.first_s, [one.first_s + more_s for one in slow.requests], rtol=1e-6)
-    np.testing.assert_allclose(answer.outcome.end_s, [one.end_s + more_s for one in slow.requests], rtol=1e-6)
+    first_s, end_s = ([getattr(one, name) for one in slow.requests] for name in ("first_s", "end_s"))
+    np.testing.assert_allclose(answer.outcome.first_s, first_s + more_s, rtol=1e-6)
+    np.testing.assert_allclose(answer.outcome.end_s, end_s + more_s, rtol=1e-6)
     steps = sum(one.decode_steps for one in slow.requests)
     assert answer.tokens_per_step == pytest.approx(int((requests.osl - 1).sum()) / steps)
 

@@ -5,9 +5,13 @@ from dataclasses import replace
 
 import pytest
 
+from tokenroof.catalog.acceptance import acceptance_curves
 from tokenroof.errors import InputError, UnknownName
 from tokenroof.measure.setups import Skip, setup_of
-from tokenroof.types.run import Run
+from tokenroof.planner.drafts import implied_acceptance
+from tokenroof.scenario.resolve import resolve
+from tokenroof.types.run import Role, Run
+from tokenroof.types.scenario import Scenario
 from tokenroof.types.served import Ranged
 from tokenroof.usecases.measured.predict import PredictRequest, forecast, predict
 
@@ -43,7 +47,9 @@ def test_the_prediction_of_a_public_run_is_near_it_and_inside_its_range():
         ({"engine": "llama.cpp"}, "llama.cpp"),
         ({"model": "Nobody-7B", "model_key": "Nobody-7B"}, "not in the catalogue"),
         ({"hw_key": "abacus"}, "not in the catalogue"),
-        ({"spec_decode": "MTP3"}, "speculative"),
+        ({"spec_decode": "mtp", "source": "somebody"}, "how many drafts is not stated"),
+        ({"spec_decode": "mtp", "model": "Llama-3.1-70B", "model_key": ""}, "without a draft head"),
+        ({"mode": "disaggregated"}, "prefill workers is not stated"),
         ({"mode": "microbench"}, "microbench"),
         ({"metric": "joules"}, "joules"),
         ({"concurrency": None}, "not stated"),
@@ -108,6 +114,52 @@ def test_even_arrivals_meet_the_mean_number_of_requests_and_random_ones_more():
     closed = replace(busy, mode="server-closed-loop", concurrency=inside, request_rate=None)
     assert even == pytest.approx(forecast(closed).value, rel=0.02)
     assert 1.01 * even < random < 1.1 * even
+
+
+def test_drafts_of_a_row_are_those_of_its_series_and_accepted_as_measured():
+    """InferenceX drafts two tokens under SGLang; of one draft of DeepSeek-V3's head 85 % were accepted."""
+    setup = setup_of(replace(RUN, spec_decode="mtp"))
+    assert not isinstance(setup, Skip)
+    assert setup.drafts == 2 and setup.acceptance == pytest.approx(
+        implied_acceptance(acceptance_curves()[-1].lengths[0], 1)
+    )
+    assert acceptance_curves()[-1].id == "deepseek-v3/mtp/report" and setup.acceptance == pytest.approx(0.85)
+    stated = setup_of(replace(RUN, spec_decode="mtp", drafts=1, acceptance=0.5))
+    assert not isinstance(stated, Skip) and (stated.drafts, stated.acceptance) == (1, 0.5)
+
+
+def test_tpot_with_drafts_is_of_a_token_and_not_of_a_pass():
+    """A pass that is accepted whole gives two tokens, and verifying them takes a little longer than one."""
+    plain = forecast(replace(RUN, concurrency=4.0))
+    whole = forecast(replace(RUN, concurrency=4.0, spec_decode="mtp", drafts=1, acceptance=1.0))
+    none = forecast(replace(RUN, concurrency=4.0, spec_decode="mtp", drafts=1, acceptance=1e-9))
+    assert 0.5 * plain.value < whole.value < 0.75 * plain.value
+    assert none.value == pytest.approx(2.0 * whole.value, rel=0.05) and whole.bound < whole.low
+
+
+APART = replace(
+    RUN, source="", model="Llama-3.3-70B", model_key="", hardware="H100", hw_key="h100-sxm", weight_dtype="bf16",
+    kv_dtype="bf16", engine="vLLM", engine_version="", mode="disaggregated", num_gpus=16, tp=8, ep=1, dp=1,
+    decode_workers=1, prefill=Role(tp=4, workers=2), isl=4000.0, osl=500.0, concurrency=32.0, metric="tpot_ms",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("metric", ["tpot_ms", "ttft_ms", "output_tok_s"])
+def test_a_disaggregated_row_is_what_the_scenario_of_its_roles_gives(metric):
+    scenario = Scenario(
+        model="llama-3.3-70b", system="16xh100", prefill_layout="tp4", decode_layout="tp8", prefill_workers=2,
+        decode_workers=1, concurrency=32.0, isl=4000.0, osl=500.0, kv_dtype="bf16", replicas=1,
+    )  # fmt: skip
+    served = resolve(scenario).serve()
+    expected = {"tpot_ms": served.tpot_s * 1e3, "ttft_ms": served.ttft_s * 1e3,
+                "output_tok_s": served.output_tokens_per_s_per_gpu * 16}[metric]  # fmt: skip
+    found = forecast(replace(APART, metric=metric))
+    assert isinstance(found, Ranged) and found.value == pytest.approx(expected, rel=1e-6)
+
+
+def test_decode_workers_without_room_are_skipped():
+    found = forecast(replace(APART, tp=1, prefill=Role(tp=1)))
+    assert isinstance(found, Skip) and "memory" in found.reason
 
 
 def test_what_the_engine_was_told_is_what_is_served():

@@ -14,14 +14,17 @@ from tokenroof.catalog.machine_index import DATA
 
 __all__ = ["Launch", "launch_settings"]
 
-_CONDITIONS = frozenset({"engine", "chips", "models", "weights", "isl", "osl", "tp_below", "concurrency_from", "row"})
+_CONDITIONS = frozenset(
+    {"engine", "chips", "models", "weights", "isl", "osl", "tp_below", "concurrency_from", "row", "groups_from"}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Launch:
     """Settings of one run; None where nobody says. `nominal`: whether given lengths are means or the longest.
 
-    `generated` is how many tokens every answer has, where the client counted the text that it got anew.
+    `generated` is how many tokens every answer has, where the client counted the text that it got anew,
+    `drafts` the tokens guessed at once in runs with drafts.
     """
 
     chip: str | None = None
@@ -36,6 +39,7 @@ class Launch:
     requests_per_concurrency: float | None = None
     nominal: str = "mean"
     generated: float | None = None
+    drafts: int | None = None
 
 
 @functools.cache
@@ -54,6 +58,7 @@ def _applies(rule: Mapping[str, Any], facts: Mapping[str, Any]) -> bool:
         and rule.get("row", "") in facts["row"]
         and all(name not in rule or rule[name] == facts[name] for name in ("isl", "osl"))
         and (facts["tp"] or 1) < rule.get("tp_below", float("inf"))
+        and facts["groups"] >= rule.get("groups_from", 0)
         and (concurrency or 0) >= rule.get("concurrency_from", 0)
     )
 
@@ -70,11 +75,15 @@ def launch_settings(
     tp: int | None,
     concurrency: float | None,
     row: str = "",
+    groups: int = 1,
 ) -> Launch:
-    """What is known of how a run of the series `source` was launched. `row` is the run's name in its table."""
+    """What is known of how a run of the series `source` was launched.
+
+    `row` is the run's name in its table, `groups` its degree of data-parallel attention.
+    """
     facts = {
         "engine": engine, "chip": chip, "model": model, "weights": weights, "isl": isl, "osl": osl, "tp": tp,
-        "concurrency": concurrency, "row": row,
+        "concurrency": concurrency, "row": row, "groups": groups,
     }  # fmt: skip
     found: dict[str, Any] = {}
     for series in _series():

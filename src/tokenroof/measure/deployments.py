@@ -7,6 +7,7 @@ from tokenroof.catalog.profile import profile_for
 from tokenroof.engines import generation_of
 from tokenroof.measure.setups import Setup
 from tokenroof.operators.timing import Timed
+from tokenroof.scenario.apart import with_prefill
 from tokenroof.scenario.bounds import unbeatable
 from tokenroof.scenario.deployment import Deployment
 from tokenroof.scenario.resolve import assemble
@@ -25,12 +26,17 @@ def deployment_of(setup: Setup, profile: Efficiency, timed: Timed | None = None)
     stored = None if layout.weights is None else layout.weights.experts
     scenario = Scenario(
         model=setup.model.id, system=setup.system.id, weight_dtype=stored, kv_dtype=layout.kv_dtype,
-        engine=setup.engine, memory_fraction=setup.memory_fraction,
+        engine=setup.engine, memory_fraction=setup.memory_fraction, drafts=setup.drafts or None,
+        acceptance=setup.acceptance if setup.drafts else None,
     )  # fmt: skip
-    return assemble(
+    made = assemble(
         scenario, setup.model, setup.system, layout, profile=profile, scheduler=setup.scheduler,
         workload=setup.workload, load=setup.load, weights=layout.weights, replicas=1, timed=timed,
     )  # fmt: skip
+    if setup.prefill is None:
+        return made
+    workers = (setup.prefill_workers, setup.decode_workers)
+    return with_prefill(made, setup.prefill, *workers, chunk=float(setup.scheduler.token_budget))
 
 
 @dataclass(slots=True)
@@ -41,7 +47,18 @@ class Deployments:
 
     def of(self, setup: Setup) -> tuple[Deployment, Deployment, Timed]:
         """The deployment; the same with whatever is not known as it would be quickest; and the latter at its bound."""
-        key = (setup.model.id, repr(setup.layout), setup.system.id, setup.engine, setup.generation, setup.kv_stated)
+        key: tuple[Any, ...] = (
+            setup.model.id,
+            repr(setup.layout),
+            setup.system.id,
+            setup.engine,
+            setup.generation,
+            setup.kv_stated,
+        )
+        if setup.prefill is not None:
+            key += (repr(setup.prefill), setup.prefill_workers, setup.decode_workers, setup.scheduler)
+        if setup.drafts:  # the mean length of a context in decode hangs on how soon an answer is done
+            key += (setup.drafts, setup.acceptance, setup.workload.osl)
         kept = self._kept.get(key)
         if kept is None:
             if len(self._kept) >= _MOST_KEPT:

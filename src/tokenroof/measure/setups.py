@@ -9,11 +9,13 @@ from functools import lru_cache
 from typing import Any
 
 from tokenroof.catalog import load_chip, load_model
+from tokenroof.catalog.acceptance import curves_of
 from tokenroof.catalog.launch import Launch, launch_settings
 from tokenroof.catalog.systems import compose_system
 from tokenroof.engines import engine_in
 from tokenroof.errors import TokenroofError
 from tokenroof.mixers import kind_of
+from tokenroof.planner.drafts import implied_acceptance
 from tokenroof.scenario.formats import served_weights
 from tokenroof.types.engine import Engine, Scheduler
 from tokenroof.types.layout import Layout
@@ -40,7 +42,8 @@ METRICS = {
     "input_tok_s": ("input", 1.0),
 }  # fmt: skip
 _MODES = {
-    "server-closed-loop": "concurrency", "server": "request_rate", "server-interactive": "request_rate",
+    "server-closed-loop": "concurrency", "disaggregated": "concurrency",
+    "server": "request_rate", "server-interactive": "request_rate",
     "offline": "saturated", "mixed": "static", "prefill": "static", "decode": "static",
 }  # fmt: skip
 # Names of the published tables that the catalogue writes otherwise, or models of exactly the same shape.
@@ -49,6 +52,8 @@ _MODELS = {
     "llama-4-maverick": "llama-4-maverick-17b-128e", "qwen3-235b": "qwen3-235b-a22b", "llama-2-13b": "llama-2-13b",
     "codellama-13b": "llama-2-13b", "deepseek-math-v2": "deepseek-v3.2", "hy3-preview": "hy3",
 }  # fmt: skip
+# Nearest checkpoint whose drafts were measured.
+_DRAFTED_AS = {"deepseek-r1": "deepseek-v3", "deepseek-v3.1": "deepseek-v3", "glm-5": "glm-5.2"}
 _REQUESTS = re.compile(r"over (\d+) req")
 
 
@@ -56,6 +61,7 @@ _REQUESTS = re.compile(r"over (\d+) req")
 class Setup:
     """One deployment of one replica under one load. Lengths are means.
 
+    With `prefill` workers `layout` is that of one of `decode_workers`. `drafts` are verified with each token.
     `counted` is how many tokens of an answer the client saw, None where it saw them all. `kv_stated`: the cache's
     format was said, by the table or its launch scripts, and not taken by rule.
     """
@@ -70,6 +76,11 @@ class Setup:
     load: Load
     memory_fraction: float | None
     counted: float | None = None
+    prefill: Layout | None = None
+    prefill_workers: int = 1
+    decode_workers: int = 1
+    drafts: int = 0
+    acceptance: float = 0.0
     kv_stated: bool = True
 
 
@@ -149,6 +160,45 @@ def _layout(run: Run, model: Model, kv_dtype: str, weights: WeightDtypes | None)
     return Layout(tp=tp, pp=pp, ep=ep, dp=dp, redundant_experts=copies, weights=weights, kv_dtype=kv_dtype)
 
 
+def _roles(run: Run, model: Model, kv_dtype: str, weights: WeightDtypes | None) -> tuple[Layout, Layout | None] | Skip:
+    """Layout of the replica, or of a decode worker and of a prefill worker."""
+    if run.mode != "disaggregated":
+        found = _layout(run, model, kv_dtype, weights)
+        return found if isinstance(found, Skip) else (found, None)
+    if run.prefill is None:
+        return Skip("layout of prefill workers is not stated")
+    one = run.prefill
+    each = (run.tp or 1) * (run.pp or 1) * (run.dp or 1)
+    back = _layout(replace(run, num_gpus=each), model, kv_dtype, weights)
+    front = _layout(
+        replace(run, num_gpus=one.each, tp=one.tp, pp=one.pp, ep=one.ep, dp=one.dp), model, kv_dtype, weights
+    )  # fmt: skip
+    for part in (back, front):
+        if isinstance(part, Skip):
+            return part
+    assert isinstance(back, Layout) and isinstance(front, Layout)
+    return back, front
+
+
+def _drafts(run: Run, model: Model, launch: Launch) -> tuple[int, float] | Skip:
+    """How many tokens are drafted for each, and the share accepted: stated, or as the catalogue has it measured."""
+    if run.spec_decode in ("", "none") and not run.drafts:
+        return 0, 0.0
+    drafts = run.drafts or launch.drafts
+    if drafts is None:
+        return Skip("speculative decoding: how many drafts is not stated")
+    if not model.mtp_layers:
+        return Skip("speculative decoding without a draft head of the model's own")
+    acceptance = run.acceptance
+    if acceptance is None:
+        curves = curves_of(_DRAFTED_AS.get(model.id, model.id))
+        if not curves:
+            return Skip("speculative decoding: nobody measured the acceptance of this model")
+        depth = min(drafts, len(curves[0].lengths))
+        acceptance = implied_acceptance(curves[0].lengths[depth - 1], depth)
+    return drafts, acceptance
+
+
 def _value(run: Run, kind: str) -> float | Skip:
     if kind in ("concurrency", "static"):
         return Skip("concurrency or batch is not stated") if run.concurrency is None else run.concurrency
@@ -207,8 +257,6 @@ def setup_of(run: Run) -> Setup | Skip:
     kind = _MODES.get(run.mode)
     if kind is None or (run.load == "max-load" and kind != "saturated"):
         return Skip(f"mode {run.mode} {run.load if kind else ''} is not predicted".replace("  ", " "))
-    if run.spec_decode not in ("", "none"):
-        return Skip("speculative decoding")
     if run.metric not in METRICS:
         return Skip(f"metric {run.metric} is not predicted")
     if kind == "saturated" and METRICS[run.metric][0] in ("e2e", "ttft", "ttft_p50"):
@@ -224,7 +272,7 @@ def setup_of(run: Run) -> Setup | Skip:
         return Skip(f"hardware {run.hw_key or run.hardware} is not in the catalogue")
     launch = launch_settings(
         run.source, engine=engine.name, chip=chip.id, model=model.id, weights=run.weight_dtype, isl=run.isl,
-        osl=run.osl, tp=run.tp, concurrency=run.concurrency, row=run.row_id,
+        osl=run.osl, tp=run.tp, concurrency=run.concurrency, row=run.row_id, groups=run.dp or 1,
     )  # fmt: skip
     if launch.chip:
         chip = load_chip(launch.chip)
@@ -232,20 +280,27 @@ def setup_of(run: Run) -> Setup | Skip:
     if isinstance(served, Skip):
         return served
     lengths = _lengths(run, kind, launch)
-    layout = _layout(run, served[0], _kv_dtype(run, engine, launch, run.weight_dtype), served[1])
-    value = _value(run, kind)
-    for part in (lengths, layout, value):
+    roles = _roles(run, served[0], _kv_dtype(run, engine, launch, run.weight_dtype), served[1])
+    value, drafted = _value(run, kind), _drafts(run, served[0], launch)
+    for part in (lengths, roles, value, drafted):
         if isinstance(part, Skip):
             return part
-    assert isinstance(layout, Layout) and isinstance(value, float) and isinstance(lengths, tuple)
+    assert isinstance(roles, tuple) and isinstance(value, float) and isinstance(lengths, tuple)
+    assert isinstance(drafted, tuple)
+    layout, front = roles
+    gpus = layout.n_gpus * (run.decode_workers or 1)
+    if front is not None and run.prefill is not None:
+        gpus += front.n_gpus * run.prefill.workers
     return Setup(
-        model=served[0], system=compose_system(chip, layout.n_gpus), layout=layout, engine=engine.name,
+        model=served[0], system=compose_system(chip, gpus), layout=layout, engine=engine.name,
         generation=engine.generation.name, scheduler=_scheduler(run, engine, launch),
         workload=Workload(isl=lengths[0], osl=lengths[1], prefix=run.prefix or 0.0), load=Load(
             kind=kind, value=value, requests=_requests(run, value, kind, launch),
             range_ratio=1.0 if launch.range_ratio is None else launch.range_ratio, evenly=run.evenly,
         ),
         memory_fraction=launch.memory_fraction,
+        prefill=front, prefill_workers=run.prefill.workers if run.prefill else 1,
+        decode_workers=run.decode_workers or 1, drafts=drafted[0], acceptance=drafted[1],
         counted=None if _generated(run, launch) is None else run.osl,
         kv_stated=bool(run.kv_dtype or launch.kv_dtype),
     )  # fmt: skip

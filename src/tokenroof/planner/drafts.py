@@ -9,13 +9,14 @@ from typing import Any
 from tokenroof.formulas import speculation
 from tokenroof.operators.lower import lower_draft_head
 from tokenroof.operators.timing import Timed, bind
+from tokenroof.solve import crossing
 from tokenroof.types.efficiency import Efficiency
 from tokenroof.types.layout import Layout
 from tokenroof.types.machine import System
 from tokenroof.types.model import Model
 from tokenroof.types.program import Load, StepTimes
 
-__all__ = ["Drafting", "drafting", "tokens_per_pass"]
+__all__ = ["Drafting", "drafting", "implied_acceptance", "tokens_per_pass"]
 
 _TABLES = ("embedding", "unembedding")  # shared with the model
 
@@ -59,6 +60,11 @@ def tokens_per_pass(acceptance: float, drafts: int) -> float:
     return (
         1.0 if not drafts else float(speculation.tokens_per_verification(acceptance=acceptance, drafts=float(drafts)))
     )
+
+
+def implied_acceptance(tokens: float, drafts: int) -> float:
+    """The acceptance at which so many drafts yield so many tokens a pass."""
+    return crossing(lambda share: tokens_per_pass(share, drafts) < tokens, 0.0, 1.0)[1]
 
 
 def drafting(

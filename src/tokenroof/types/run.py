@@ -2,7 +2,23 @@
 
 from dataclasses import dataclass
 
-__all__ = ["Fault", "Run"]
+__all__ = ["Fault", "Role", "Run"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Role:
+    """Workers that only prefill: degrees of one, and how many."""
+
+    tp: int = 1
+    pp: int = 1
+    ep: int = 1
+    dp: int = 1
+    workers: int = 1
+
+    @property
+    def each(self) -> int:
+        """GPUs of one worker."""
+        return self.tp * self.pp * self.dp
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -12,7 +28,9 @@ class Run:
     `mode`: prefill, decode, mixed (static batch), offline (saturated), server (open loop), server-closed-loop
     (`concurrency` requests kept in flight), server-interactive, disaggregated, microbench. `value` is in `unit` as
     written. `prefix` of the `isl` tokens were in the cache, `requests` is how many the run had, `evenly` that they
-    arrived one by one at equal times. Of `generated` tokens an answer the client counted `osl`. `quality` A is
+    arrived one by one at equal times. Of `generated` tokens an answer the client counted `osl`. Where `prefill`
+    workers stand beside it, degrees are those of one of `decode_workers`. `drafts` are verified with each token and
+    accepted at the rate `acceptance`. `quality` A is
     controlled and complete, B has a stated unknown, C is never scored.
     """
 
@@ -53,6 +71,10 @@ class Run:
     generated: float | None = None
     max_num_seqs: float | None = None
     max_batched_tokens: float | None = None
+    prefill: Role | None = None
+    decode_workers: int | None = None
+    drafts: int | None = None
+    acceptance: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

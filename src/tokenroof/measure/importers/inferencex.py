@@ -12,7 +12,7 @@ from pathlib import Path
 from tokenroof.engines import engine
 from tokenroof.errors import UnknownName
 from tokenroof.measure.importers.table import BadRow, Importer, Row, columns_of, count, number, rows
-from tokenroof.types.run import Fault, Run
+from tokenroof.types.run import Fault, Role, Run
 
 __all__ = ["INFERENCEX", "NEEDED"]
 
@@ -84,6 +84,24 @@ def _gpus(row: Row, apart: bool) -> int:
     return sum(number or 0 for number in found)
 
 
+def _role(row: Row, name: str) -> Role:
+    """Workers of one role. With attention in data parallel every GPU is a group of its own.
+
+    A worker has as many GPUs as its `tp` says, however many the table counts as one.
+    """
+    gpus, workers = count(row, f"num_{name}_gpu"), count(row, f"{name}_num_workers") or 1
+    tp, ep = count(row, f"{name}_tp") or 1, count(row, f"{name}_ep") or 1
+    if gpus is None:
+        raise BadRow(f"num_{name}_gpu is blank")
+    each = tp if tp > 1 else gpus // workers
+    if each < 1 or gpus % each:
+        raise BadRow(f"num_{name}_gpu = {gpus} must be a multiple of {name}_tp = {tp}")
+    apart = _flag(row, f"{name}_dp_attention")
+    return Role(
+        tp=1 if apart else each, dp=each if apart else 1, ep=ep if each % ep == 0 else 1, workers=gpus // each
+    )  # fmt: skip
+
+
 def _runs(row: Row, line: int, file: str) -> Iterator[Run]:
     apart = _flag(row, "disagg")
     gpus, tp = _gpus(row, apart), count(row, "decode_tp")
@@ -102,6 +120,10 @@ def _runs(row: Row, line: int, file: str) -> Iterator[Run]:
         load=row[concurrency].strip(), metric="", value=0.0, unit="",
         spec_decode=(row.get("spec_method") or "none").strip(), quality="B", split="",
     )  # fmt: skip
+    if apart:
+        one = _role(row, "decode")
+        front = _role(row, "prefill") if (row.get("num_prefill_gpu") or "").strip() else None
+        base = replace(base, tp=one.tp, dp=one.dp, ep=one.ep, decode_workers=one.workers, prefill=front)
     for metric, column, scale, unit, shared in _METRICS:
         if (row.get(column) or "").strip():
             value = _above_zero(row, column) * scale * (gpus if shared else 1)

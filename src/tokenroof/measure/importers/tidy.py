@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tokenroof.measure.importers.table import BadRow, Importer, Row, columns_of, count, number, rows
-from tokenroof.types.run import Fault, Run
+from tokenroof.types.run import Fault, Role, Run
 
 __all__ = ["METRIC_UNITS", "NEEDED", "TIDY"]
 
@@ -55,6 +55,20 @@ def _evenly(row: Row) -> bool:
     return text == "constant"
 
 
+def _prefill(row: Row) -> Role | None:
+    """Workers of their own for prompts, where a degree or their number is given."""
+    given = {name: count(row, f"prefill_{name}") for name in ("tp", "pp", "ep", "dp", "workers")}
+    stated = {name: value for name, value in given.items() if value is not None}
+    return Role(**stated) if stated else None
+
+
+def _share(row: Row, column: str) -> float | None:
+    value = number(row, column)
+    if value is not None and value > 1.0:
+        raise BadRow(f"{column} = {value:g} must be a share from 0 to 1")
+    return value
+
+
 def _run(row: Row, line: int, file: str) -> Run:
     needed = ("hardware", "metric") if row.get("mode") == "microbench" else ("model", "hardware", "metric")
     for column in needed:
@@ -100,6 +114,10 @@ def _run(row: Row, line: int, file: str) -> Run:
         generated=number(row, "generated_len"),
         max_num_seqs=count(row, "max_num_seqs"),
         max_batched_tokens=count(row, "max_batched_tokens"),
+        prefill=_prefill(row),
+        decode_workers=count(row, "decode_workers"),
+        drafts=count(row, "drafts"),
+        acceptance=_share(row, "acceptance"),
     )
 
 

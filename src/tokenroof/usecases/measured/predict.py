@@ -23,7 +23,9 @@ from tokenroof.types.scenario import Scenario
 from tokenroof.types.served import Infeasible, Ranged
 from tokenroof.types.workload import Load
 
-__all__ = ["RUNS", "Forecaster", "PredictRequest", "Prediction", "Skip", "forecast", "predict"]
+__all__ = [
+    "RUNS", "Forecaster", "PredictRequest", "Prediction", "Skip", "forecast", "in_unit", "predict", "ranged_quantities",
+]  # fmt: skip
 
 RUNS = ("served", "saturated", "static")
 _SURE_OF_ROOM = 0.7  # of the requests that we think fit at once, so many surely do
@@ -61,7 +63,7 @@ class Prediction:
     defaults: tuple[Default, ...]
 
 
-def _quantities(
+def ranged_quantities(
     means: Means, found: Deployment, bound: Deployment, timed: Timed | None = None, counted: float | None = None
 ) -> dict[str, Ranged]:
     """Every quantity of a load. `bound` is the deployment with all that is not known as it would be quickest.
@@ -81,6 +83,12 @@ def _quantities(
         for name, value in seen(means).items()
         if math.isfinite(value)
     }
+
+
+def in_unit(one: Ranged, scale: float) -> Ranged:
+    """A quantity in another unit, `scale` of which are one of SI."""
+    low, high, bound = (None if end is None else end * scale for end in (one.low, one.high, one.bound))
+    return Ranged(value=one.value * scale, low=low, high=high, bound=bound)
 
 
 @dataclass(slots=True)
@@ -103,8 +111,7 @@ class Forecaster:
         one = found.get("decode" if run.mode == "decode" and name == "output" else name)
         if one is None or one.value <= 0.0:
             return Skip("by our count it does not fit into memory")
-        low, high, bound = (None if end is None else end * scale for end in (one.low, one.high, one.bound))
-        return Ranged(value=one.value * scale, low=low, high=high, bound=bound)
+        return in_unit(one, scale)
 
     def _found(self, setup: Setup) -> dict[str, Ranged]:
         for known, found in self._last:
@@ -112,7 +119,11 @@ class Forecaster:
                 return found
         deployment, bound, timed = self.deployments.of(setup)
         # A run that was made did fit; our memory rule speaks only where requests wait for memory.
-        found = _quantities(deployment.estimate(setup.load), deployment, bound, timed, setup.counted)
+        if deployment.disaggregated and deployment.room() < 1.0:
+            return {}  # decode workers without room for a request have no pace either
+        passes = deployment.estimate(setup.load)
+        tokens = replace(passes, tpot_s=passes.tpot_s / deployment.tokens_per_step)
+        found = ranged_quantities(tokens, deployment, bound, timed, setup.counted)
         self._last = [(setup, found), *self._last[: _LAST_KEPT - 1]]
         return found
 
@@ -137,7 +148,7 @@ def predict(request: PredictRequest) -> Prediction:
     deployment = resolve(request)
     deployment = replace(deployment, load=_load(request, deployment.load))
     served = deployment.serve()
-    found = _quantities(served, deployment, deployment) if served.fits else {}
+    found = ranged_quantities(served, deployment, deployment) if served.fits else {}
     profile = deployment.profile
     return Prediction(
         quantities=found, infeasible=None if served.fits else infeasible_of(deployment), profile=profile.id,

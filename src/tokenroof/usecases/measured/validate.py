@@ -10,16 +10,19 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tokenroof.errors import InputError
+from tokenroof.errors import FileError, InputError
 from tokenroof.measure.importers import read_results
 from tokenroof.measure.setups import METRICS, Skip
 from tokenroof.scenario.ranges import LOWER_IS_BETTER
+from tokenroof.simulate.traces.request_log import is_stamped
 from tokenroof.types.run import Fault, Run
 from tokenroof.types.served import Ranged
 from tokenroof.usecases.measured.predict import Forecaster
+from tokenroof.usecases.measured.replay import replayed
 
 __all__ = ["BoundBreach", "Group", "Scored", "ValidateResponse", "score_rows", "validate"]
 
+_LOGS = (".jsonl", ".jsonl.gz")
 _MOST_FAULTS_KEPT = 1000
 _MOST_BREACHES_KEPT = 1000
 _KINDS = {
@@ -114,17 +117,27 @@ def score_rows(paths: Iterable[str | Path]) -> Iterator[Scored | Skip | Fault]:
     A table that cannot be read is one fault among others; it is an error where nothing else was read.
     """
     read, forecaster = 0, Forecaster()
-    refused: InputError | None = None
+    refused: InputError | FileError | None = None
     for path in paths:
         try:
-            for row in read_results(path):
+            for row in _rows(Path(path), forecaster):
                 read += 1
-                yield _judged(row, forecaster)
-        except InputError as error:
+                yield row
+        except (InputError, FileError) as error:
             refused = refused or error
             yield Fault(file=Path(path).name, line=0, text=str(error))
     if refused is not None and not read:
         raise refused
+
+
+def _rows(path: Path, forecaster: Forecaster) -> Iterator[Scored | Skip | Fault]:
+    """Every metric of a log of requests, or every row of a table."""
+    if path.name.endswith(_LOGS) and is_stamped(path):
+        for run, found in replayed(path):
+            yield found if isinstance(found, Skip) else _scored(run, found)
+        return
+    for row in read_results(path):
+        yield _judged(row, forecaster)
 
 
 def _judged(row: Run | Fault, forecaster: Forecaster) -> Scored | Skip | Fault:

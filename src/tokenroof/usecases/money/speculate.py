@@ -12,7 +12,7 @@ from typing import Annotated, ClassVar
 from tokenroof.catalog.acceptance import AcceptanceCurve, curves_of, load_acceptance
 from tokenroof.errors import InputError
 from tokenroof.formulas import speculation
-from tokenroof.planner.drafts import tokens_per_pass
+from tokenroof.planner.drafts import implied_acceptance
 from tokenroof.scenario.deployment import Deployment
 from tokenroof.scenario.layouts import layout_label
 from tokenroof.scenario.ranges import ranged
@@ -285,11 +285,6 @@ def _compute_bound_from(model: _Model, depth: int) -> float | None:
     return crossing(lambda batch: not bound(batch), 1.0, _FARTHEST, ratio=True, rounds=60)[1]
 
 
-def _implied_acceptance(tokens: float, depth: int) -> float:
-    """The acceptance at which `depth` drafts yield so many tokens a step."""
-    return crossing(lambda share: tokens_per_pass(share, depth) < tokens, 0.0, 1.0)[1]
-
-
 def _drafts_itself(request: SpeculateRequest, base: Deployment) -> bool:
     """Whether the model's own head drafts."""
     return bool(base.model.mtp_layers) and request.draft in (None, "mtp") and request.draft_cost is None
@@ -309,7 +304,7 @@ def _with_drafts(request: SpeculateRequest, timed: _Model, served: Served) -> Se
     if request.acceptance is not None:
         acceptance = request.acceptance
     elif depth <= timed.depths[-1]:
-        acceptance = _implied_acceptance(timed.lengths[depth - 1], depth)
+        acceptance = implied_acceptance(timed.lengths[depth - 1], depth)
     else:
         raise InputError("drafts", depth, f"at most {timed.depths[-1]}, as deep as the curve was measured")
     layout = {name: getattr(base.layout, name) for name in (*DEGREES, "redundant_experts")}

@@ -50,12 +50,12 @@ def carry(setup: Setup, on_tokens: Callable[[int], None] | None) -> Ran:
     if prefill is None:
         outcome = follow(
             setup.requests, table_of(setup.deployment), setup.rules, replicas=setup.deployment.replicas,
-            **loop,  # type: ignore[arg-type]
+            **loop,
         )  # fmt: skip
     else:
         outcome = simulate_apart(
             setup.requests, *_roles(setup), transfer_of(setup.deployment), watch_prefill=prefill,
-            **loop,  # type: ignore[arg-type]
+            **loop,
         )  # fmt: skip
         prefill.flush()
     recorder.flush()
