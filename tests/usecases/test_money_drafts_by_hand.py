@@ -103,8 +103,8 @@ def test_lengths_and_depths() -> None:
 
 
 def test_the_acceptance_behind_a_length() -> None:
-    assert s._implied_acceptance(1.75, 2) == pytest.approx(0.5)
-    assert s._implied_acceptance(1.85, 1) == pytest.approx(0.85)
+    assert s.implied_acceptance(1.75, 2) == pytest.approx(0.5)
+    assert s.implied_acceptance(1.85, 1) == pytest.approx(0.85)
 
 
 def test_batches_that_are_shown_and_the_curve() -> None:
