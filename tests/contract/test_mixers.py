@@ -233,6 +233,7 @@ def halved(**changes: Any) -> Kind[Halved]:
         "params": lambda m, hidden: m.width * hidden,
         "cache": Cache(
             entry_elements=lambda m: m.width,
+            entry_bytes=lambda m, size: m.width * size,
             token_bytes=lambda m, size: m.width * size,
             growth_bytes=lambda m, size: m.width * size,
             stored_bytes=lambda m, context, size: context * m.width * size,

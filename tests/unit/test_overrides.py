@@ -262,7 +262,7 @@ def test_the_same_value_changes_no_prediction(name, machine, field, text):
 @pytest.mark.parametrize("field", NAMES)
 def test_every_field_changes_something_somewhere(field):
     """In some model on some machine: what is stored, read, computed or drawn, or the limit that it is."""
-    rows = {"attention": "window:64", "model.kv_dtype": "fp8"}
+    rows = {"attention": "window:64", "model.kv_dtype": "nvfp4"}
     text = rows.get(field, "int4_g128" if field.startswith("model.weights") else "2x")
     moved = 0
     for name in MODELS:

@@ -5,7 +5,7 @@ Flags are those of the releases of 2026.
 
 from typing import Any
 
-from tokenroof.engines.memory_facts import GIB, OUTSIDE_BYTES, OUTSIDE_PER_RANK_BYTES, SAMPLED_SEQUENCES
+from tokenroof.engines.memory_facts import GIB, OUTSIDE_BYTES, REDUCING_BYTES, SAMPLED_SEQUENCES
 from tokenroof.engines.shell import CONTEXT_PARALLEL, lines
 from tokenroof.types.engine import (
     Doubt,
@@ -72,7 +72,7 @@ def _command(worker: Worker) -> str:
 
 _MEMORY = MemoryRule(
     pool_bytes=_pool_bytes, fraction=_fraction, outside_bytes=OUTSIDE_BYTES,
-    outside_per_rank_bytes=OUTSIDE_PER_RANK_BYTES, sampled_sequences=SAMPLED_SEQUENCES,
+    outside_per_rank_bytes=REDUCING_BYTES, sampled_sequences=SAMPLED_SEQUENCES,
     source="SGLang: mem_fraction_static leaves 13.5 GiB + 1/8 per rank, 32 GiB from 160 GiB up, 4 more with dp",
 )  # fmt: skip
 _SCHEDULER = Scheduler(

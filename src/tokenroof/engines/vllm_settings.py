@@ -15,7 +15,14 @@ of ours scores; those of 0.11 are in llm-d-benchmark, those of 0.19 in llm-d-pla
 
 from dataclasses import replace
 
-from tokenroof.engines.memory_facts import GIB, MIB, OUTSIDE_BYTES, OUTSIDE_PER_RANK_BYTES, SAMPLED_SEQUENCES
+from tokenroof.engines.memory_facts import (
+    GIB,
+    MIB,
+    OUTSIDE_BYTES,
+    OUTSIDE_PER_RANK_BYTES,
+    REDUCING_BYTES,
+    SAMPLED_SEQUENCES,
+)
 from tokenroof.types.engine import Scheduler, Tier
 from tokenroof.types.memory_rule import MemoryRule, MemoryTerms, Padding
 from tokenroof.xp import Num
@@ -45,7 +52,7 @@ _SORTS = replace(
 
 # Logits in 16 bits (half a copy), in 32, their softmax and the random numbers; a row of the kernel for each of 132 SMs.
 _KERNEL = replace(
-    _SORTS, first=(0, 17), outside_bytes=0.25 * GIB, outside_per_rank_bytes=1.85 * GIB,
+    _SORTS, first=(0, 17), outside_bytes=0.25 * GIB, outside_per_rank_bytes=REDUCING_BYTES,
     outside_stages_bytes=0.07 * GIB, sampler_copies=3.5, sampler_rows=132, expert_workspace=True,
     expert_padding=Padding(summed=256), native_padding=Padding(hidden=256, inner=128),
     source="vLLM 0.17: 0.9 of the total; top-k and top-p in a kernel; workspace of fused experts stays",
@@ -53,6 +60,7 @@ _KERNEL = replace(
 
 _GRAPHS = replace(
     _KERNEL, first=(0, 21), fraction=0.92, sampler_rows=0, first_graph_bytes=200 * MIB, graph_bytes=6 * MIB,
+    equal_pages=True,
     source="vLLM 0.21: gpu_memory_utilization 0.92 of the device's total, CUDA graphs come off it",
 )  # fmt: skip
 

@@ -56,7 +56,7 @@ def mixer_kv_read_bytes(mixer: Mixer, context: float, kv_bytes: float) -> float:
     cache = kind_of(mixer).cache
     if cache is None:
         return 0.0
-    entries = cache.entries_read(mixer, context) * cache.entry_elements(mixer) * kv_bytes
+    entries = cache.entries_read(mixer, context) * cache.entry_bytes(mixer, kv_bytes)
     return entries + cache.scan_bytes(mixer, context)
 
 

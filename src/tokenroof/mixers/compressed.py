@@ -1,5 +1,7 @@
 """Compressed attention (DeepSeek-V4): a sliding window of full entries plus one compressed entry per `ratio` tokens."""
 
+import math
+
 from tokenroof.mixers.indexed import (
     formula_text,
     index_key_bytes,
@@ -26,15 +28,45 @@ def _params(mixer: CompressedAttention, hidden: int) -> int:
     return q + kv + out + mixer.extra_params + indexer_params(mixer.indexer)
 
 
+_SCALED = 64  # elements of an 8-bit entry that share a scale
+_PAGE_TOKENS, _STRIDE_BYTES = (
+    256,
+    576,
+)  # of vLLM's pages for this kind: tokens, and what a page's bytes are a multiple of
+
+
+def _entry_bytes(mixer: CompressedAttention, kv_bytes: float) -> float:
+    """Bytes of an entry. Kernels take 8-bit entries packed: all but the rotary part in 8 bits with a byte of scale for
+    each 64 elements and one to fill up, the rotary part in 16 bits.
+    """
+    if kv_bytes != 1.0:
+        return mixer.head_dim * kv_bytes
+    plain = mixer.head_dim - mixer.rope_dim
+    return plain + 2.0 * mixer.rope_dim + math.ceil(plain / _SCALED) + 1.0
+
+
+def _paged_bytes(mixer: CompressedAttention) -> tuple[float, float]:
+    """What one page of 8-bit compressed entries and index keys holds, and takes."""
+    held = [_PAGE_TOKENS / mixer.ratio * size for size in (_entry_bytes(mixer, 1.0), index_key_bytes(mixer.indexer))]
+    return sum(held), sum(math.ceil(size / _STRIDE_BYTES) * _STRIDE_BYTES for size in held)
+
+
+def _padding_bytes(rows: Rows, mixer: CompressedAttention) -> float:
+    """Bytes of padding per token where all layers' pages are as large as those of the layer that compresses least."""
+    others = [group.mixer for group in rows.model.layers if isinstance(group.mixer, CompressedAttention)]
+    widest = max(_paged_bytes(one)[1] for one in others if one.ratio)
+    return (widest - _paged_bytes(mixer)[0]) / _PAGE_TOKENS
+
+
 def _token_bytes(mixer: CompressedAttention, kv_bytes: float) -> float:
-    entry = mixer.head_dim * kv_bytes
+    entry = _entry_bytes(mixer, kv_bytes)
     if not mixer.ratio:
         return entry
     return entry + (entry + index_key_bytes(mixer.indexer)) / mixer.ratio
 
 
 def _growth_bytes(mixer: CompressedAttention, kv_bytes: float) -> float:
-    return _token_bytes(mixer, kv_bytes) - mixer.head_dim * kv_bytes
+    return _token_bytes(mixer, kv_bytes) - _entry_bytes(mixer, kv_bytes)
 
 
 def _compressed(mixer: CompressedAttention, context: float) -> float:
@@ -42,7 +74,7 @@ def _compressed(mixer: CompressedAttention, context: float) -> float:
 
 
 def _stored_bytes(mixer: CompressedAttention, context: float, kv_bytes: float) -> float:
-    entry = mixer.head_dim * kv_bytes
+    entry = _entry_bytes(mixer, kv_bytes)
     with_key = entry + index_key_bytes(mixer.indexer)
     return min(context, mixer.window) * entry + _compressed(mixer, context) * with_key
 
@@ -76,7 +108,7 @@ def _lower(rows: Rows, mixer: CompressedAttention, count: int) -> None:
     )  # fmt: skip
     rows.gemm("Q up projection", count, n=width, k=rank, weight_class="attention")
     entries: Entries = ((ContextRule("window", mixer.window), 1.0),)
-    entry_bytes = mixer.head_dim * rows.kv
+    entry_bytes = _entry_bytes(mixer, rows.kv)
     rows.keep(entries[0][0], count * entry_bytes / rows.cp)
     per_token = 1.0
     if mixer.ratio:
@@ -84,6 +116,8 @@ def _lower(rows: Rows, mixer: CompressedAttention, count: int) -> None:
         chosen = FULL if mixer.indexer is None else ContextRule("window", mixer.indexer.top_k * mixer.ratio)
         entries = (*entries, (chosen, 1.0 / mixer.ratio))
         rows.keep(FULL, count * entry_bytes / mixer.ratio / rows.cp)
+        if rows.kv == 1.0:
+            rows.padding = rows.padding + count * _padding_bytes(rows, mixer) / rows.cp
         per_token += 1.0 / mixer.ratio
     rows.elementwise("rotary embedding", count, 2 * (heads + 1) * mixer.rope_dim)
     core(
@@ -103,11 +137,13 @@ def _title(mixer: CompressedAttention) -> str:
 
 
 def _cache_formula(mixer: CompressedAttention, kv_bytes: float) -> tuple[str, str]:
-    entry = f"{mixer.head_dim} x {kv_bytes:g} B"
+    entry, width = f"{mixer.head_dim} x {kv_bytes:g} B", "width x bytes"
+    if kv_bytes == 1.0:
+        entry, width = f"{_entry_bytes(mixer, kv_bytes):g} B", "entry"
     if not mixer.ratio:
-        return "width x bytes", entry
+        return width, entry
     name, number = formula_text(mixer.indexer)
-    return f"width x bytes + (width x bytes{name}) / ratio", f"{entry} + ({entry}{number}) / {mixer.ratio}"
+    return f"{width} + ({width}{name}) / ratio", f"{entry} + ({entry}{number}) / {mixer.ratio}"
 
 
 def _cache_note(mixer: CompressedAttention) -> str:
@@ -123,6 +159,7 @@ KIND: Kind[CompressedAttention] = Kind(
     params=_params,
     cache=Cache(
         entry_elements=lambda m: m.head_dim,
+        entry_bytes=_entry_bytes,
         token_bytes=_token_bytes,
         growth_bytes=_growth_bytes,
         stored_bytes=_stored_bytes,

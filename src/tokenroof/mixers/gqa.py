@@ -144,6 +144,7 @@ KIND: Kind[Gqa] = Kind(
     params=_params,
     cache=Cache(
         entry_elements=_entry,
+        entry_bytes=lambda m, kv_bytes: _entry(m) * kv_bytes,
         token_bytes=lambda m, kv_bytes: per_token.token_bytes(m, _entry(m) * kv_bytes),
         growth_bytes=lambda m, kv_bytes: per_token.growth_bytes(m, _entry(m) * kv_bytes),
         stored_bytes=lambda m, context, kv_bytes: per_token.stored_bytes(m, context, _entry(m) * kv_bytes),

@@ -30,12 +30,14 @@ class Cut:
 class Cache(Generic[M]):
     """The growing cache of one layer: what is stored, what one new token reads of it. Bytes take a cache element's.
 
-    `entry_elements` is one entry, whoever stores it; `token_bytes` what a token adds while no window is full,
-    `growth_bytes` once every window is; `stored_bytes` what a sequence of a context keeps. `entries_read` counts
-    the entries that a new token attends to at a context, `scan_bytes` what an indexer reads to choose them.
+    `entry_elements` is one entry, whoever stores it, and `entry_bytes` what it takes; `token_bytes` what a token adds
+    while no window is full, `growth_bytes` once every window is; `stored_bytes` what a sequence of a context keeps.
+    `entries_read` counts the entries that a new token attends to at a context, `scan_bytes` what an indexer reads to
+    choose them.
     """
 
     entry_elements: Callable[[M], int]
+    entry_bytes: Callable[[M, float], float]
     token_bytes: Callable[[M, float], float]
     growth_bytes: Callable[[M, float], float]
     stored_bytes: Callable[[M, float, float], float]

@@ -30,6 +30,17 @@ def _entry(mixer: Mla) -> int:
     return mixer.kv_lora_rank + mixer.qk_rope_dim
 
 
+def _entry_bytes(mixer: Mla, kv_bytes: float) -> float:
+    """Bytes of an entry. Where top-k picks tokens, kernels take 8-bit entries packed: the latent with an fp32 scale for
+    each 128, the rotary key in 16 bits; 4-bit entries have the rotary key in 8.
+    """
+    if mixer.indexer is None or kv_bytes > 1.0:
+        return _entry(mixer) * kv_bytes
+    if kv_bytes < 1.0:
+        return mixer.kv_lora_rank * kv_bytes + mixer.qk_rope_dim
+    return mixer.kv_lora_rank * (1.0 + 4.0 / 128.0) + mixer.qk_rope_dim * 2.0
+
+
 def _pair_flops(mixer: Mla, absorbed: bool) -> float:
     if absorbed:
         return 2.0 * mixer.n_heads * (2 * mixer.kv_lora_rank + mixer.qk_rope_dim)
@@ -51,7 +62,8 @@ def _lower(rows: Rows, mixer: Mla, count: int) -> None:
         rows.gemm("Q up projection", count, n=query, k=rank, weight_class="attention")
     lower_indexer(rows, mixer.indexer, count, scan_flops=indexer_scan_flops(mixer.indexer))
     rule = per_token.read_rule(mixer)
-    entry_bytes, written = entry * rows.kv, entry * rows.kv if mixer.stores_kv else 0.0
+    entry_bytes = _entry_bytes(mixer, rows.kv)
+    written = entry_bytes if mixer.stores_kv else 0.0
     up = heads * (nope + mixer.v_head_dim)
     rows.elementwise("rotary embedding", count, 2 * (heads * rope + (rope if mixer.stores_kv else 0)))
     rows.store("attention", latent * up * count)
@@ -117,6 +129,13 @@ def _geometry(mixer: Mla) -> str:
 def _cache_formula(mixer: Mla, kv_bytes: float) -> tuple[str, str]:
     if not mixer.stores_kv:
         return per_token.scanned_formula(mixer, "0", "0")
+    if mixer.indexer is not None and kv_bytes == 1.0:
+        scales = f"{mixer.kv_lora_rank / 128:g} x 4 B"
+        numbers = f"{mixer.kv_lora_rank} x 1 B + {scales} + {mixer.qk_rope_dim} x 2 B"
+        return per_token.scanned_formula(mixer, "latent in 8 bits + its scales + rotary key in 16", numbers)
+    if mixer.indexer is not None and kv_bytes < 1.0:
+        numbers = f"{mixer.kv_lora_rank} x {kv_bytes:g} B + {mixer.qk_rope_dim} x 1 B"
+        return per_token.scanned_formula(mixer, "latent x bytes + rotary key in 8 bits", numbers)
     numbers = f"({mixer.kv_lora_rank} + {mixer.qk_rope_dim}) x {kv_bytes:g} B"
     return per_token.scanned_formula(mixer, "(latent + rotary key) x bytes", numbers)
 
@@ -128,9 +147,10 @@ KIND: Kind[Mla] = Kind(
     params=_params,
     cache=Cache(
         entry_elements=_entry,
-        token_bytes=lambda m, kv_bytes: per_token.token_bytes(m, _entry(m) * kv_bytes),
-        growth_bytes=lambda m, kv_bytes: per_token.growth_bytes(m, _entry(m) * kv_bytes),
-        stored_bytes=lambda m, context, kv_bytes: per_token.stored_bytes(m, context, _entry(m) * kv_bytes),
+        entry_bytes=_entry_bytes,
+        token_bytes=lambda m, kv_bytes: per_token.token_bytes(m, _entry_bytes(m, kv_bytes)),
+        growth_bytes=lambda m, kv_bytes: per_token.growth_bytes(m, _entry_bytes(m, kv_bytes)),
+        stored_bytes=lambda m, context, kv_bytes: per_token.stored_bytes(m, context, _entry_bytes(m, kv_bytes)),
         entries_read=per_token.entries_read,
         scan_bytes=per_token.scan_bytes,
     ),

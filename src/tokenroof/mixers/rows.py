@@ -74,6 +74,7 @@ class Rows:
         self.stored: dict[str, Num] = {}
         self.cache: list[CacheEntry] = []
         self.state: Num = 0.0
+        self.padding: Num = 0.0
 
     def variable(self, wanted: Variable) -> int:
         """Position of a variable; equal ones are shared."""

@@ -55,6 +55,7 @@ def _program(rows: Rows) -> Program:
         stored_bytes=rows.stored,
         cache=tuple(rows.cache),
         state_bytes_per_sequence=rows.state,
+        padding_bytes_per_token=rows.padding,
         vectorised=rows.vectorised,
     )
 

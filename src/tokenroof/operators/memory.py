@@ -143,7 +143,8 @@ def memory_use(
     share = fraction_of(rules, total, layout, xp) if fraction is None else fraction
     pool = rules.pool_bytes(MemoryTerms(total, weights, activations, outside, share))
     pages = xp.ceil(context / rules.block_tokens) * rules.block_tokens
-    each = cache_bytes_per_sequence(program, pages) * _stage_share(program)
+    padding = program.padding_bytes_per_token * pages if rules.equal_pages else 0.0
+    each = (cache_bytes_per_sequence(program, pages) + padding) * _stage_share(program)
     return MemoryUse(
         runtime=known.name,
         total_bytes=total,

@@ -56,7 +56,8 @@ class MemoryRule:
     CUDA graphs that it profiles take `first_graph_bytes`, and `graph_bytes` for each after the first of its kind.
     `expert_padding` and, on chips with arithmetic in 4 bits, `native_padding` round MXFP4 experts up when they are
     loaded. `up_projections`: it keeps 16-bit copies of the up-projections of latent attention where the checkpoint's
-    are narrower. `block_tokens` is the page of the cache.
+    are narrower. `block_tokens` is the page of the cache; with `equal_pages` those of compressed layers are all as
+    large as the largest.
     """
 
     pool_bytes: Callable[[MemoryTerms], Num]
@@ -76,6 +77,7 @@ class MemoryRule:
     expert_padding: Padding = Padding()
     native_padding: Padding = Padding()
     up_projections: bool = False
+    equal_pages: bool = False
     block_tokens: int = 1
     first: tuple[int, ...] = (0,)
     source: str = ""

@@ -113,7 +113,8 @@ class Program:
 
     `hidden` is the width of the residual stream, `activation_bytes` what one of its elements takes.
     `stored_bytes` is weights by class. `cache` and `state_bytes_per_sequence` are what a sequence of this GPU's
-    dp group holds. `vectorised`: coefficients are arrays, one element per layout.
+    dp group holds; an engine that gives all layers pages of one size adds `padding_bytes_per_token`.
+    `vectorised`: coefficients are arrays, one element per layout.
     """
 
     model: str
@@ -126,6 +127,7 @@ class Program:
     stored_bytes: dict[str, Num]
     cache: tuple[CacheEntry, ...]
     state_bytes_per_sequence: Num
+    padding_bytes_per_token: Num = 0.0
     vectorised: bool = False
 
 

@@ -21,6 +21,9 @@ from tokenroof.types.model import WeightDtypes
 __all__ = ["read_dtypes", "read_kv_dtype"]
 
 _PLAIN = {"bfloat16": "bf16", "float16": "fp16", "half": "fp16", "float32": "fp32", "float": "fp32"}
+# vLLM (config/cache.py: "some models, namely DeepSeekV3.2, default to fp8") and SGLang keep these in 8 bits.
+_PACKED_CACHE = ("deepseek_v32", "deepseek_v4")
+
 _PROMISED = re.compile(r"(?<![a-z0-9])(nvfp4|mxfp4|fp8|fp4|int4|int8|awq|gptq)(?![a-z0-9])", re.IGNORECASE)
 
 # Module names inside a layer that stand for a weight class; families that name them otherwise come below.
@@ -279,7 +282,12 @@ def read_dtypes(root: ConfigReader, r: ConfigReader, architecture: Architecture,
 
 
 def read_kv_dtype(root: ConfigReader, r: ConfigReader, plain: str) -> str:
-    """The KV cache format that the checkpoint was calibrated for; its own 16-bit type where none is named."""
+    """The KV cache format that engines take for a checkpoint if they are not told.
+
+    That which it was calibrated for; packed 8-bit entries for the families whose kernels are made for them; else its
+    own 16-bit type.
+    """
+    plain = "fp8" if root.model_type in _PACKED_CACHE else plain
     q = _quantization(root, r)
     if q is None:
         return plain
