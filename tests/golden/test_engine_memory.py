@@ -43,7 +43,7 @@ def test_memory_adds_up(engine):
     assert parts == pytest.approx(found.total_bytes)
     assert found.sequences * found.cache_bytes_per_sequence <= found.cache_pool_bytes
     assert (found.sequences + 1) * found.cache_bytes_per_sequence > found.cache_pool_bytes
-    assert found.fits
+    assert found.holds_one
 
 
 def test_no_engine_leaves_more_room_than_none():
@@ -68,12 +68,12 @@ def test_sglang_leaves_room_for_activations_and_little_for_each_rank():
     left = found.total_bytes - found.weights_bytes - found.cache_pool_bytes - found.outside_bytes
     mib = 512 + 1.5 * 8192 + 2 * 512 + 64 / 8 * 1024
     assert left == pytest.approx((mib / 1024 + 4) * GIB)  # 4 GiB more with attention in groups
-    assert found.fits
+    assert found.holds_one
 
 
 def test_weights_that_do_not_fit_are_an_answer():
     found = memory_use(lower(cases.llama_3_70b()), cases.h100s(1), context=4096)
-    assert found.cache_pool_bytes < 0 and found.sequences == 0 and not found.fits
+    assert found.cache_pool_bytes < 0 and found.sequences == 0 and not found.holds_one
 
 
 def test_pages_round_the_context_up():

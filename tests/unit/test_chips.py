@@ -291,14 +291,14 @@ def test_rent_is_the_range_of_dated_offers() -> None:
     # 21 on-demand offers of autumn 2026
     assert (rent.low_usd_per_h, rent.median_usd_per_h, rent.high_usd_per_h, rent.n) == (2.58, 3.8883, 12.29, 21)
     assert rent.as_of == "2026-11-09"
-    assert load_rental("l4") is None
+    assert load_rental("t4") is None
 
 
 def test_rent_matches_the_published_summary(shared_data: Path) -> None:
     names = {"A100-80GB": "a100", "TPU v5e": "v5e", "TPU v5p": "v5p", "TPU v6e": "v6e"}
     with (shared_data / "prices/gpu_rental.csv").open(encoding="utf-8", newline="") as file:
         rows = {names.get(row["accelerator"], row["accelerator"].lower()): row for row in csv.DictReader(file)}
-    assert set(rows) == set(rental_ids())
+    assert set(rows) < set(rental_ids())
     for chip_id, row in rows.items():
         rent = load_rental(chip_id)
         assert rent is not None and rent.n == int(row["n_offers"])

@@ -66,6 +66,8 @@ def test_the_thousand_of_the_lecture_is_a_computed_ratio() -> None:
     short = bound(context=1)
     assert short.cost is not None
     assert short.cost.batch_1_over_floor == pytest.approx(short.critical_batch, rel=2e-3)
+    # and the ridge times the floor where it reads its own experts alone: 5e15 / (2 x 8e12) on GB200 in FP8
+    assert short.cost.batch_1_touched_over_floor == pytest.approx(312.5, rel=0.02)
 
 
 def test_the_fast_mode_of_the_bound_keeps_its_promise() -> None:

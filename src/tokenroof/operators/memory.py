@@ -50,8 +50,8 @@ class MemoryUse:
     sequences: Num
 
     @property
-    def fits(self) -> Any:
-        """Whether at least one sequence fits."""
+    def holds_one(self) -> Any:
+        """Whether at least one sequence fits; whether what was asked does is a deployment's to say."""
         return self.sequences >= 1
 
 

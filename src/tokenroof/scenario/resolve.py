@@ -21,7 +21,7 @@ from tokenroof.scenario.layouts import chosen, layout_label, legal, reason, usua
 from tokenroof.scenario.machine_cost import MachineCost, machine_cost
 from tokenroof.scenario.overrides import Override, overridden
 from tokenroof.scenario.said import check_version, think_s
-from tokenroof.scenario.slo import Slo, slo_of
+from tokenroof.scenario.slo import PRESETS, Slo, slo_of
 from tokenroof.types.default import Default
 from tokenroof.types.dtype import dtype
 from tokenroof.types.efficiency import Efficiency
@@ -48,10 +48,12 @@ def lengths_at(context: Num, osl: float | None = None, xp: Namespace = SCALAR) -
 
 def workload_of(scenario: Scenario, model: Model, defaults: list[Default]) -> Workload:
     """Lengths as given; a context alone is the mean length in decode, isl + osl / 2."""
+    named = PRESETS.get(scenario.slo or "", Slo())
     osl = scenario.osl
     if osl is None:
-        osl = _OSL
-        defaults.append(Default(field="osl", value=f"{osl:,.0f}", reason="an answer of a page"))
+        osl = named.osl or _OSL
+        why = f"GuideLLM's answer for {named.name}" if named.osl else "an answer of a page"
+        defaults.append(Default(field="osl", value=f"{osl:,.0f}", reason=why))
     if scenario.isl is not None:
         isl = scenario.isl
         if scenario.context is not None and abs(isl + osl / 2.0 - scenario.context) > 0.5:
@@ -61,8 +63,10 @@ def workload_of(scenario: Scenario, model: Model, defaults: list[Default]) -> Wo
         defaults.append(Default(field="isl", value=f"{isl:,.0f}", reason="the given context is its mean in decode"))
     else:
         limit = model.context_config or model.context_advertised
-        isl = _ISL if not limit else max(1.0, min(_ISL, float(limit) - osl))
-        defaults.append(Default(field="isl", value=f"{isl:,.0f}", reason="a prompt of a few pages"))
+        usual = named.isl or _ISL
+        isl = usual if not limit else max(1.0, min(usual, float(limit) - osl))
+        why = f"GuideLLM's prompt for {named.name}" if named.isl else "a prompt of a few pages"
+        defaults.append(Default(field="isl", value=f"{isl:,.0f}", reason=why))
     if scenario.prefix > isl - 1.0:
         raise InputError("prefix", scenario.prefix, f"at most isl - 1 = {isl - 1:g}", "one token is always uncached")
     return Workload(isl=isl, osl=osl, prefix=scenario.prefix)

@@ -13,12 +13,17 @@ __all__ = ["PRESETS", "Slo", "slo_of"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slo:
-    """Limits in seconds, None for none; they are held by means over requests."""
+    """Limits in seconds, None for none; they are held by means over requests.
+
+    A named one has the tokens of the prompt and of the answer that it was written for.
+    """
 
     ttft_s: float | None = None
     tpot_s: float | None = None
     name: str = ""
     source: str = ""
+    isl: float | None = None
+    osl: float | None = None
 
     @property
     def limits(self) -> Limits:
@@ -28,9 +33,11 @@ class Slo:
 
 _GUIDE = "GuideLLM, service level objectives guide, where they are 99th percentiles of TTFT and inter-token latency"
 PRESETS: dict[str, Slo] = {
-    name: Slo(ttft_s=ttft_ms / 1e3, tpot_s=tpot_ms / 1e3, name=name, source=_GUIDE)
-    for name, ttft_ms, tpot_ms in (("chat", 200.0, 50.0), ("rag", 300.0, 100.0), ("code", 500.0, 150.0),
-                                   ("content", 600.0, 200.0))
+    name: Slo(ttft_s=ttft_ms / 1e3, tpot_s=tpot_ms / 1e3, name=name, source=_GUIDE, isl=isl, osl=osl)
+    for name, ttft_ms, tpot_ms, isl, osl in (
+        ("chat", 200.0, 50.0, 512.0, 256.0), ("rag", 300.0, 100.0, 4096.0, 512.0), ("code", 500.0, 150.0, 512.0, 512.0),
+        ("content", 600.0, 200.0, None, None),
+    )
 }  # fmt: skip
 
 

@@ -201,12 +201,13 @@ def _memory(axis: Any, winner: Candidate) -> None:
 
 
 def _others(axis: Any, answer: PlanResponse) -> None:
-    """Winner and runner-ups, or one winner per machine, by cost."""
+    """Winner and runner-ups, or one winner per machine; those that are scored by something else are left out."""
+    machine = answer.machines[0]
     if len(answer.machines) > 1:
-        rows = [(machine.system, machine.winner) for machine in answer.machines if machine.winner is not None]
+        alike = [one for one in answer.machines if one.scored_by == machine.scored_by]
+        rows = [(one.system, one.winner) for one in alike if one.winner is not None]
         title = "Machines, each at its best"
     else:
-        machine = answer.machines[0]
         found = [one for one in (machine.winner, *machine.runner_ups) if one is not None]
         rows = [(f"{_short(one.label)}\n{one.weights}, KV {one.kv}", one) for one in found]
         title = "Winner and runner-ups"
@@ -223,9 +224,7 @@ def _others(axis: Any, answer: PlanResponse) -> None:
     axis.set_xlim(0, max(scores, default=1.0) * 1.3)
     units = {"cost": "USD per M output tokens, prompts included", "throughput": "GPU-seconds per output token",
              "latency": "seconds per request", "energy": "J per output token"}  # fmt: skip
-    priced = rows and rows[0][1].usd_per_mtok_all is not None
-    unit = units["throughput"] if answer.objective == "cost" and not priced else units[answer.objective]
-    axis.set(title=f"{title}: less is better", xlabel=unit)
+    axis.set(title=f"{title}: less is better", xlabel=units[machine.scored_by])
     axis.grid(axis="y", visible=False)
 
 

@@ -130,8 +130,10 @@ def _closed(answer: AnalyzeResponse) -> KeyValues:
         ("MFU limit", percent(bound.mfu_limit), f"any batch; {twice} at twice the critical context"),
     ]
     if bound.cost is not None:
-        ratio = f"{quantity(bound.cost.batch_1_over_floor, NUMBER)} times the floor"
-        pairs.append(("cost, one request", quantity(bound.cost.at_batch_1, USD_PER_MTOK), ratio))
+        ratio = f"{quantity(bound.cost.batch_1_touched_over_floor, NUMBER)} times the floor"
+        if bound.cost.batch_1_over_floor > 1.01 * bound.cost.batch_1_touched_over_floor:
+            ratio += f"; {quantity(bound.cost.batch_1_over_floor, NUMBER)} if it read all experts"
+        pairs.append(("cost, one request", quantity(bound.cost.at_batch_1_touched, USD_PER_MTOK), ratio))
         pairs.append(("cost floor", quantity(bound.cost.floor, USD_PER_MTOK), "arithmetic and KV reads of a request"))
     if bound.touched_share < _ALL_READ:
         why = "the rule reads all experts; this batch does not"

@@ -167,6 +167,8 @@ def _log(answer: PlanResponse, one: Candidate) -> list[KeyValues]:
 
 
 def _remarks(answer: PlanResponse, one: Candidate) -> Iterable[Remark]:
+    if answer.machines[0].scored_by != answer.objective:
+        yield note(f"no rent of {one.system} is known: ranked by GPU time, not by cost (`price_per_gpu_hour`)")
     if one.gpus_paid > one.gpus:
         yield note(f"{counted(one.gpus_paid - one.gpus, 'GPU')} of those that are paid for stay idle")
     if any(other.equal for other in answer.machines[0].runner_ups):
@@ -193,7 +195,7 @@ def _alternatives(answer: PlanResponse, machine: MachinePlan) -> Table:
     ]  # fmt: skip
     columns = (
         words(), words("weights/KV", drop=RANGE), numbers("GPUs"), numbers("TTFT"), numbers("TPOT"),
-        numbers(_OBJECTIVES[answer.objective]), numbers("holds"), words("held by", drop=REMARK),
+        numbers(_OBJECTIVES[answer.machines[0].scored_by]), numbers("holds"), words("held by", drop=REMARK),
     )  # fmt: skip
     return Table(name="alternatives", title="Alternatives", columns=columns, rows=rows)
 

@@ -29,7 +29,11 @@ LEFT_OUT = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BoundCost:
-    """Least USD per million output tokens at three batches, and the lecture's thousand as a computed ratio."""
+    """Least USD per million output tokens at three batches, and the lecture's thousand as computed ratios.
+
+    `at_batch_1` reads all weights, as the lecture does and a dense model has to; `at_batch_1_touched` the experts that
+    one sequence meets. `batch_1_over_floor` and `batch_1_touched_over_floor` are their multiples of the floor.
+    """
 
     at_batch_1: float
     at_batch_1_touched: float
@@ -37,6 +41,7 @@ class BoundCost:
     at_critical_batch: float | None
     floor: float
     batch_1_over_floor: float
+    batch_1_touched_over_floor: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,13 +166,15 @@ def _cost(pool: Pool, here: dict[str, Any], context: float, rule: str, price: fl
     floor = here["cost_floor_usd_per_token"]
     touched = _touched_step_s(pool, 1.0, context, rule) / alone["step_s"]
     usd = alone["cost_usd_per_token"]
+    over = pricing.cost_ratio(usd_per_token=usd, reference_usd_per_token=floor) if price else 1.0
     return BoundCost(
         at_batch_1=usd * _MTOK,
         at_batch_1_touched=usd * touched * _MTOK,
         at_batch=here["cost_usd_per_token"] * _MTOK,
         at_critical_batch=at_critical,
         floor=floor * _MTOK,
-        batch_1_over_floor=pricing.cost_ratio(usd_per_token=usd, reference_usd_per_token=floor) if price else 1.0,
+        batch_1_over_floor=over,
+        batch_1_touched_over_floor=over * touched if price else 1.0,
     )
 
 

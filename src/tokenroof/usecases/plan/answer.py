@@ -181,7 +181,8 @@ class MachinePlan:
     """The plan on one machine: winner or what stands against it, runner-ups, frontier.
 
     Scores whose logarithms differ by `equal_within` or less cannot be told apart, by what deployments differ in:
-    layouts alone, formats or roles.
+    layouts alone, formats or roles. `scored_by` is the objective that scores are of: without a price there is no cost,
+    and GPU time stands in for it; scores of the two do not compare.
     """
 
     system: str
@@ -189,6 +190,7 @@ class MachinePlan:
     announced: bool
     gpus: int
     usd_per_gpu_h: float | None
+    scored_by: str
     price_source: str
     profile: str
     claim_level: str

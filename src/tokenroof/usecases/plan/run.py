@@ -38,6 +38,7 @@ _CHOSEN = {
     "batch": "give concurrency, request_rate or users", "replicas": "give gpus", "redundant_experts": "ask analyze",
     **dict.fromkeys(APART, "ask analyze or price"),
 }  # fmt: skip
+_TTFT_S, _PROMPT_TOKENS_PER_S = 2.0, 5000.0
 LEFT_OUT = (
     "percentiles (limits hold on means)",
     "uneven lengths and hours",
@@ -87,8 +88,7 @@ def _place(objective: str, machine: MachinePlan) -> tuple[bool, bool, float]:
     """Machines with a price first, then those that only time can rank, last those that meet no limit."""
     if machine.winner is None:
         return True, True, float("inf")
-    unpriced = objective == "cost" and machine.winner.usd_per_mtok_all is None
-    return False, unpriced, machine.winner.score
+    return False, machine.scored_by != objective, machine.winner.score
 
 
 def _with_changes(machine: MachinePlan, more: str) -> MachinePlan:
@@ -109,6 +109,15 @@ def _checked(request: PlanRequest) -> tuple[str, ...]:
     if not systems:
         raise InputError("system", request.system, "at least one system")
     return systems
+
+
+def _usual(slo: Slo, load: Workload, defaults: list[Default]) -> Slo:
+    """Limits where none is given: without any a plan would fill machines until nobody got a first token."""
+    ttft_s = max(_TTFT_S, (load.isl - load.prefix) / _PROMPT_TOKENS_PER_S)
+    why = f"people wait no longer; {_PROMPT_TOKENS_PER_S:,.0f} tokens of a longer prompt a second"
+    defaults.append(Default(field="TTFT", value=f"at most {ttft_s:,.3g} s", reason=why))
+    defaults.append(Default(field="TPOT", value="at most 50 ms", reason="20 tok/s a user"))
+    return replace(slo, ttft_s=ttft_s, tpot_s=0.05)
 
 
 def _confidence(request: PlanRequest, slo: Slo, defaults: list[Default]) -> float:
@@ -133,8 +142,7 @@ def plan(request: PlanRequest) -> PlanResponse:
     check_version(request, defaults)
     slo, demand = slo_of(request.slo, request.ttft, request.tpot), _demand(request, defaults)
     if slo.ttft_s is None and slo.tpot_s is None and request.objective != "latency" and not demand.given:
-        slo = replace(slo, tpot_s=0.05)
-        defaults.append(Default(field="TPOT", value="at most 50 ms", reason="20 tok/s a user"))
+        slo = _usual(slo, load, defaults)
     if slo.name:
         defaults.append(Default(field="limits", value=slo.name, reason=f"{slo.source}; here they are held by means"))
     confidence = _confidence(request, slo, defaults)

@@ -194,18 +194,19 @@ def machine_plan(
     system = system_with(name, request.gpus)
     one = load_system(name)
     price, source = _price(request, system, defaults)
+    scored_by = "throughput" if request.objective == "cost" and not price else request.objective
     profile = profile_for(system, request.engine, request.profile, request.engine_version, model=model)
     asked, slo = slo, _planned(slo, profile, request.confidence or EVEN)
     space, refused = _space(request, model, system, profile, slo, load)
     terms = Terms(
-        scenario=request, space=space, demand=demand, slo=slo, asked=asked, objective=request.objective,
+        scenario=request, space=space, demand=demand, slo=slo, asked=asked, objective=scored_by,
         usd_per_gpu_h=price, gpus=request.gpus, chips_of_one=one.n_chips,
     )  # fmt: skip
     rejected: dict[str, int] = {}
 
     def judge(points: Points) -> Scored:
         return scored(
-            space, points, demand=demand, slo=slo, objective=request.objective, usd_per_gpu_h=price, gpus=request.gpus
+            space, points, demand=demand, slo=slo, objective=scored_by, usd_per_gpu_h=price, gpus=request.gpus
         )
 
     points = _points(space, request, rejected, judge) if space.layouts else None
@@ -240,10 +241,11 @@ def machine_plan(
         announced=system.chip.announced,
         gpus=system.n_chips,
         usd_per_gpu_h=price,
+        scored_by=scored_by,
         price_source=source,
         profile=profile.id,
         claim_level=claim_level(profile, model),
-        equal_within=widths(request.objective, profile),
+        equal_within=widths(scored_by, profile),
         search=Search(
             layouts=len(space.layouts), combinations=space.candidates, points=0 if points is None else len(points),
             points_met=met, rejected=tuple(sorted(rejected.items(), key=lambda item: -item[1])),
