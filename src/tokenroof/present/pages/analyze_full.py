@@ -91,7 +91,8 @@ def _money(answer: AnalyzeResponse) -> KeyValues:
         pairs.append(("this load", quantity(load, USD_PER_MTOK), "all on output"))
     if fast is not None and fast.possible and fast.price_ratio is not None and fast.concurrency is not None:
         held = f"{counted(fast.concurrency, 'request')} at once"
-        pairs.append((f"{fast.speedup:g}x the speed", f"{times(fast.price_ratio)} the price", held))
+        named = f"{times(fast.price_ratio)} its output price"
+        pairs.append((f"{fast.speedup:g}x the speed of this load", named, held))
     elif fast is not None:
         most = f"alone it is {times(fast.fastest_speedup)}"
         pairs.append((f"{fast.speedup:g}x the speed", "not for any price", most))

@@ -61,7 +61,10 @@ class ServedCost:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FastMode:
-    """What serving every user `speedup` times faster takes: fewer requests at once, and so a higher price."""
+    """What serving every user `speedup` times faster takes: fewer requests at once, and so a higher price.
+
+    Against this load; `price_ratio` is of output tokens, as in the speed tiers of `price`.
+    """
 
     speedup: float
     tpot_s: float

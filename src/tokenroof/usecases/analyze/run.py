@@ -74,9 +74,15 @@ def _rooms(deployment: Deployment, closed: ClosedForm) -> Rooms:
     return Rooms(within_limits=within, limit=limit, by_memory=room, critical=closed.critical_batch)
 
 
+def _output_usd(deployment: Deployment, served: Served) -> float:
+    """Output tokens at a dollar for each GPU-hour; ratios of it hold at any rent."""
+    return float(cost_of(deployment, served, 1.0).output_usd_per_mtok)
+
+
 def _fast_mode(deployment: Deployment, served: Served, speedup: float) -> FastMode:
+    """Against this load, as `price` has it: output tokens, machine time split between input and output."""
     target = served.tpot_s / speedup
-    held, _ = deployment.most(Limits(tpot_s=target))
+    held, _ = deployment.most(Limits(tpot_s=target, ttft_s=deployment.limits.ttft_s))
     alone = deployment.one_each()
     fast = deployment.serve(Load(kind="concurrency", value=held * deployment.replicas)) if held >= 1.0 else None
     return FastMode(
@@ -84,7 +90,7 @@ def _fast_mode(deployment: Deployment, served: Served, speedup: float) -> FastMo
         tpot_s=target,
         possible=fast is not None,
         concurrency=None if fast is None else fast.concurrency,
-        price_ratio=None if fast is None else served.requests_per_s / fast.requests_per_s,
+        price_ratio=None if fast is None else _output_usd(deployment, fast) / _output_usd(deployment, served),
         fastest_speedup=served.tpot_s / alone.tpot_s,
     )
 
