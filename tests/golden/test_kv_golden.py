@@ -66,8 +66,8 @@ def test_bytes_per_token(name: str) -> None:
 
 def test_bytes_per_token_halve_at_one_byte() -> None:
     assert kv_bytes_per_token(load_model("deepseek-v3"), 1.0) == 35_136
-    # index keys keep their own format whatever the cache's
-    assert kv_bytes_per_token(load_model("deepseek-v3.2"), 1.0) == 35_136 + 61 * 132
+    # packed entries have one size, scales and 16-bit rotary part in it: 656 B and 132 B of index keys a layer
+    assert kv_bytes_per_token(load_model("deepseek-v3.2"), 1.0) == 61 * (656 + 132)
 
 
 def test_gpt_oss_windows_stop_at_128() -> None:
