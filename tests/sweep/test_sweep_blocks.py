@@ -136,7 +136,9 @@ def test_what_requests_see_is_what_analyze_answers(
             )
         }
         wanted |= {"cost_output_usd_per_mtok": answer.cost.output_usd_per_mtok,
-                   "cost_input_usd_per_mtok": answer.cost.input_usd_per_mtok}  # fmt: skip
+                   "cost_input_usd_per_mtok": answer.cost.input_usd_per_mtok,
+                   "watts_per_gpu": answer.energy.watts_per_gpu,
+                   "joules_per_output_token": answer.energy.joules_per_output_token}  # fmt: skip
         for name, number in wanted.items():
             assert here[name] == pytest.approx(number.value, rel=1e-9, abs=1e-12), name
         assert here["requests_per_s"] == pytest.approx(answer.requests_per_s, rel=1e-9)

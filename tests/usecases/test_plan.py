@@ -7,9 +7,15 @@ import numpy as np
 import pytest
 
 from tokenroof.catalog import load_model, load_system
+from tokenroof.catalog.power import power_of
 from tokenroof.errors import DataMissing, InputError, UnknownName
-from tokenroof.scenario.slo import PRESETS, slo_of
+from tokenroof.planner.power import unit_watts
+from tokenroof.scenario.energy import watts_per_gpu
+from tokenroof.scenario.slo import PRESETS, Slo, slo_of
+from tokenroof.types.workload import Load
+from tokenroof.usecases.plan.answer import Demand
 from tokenroof.usecases.plan.launch import commands
+from tokenroof.usecases.plan.pick import Terms, deployment_at
 from tokenroof.usecases.plan.run import PlanRequest, PlanResponse, plan
 from tokenroof.usecases.plan.search import system_with
 
@@ -326,3 +332,29 @@ def test_a_narrower_checkpoint_is_called_what_it_is():
     answer = ask("llama-3.1-70b", "8xb200", tpot=0.03, weight_dtype="nvfp4")
     assert not answer.winner.own_weights
     assert "$MODEL_NVFP4" in dict(answer.flags)["vllm"]
+
+
+@pytest.mark.parametrize("mode", ["agg", "disagg"])
+def test_energy_is_searched_for_by_the_rule_that_it_is_told_by(mode):
+    """Watts of points, worked out as arrays, are those of their deployments under the same load."""
+    request = PlanRequest(
+        model="deepseek-v3", system="16xh200", isl=1024.0, osl=256.0, objective="energy", mode=mode, tpot=0.05,
+        engine="sglang", acceptance=0.8, drafts=1,
+    )  # fmt: skip
+    machine = plan(request).machines[0]
+    space, points = machine.space, machine.points
+    power = power_of(space.system.chip)
+    watts = unit_watts(space, points, power, points.rate)
+    assert (watts >= power.idle_w).all()
+    assert (watts <= power.limit_w).all()
+    terms = Terms(
+        scenario=request, space=space, demand=Demand(), slo=Slo(), asked=Slo(), objective="energy", usd_per_gpu_h=None,
+        gpus=None, chips_of_one=8,
+    )  # fmt: skip
+    served_points = np.flatnonzero(points.rate > 0)
+    for at in served_points[:: max(1, len(served_points) // 12)]:
+        unit = deployment_at(terms, points, int(at), 1)
+        served = unit.serve(Load(kind="concurrency", value=float(points.concurrency[at])))
+        told = watts_per_gpu(unit, served, power, unit.gpus_used)
+        ratio = served.requests_per_s / points.rate[at]
+        assert watts[at] - power.idle_w == pytest.approx((told - power.idle_w) / ratio, rel=0.03)

@@ -15,6 +15,7 @@ from tokenroof.catalog import load_model, load_system
 from tokenroof.errors import TokenroofError
 from tokenroof.planner.space import planned_layouts
 from tokenroof.scenario.costs import cost_of
+from tokenroof.scenario.energy import energy_of
 from tokenroof.scenario.ranges import ranged
 from tokenroof.scenario.resolve import resolve
 from tokenroof.types.scenario import DEGREES, Scenario
@@ -73,6 +74,7 @@ def test_analyze_and_plan_give_the_deployments_numbers(scenario: Scenario) -> No
     assert answer.output_tokens_per_s_per_gpu is not None
     assert answer.output_tokens_per_s_per_gpu.value == served.output_tokens_per_s_per_gpu
     assert answer.cost.output_usd_per_mtok.value == cost.output_usd_per_mtok
+    assert answer.energy is not None and answer.energy == energy_of(deployment, served)
 
     found = plan(asked(PlanRequest, scenario, mode="agg", weight_dtype="own", kv_dtype=deployment.kv_dtype)).winner
     assert found is not None
@@ -85,6 +87,8 @@ def test_analyze_and_plan_give_the_deployments_numbers(scenario: Scenario) -> No
     assert found.output_tokens_per_s_per_gpu == pytest.approx(served.output_tokens_per_s_per_gpu, rel=0.01)
     assert found.usd_per_mtok_output == pytest.approx(cost.output_usd_per_mtok, rel=0.01)
     assert found.concurrency == pytest.approx(served.concurrency, rel=0.01)
+    assert found.joules_per_output_token == pytest.approx(answer.energy.joules_per_output_token.value, rel=0.01)
+    assert found.energy.watts_per_gpu.value == pytest.approx(answer.energy.watts_per_gpu.value, rel=0.01)
     tpot = answer.tpot_s
     if tpot.low is not None and tpot.high is not None and tpot.low > (tpot.bound or 0.0):
         assert (found.low, found.high) == pytest.approx((tpot.low / tpot.value, tpot.high / tpot.value), rel=1e-9)

@@ -17,10 +17,10 @@ from dataclasses import dataclass
 from tokenroof.errors import DataMissing, InputError
 from tokenroof.mixers.rows import DECODE, ONE, PREFILL, STAGE_TOKENS
 from tokenroof.operators.networks import Line, collective_lines
-from tokenroof.operators.program import form_value, namespace_of, variables
+from tokenroof.operators.program import form_value, namespace_of, totals, variables
 from tokenroof.types.efficiency import PEAK, Efficiency, OperatorCurve
 from tokenroof.types.machine import Chip, System
-from tokenroof.types.program import Form, Load, Num, Operator, Program, StepTimes
+from tokenroof.types.program import Form, Load, Num, Operator, Program, StepTimes, Totals
 from tokenroof.xp import NUMPY, SCALAR, Namespace
 
 __all__ = ["RULES", "Timed", "arithmetic_rate", "bind", "curve_of", "link_s", "padded_flops", "step"]
@@ -133,6 +133,10 @@ class Timed:
             activations_s=_sum([p.activations for p in parts], values), communication_s=communication,
             overhead_s=overhead,
         )  # fmt: skip
+
+    def counts(self, *, decode: Load | None = None, prefill: Load | None = None) -> Totals:
+        """What one GPU of each stage does in a pass, summed over the stages."""
+        return totals(self.program, decode=decode, prefill=prefill)
 
     def _launching_s(self, parts: list[_Part]) -> Num:
         """Time in which the host can start every kernel of an eager pass: less is not possible."""

@@ -14,7 +14,7 @@ from tokenroof.types.efficiency import Efficiency
 from tokenroof.types.layout import Layout
 from tokenroof.types.machine import System
 from tokenroof.types.model import Model
-from tokenroof.types.program import Load, StepTimes
+from tokenroof.types.program import Load, StepTimes, Totals
 
 __all__ = ["Drafting", "drafting", "implied_acceptance", "tokens_per_pass"]
 
@@ -33,11 +33,21 @@ class Drafting(Timed):
     def step(self, *, decode: Load | None = None, prefill: Load | None = None, rule: str = "operators") -> StepTimes:
         if decode is None:
             return Timed.step(self, prefill=prefill, rule=rule)
-        context: Any = decode.context + self.later
-        verified = Load(decode.tokens * (1.0 + self.drafts), decode.sequences, context)
+        verified = self._verified(decode)
         times = Timed.step(self, decode=verified, prefill=prefill, rule=rule)
-        draft_s = self._draft_s(decode, context, rule)
+        draft_s = self._draft_s(decode, verified.context, rule)
         return replace(times, step_s=times.step_s + self.drafts * draft_s)
+
+    def counts(self, *, decode: Load | None = None, prefill: Load | None = None) -> Totals:
+        if decode is None:
+            return Timed.counts(self, prefill=prefill)
+        verified = self._verified(decode)
+        drafted = self.head.counts(decode=Load(decode.tokens, decode.sequences, verified.context))
+        return Timed.counts(self, decode=verified, prefill=prefill).plus(drafted, self.drafts)
+
+    def _verified(self, decode: Load) -> Load:
+        context: Any = decode.context + self.later
+        return Load(decode.tokens * (1.0 + self.drafts), decode.sequences, context)
 
     def _draft_s(self, decode: Load, context: Any, rule: str) -> Any:
         """The head's pass; the last one is kept, since the serving formulas ask for the same decode part many times."""

@@ -25,9 +25,10 @@ from tokenroof.types.served import Ranged
 from tokenroof.units import parse_quantity
 
 __all__ = [
-    "BYTES", "E2E", "FLOPS", "GB", "GB_PER_S", "JOULES", "MS", "NUMBER", "PARAMS", "REQUESTS_PER_S", "TOK_PER_S",
-    "TOK_PER_S_PER_GPU", "TOK_PER_S_PER_USER", "UNKNOWN", "USD", "USD_A_MONTH", "USD_PER_GPU_HOUR", "USD_PER_MTOK",
-    "Unit", "bound", "change", "column", "count", "gib", "percent", "quantity", "ranged", "share_of", "span", "times",
+    "BYTES", "E2E", "FLOPS", "GB", "GB_PER_S", "JOULES_PER_TOKEN", "MS", "NUMBER", "PARAMS", "REQUESTS_PER_S",
+    "TOK_PER_S", "TOK_PER_S_PER_GPU", "TOK_PER_S_PER_USER", "UNKNOWN", "USD", "USD_A_MONTH", "USD_PER_GPU_HOUR",
+    "USD_PER_MTOK", "WATTS", "Unit", "bound", "change", "column", "count", "gib", "percent", "quantity", "ranged",
+    "share_of", "span", "times",
 ]  # fmt: skip
 
 UNKNOWN = "-"
@@ -81,7 +82,8 @@ TOK_PER_S = Unit(after=" tok/s")
 TOK_PER_S_PER_GPU = Unit(after=" tok/s/GPU")
 TOK_PER_S_PER_USER = Unit(after=" tok/s/user")
 REQUESTS_PER_S = Unit(after=" requests/s")
-JOULES = Unit(after=" J")
+JOULES_PER_TOKEN = Unit(after=" J per token", most_decimals=3)
+WATTS = Unit(after=" W")
 USD = Unit(before="$", money=True)
 USD_PER_MTOK = Unit(before="$", after=" per M", money=True)
 USD_PER_GPU_HOUR = Unit(before="$", after=" per GPU-hour", money=True)

@@ -161,6 +161,23 @@ class Totals:
     def all_flops(self) -> Num:
         return sum(self.flops.values())
 
+    @property
+    def memory_bytes(self) -> Num:
+        """Bytes to and from memory."""
+        return self.weight_bytes + self.kv_read_bytes + self.kv_write_bytes + self.activation_bytes
+
+    def plus(self, other: "Totals", times: float = 1.0) -> "Totals":
+        """With another pass run so many times."""
+        keys = dict.fromkeys((*self.flops, *other.flops))
+        return Totals(
+            flops={key: self.flops.get(key, 0.0) + times * other.flops.get(key, 0.0) for key in keys},
+            weight_bytes=self.weight_bytes + times * other.weight_bytes,
+            kv_read_bytes=self.kv_read_bytes + times * other.kv_read_bytes,
+            kv_write_bytes=self.kv_write_bytes + times * other.kv_write_bytes,
+            activation_bytes=self.activation_bytes + times * other.activation_bytes,
+            comm_bytes=self.comm_bytes + times * other.comm_bytes,
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperatorTime:

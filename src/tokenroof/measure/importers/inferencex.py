@@ -29,6 +29,7 @@ _METRICS = (
     ("total_tok_s", "tput_per_gpu", 1.0, "tok/s", True),
     ("output_tok_s", "output_tput_per_gpu", 1.0, "tok/s", True),
     ("input_tok_s", "input_tput_per_gpu", 1.0, "tok/s", True),
+    ("joules_per_output_token", "joules_per_output_token", 1.0, "J/token", False),
 )
 _MODELS = {"dsr1": "DeepSeek-R1"}  # short names of the result files
 _DATE = re.compile(r"\b(20\d\d-[01]\d)(?:-\d\d)?\b")

@@ -9,11 +9,13 @@ from tokenroof.present.asked import Ask, ask
 from tokenroof.present.numbers import (
     BYTES,
     GB,
+    JOULES_PER_TOKEN,
     MS,
     TOK_PER_S_PER_GPU,
     TOK_PER_S_PER_USER,
     USD_PER_GPU_HOUR,
     USD_PER_MTOK,
+    WATTS,
     change,
     column,
     count,
@@ -51,6 +53,9 @@ def _main(answer: AnalyzeResponse) -> Table:
         rows += ranged_row("cost, input", cost.input_usd_per_mtok, USD_PER_MTOK)
         rows += ranged_row("cost, cached input", cost.cached_usd_per_mtok, USD_PER_MTOK)
     heads = (words(_shown_instead(answer)), numbers("predicted"), ranges(), numbers("hardware bound", empty="-"))
+    if answer.energy is not None:
+        rows += ranged_row("energy, output", answer.energy.joules_per_output_token, JOULES_PER_TOKEN)
+        rows += ranged_row("power of a GPU", answer.energy.watts_per_gpu, WATTS)
     return Table(name="main", columns=heads, rows=rows)
 
 

@@ -13,6 +13,7 @@ from tokenroof.present.numbers import (
     times,
 )  # fmt: skip
 from tokenroof.present.page import BAR, BarRow, Bars, Block, KeyValues, Lines, Table, numbers, words
+from tokenroof.present.pages.energy import energy_block
 from tokenroof.present.pages.parts import LIMITS, counted, defaults_table
 from tokenroof.types.program import OperatorTime
 from tokenroof.usecases.analyze.answer import AnalyzeResponse
@@ -33,7 +34,7 @@ def full_blocks(answer: AnalyzeResponse) -> list[Block]:
     blocks: list[Block] = [_operators(answer)]
     if answer.layout.n_gpus > 1:
         blocks.append(_domain(answer))
-    blocks += [_money(answer), _parts(answer), _closed(answer), _sources(answer)]
+    blocks += [_money(answer), *energy_block(answer.energy), _parts(answer), _closed(answer), _sources(answer)]
     return [*blocks, *defaults_table(answer.defaults)]
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from tokenroof.engines import engine
 from tokenroof.present.numbers import (
+    JOULES_PER_TOKEN,
     MS,
     REQUESTS_PER_S,
     TOK_PER_S_PER_GPU,
@@ -11,6 +12,7 @@ from tokenroof.present.numbers import (
     USD_A_MONTH,
     USD_PER_GPU_HOUR,
     USD_PER_MTOK,
+    WATTS,
     Unit,
     change,
     column,
@@ -152,10 +154,22 @@ def _winner(answer: PlanResponse, one: Candidate) -> Table:
             rows.append(
                 ("cost, cached input", quantity(cached, USD_PER_MTOK), free("cost", cached, USD_PER_MTOK), "", "")
             )
+    rows += _energy(one)
     if one.usd_per_month is not None:
         rows.append((f"rent, {counted(one.gpus_paid, 'GPU')}", quantity(one.usd_per_month, USD_A_MONTH), "", "", ""))
     columns = (words(), numbers("predicted"), ranges(), numbers("limit", empty="-"), numbers("holds"))
     return Table(name="main", columns=columns, rows=rows, remarks=tuple(_remarks(answer, one)))
+
+
+def _energy(one: Candidate) -> list[tuple[str, str, str, str, str]]:
+    """Energy and power with their ranges."""
+    if one.energy is None:
+        return []
+    energy, power = one.energy.joules_per_output_token, one.energy.watts_per_gpu
+    return [
+        (name, quantity(found.value, unit), span(found.low, found.high, found.value, unit), "", "")
+        for name, found, unit in (("energy, output", energy, JOULES_PER_TOKEN), ("power of a GPU", power, WATTS))
+    ]
 
 
 def _log(answer: PlanResponse, one: Candidate) -> list[KeyValues]:

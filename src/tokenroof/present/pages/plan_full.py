@@ -1,7 +1,8 @@
 """What the full page of `plan` adds: why not the others, memory by role, the frontier, what was searched."""
 
-from tokenroof.present.numbers import BYTES, GB, JOULES, MS, NUMBER, USD_PER_MTOK, count, quantity
+from tokenroof.present.numbers import BYTES, GB, MS, NUMBER, USD_PER_MTOK, count, quantity
 from tokenroof.present.page import BAR, KEEP, RANGE, Block, Table, numbers, words
+from tokenroof.present.pages.energy import energy_block
 from tokenroof.present.pages.parts import defaults_table, roles
 from tokenroof.usecases.plan.answer import Candidate, MachinePlan, PlanResponse
 
@@ -17,7 +18,7 @@ def full_blocks(answer: PlanResponse) -> list[Block]:
     if first.runner_ups:
         blocks.append(_reasons(first))
     if one is not None:
-        blocks.append(_memory(one))
+        blocks += [_memory(one), *energy_block(one.energy)]
     if first.frontier:
         blocks.append(_frontier(first))
     return [*blocks, _search(answer), *defaults_table(answer.defaults)]
@@ -40,9 +41,7 @@ def _memory(one: Candidate) -> Table:
         for bar in one.memory
     ]  # fmt: skip
     heads = [numbers(head) for head in ("weights", "KV in use", "KV memory", "activations, reserve")]
-    energy = one.joules_per_output_token
     lines = [f"{count(one.chunk)} tokens of prompts in a step at most"]
-    lines += [] if energy is None else [f"{quantity(energy, JOULES)} per output token"]
     return Table(title="Memory of one GPU", columns=(words(), *heads), rows=rows, lines=lines, full=True)
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from tokenroof.operators.memory import MemoryUse
 from tokenroof.scenario.deployment import Deployment
+from tokenroof.scenario.energy import Energy
 from tokenroof.scenario.overrides import Override
 from tokenroof.scenario.pool_log import PoolLog
 from tokenroof.types.default import Default
@@ -125,6 +126,7 @@ class AnalyzeResponse:
     mfu: float | None
     mbu: float | None
     cost: ServedCost | None
+    energy: Energy | None
     rooms: Rooms
     memory: MemoryUse
     log: PoolLog

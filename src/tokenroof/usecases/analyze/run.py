@@ -8,6 +8,7 @@ from tokenroof.mixers.architecture import active_params
 from tokenroof.scenario.bounds import Bounds, bounds_of
 from tokenroof.scenario.costs import cost_of, request_usd
 from tokenroof.scenario.deployment import Deployment
+from tokenroof.scenario.energy import energy_of
 from tokenroof.scenario.layouts import unit_label
 from tokenroof.scenario.pool_log import pool_log
 from tokenroof.scenario.ranges import ranged
@@ -194,6 +195,7 @@ def analyze(request: AnalyzeRequest) -> AnalyzeResponse:
         mfu=mfu,
         mbu=mbu,
         cost=cost,
+        energy=energy_of(deployment, served),
         rooms=_rooms(deployment, closed),
         memory=deployment.memory() if deployment.prompts_fit else deployment.prompt_memory(),
         log=pool_log(deployment),

@@ -29,13 +29,15 @@ def _spread(name: str, number: Ranged | None) -> dict[str, float | None]:
 
 def main_row(answer: AnalyzeResponse) -> dict[str, Any]:
     """One row: verdict, times, throughput, cost, rooms."""
-    cost = answer.cost
+    cost, energy = answer.cost, answer.energy
     row = scenario_columns(answer) | {"fits": answer.fits}
     for name in ("tpot_s", "decode_step_s", "ttft_s", "e2e_s", "interactivity", "output_tokens_per_s_per_gpu",
                  "decode_tokens_per_s_per_gpu"):  # fmt: skip
         row |= _spread(name, getattr(answer, name))
     row |= _spread("cost_output_usd_per_mtok", None if cost is None else cost.output_usd_per_mtok)
     row |= _spread("cost_input_usd_per_mtok", None if cost is None else cost.input_usd_per_mtok)
+    row |= _spread("watts_per_gpu", None if energy is None else energy.watts_per_gpu)
+    row |= _spread("joules_per_output_token", None if energy is None else energy.joules_per_output_token)
     return row | {
         "requests_per_s": answer.requests_per_s, "max_batch_memory": answer.rooms.by_memory,
         "max_batch_limits": answer.rooms.within_limits, "critical_batch": answer.rooms.critical, "mfu": answer.mfu,

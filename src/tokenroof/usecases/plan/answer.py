@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from tokenroof.planner.points import Points, Space
 from tokenroof.scenario.deployment import Deployment
+from tokenroof.scenario.energy import Energy
 from tokenroof.scenario.pool_log import PoolLog
 from tokenroof.scenario.slo import Slo
 from tokenroof.types.default import Default
@@ -93,6 +94,7 @@ class Candidate:
     usd_per_mtok_output: float | None
     usd_per_month: float | None
     joules_per_output_token: float | None
+    energy: Energy | None
     margins: Mapping[str, float]
     chances: Mapping[str, float]
     limit: str

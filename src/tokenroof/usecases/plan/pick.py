@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tokenroof.errors import DataMissing
 from tokenroof.operators.memory import memory_use
 from tokenroof.operators.timing import Timed
 from tokenroof.planner.points import Points, Space
@@ -14,6 +13,7 @@ from tokenroof.scenario.apart import with_prefill
 from tokenroof.scenario.carried import carried
 from tokenroof.scenario.costs import cost_of
 from tokenroof.scenario.deployment import Deployment
+from tokenroof.scenario.energy import energy_of
 from tokenroof.scenario.layouts import apart_label, layout_label
 from tokenroof.scenario.pool_log import pool_log
 from tokenroof.scenario.ranges import chance_within
@@ -24,7 +24,7 @@ from tokenroof.types.scenario import DEGREES, Scenario
 from tokenroof.types.served import Served
 from tokenroof.types.workload import Load, Workload
 from tokenroof.usecases.plan.answer import Candidate, Curve, Demand, MemoryBar
-from tokenroof.usecases.plan.score import Scored, usd_per_mtok, watts_per_gpu
+from tokenroof.usecases.plan.score import Scored, usd_per_mtok
 from tokenroof.usecases.plan.simplest import Complexity
 
 __all__ = ["Terms", "candidate_at", "curve_at", "deployment_at", "distinct", "label_of"]
@@ -220,10 +220,8 @@ def _candidate(
     tokens, price = served * space.osl, terms.usd_per_gpu_h
     cost = None if price is None else cost_of(unit, found, price, gpus=paid)
     usd = None if cost is None else cost.request_usd / space.osl * 1e6
-    try:
-        joules = watts_per_gpu(space.system) * paid / tokens
-    except DataMissing:
-        joules = None
+    energy = energy_of(unit, found, gpus=paid)
+    joules = None if energy is None else energy.joules_per_output_token.value
     margins = {
         name: 1.0 - value / limit
         for name, value, limit in (("TTFT", ttft, slo.ttft_s), ("TPOT", tpot, slo.tpot_s))
@@ -275,6 +273,7 @@ def _candidate(
         usd_per_mtok_cached=None if cost is None else cost.cached_usd_per_mtok,
         usd_per_mtok_output=None if cost is None else cost.output_usd_per_mtok,
         usd_per_month=None if price is None else price * paid * _MONTH_H,
+        energy=energy,
         joules_per_output_token=joules,
         margins=margins,
         chances=chances,

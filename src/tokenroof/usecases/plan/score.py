@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from typing import Any
 
-from tokenroof.errors import DataMissing
+from tokenroof.catalog.power import power_of
 from tokenroof.planner.points import Points, Space, units_in
+from tokenroof.planner.power import unit_watts
 from tokenroof.scenario.slo import Slo
-from tokenroof.types.machine import System
 from tokenroof.usecases.plan.answer import Demand
 
-__all__ = ["Scored", "need_per_s", "scored", "usd_per_mtok", "watts_per_gpu"]
+__all__ = ["Scored", "need_per_s", "scored", "usd_per_mtok"]
 
 _HOUR_S = 3600.0
 _MTOK = 1e6
@@ -30,18 +30,6 @@ class Scored:
     per_gpu: Any
 
 
-def watts_per_gpu(system: System) -> float:
-    """Power of a busy GPU with its share of the server, as far as it is known."""
-    chip = system.chip
-    if chip.all_in_w is not None:
-        return chip.all_in_w
-    if system.power_w is not None:
-        return system.power_w / system.n_chips
-    if chip.tdp_w is not None:
-        return chip.tdp_w
-    raise DataMissing(chip.name, "power", "not published", "choose another objective")
-
-
 def usd_per_mtok(usd_per_gpu_h: float, gpus: Any, tokens_per_s: Any) -> Any:
     """USD per million tokens of GPUs that make so many a second."""
     return usd_per_gpu_h / _HOUR_S * gpus / tokens_per_s * _MTOK
@@ -55,6 +43,15 @@ def need_per_s(demand: Demand, e2e_s: Any) -> Any:
         return demand.concurrency / e2e_s
     assert demand.users is not None
     return demand.users / (demand.think_s + e2e_s)
+
+
+def _joules(space: Space, points: Points, units: Any, paid: Any, served: Any) -> Any:
+    """Joules a second of all GPUs that are paid for; those without work idle."""
+    import numpy as np
+
+    power, busy = power_of(space.system.chip), units * points.gpus
+    watts = unit_watts(space, points, power, np.minimum(served / np.maximum(units, 1.0), points.rate))
+    return busy * watts + np.maximum(paid - busy, 0.0) * power.idle_w
 
 
 def scored(
@@ -95,7 +92,7 @@ def scored(
     if objective == "latency":
         score = points.e2e_s
     elif objective == "energy":
-        score = watts_per_gpu(space.system) * paid / tokens
+        score = _joules(space, points, units, paid, served) / tokens
     elif objective == "cost" and usd_per_gpu_h:  # what costs nothing is ranked by time
         score = usd_per_mtok(usd_per_gpu_h, paid, tokens)
     else:

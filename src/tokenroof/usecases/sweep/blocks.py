@@ -13,6 +13,7 @@ from tokenroof.types.engine import Scheduler
 from tokenroof.types.layout import Layout
 from tokenroof.types.machine import System
 from tokenroof.types.model import Model
+from tokenroof.types.power import Power
 from tokenroof.types.scenario import Scenario
 from tokenroof.usecases.analyze.pool import Pool
 from tokenroof.usecases.sweep.spec import LIMITS, PRICE
@@ -20,6 +21,7 @@ from tokenroof.usecases.sweep.spec import LIMITS, PRICE
 __all__ = [
     "BOUNDS",
     "COLUMNS",
+    "POWER",
     "SERVED",
     "Block",
     "Case",
@@ -41,7 +43,10 @@ SERVED: dict[str, tuple[str, str]] = {
     "cost_output_usd_per_mtok": ("USD/Mtoken", "cost of a million output tokens, by machine time, idle GPUs paid for"),
     "cost_input_usd_per_mtok": ("USD/Mtoken", "cost of a million uncached input tokens, by machine time"),
     "request_usd": ("USD/request", "cost of one request"),
+    "watts_per_gpu": ("W/GPU", "power of a GPU of the system, idle ones included, without host and cooling"),
+    "joules_per_output_token": ("J/token", "energy of the system's GPUs over the tokens of answers"),
 }
+POWER = ("watts_per_gpu", "joules_per_output_token")
 
 # column -> (unit, what it is); `bound` is a word and `fits` yes or no
 COLUMNS: dict[str, tuple[str, str]] = {
@@ -72,6 +77,7 @@ COLUMNS: dict[str, tuple[str, str]] = {
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Case:
     """One choice of every categorical field, resolved. `pool` is set for the closed forms; the others are deployments.
+    `power` is what a GPU draws: None in closed forms, and where nobody published the chip's TDP.
 
     `notes` goes into every row beside the labels: how sure the numbers are, and which layout was taken.
     """
@@ -88,6 +94,7 @@ class Case:
     layout: Layout | None = None
     pool: Pool | None = None
     rental_usd_per_h: float | None = None
+    power: Power | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,13 +132,15 @@ def blocks_of(sizes: tuple[int, ...], most: int) -> Iterator[Block]:
         yield Block(index, tuple((start, min(start + step, size)) for start, size, step in box))
 
 
-def column_names(axes: tuple[str, ...], *, priced: bool) -> tuple[str, ...]:
-    """The columns of a sweep with these numeric axes, in order."""
+def column_names(axes: tuple[str, ...], *, priced: bool, powered: bool) -> tuple[str, ...]:
+    """The columns of a sweep with these numeric axes, in order. `powered`: every case knows what its GPUs draw."""
     left_out = {name for name in LIMITS if name not in axes}
     if priced:
         left_out.discard(PRICE)
     else:
         left_out |= {name for name in COLUMNS if "usd" in name or name == PRICE}
+    if not powered:
+        left_out |= set(POWER)
     if "isl" not in axes:
         left_out |= {"prefill_s", *SERVED}
     return tuple(name for name in COLUMNS if name not in left_out)

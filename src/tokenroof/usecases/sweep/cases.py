@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from tokenroof.catalog import load_model, load_system
+from tokenroof.catalog.power import known_power
 from tokenroof.catalog.profile import claim_level
 from tokenroof.errors import TokenroofError
 from tokenroof.scenario.formats import served_weights
@@ -115,7 +116,7 @@ def _case(labels: Mapping[str, str], common: dict[str, Any], largest: Mapping[st
         notes = {"layout_used": layout_text(_parts(layout)), "claim_level": deployment.claim}
         return Case(
             **common, notes=notes, layout=layout, profile=deployment.profile, scenario=scenario,
-            scheduler=deployment.scheduler,
+            scheduler=deployment.scheduler, power=known_power(deployment.system.chip),
         )  # fmt: skip
     except TokenroofError as error:
         return SkippedCase(labels=labels, reason=str(error))

@@ -13,6 +13,7 @@ from tokenroof.operators.program import cache_bytes_per_sequence, totals
 from tokenroof.operators.timing import arithmetic_rate
 from tokenroof.scenario.costs import cost_of
 from tokenroof.scenario.deployment import Deployment
+from tokenroof.scenario.energy import joules_per_output_token, watts_per_gpu
 from tokenroof.scenario.ranges import spread
 from tokenroof.scenario.resolve import assemble, lengths_at
 from tokenroof.types.layout import Layout
@@ -117,6 +118,7 @@ class _Deployed:
             case.scenario, case.model, case.system, layout, profile=case.profile, scheduler=case.scheduler,
             workload=Workload(), load=Load(kind="batch"), weights=layout.weights, replicas=case.scenario.replicas,
         )  # fmt: skip
+        self.power = case.power
         self.at_once = float(self.deployment.replicas * layout.pp)
         self.gpus = float(case.system.n_chips)
 
@@ -144,6 +146,9 @@ class _Deployed:
             "e2e_s": served.e2e_s, "requests_per_s": served.requests_per_s,
             "output_tokens_per_s_per_gpu": served.output_tokens_per_s_per_gpu,
         }  # fmt: skip
+        if self.power is not None:
+            found["watts_per_gpu"] = watts_per_gpu(one, served, self.power)
+            found["joules_per_output_token"] = joules_per_output_token(one, served, self.power)
         if price is None:
             return found
         cost = cost_of(one, served, price)

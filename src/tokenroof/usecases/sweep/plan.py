@@ -92,7 +92,7 @@ def _digest(data: Any) -> str:
 
 
 def _behind(case: Case) -> tuple[Any, ...]:
-    return case.model, case.system, case.profile, case.scheduler
+    return case.model, case.system, case.profile, case.scheduler, case.power
 
 
 def _facts_hash(cases: Cases) -> str:
@@ -108,7 +108,8 @@ def plan_sweep(spec: SweepSpec, where: str = "sweep") -> Plan:
     check_spec(spec, where)
     cases = resolve(spec, where)
     names = spec.numeric_axes()
-    columns = column_names(names, priced=spec.price_per_gpu_hour is not None)
+    powered = all(case.power is not None for case in cases.cases)
+    columns = column_names(names, priced=spec.price_per_gpu_hour is not None, powered=powered)
     return Plan(
         spec=spec,
         cases=cases.cases,

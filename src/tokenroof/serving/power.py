@@ -1,0 +1,63 @@
+"""From the work of a request to what its GPUs draw: one rule for every verb, on floats and arrays.
+
+A request is its prompt, one pass for each dp group, and so many decode passes shared with those that decode beside it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tokenroof.formulas import power as f
+from tokenroof.operators.timing import Timed
+from tokenroof.types.power import Power
+from tokenroof.types.program import Load, Num
+from tokenroof.types.workload import Workload
+from tokenroof.xp import SCALAR, Namespace
+
+__all__ = ["Work", "arithmetic_joules", "decoding_at_once", "drawn_w", "request_work"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """FLOP by rate key and bytes of memory traffic, of all GPUs together."""
+
+    flops: Mapping[str, Num]
+    memory_bytes: Num
+
+
+def decoding_at_once(requests_per_s: Num, answer_s: Num, xp: Namespace = SCALAR) -> Num:
+    """Requests that share a decode pass, by Little's law; no pass runs for fewer than one."""
+    return xp.maximum(requests_per_s * answer_s, 1.0)
+
+
+def request_work(decode: Timed, prompt: Timed, workload: Workload, *, batch: Num, passes: Num) -> Work:
+    """Work of one request: its prompt, and `passes` decode passes with `batch` requests in each."""
+    load = Load(batch, batch, workload.context)
+    groups = prompt.program.layout.dp
+    answer = decode.counts(decode=load)
+    asked = prompt.counts(prefill=Load(workload.uncached * groups, 1.0 * groups, workload.isl))
+    # counts are of one GPU of each stage, and a pass serves all that are in it
+    of_answer = decode.program.layout.stage * passes / batch
+    of_prompt = prompt.program.layout.stage / groups
+    keys = dict.fromkeys((*answer.flops, *asked.flops))
+    return Work(
+        flops={
+            key: of_answer * answer.flops.get(key, 0.0) + of_prompt * asked.flops.get(key, 0.0) for key in keys
+        },
+        memory_bytes=of_answer * answer.memory_bytes + of_prompt * asked.memory_bytes,
+    )  # fmt: skip
+
+
+def arithmetic_joules(power: Power, flops: Mapping[str, Num]) -> Num:
+    """Energy of arithmetic, each format at its own."""
+    return sum(count * power.joules_per_flop[key] for key, count in flops.items())
+
+
+def drawn_w(power: Power, work: Work, per_gpu_s: Num, xp: Namespace = SCALAR) -> Num:
+    """Watts of a GPU that does `per_gpu_s` of these requests in a second: their number over the GPUs that share it."""
+    flops = sum(work.flops.values())
+    joules = f.step_joules(
+        flops=flops * per_gpu_s, joules_per_flop=xp.ratio(arithmetic_joules(power, work.flops), flops, 0.0),
+        moved_bytes=work.memory_bytes * per_gpu_s, joules_per_byte=power.joules_per_byte, idle_watts=power.idle_w,
+        step_s=1.0, xp=xp,
+    )  # fmt: skip
+    return f.drawn_watts(joules=joules, step_s=1.0, limit_watts=power.limit_w, xp=xp)
