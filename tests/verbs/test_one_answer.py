@@ -106,6 +106,7 @@ def test_price_and_break_even_give_the_deployments_numbers(scenario: Scenario) -
 
     def same(found: Economics) -> None:
         assert found.served == served
+        assert found.energy == energy_of(deployment, served)
         assert found.tpot_s == ranged("tpot", served.tpot_s, profile)
         assert found.output_tokens_per_s_per_gpu == ranged("throughput", served.output_tokens_per_s_per_gpu, profile)
         assert found.request_usd == ranged("cost", cost.request_usd, profile)

@@ -3,6 +3,7 @@
 from tokenroof.present.asked import ask
 from tokenroof.present.numbers import (
     BYTES,
+    JOULES_PER_TOKEN,
     MS,
     TOK_PER_S_PER_GPU,
     USD,
@@ -15,6 +16,7 @@ from tokenroof.present.numbers import (
     times,
 )
 from tokenroof.present.page import REMARK, Block, KeyValues, Page, Remark, Table, note, numbers, ranges, warning, words
+from tokenroof.present.pages.energy import energy_block
 from tokenroof.present.pages.money import length, scenario_of
 from tokenroof.present.pages.parts import defaults_of, defaults_table
 from tokenroof.usecases.money.price import PriceResponse
@@ -149,6 +151,8 @@ def _more(answer: PriceResponse) -> list[KeyValues]:
         ("duty cycle", percent(here.duty_cycle), here.traffic.name if here.traffic else ""),
         ("claim", here.claim, f"profile {here.profile}"),
     ]  # fmt: skip
+    if here.energy is not None:
+        served.append(("energy, output", quantity(here.energy.joules_per_output_token.value, JOULES_PER_TOKEN)))
     machine = here.machine
     if machine.own_from_duty is not None and machine.rent_usd_per_h is not None:
         own = "rent" if machine.own_from_duty > 1.0 else f"own above {percent(machine.own_from_duty)}"
@@ -180,6 +184,7 @@ def _more(answer: PriceResponse) -> list[KeyValues]:
     ]  # fmt: skip
     return [
         KeyValues(title="Served", pairs=served, full=True),
+        *energy_block(here.energy),
         KeyValues(title="Cost by allocation", pairs=rules, full=True),
         KeyValues(title="Discounts that idle hours pay for", pairs=idle, full=True),
         KeyValues(title="Long context", pairs=context, full=True),

@@ -6,6 +6,7 @@ from tokenroof.errors import InputError
 from tokenroof.formulas import price_sheets
 from tokenroof.scenario.costs import ALLOCATIONS, Shares, cost_of, shares_of
 from tokenroof.scenario.deployment import Deployment
+from tokenroof.scenario.energy import Energy, energy_of
 from tokenroof.scenario.layouts import unit_label
 from tokenroof.scenario.machine_cost import MachineCost
 from tokenroof.scenario.ranges import ranged
@@ -90,6 +91,7 @@ class Economics:
     by_rule: tuple[TokenPrices, ...]
     blend: tuple[float, float, float]
     margin: Margin | None
+    energy: Energy | None
     profile: str
     claim: str
     defaults: tuple[Default, ...]
@@ -193,6 +195,7 @@ def economics_at(request: EconomicsRequest, scene: Scene) -> Economics:
         input_tokens_per_s_per_gpu=served.input_tokens_per_s_per_gpu,
         requests_per_s=served.requests_per_s,
         shares=shares_of(deployment, served),
+        energy=energy_of(deployment, served),
         machine=scene.machine,
         duty_cycle=scene.duty_cycle,
         traffic=scene.traffic,
