@@ -131,5 +131,12 @@ def read_power_cases(folder: Path) -> Iterator[PowerCase | Skip]:
         for found in _runs(path) if path.is_file() else ():
             measured = _measured(found)
             if measured is not None:
-                setup = setup_of(measured.run)
+                setup = _unclear(measured.run) or setup_of(measured.run)
                 yield setup if isinstance(setup, Skip) else _case(kept.of(setup)[0], measured)
+
+
+def _unclear(run: Run) -> Skip | None:
+    """What a run did must follow from what it measured: nobody counted its accepted drafts, or what each role drew."""
+    if run.spec_decode not in ("", "none"):
+        return Skip("speculative decoding")
+    return Skip("prefill and decode apart") if run.mode == "disaggregated" else None
