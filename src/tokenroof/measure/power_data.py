@@ -139,4 +139,4 @@ def _unclear(run: Run) -> Skip | None:
     """What a run did must follow from what it measured: nobody counted its accepted drafts, or what each role drew."""
     if run.spec_decode not in ("", "none"):
         return Skip("speculative decoding")
-    return Skip("prefill and decode apart") if run.mode == "disaggregated" else None
+    return Skip("disaggregated") if run.mode == "disaggregated" else None
