@@ -6,6 +6,7 @@ from dataclasses import replace
 import engine_cases as cases
 import pytest
 
+from tokenroof.catalog import load_model
 from tokenroof.errors import DataMissing, InputError
 from tokenroof.mixers.architecture import uniform_dtypes
 from tokenroof.mixers.architecture_cache import kv_bytes_per_sequence, kv_read_bytes_per_step
@@ -327,3 +328,13 @@ def test_bad_questions():
     )
     with pytest.raises(DataMissing, match="all_reduce"):
         bind(lower(cases.llama_3_8b(), Layout(tp=2)), cases.h100s(2), unpriced)
+
+
+def test_a_vision_tower_is_held_and_not_read() -> None:
+    with_tower = load_model("qwen3-vl-2b")
+    program, blind = lower(with_tower), lower(replace(with_tower, vision_params=0))
+    assert sum(program.stored_bytes.values()) == pytest.approx(4.26e9, rel=2e-3)  # the checkpoint
+    assert sum(program.stored_bytes.values()) - sum(blind.stored_bytes.values()) == 2 * 406_957_056
+    assert program.operators == blind.operators
+    halves = lower(with_tower, Layout(tp=2)).stored_bytes["vision"]
+    assert halves == program.stored_bytes["vision"] / 2

@@ -39,6 +39,8 @@ def lower(model: Model, layout: Layout | None = None) -> Program:
         _ffn(rows, ffn, count)
     _norms(rows)
     _head(rows)
+    if model.vision_params:  # held beside the language model, cut tp ways; text reads none of it
+        rows.stored["vision"] = model.vision_params / rows.tp * rows.weight_bytes["other"]
     return _program(rows)
 
 

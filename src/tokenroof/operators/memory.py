@@ -67,13 +67,17 @@ def _stage_share(program: Program) -> Num:
 
 
 def _weights_by_class(program: Program, rules: MemoryRule, chip: Chip) -> dict[str, Num]:
-    """Of the fullest stage: its share of the layers, and one of the two tables (both where there is one stage)."""
+    """Of the fullest stage: its share of the layers, and one of the two tables (both where there is one stage).
+
+    A vision tower stands whole on the first stage, which is taken for the fullest.
+    """
     xp = NUMPY if program.vectorised else SCALAR
     share = _stage_share(program)
     tables = {name: program.stored_bytes.get(name, 0.0) for name in ("embedding", "unembedding")}
     one_stage = program.layout.pp == 1
     larger = tables["embedding"] >= tables["unembedding"]
     held = {name: value * share for name, value in program.stored_bytes.items() if name not in tables}
+    held["vision"] = program.stored_bytes.get("vision", 0.0)
     held["embedding"] = xp.where(one_stage | larger, tables["embedding"], 0.0)
     held["unembedding"] = xp.where(
         one_stage | (tables["embedding"] < tables["unembedding"]), tables["unembedding"], 0.0
