@@ -141,6 +141,16 @@ def test_requests_beyond_the_room_wait_and_take_no_machine_time() -> None:
     assert beyond.prefill_share == pytest.approx(1 - 1000 * beyond.decode_step_s / stay_s)
 
 
+def test_the_queue_of_arrivals_takes_no_machine_time() -> None:
+    """Near saturation nearly all of E2E is the wait for room; prompts pay for their part of the stay inside."""
+    alone = deployed(system="h100", tp=1, isl=8000.0, osl=1000.0)
+    rate = 0.999 * float(alone.estimate(Load(kind="saturated")).requests_per_s)
+    served = alone.serve(Load(kind="request_rate", value=rate))
+    stay_s = served.concurrency / rate
+    assert served.e2e_s > 2 * stay_s
+    assert served.prefill_share == pytest.approx(1 - 1000 * served.decode_step_s / stay_s)
+
+
 def test_a_batch_that_starts_and_ends_together() -> None:
     deployment = deployed(tp=8, isl=1000.0, osl=100.0)
     served = deployment.serve(Load(kind="static", value=16.0))
@@ -369,6 +379,12 @@ def test_the_chosen_layout_by_load() -> None:
     full = deployed(isl=1000.0, osl=100.0)
     rates = [deployed(isl=1000.0, osl=100.0, tp=one.tp, pp=one.pp).serve().requests_per_s for one in layouts]
     assert full.serve().requests_per_s == pytest.approx(max(rates))
+    # all of them keep up with five requests/s: the one on which a request is over soonest
+    arriving = deployed(isl=1000.0, osl=100.0, request_rate=5.0)
+    lasts = [
+        deployed(isl=1000.0, osl=100.0, request_rate=5.0, tp=one.tp, pp=one.pp).serve().e2e_s for one in layouts
+    ]  # fmt: skip
+    assert arriving.serve().e2e_s == pytest.approx(min(lasts))
     with pytest.raises(InputError, match="layout"):
         chosen([])
 

@@ -335,7 +335,8 @@ class Deployment:
             share = self.prefill_workers.n_gpus / self.unit_gpus
         else:
             # Who waits for room takes no machine time: those inside stay as long as Little's law has it.
-            stay_s = xp.where(held > room, running / _number(found.requests_per_s), e2e_s)
+            queued = (held > room) | (load.kind in ("request_rate", "users"))
+            stay_s = xp.where(queued, running / _number(found.requests_per_s), e2e_s)
             share = xp.where(
                 e2e_s < math.inf, xp.maximum(0.0, 1.0 - work.osl / self.tokens_per_step * step_s / stay_s), share
             )

@@ -39,7 +39,9 @@ def chosen(deployments: Iterable[Deployment]) -> Deployment:
         served = one.serve()
         if served.fits:
             speed = served.tpot_s if one.load.kind in ("batch", "static") else -served.requests_per_s
-            key = (float(bool(one.missed(served))), speed, float(one.layout.n_gpus))
+            # all that keep up with arrivals serve the same
+            stay_s = served.e2e_s if one.load.kind == "request_rate" and not served.saturated else 0.0
+            key = (float(bool(one.missed(served))), speed, stay_s, float(one.layout.n_gpus))
             if best is None or key < best_key:
                 best, best_key = one, key
         if best is None:
