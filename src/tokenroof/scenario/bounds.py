@@ -7,9 +7,11 @@ from tokenroof.operators.lower import lower
 from tokenroof.operators.timing import Timed, bind
 from tokenroof.scenario.deployment import Deployment
 from tokenroof.serving.batch import static_batch
+from tokenroof.serving.scheduling import Passes
 from tokenroof.serving.steady import most_served
 from tokenroof.types.efficiency import BOUND
 from tokenroof.types.program import Load as StepLoad
+from tokenroof.xp import SCALAR
 
 __all__ = ["Bounds", "bounds_of", "unbeatable"]
 
@@ -58,7 +60,8 @@ def bounds_of(deployment: Deployment, asked: float, *, sure_of_room: float = 1.0
     )
     alone = static_batch(timed, free, batch=1.0, isl=work.isl, osl=1.0, prefix=work.prefix)
     held = max(min(asked, sure_of_room * deployment.room()), 1.0) if asked > 1.0 else 1.0
-    share = held / deployment.layout.pp
+    passes = Passes(timed, deployment.scheduler, work.isl, max(work.isl - work.prefix, 1.0), work.context, SCALAR)
+    share = float(passes.answering(held, answer)) / deployment.layout.pp  # the others wait for their prompts
     step_s = float(timed.step(decode=StepLoad(share, share, work.context)).step_s)
     prompt_s = float(alone.prefill_s)
     e2e_s = prompt_s + max(answer - 1.0, 0.0) * step_s
