@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from tokenroof.cli.options import model_argument, scenario_from, scenario_options, warn
+from tokenroof.cli.progress import progress
 from tokenroof.cli.render import echo_json, echo_page, note
 from tokenroof.errors import InputError
 from tokenroof.files import put
@@ -68,13 +69,16 @@ def command(outputs: tuple[Path, ...], key: str | None, full: bool, as_json: boo
     tokenroof plan llama-3.1-70b --system 8xh100,8xh200,8xb200 --slo chat --request-rate 20
     tokenroof plan deepseek-r1 --system 8xh200 --ttft 2s --tpot 30ms --acceptance 0.8 -o plan.svg -o plan.csv
 
+    Limits hold on means, or on percentiles that are simulated: --ttft p99:2s --tpot p90:50ms, --slo p99:chat.
+
     Exit code 1 where nothing meets the limits, with the limit that binds and the nearest change.
     """  # fmt: skip
     from tokenroof.usecases.plan.run import PlanRequest, plan
 
     for path in outputs:
         _check(path)
-    answer = plan(scenario_from(options, PlanRequest))
+    with progress("simulate") as show:
+        answer = plan(scenario_from(options, PlanRequest), show)
     if as_json or key is not None:  # the page says it itself
         warn(answer)
     for path in outputs:

@@ -1,9 +1,6 @@
 """`tokenroof simulate`: requests one by one through a deployment."""
 
-import contextlib
 import sys
-import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,42 +9,17 @@ import click
 from tokenroof.cli.economics_options import refuse
 from tokenroof.cli.options import model_argument, output_options, scenario_from, scenario_options
 from tokenroof.cli.outputs import check_outputs, write_outputs
+from tokenroof.cli.progress import progress
 from tokenroof.cli.render import echo_json, echo_page
 from tokenroof.cli.unused import refuse_unused
 
 __all__ = ["command"]
 
-_QUIET_S = 1.0  # before a bar is shown
 _INTERRUPTED = 130
 _LEFT_OUT = (
     "mode", "prefix", "context", "batch", "isl", "osl", "request_rate", "concurrency", "ttft",
     "tpot", "slo",
 )  # fmt: skip
-
-
-@contextlib.contextmanager
-def _progress() -> Iterator[Callable[[float], None] | None]:
-    """A bar on stderr where that is a terminal and the run takes a while. rich loads here and only then."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    started = time.monotonic()
-    with contextlib.ExitStack() as stack:
-        shown: list[Any] = []
-
-        def show(share: float) -> None:
-            if not shown and time.monotonic() - started > _QUIET_S:
-                from rich.console import Console
-                from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-
-                columns = (TextColumn("simulate"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-                bar = stack.enter_context(Progress(*columns, console=Console(stderr=True), transient=True))
-                shown.extend((bar, bar.add_task("simulate", total=1.0)))
-            if shown:
-                bar, task = shown
-                bar.update(task, completed=share)
-
-        yield show
 
 
 @click.command("simulate")
@@ -116,7 +88,7 @@ def command(
     refuse_unused(bool(options["capacity"]), "given with --capacity", "percentile")
     refuse_unused(cluster is None, "left out with --cluster: it has its own", "threads")
     asked = scenario_from(options, SimulateRequest)
-    with _progress() as show:
+    with progress("simulate") as show:
         answer = simulate(asked, show, cluster=cluster, threads=threads)
     if isinstance(answer, Infeasible):
         refuse(answer, as_json)

@@ -21,7 +21,7 @@ from tokenroof.scenario.layouts import chosen, layout_label, legal, reason, usua
 from tokenroof.scenario.machine_cost import MachineCost, machine_cost
 from tokenroof.scenario.overrides import Override, overridden
 from tokenroof.scenario.said import check_version, think_s
-from tokenroof.scenario.slo import PRESETS, Slo, slo_of
+from tokenroof.scenario.slo import PRESETS, Slo, by_means, slo_of
 from tokenroof.types.default import Default
 from tokenroof.types.dtype import dtype
 from tokenroof.types.efficiency import Efficiency
@@ -104,7 +104,7 @@ def engine_scheduler(scenario: Scenario, system: System) -> Scheduler:
 
 
 def _limits(scenario: Scenario, load: Load, defaults: list[Default]) -> Slo:
-    slo = slo_of(scenario.slo, scenario.ttft, scenario.tpot)
+    slo = by_means(slo_of(scenario.slo, scenario.ttft, scenario.tpot))
     if slo.name:
         defaults.append(Default(field="slo", value=slo.name, reason=f"{slo.source}; here they are held by means"))
     if load.kind == "fill" and slo.ttft_s is None and slo.tpot_s is None:

@@ -1,29 +1,37 @@
 """Limits on latency: named, as pairs, or one by one."""
 
-from dataclasses import dataclass
-from typing import Any
+import math
+from dataclasses import dataclass, replace
 
 from tokenroof.errors import InputError, UnitError, UnknownName
 from tokenroof.types.checks import check_positive
+from tokenroof.types.limits import percentile_of
 from tokenroof.types.workload import Limits
 from tokenroof.units import parse_quantity
 
-__all__ = ["PRESETS", "Slo", "slo_of"]
+__all__ = ["PRESETS", "Slo", "by_means", "means_of", "slo_of", "statistic"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slo:
-    """Limits in seconds, None for none; they are held by means over requests.
+    """Limits in seconds, None for none; held by means over requests, or by a percentile of them where one is given.
 
     A named one has the tokens of the prompt and of the answer that it was written for.
     """
 
     ttft_s: float | None = None
     tpot_s: float | None = None
+    ttft_percentile: float | None = None
+    tpot_percentile: float | None = None
     name: str = ""
     source: str = ""
     isl: float | None = None
     osl: float | None = None
+
+    @property
+    def by_percentiles(self) -> bool:
+        """Whether a limit is one of a percentile."""
+        return self.ttft_percentile is not None or self.tpot_percentile is not None
 
     @property
     def limits(self) -> Limits:
@@ -41,43 +49,91 @@ PRESETS: dict[str, Slo] = {
 }  # fmt: skip
 
 
-_FORM = "a name or pairs such as ttft:1s,tpot:50ms"
+_FORM = "a name or pairs such as ttft:1s,tpot:50ms, with percentiles ttft:p99:1s"
 
 
-def _seconds(text: str) -> float:
+def _milliseconds(text: str) -> float:
     """A limit with its unit; a bare number is milliseconds, as benchmarks of engines have it (ttft:500)."""
     bare = text.strip().replace(".", "", 1).isdecimal()
     return parse_quantity(f"{text} ms" if bare else text, "s")
 
 
 def _pairs(text: str) -> Slo:
-    """`ttft:1s,tpot:50ms`, or `ttft:1000,tpot:50`."""
-    found: dict[str, Any] = {}
+    """`ttft:1s,tpot:50ms`, `ttft:1000,tpot:50` or `ttft:p99:1s,tpot:p90:50ms`."""
+    found = Slo()
     for part in text.split(","):
         name, _, value = part.strip().partition(":")
         if name not in ("ttft", "tpot") or not value:
             raise InputError("slo", text, _FORM)
+        percentile, rest = percentile_of(value, "slo")
         try:
-            found[f"{name}_s"] = check_positive("slo", _seconds(value), high=1e6)
+            seconds = check_positive("slo", _milliseconds(rest), high=1e6)
         except UnitError as error:
             raise InputError("slo", text, _FORM, str(error)) from None
-    return Slo(**found)
+        found = _with(found, name, seconds, percentile)
+    return found
 
 
-def slo_of(slo: str | None, ttft_s: float | None, tpot_s: float | None) -> Slo:
-    """A named or written SLO with what was given in its place."""
-    for field, value in (("ttft", ttft_s), ("tpot", tpot_s)):
+def _with(slo: Slo, name: str, seconds: float, percentile: float | None) -> Slo:
+    """The same with one limit in the place of the one that was there."""
+    return replace(slo, **{f"{name}_s": seconds, f"{name}_percentile": percentile})  # type: ignore[arg-type]
+
+
+def _preset(name: str, percentile: float | None) -> Slo:
+    """A named SLO, both limits held by the mean or by a percentile (`p99:chat`)."""
+    if name not in PRESETS:
+        raise UnknownName("slo", name, tuple(PRESETS))
+    return replace(PRESETS[name], ttft_percentile=percentile, tpot_percentile=percentile)
+
+
+def slo_of(slo: str | None, ttft: float | str | None, tpot: float | str | None) -> Slo:
+    """A named or written SLO with what was given in its place: seconds, or a text such as `p99:2s`."""
+    found = Slo()
+    if slo is not None:
+        percentile, name = percentile_of(slo, "slo")
+        pairs = percentile is None and (":" in slo or "=" in slo)
+        found = _pairs(slo) if pairs else _preset(name, percentile)
+    for name, value in (("ttft", ttft), ("tpot", tpot)):
         if value is not None:
-            check_positive(field, value, high=1e6)
-    if slo is None:
-        return Slo(ttft_s=ttft_s, tpot_s=tpot_s)
-    if ":" in slo or "=" in slo:
-        base = _pairs(slo)
-    elif slo in PRESETS:
-        base = PRESETS[slo]
-    else:
-        raise UnknownName("slo", slo, tuple(PRESETS))
-    return Slo(
-        ttft_s=base.ttft_s if ttft_s is None else ttft_s, tpot_s=base.tpot_s if tpot_s is None else tpot_s,
-        name=base.name, source=base.source,
-    )  # fmt: skip
+            found = _with(found, name, *_one(name, value))
+    return found
+
+
+def _one(field: str, value: float | str) -> tuple[float, float | None]:
+    """Seconds, and the percentile that they are a limit of."""
+    if not isinstance(value, str):
+        return check_positive(field, value, high=1e6), None
+    percentile, rest = percentile_of(value, field)
+    try:
+        seconds = parse_quantity(rest, "s")
+    except UnitError as error:
+        raise InputError(field, value, "seconds, with a percentile before them: p99:2s", str(error)) from None
+    return check_positive(field, seconds, high=1e6), percentile
+
+
+def statistic(percentile: float | None) -> str:
+    """What a limit is held by, in a word: `mean`, `p99`."""
+    return "mean" if percentile is None else f"p{percentile:g}"
+
+
+def by_means(slo: Slo) -> Slo:
+    """An SLO that is asked of means alone. InputError where it has a percentile."""
+    for field, percentile in (("ttft", slo.ttft_percentile), ("tpot", slo.tpot_percentile)):
+        if percentile is not None:
+            raise InputError(
+                "slo", f"p{percentile:g} {field}", "a limit on the mean", "ask plan or simulate for percentiles"
+            )  # fmt: skip
+    return slo
+
+
+def means_of(slo: Slo, share: float = 1.0) -> Slo:
+    """Limits on means that a search keeps for percentiles to have a chance: no mean of an exponential time, whose tail
+    is longer than most, is over its 63rd percentile.
+    """
+
+    def of(limit: float | None, percentile: float | None) -> float | None:
+        if limit is None or percentile is None:
+            return limit
+        return limit * share * max(1.0, -1.0 / math.log(1.0 - percentile / 100.0))
+
+    return replace(slo, ttft_s=of(slo.ttft_s, slo.ttft_percentile), tpot_s=of(slo.tpot_s, slo.tpot_percentile))

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 
 from tokenroof.errors import InputError, InputFaults, UnitError, faults_of
 from tokenroof.registry import nearest
-from tokenroof.types.limits import OneOf, Pairs, Parts, Within
+from tokenroof.types.limits import OneOf, Pairs, Parts, Percentile, Within, percentile_of
 from tokenroof.units import parse_count, parse_quantity
 
 __all__ = ["Reader", "reader_of", "step_to"]
@@ -40,6 +40,9 @@ def reader_of(hint: Any, nested: Nested, limits: tuple[Any, ...] = ()) -> Reader
         return reader_of(get_args(hint)[0], nested, (*limits, *get_args(hint)[1:]))
     if any(isinstance(limit, Pairs) for limit in limits):
         return _pairs
+    if any(isinstance(limit, Percentile) for limit in limits):
+        (span,) = (limit for limit in limits if isinstance(limit, Within))
+        return partial(_first, [partial(_limit, span)], True)
     parts = next((limit for limit in limits if isinstance(limit, Parts)), None)
     if parts is not None:
         return partial(_first, [partial(_parts, parts)], type(None) in get_args(hint))
@@ -99,6 +102,16 @@ def _number(within: Within, whole: bool, free: bool, value: Any, path: str) -> f
     if not whole:
         return number
     return int(value) if isinstance(value, Integral) else int(number)  # an integer of 60 digits stays exact
+
+
+def _limit(within: Within, value: Any, path: str) -> float | str:
+    """A number, or one with a percentile before it, which stays a text."""
+    if isinstance(value, str):
+        percentile, rest = percentile_of(value, path)
+        if percentile is not None:
+            _number(within, False, False, rest, path)
+            return value.strip()
+    return _number(within, False, False, value, path)
 
 
 def _read(text: str, what: str) -> float:

@@ -3,6 +3,7 @@
 The schema reads them and checks every request from every door; `faults_of` says them of an object made in Python.
 """
 
+import re
 from collections.abc import Hashable
 from dataclasses import dataclass, fields
 from functools import lru_cache
@@ -11,8 +12,8 @@ from typing import Annotated, Any, cast, get_args, get_type_hints
 from tokenroof.errors import InputError
 
 __all__ = [
-    "Count", "Degree", "Dollars", "OneOf", "Pairs", "Parts", "Pause", "Requests", "Seconds", "Share", "Tokens",
-    "TpotLimit", "TtftLimit", "Within", "faults_of",
+    "Count", "Degree", "Dollars", "OneOf", "Pairs", "Parts", "Pause", "Percentile", "Requests", "Seconds", "Share",
+    "Tokens", "TpotLimit", "TpotLimits", "TtftLimit", "TtftLimits", "Within", "faults_of", "percentile_of",
 ]  # fmt: skip
 
 
@@ -74,6 +75,27 @@ class Parts:
     suffix: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Percentile:
+    """A percentile may stand before the number: `p99:2s`. Such a limit is kept as it was written."""
+
+
+_PERCENTILE = re.compile(r"p(\d{1,2}(?:\.\d{1,3})?)", re.IGNORECASE)
+_LEAST_PERCENTILE = 50.0
+
+
+def percentile_of(text: str, field: str) -> tuple[float | None, str]:
+    """`p99:2s` as 99 and `2s`; None where no percentile stands before the colon. InputError for one out of range."""
+    head, colon, rest = text.strip().partition(":")
+    found = _PERCENTILE.fullmatch(head.strip())
+    if not colon or found is None:
+        return None, text
+    number = float(found[1])
+    if number < _LEAST_PERCENTILE:
+        raise InputError(field, text, f"a percentile from p{_LEAST_PERCENTILE:g} to p99.999")
+    return number, rest
+
+
 def _plain(number: float) -> str:
     return f"{number:,.10g}" if abs(number) < 1e6 else f"{number:g}".replace("e+0", "e").replace("e+", "e")
 
@@ -86,8 +108,13 @@ Tokens = Annotated[float | None, Within(1.0, 1e9, "tokens")]
 Requests = Annotated[float | None, Within(0.0, 1e9, "requests", above=True)]
 Seconds = Annotated[float | None, Within(0.0, 1e6, "seconds", above=True)]
 # No token takes ten seconds and no reader waits half an hour for the first one: such numbers are meant in ms.
-TtftLimit = Annotated[float | None, Within(0.0, 1800.0, "seconds", above=True, fix=_MILLI)]
-TpotLimit = Annotated[float | None, Within(0.0, 10.0, "seconds", above=True, fix=_MILLI)]
+_TTFT = Within(0.0, 1800.0, "seconds", above=True, fix=_MILLI)
+_TPOT = Within(0.0, 10.0, "seconds", above=True, fix=_MILLI)
+TtftLimit = Annotated[float | None, _TTFT]
+TpotLimit = Annotated[float | None, _TPOT]
+# The same where a percentile may be asked for.
+TtftLimits = Annotated[float | str | None, _TTFT, Percentile()]
+TpotLimits = Annotated[float | str | None, _TPOT, Percentile()]
 Pause = Annotated[float | None, Within(0.0, 1e6, "seconds")]
 Dollars = Annotated[float | None, Within(0.0, 1e6, "dollars")]
 Share = Annotated[float | None, Within(0.0, 1.0)]

@@ -41,8 +41,9 @@ from tokenroof.present.pages.parts import counted, defaults_of, log_pairs, quote
 from tokenroof.present.pages.plan_full import full_blocks
 from tokenroof.scenario.layouts import layout_label
 from tokenroof.scenario.ranges import ranged
+from tokenroof.scenario.slo import statistic
 from tokenroof.usecases.analyze.sentence import bare_name
-from tokenroof.usecases.plan.answer import Candidate, Demand, MachinePlan, PlanResponse
+from tokenroof.usecases.plan.answer import Candidate, Demand, MachinePlan, PlanResponse, Simulated
 
 __all__ = ["page_of"]
 
@@ -121,6 +122,25 @@ def _range(one: Candidate, metric: str, value: float | None, unit: Unit) -> str:
     return span(found.low, found.high, value, unit)
 
 
+def _latency(
+    one: Candidate, name: str, mean_s: float, spread: str, limit_s: float | None, percentile: float | None
+) -> list[tuple[str, ...]]:
+    """The mean by the closed form; where limits are percentiles what was simulated below it, which is held to them."""
+    limit = _limit(one, name, limit_s)
+    mean = (f"{name}, mean", quantity(mean_s, MS), spread)
+    if one.simulated is None:
+        return [(*mean, *limit)]
+    seen_s = one.simulated.ttft_s if name == "TTFT" else one.simulated.tpot_s
+    return [(*mean, "", ""), (f"{name}, {statistic(percentile)}, simulated", quantity(seen_s, MS), "", *limit)]
+
+
+def _run(run: Simulated) -> str:
+    """What was simulated."""
+    how = "in a closed loop" if run.request_rate is None else f"at random, {run.request_rate:.4g} a second"
+    where = "" if run.units is None else f" on {counted(run.units, 'unit')}"
+    return f"simulated: {count(run.requests)} requests {how}{where}, seed {run.seed}"
+
+
 def _winner(answer: PlanResponse, one: Candidate) -> Table:
     slo = answer.slo
     tpot = _range(one, "tpot", one.tpot_s, MS)
@@ -131,9 +151,10 @@ def _winner(answer: PlanResponse, one: Candidate) -> Table:
         return "" if answer.demand.given else _range(one, metric, value, unit)
 
     rows = [
-        ("TTFT, mean", quantity(one.ttft_s, MS), _range(one, "ttft", one.ttft_s, MS),
-         *_limit(one, "TTFT", slo.ttft_s)),
-        ("TPOT, mean", quantity(one.tpot_s, MS), tpot, *_limit(one, "TPOT", slo.tpot_s)),
+        *_latency(
+            one, "TTFT", one.ttft_s, _range(one, "ttft", one.ttft_s, MS), slo.ttft_s, slo.ttft_percentile
+        ),
+        *_latency(one, "TPOT", one.tpot_s, tpot, slo.tpot_s, slo.tpot_percentile),
         ("requests at once", count(one.concurrency), "", "", ""),
         ("requests served", quantity(one.requests_per_s, REQUESTS_PER_S),
          free("throughput", one.requests_per_s, REQUESTS_PER_S), "", ""),
@@ -143,7 +164,8 @@ def _winner(answer: PlanResponse, one: Candidate) -> Table:
     ]  # fmt: skip
     if not answer.demand.given:
         speed, unit = one.tokens_per_s_per_user, TOK_PER_S_PER_USER
-        rows.insert(2, ("interactivity", quantity(speed, unit), _range(one, "tpot", speed, unit), "", ""))
+        shown = ("interactivity", quantity(speed, unit), _range(one, "tpot", speed, unit), "", "")
+        rows.insert(2 if one.simulated is None else 4, shown)
     if one.drafts:
         rows.append(("drafts a step", count(one.drafts), "", "", ""))
     if one.usd_per_mtok_output is not None:
@@ -183,6 +205,8 @@ def _log(answer: PlanResponse, one: Candidate) -> list[KeyValues]:
 def _remarks(answer: PlanResponse, one: Candidate) -> Iterable[Remark]:
     if answer.machines[0].scored_by != answer.objective:
         yield note(f"no rent of {one.system} is known: ranked by GPU time, not by cost (`price_per_gpu_hour`)")
+    if one.simulated is not None:
+        yield note(_run(one.simulated))
     if one.gpus_paid > one.gpus:
         yield note(f"{counted(one.gpus_paid - one.gpus, 'GPU')} of those that are paid for stay idle")
     if any(other.equal for other in answer.machines[0].runner_ups):
@@ -199,16 +223,28 @@ def _beside(one: Candidate) -> str:
     return f"≈ {size}" if one.equal else size
 
 
+def _held_by(one: Candidate) -> tuple[float, float]:
+    """What limits are compared with."""
+    run = one.simulated
+    return (one.ttft_s, one.tpot_s) if run is None else (run.ttft_s, run.tpot_s)
+
+
 def _alternatives(answer: PlanResponse, machine: MachinePlan) -> Table:
     rows = [
         (
-            _shape(one), f"{one.weights}/{one.kv}", count(one.gpus_paid), quantity(one.ttft_s, MS),
-            quantity(one.tpot_s, MS), _beside(one), _all_surely(one), _BINDS.get(one.limit, one.limit),
+            _shape(one), f"{one.weights}/{one.kv}", count(one.gpus_paid),
+            *(quantity(seconds, MS) for seconds in _held_by(one)), _beside(one), _all_surely(one),
+            _BINDS.get(one.limit, one.limit),
         )
         for one in machine.runner_ups
     ]  # fmt: skip
+    slo = answer.slo
+    ttft, tpot = (
+        f"{statistic(percentile)} {name}" if slo.by_percentiles else name
+        for name, percentile in (("TTFT", slo.ttft_percentile), ("TPOT", slo.tpot_percentile))
+    )
     columns = (
-        words(), words("weights/KV", drop=RANGE), numbers("GPUs"), numbers("TTFT"), numbers("TPOT"),
+        words(), words("weights/KV", drop=RANGE), numbers("GPUs"), numbers(ttft), numbers(tpot),
         numbers(_OBJECTIVES[answer.machines[0].scored_by]), numbers("holds"), words("held by", drop=REMARK),
     )  # fmt: skip
     return Table(name="alternatives", title="Alternatives", columns=columns, rows=rows)
@@ -260,7 +296,11 @@ def _best(answer: PlanResponse) -> list[Table]:
     unmet, slo = answer.machines[0].unmet, answer.slo
     if unmet is None:
         return []
-    pairs = (("TTFT", unmet.best_ttft_s, slo.ttft_s), ("TPOT", unmet.best_tpot_s, slo.tpot_s))
+    heads = [
+        f"{statistic(percentile)} {name}" if slo.by_percentiles else name
+        for name, percentile in (("TTFT", slo.ttft_percentile), ("TPOT", slo.tpot_percentile))
+    ]
+    pairs = zip(heads, (unmet.best_ttft_s, unmet.best_tpot_s), (slo.ttft_s, slo.tpot_s), strict=True)
     rows = [
         (name, quantity(best, MS), f"{limit * 1e3:,.6g} ms")
         for name, best, limit in pairs

@@ -9,13 +9,14 @@ from tokenroof.scenario.energy import Energy
 from tokenroof.scenario.pool_log import PoolLog
 from tokenroof.scenario.slo import Slo
 from tokenroof.types.default import Default
+from tokenroof.types.latency import Latency
 from tokenroof.types.layout import Layout
 from tokenroof.types.workload import Workload
 from tokenroof.usecases.plan.simplest import Complexity
 
 __all__ = [
     "Candidate", "Curve", "Demand", "FrontierPoint", "MachinePlan", "MeasuredPoint", "MemoryBar",
-    "PlanResponse", "Search", "Unmet",
+    "PlanResponse", "Search", "Simulated", "Unmet",
 ]  # fmt: skip
 
 
@@ -47,6 +48,26 @@ class MemoryBar:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Simulated:
+    """A run of a deployment: `requests` of them at random at `request_rate`, or in a closed loop; the first quarter is
+    left out. Of a large load only so many `units` were run, with their share of it. `ttft_s` and `tpot_s` are what
+    limits are held by: the percentile that was asked for, else the mean. `sound` says that no request was turned away
+    and that the queue did not grow without bound.
+    """
+
+    ttft: Latency
+    tpot: Latency
+    ttft_s: float
+    tpot_s: float
+    request_rate: float | None
+    requests: int
+    seed: int
+    max_num_seqs: int
+    sound: bool
+    units: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
     """One deployment: `units` times a layout, or times `prefill_workers` and `decode_workers` of two layouts.
 
@@ -56,7 +77,8 @@ class Candidate:
     `usd_per_mtok_all` puts the whole cost on output tokens, uncached input, cached input and
     output share it by machine time.
     `margins` are the distance to each limit, as it was planned for, over the limit; `chances` the probability that each
-    limit as it was given is met, by the range of the profile. `worse_by` is its score over the winner's, less one;
+    limit as it was given is met, by the range of the profile. With limits on percentiles both are of what was
+    `simulated`; latencies above stay means of the closed form. `worse_by` is its score over the winner's, less one;
     `equal` says that this is within the error of a comparison. `log` is what the engine's log says of the cache, where
     prompts have no workers of their own.
     """
@@ -107,6 +129,7 @@ class Candidate:
     why_not: str = ""
     memory: tuple[MemoryBar, ...] = ()
     log: PoolLog | None = None
+    simulated: Simulated | None = None
     deployment: Deployment | None = field(default=None, repr=False, compare=False)
 
 

@@ -15,7 +15,7 @@ from tokenroof.usecases.plan.reasons import judged_beside
 from tokenroof.usecases.plan.score import Scored
 from tokenroof.usecases.plan.simplest import complexities, complexity_of
 
-__all__ = ["best_of", "told_apart", "width_between", "widths"]
+__all__ = ["best_of", "pool_of", "ranked", "simplest_of", "told_apart", "width_between", "widths"]
 
 _CLOSE = 14  # deployments that are worked out at the load
 _SIMPLER = 12  # and of simpler ones that may be as good
@@ -42,7 +42,7 @@ def told_apart(one: Candidate, better: Candidate, objective: str, profile: Effic
     return math.log(one.score / better.score) > width_between(one, better, objective, profile) + _SLACK
 
 
-def _simplest(found: Iterable[Candidate], objective: str, profile: Efficiency) -> Candidate:
+def simplest_of(found: Iterable[Candidate], objective: str, profile: Efficiency) -> Candidate:
     """The simplest of those that nothing surely beats."""
     all_of = list(found)
     unbeaten = (one for one in all_of if not any(told_apart(one, other, objective, profile) for other in all_of))
@@ -53,10 +53,10 @@ def _by_score(one: Candidate) -> tuple[float, int, float]:
     return one.score, one.gpus, one.e2e_s
 
 
-def best_of(
-    terms: Terms, points: Points, judged: Scored, wanted: int
-) -> tuple[Candidate | None, int, tuple[Candidate, ...]]:
-    """Winner, its point, and runner-ups: the nearest by score, and the best that differs in kind."""
+def pool_of(terms: Terms, points: Points, judged: Scored) -> tuple[dict[int, Candidate], list[Candidate]]:
+    """Deployments near the top at the load, by point: the nearest by score, simpler ones that may be as good, and the
+    best that differ in kind; and those of them that are near.
+    """
     import numpy as np
 
     met = np.flatnonzero(judged.met)
@@ -82,18 +82,34 @@ def best_of(
 
     add(order, _CLOSE)
     if not picked:
-        return None, -1, ()
+        return picked, []
     widest = max(widths(objective, profile).values())
     reach = min(one.score for one in picked.values()) * math.exp(widest)
     add(order[(judged.score[order] <= reach) & (keys[order] < min(keys[at] for at in picked))], _SIMPLER, simpler=True)
-    near, at = list(picked.values()), _position(picked, _simplest(picked.values(), objective, profile))
+    near, at = list(picked.values()), _position(picked, simplest_of(picked.values(), objective, profile))
     own = np.array([form.own for form in terms.space.formats])[points.form]
     for other in (
         own != own[at], points.form != points.form[at], (points.prefill < 0) != (points.prefill[at] < 0),
         (points.depth > 0) != (points.depth[at] > 0),
     ):  # fmt: skip
         add(order[other[order]], 1)
-    best = _simplest(picked.values(), objective, profile)
+    return picked, near
+
+
+def best_of(
+    terms: Terms, points: Points, judged: Scored, wanted: int
+) -> tuple[Candidate | None, int, tuple[Candidate, ...]]:
+    """Winner, its point, and runner-ups: the nearest by score, and the best that differs in kind."""
+    picked, near = pool_of(terms, points, judged)
+    return ranked(terms, picked, near, wanted) if picked else (None, -1, ())
+
+
+def ranked(
+    terms: Terms, picked: Mapping[int, Candidate], near: list[Candidate], wanted: int
+) -> tuple[Candidate, int, tuple[Candidate, ...]]:
+    """The simplest of those that nothing surely beats, its point, and so many of the others with how they compare."""
+    profile, objective = terms.space.profile, terms.objective
+    best = simplest_of(picked.values(), objective, profile)
     return (
         best,
         _position(picked, best),

@@ -39,7 +39,12 @@ def _roles(plan: Candidate) -> Mapping[str, tuple[Layout, int]]:
 
 
 def _sequences(plan: Candidate, layout: Layout, role: str, load: Workload, at_random: bool) -> int:
-    """Requests of one dp group at once. Random arrivals fluctuate: what is seldom passed is admitted, not the mean."""
+    """Requests of one dp group at once. Random arrivals fluctuate: what is seldom passed is admitted, not the mean.
+
+    What was simulated is what is to be started.
+    """
+    if plan.simulated is not None:
+        return plan.simulated.max_num_seqs
     if role == "prefill":  # a full pass for every pipeline stage, or stages stand idle
         return max(1, -(-plan.chunk // max(int(load.uncached), 1))) * layout.pp
     held = plan.unit_concurrency

@@ -23,11 +23,11 @@ from tokenroof.types.layout import Layout
 from tokenroof.types.scenario import DEGREES, Scenario
 from tokenroof.types.served import Served
 from tokenroof.types.workload import Load, Workload
-from tokenroof.usecases.plan.answer import Candidate, Curve, Demand, MemoryBar
+from tokenroof.usecases.plan.answer import Candidate, Curve, Demand, MemoryBar, Simulated
 from tokenroof.usecases.plan.score import Scored, usd_per_mtok
 from tokenroof.usecases.plan.simplest import Complexity
 
-__all__ = ["Terms", "candidate_at", "curve_at", "deployment_at", "distinct", "label_of"]
+__all__ = ["Terms", "candidate_at", "candidate_of", "curve_at", "deployment_at", "distinct", "label_of", "load_of"]
 
 _MONTH_H = 730.0
 _CURVE = 28
@@ -122,7 +122,7 @@ def curve_at(terms: Terms, points: Points, scored: Scored, at: int, best: Candid
     )
 
 
-def _load(demand: Demand) -> Load:
+def load_of(demand: Demand) -> Load:
     """The load as a deployment takes it."""
     if demand.rate is not None:
         return Load(kind="request_rate", value=demand.rate)
@@ -182,8 +182,8 @@ def candidate_at(terms: Terms, points: Points, scored: Scored, at: int, complexi
     unit = deployment_at(terms, points, at, units)
     if not demand.given:
         found = _filled(terms, points, at, unit)
-        return _candidate(terms, points, at, unit, found, int(scored.paid[at]), found.requests_per_s, complexity)
-    load, rate = _load(demand), float(points.rate[at])
+        return candidate_of(terms, points, at, unit, found, int(scored.paid[at]), found.requests_per_s, complexity)
+    load, rate = load_of(demand), float(points.rate[at])
     highest = rate
     if demand.concurrency is None and not unit.disaggregated:
         by_one, highest = carried(unit, load, rate)
@@ -197,13 +197,13 @@ def candidate_at(terms: Terms, points: Points, scored: Scored, at: int, complexi
         found = unit.serve(load)
         enough = not found.saturated and (demand.users is None or found.requests_per_s <= number * rate * _SLACK)
         if _within(terms.slo, found) and enough:
-            return _candidate(
+            return candidate_of(
                 terms, points, at, unit, found, number * each, number * rate, complexity, number * highest
             )
     return None
 
 
-def _candidate(
+def candidate_of(
     terms: Terms,
     points: Points,
     at: int,
@@ -213,7 +213,9 @@ def _candidate(
     most: float,
     complexity: Complexity,
     carried_at_most: float = 0.0,
+    simulated: Simulated | None = None,
 ) -> Candidate:
+    """A deployment as it serves; its limits are held by what was simulated, where it was."""
     space, slo = terms.space, terms.slo
     held = found.concurrency / unit.replicas
     served, ttft, tpot, e2e = found.requests_per_s, found.ttft_s, found.tpot_s, found.e2e_s
@@ -222,14 +224,14 @@ def _candidate(
     usd = None if cost is None else cost.request_usd / space.osl * 1e6
     energy = energy_of(unit, found, gpus=paid)
     joules = None if energy is None else energy.joules_per_output_token.value
-    margins = {
-        name: 1.0 - value / limit
-        for name, value, limit in (("TTFT", ttft, slo.ttft_s), ("TPOT", tpot, slo.tpot_s))
-        if limit is not None
-    }
+    seen = {"TTFT": ttft, "TPOT": tpot}
+    if simulated is not None:
+        seen = {"TTFT": simulated.ttft_s, "TPOT": simulated.tpot_s}
+    planned, given = {"TTFT": slo.ttft_s, "TPOT": slo.tpot_s}, {"TTFT": terms.asked.ttft_s, "TPOT": terms.asked.tpot_s}
+    margins = {name: 1.0 - seen[name] / limit for name, limit in planned.items() if limit is not None}
     chances = {
-        name: chance_within(name.lower(), value, limit, space.profile)
-        for name, value, limit in (("TTFT", ttft, terms.asked.ttft_s), ("TPOT", tpot, terms.asked.tpot_s))
+        name: chance_within(name.lower(), seen[name], limit, space.profile)
+        for name, limit in given.items()
         if limit is not None
     }
     answering = held * (1.0 - ttft / e2e) if unit.disaggregated else held
@@ -284,5 +286,6 @@ def _candidate(
         complexity=complexity,
         memory=_bars(space, unit, found, held, float(points.chunk[at])),
         log=None if unit.disaggregated else pool_log(unit),
+        simulated=simulated,
         deployment=unit,
     )  # fmt: skip

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
-from tokenroof.types.limits import OneOf, Within
+from tokenroof.types.limits import OneOf, TpotLimits, TtftLimits, Within
 from tokenroof.types.scenario import MODES, Scenario
 
 __all__ = ["EVEN", "OBJECTIVES", "PlanRequest", "words_of"]
@@ -21,11 +21,14 @@ class PlanRequest(Scenario):
     load the machine is filled; with one only the GPUs that it needs are paid for, and `gpus` is how many there are.
     Limits hold with a probability of `confidence` each, by the profile's range (by default 0.5:
     the prediction itself meets them).
+    `ttft` and `tpot` are limits on means, or on percentiles such as "p99:2s": the simulator then has a say.
     `acceptance` allows drafts, up to `drafts` of them (by default 4).
     """
 
     alone: ClassVar[frozenset[str]] = frozenset({"acceptance"})
 
+    ttft: TtftLimits = None  # type: ignore[assignment]
+    tpot: TpotLimits = None  # type: ignore[assignment]
     mode: Annotated[str, OneOf(MODES)] = "auto"
     gpus: Annotated[int | None, Within(1, 100_000, "GPUs")] = None
     objective: Annotated[str, OneOf(OBJECTIVES)] = "cost"

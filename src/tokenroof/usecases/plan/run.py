@@ -4,6 +4,7 @@ The search is exhaustive on a ladder of loads, then finer where a limit begins t
 near the top are worked out at the load itself, and the best of those is the answer.
 """
 
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 
@@ -13,7 +14,7 @@ from tokenroof.errors import InputError, TokenroofError
 from tokenroof.scenario.infeasible import larger_systems
 from tokenroof.scenario.resolve import workload_of
 from tokenroof.scenario.said import check_version, length_warnings, think_s
-from tokenroof.scenario.slo import Slo, slo_of
+from tokenroof.scenario.slo import Slo, means_of, slo_of
 from tokenroof.types.checks import check_choice
 from tokenroof.types.default import Default
 from tokenroof.types.limits import faults_of
@@ -29,7 +30,7 @@ from tokenroof.usecases.plan.answer import (
 )
 from tokenroof.usecases.plan.launch import commands
 from tokenroof.usecases.plan.request import EVEN, PlanRequest, words_of
-from tokenroof.usecases.plan.search import machine_plan
+from tokenroof.usecases.plan.search import OnProgress, machine_plan
 
 __all__ = ["PlanRequest", "PlanResponse", "plan"]
 
@@ -39,8 +40,9 @@ _CHOSEN = {
     **dict.fromkeys(APART, "ask analyze or price"),
 }  # fmt: skip
 _TTFT_S, _PROMPT_TOKENS_PER_S = 2.0, 5000.0
+_MACHINES = 2  # other machines that are simulated where nothing meets the limits on the one asked for
+_MEANS = "percentiles (limits hold on means)"
 LEFT_OUT = (
-    "percentiles (limits hold on means)",
     "uneven lengths and hours",
     "failures and spare GPUs",
     "quality in narrower formats",
@@ -63,6 +65,8 @@ def _cheapest_change(
     """Another machine on which the limits are met, the cheapest of those looked at."""
     names = [system.id for system in larger_systems(load_system(words_of(request.system)[0]))[:6]]
     names += ["8xh200", "8xb200", "8xb300", "gb200-nvl72", "gb300-nvl72"]
+    simulated = slo.by_percentiles
+    means = replace(means_of(slo), ttft_percentile=None, tpot_percentile=None)
     found: list[tuple[float, str, Candidate]] = []
     bounded = machine.unmet is not None and machine.unmet.binding == "GPUs"
     for name in dict.fromkeys(names):
@@ -71,17 +75,33 @@ def _cheapest_change(
         try:
             gpus = load_system(name).n_chips if bounded else None
             smaller = replace(request, mode="agg", alternatives=1, gpus=gpus)
-            other = machine_plan(smaller, model, name, slo, demand, load, [])
+            other = machine_plan(smaller, model, name, means, demand, load, [])
         except TokenroofError:
             continue
         if other.winner is not None:
             usd = other.winner.usd_per_mtok_all
             found.append((float("inf") if usd is None else usd, name, other.winner))
+    found.sort(key=lambda one: one[:2])
+    if simulated:
+        found = list(_held_there(request, model, [name for _, name, _ in found[:_MACHINES]], slo, demand, load))
     if not found:
         return ""
-    usd, name, best = min(found, key=lambda one: one[:2])
+    usd, name, best = found[0]
     cost = "" if usd == float("inf") else f", ${usd:,.2f} per M output tokens"
     return f"system {name} ({best.label}, {best.weights} weights{cost})"
+
+
+def _held_there(
+    request: PlanRequest, model: Model, names: Iterable[str], slo: Slo, demand: Demand, load: Workload
+) -> Iterator[tuple[float, str, Candidate]]:
+    """The first of these machines on which percentiles hold."""
+    for name in names:
+        gpus = None if request.gpus is None else load_system(name).n_chips
+        quick = replace(request, mode="agg", alternatives=1, gpus=gpus, pp=request.pp or 1)
+        best = machine_plan(quick, model, name, slo, demand, load, []).winner
+        if best is not None:
+            yield (float("inf") if best.usd_per_mtok_all is None else best.usd_per_mtok_all), name, best
+            return
 
 
 def _place(objective: str, machine: MachinePlan) -> tuple[bool, bool, float]:
@@ -99,7 +119,9 @@ def _with_changes(machine: MachinePlan, more: str) -> MachinePlan:
 
 def _checked(request: PlanRequest) -> tuple[str, ...]:
     """The systems that are asked for."""
-    for fault in (*faults_of(request), *scenario_faults(request)):
+    ttft, tpot = (None if isinstance(one, str) else one for one in (request.ttft, request.tpot))
+    numbers = replace(request, ttft=ttft, tpot=tpot)  # limits with a percentile are checked where they are read
+    for fault in (*faults_of(numbers), *scenario_faults(numbers)):
         raise fault
     check_choice("engine", request.engine, ENGINES)
     for name, fix in _CHOSEN.items():
@@ -120,6 +142,20 @@ def _usual(slo: Slo, load: Workload, defaults: list[Default]) -> Slo:
     return replace(slo, ttft_s=ttft_s, tpot_s=0.05)
 
 
+def _simulable(request: PlanRequest, slo: Slo, demand: Demand, defaults: list[Default]) -> None:
+    """Whether the simulator can hold the limits; nothing is asked of it where they are means."""
+    if not slo.by_percentiles:
+        return
+    if request.prefix:
+        raise InputError("prefix", request.prefix, "0 with percentiles: a cached prefix is not simulated")
+    for name in ("concurrency", "users"):
+        value = getattr(demand, name)
+        if value is not None and value != int(value):
+            raise InputError(name, value, "a whole number with percentiles")
+    load = "under the load" if demand.given else "at random arrivals"
+    defaults.append(Default(field="percentiles", value=f"simulated {load}, seed 0", reason="means cannot show a tail"))
+
+
 def _confidence(request: PlanRequest, slo: Slo, defaults: list[Default]) -> float:
     limited = slo.ttft_s is not None or slo.tpot_s is not None
     if request.confidence is not None:
@@ -133,8 +169,16 @@ def _confidence(request: PlanRequest, slo: Slo, defaults: list[Default]) -> floa
     return EVEN
 
 
-def plan(request: PlanRequest) -> PlanResponse:
-    """The best deployment on each machine, best machine first; `winner` None where no machine meets the limits."""
+def _part(on_progress: OnProgress | None, at: int, parts: int) -> OnProgress | None:
+    """Progress of one of several parts."""
+    return None if on_progress is None else lambda share: on_progress((at + share) / parts)
+
+
+def plan(request: PlanRequest, on_progress: OnProgress | None = None) -> PlanResponse:
+    """The best deployment on each machine, best machine first; `winner` None where no machine meets the limits.
+
+    `on_progress` is told now and then which share of a simulation is done.
+    """
     systems = _checked(request)
     defaults: list[Default] = []
     model = load_model(request.model)
@@ -144,9 +188,14 @@ def plan(request: PlanRequest) -> PlanResponse:
     if slo.ttft_s is None and slo.tpot_s is None and request.objective != "latency" and not demand.given:
         slo = _usual(slo, load, defaults)
     if slo.name:
-        defaults.append(Default(field="limits", value=slo.name, reason=f"{slo.source}; here they are held by means"))
+        by = "" if slo.by_percentiles else "; here they are held by means"
+        defaults.append(Default(field="limits", value=slo.name, reason=f"{slo.source}{by}"))
+    _simulable(request, slo, demand, defaults)
     confidence = _confidence(request, slo, defaults)
-    machines = [machine_plan(request, model, name, slo, demand, load, defaults) for name in systems]
+    machines = [
+        machine_plan(request, model, name, slo, demand, load, defaults, _part(on_progress, at, len(systems)))
+        for at, name in enumerate(systems)
+    ]
     if all(one.winner is None for one in machines):
         machines[0] = _with_changes(machines[0], _cheapest_change(request, model, machines[0], slo, demand, load))
     machines.sort(key=partial(_place, request.objective))
@@ -173,6 +222,6 @@ def plan(request: PlanRequest) -> PlanResponse:
     return PlanResponse(
         model=model.id, model_name=model.name, workload=load, slo=slo, demand=demand, confidence=confidence,
         objective=request.objective, engine=request.engine, machines=tuple(machines), winner=winner, flags=flags,
-        measured=measured, defaults=tuple(defaults), left_out=LEFT_OUT,
+        measured=measured, defaults=tuple(defaults), left_out=LEFT_OUT if slo.by_percentiles else (_MEANS, *LEFT_OUT),
         warnings=(*model.warnings, *length_warnings(model, load)),
     )  # fmt: skip

@@ -1,5 +1,6 @@
 """One machine searched: its space, its points, the deployments near the top, and the frontier."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +17,7 @@ from tokenroof.scenario.formats import main_format, served_weights
 from tokenroof.scenario.machine_cost import machine_cost
 from tokenroof.scenario.ranges import tightened
 from tokenroof.scenario.resolve import engine_scheduler
-from tokenroof.scenario.slo import Slo
+from tokenroof.scenario.slo import Slo, means_of
 from tokenroof.types.default import Default
 from tokenroof.types.dtype import dtype
 from tokenroof.types.efficiency import Efficiency
@@ -39,7 +40,9 @@ from tokenroof.usecases.plan.request import EVEN, PlanRequest, words_of
 from tokenroof.usecases.plan.score import Scored, scored, usd_per_mtok
 from tokenroof.usecases.plan.unmet import beyond, unmet_empty, unmet_of
 
-__all__ = ["machine_plan", "system_with"]
+__all__ = ["OnProgress", "machine_plan", "system_with"]
+
+OnProgress = Callable[[float], None]
 
 _REFINEMENTS = 2  # a rung of the ladder is a factor of up to 2.5, each pass divides it by 16
 _DRAFTS = 4
@@ -188,8 +191,9 @@ def _frontier(terms: Terms, points: Points, judged: Scored) -> tuple[FrontierPoi
 
 
 def machine_plan(
-    request: PlanRequest, model: Model, name: str, slo: Slo, demand: Demand, load: Workload, defaults: list[Default]
-) -> MachinePlan:
+    request: PlanRequest, model: Model, name: str, slo: Slo, demand: Demand, load: Workload, defaults: list[Default],
+    on_progress: OnProgress | None = None,
+) -> MachinePlan:  # fmt: skip
     """The plan on one machine; what was chosen for the user is added to `defaults`."""
     system = system_with(name, request.gpus)
     one = load_system(name)
@@ -203,10 +207,11 @@ def machine_plan(
         usd_per_gpu_h=price, gpus=request.gpus, chips_of_one=one.n_chips,
     )  # fmt: skip
     rejected: dict[str, int] = {}
+    means = means_of(slo)
 
-    def judge(points: Points) -> Scored:
+    def judge(points: Points, limits: Slo = means, gpus: int | None = request.gpus) -> Scored:
         return scored(
-            space, points, demand=demand, slo=slo, objective=scored_by, usd_per_gpu_h=price, gpus=request.gpus
+            space, points, demand=demand, slo=limits, objective=scored_by, usd_per_gpu_h=price, gpus=gpus
         )
 
     points = _points(space, request, rejected, judge) if space.layouts else None
@@ -227,10 +232,15 @@ def machine_plan(
             rejected[f"beyond {reason}"] = count
         rejected.pop("TPOT", None)
         edge = _frontier(terms, points, judged)
-        best, at, runners = best_of(terms, points, judged, request.alternatives)
-        if best is None:
-            unmet = unmet_of(terms, points, judged)
+        if slo.by_percentiles:
+            from tokenroof.usecases.plan.by_percentiles import by_percentiles
+
+            found = by_percentiles(terms, points, judge, request.alternatives, on_progress)
+            best, at, runners, unmet = found.best, found.at, found.runners, found.unmet
         else:
+            best, at, runners = best_of(terms, points, judged, request.alternatives)
+            unmet = unmet_of(terms, points, judged) if best is None else None
+        if best is not None:
             curve = curve_at(terms, points, judged, at, best)
         if met and request.mode == "auto" and not (judged.met & (points.prefill >= 0)).any():
             notes.append("no disaggregated deployment meets the limits on these GPUs")

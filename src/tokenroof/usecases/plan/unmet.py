@@ -6,12 +6,13 @@ from typing import Any
 from tokenroof.mixers.architecture import weight_bytes
 from tokenroof.operators.layouts import legal_tp
 from tokenroof.planner.points import Points, slice_of
+from tokenroof.scenario.slo import statistic
 from tokenroof.units import format_figures
 from tokenroof.usecases.plan.answer import Unmet
 from tokenroof.usecases.plan.pick import Terms, label_of
 from tokenroof.usecases.plan.score import Scored
 
-__all__ = ["beyond", "unmet_empty", "unmet_of"]
+__all__ = ["beyond", "limit_text", "said", "unmet_empty", "unmet_of", "what_words"]
 
 _SLACK = 1.0 + 1e-9
 
@@ -81,7 +82,8 @@ def _unmet_memory(terms: Terms) -> Unmet:
     )
 
 
-def _at(terms: Terms, points: Points, at: int) -> str:
+def what_words(terms: Terms, points: Points, at: int) -> str:
+    """The deployment of a point in words."""
     space = terms.space
     front = int(points.prefill[at])
     label = label_of(
@@ -89,8 +91,20 @@ def _at(terms: Terms, points: Points, at: int) -> str:
         int(points.prefill_copies[at]), int(points.decode_copies[at]),
     )  # fmt: skip
     form = space.formats[int(points.form[at])]
+    return f"{label}, {form.name} weights, {form.kv_name} KV"
+
+
+def _at(terms: Terms, points: Points, at: int) -> str:
     held = int(points.concurrency[at])
-    return f"{label}, {form.name} weights, {form.kv_name} KV, {held} request{'s' if held > 1 else ''} at once"
+    return f"{what_words(terms, points, at)}, {held} request{'s' if held > 1 else ''} at once"
+
+
+def limit_text(terms: Terms, name: str, seconds: float) -> str:
+    """A limit to be given for so many seconds to be inside: `ttft 250ms`, `ttft p99:250ms`."""
+    field = name.removesuffix("_s")
+    percentile = getattr(terms.slo, f"{field}_percentile")
+    before = "" if percentile is None else f"{statistic(percentile)}:"
+    return f"{field} {before}{_ms(terms.as_given(name, seconds))}"
 
 
 def unmet_of(terms: Terms, points: Points, scored: Scored) -> Unmet:
@@ -106,16 +120,14 @@ def unmet_of(terms: Terms, points: Points, scored: Scored) -> Unmet:
         return _too_few_gpus(terms, points, scored, ttft_ok & tpot_ok)
 
     def ttft(at: int) -> str:
-        return f"ttft {_ms(terms.as_given('ttft_s', float(points.ttft_s[at])))}"
+        return limit_text(terms, "ttft_s", float(points.ttft_s[at]))
 
     def tpot(at: int) -> str:
-        return f"tpot {_ms(terms.as_given('tpot_s', float(points.tpot_s[at])))}"
+        return limit_text(terms, "tpot_s", float(points.tpot_s[at]))
 
     def beyond(name: str, planned: float) -> str:
         asked = getattr(terms.asked, name)
-        return _said(planned) + (
-            "" if asked == planned else f", what it takes to hold {_said(asked)} as surely as asked"
-        )
+        return said(planned) + ("" if asked == planned else f", what it takes to hold {said(asked)} as surely as asked")
 
     def least(values: Any, where: Any) -> int:
         return int(np.flatnonzero(where)[np.argmin(values[where])])
@@ -134,17 +146,17 @@ def unmet_of(terms: Terms, points: Points, scored: Scored) -> Unmet:
     if by_ttft is None and by_tpot is None:
         binding, reason = (
             "TTFT and TPOT",
-            (f"neither limit can be met: TTFT is {_said(best_ttft)} and TPOT {_said(best_tpot)} at best"),
+            (f"neither limit can be met: TTFT is {said(best_ttft)} and TPOT {said(best_tpot)} at best"),
         )
     elif by_ttft is None:
-        binding, reason = "TPOT", f"TPOT is {_said(best_tpot)} at best, above {beyond('tpot_s', tpot_limit)}"
+        binding, reason = "TPOT", f"TPOT is {said(best_tpot)} at best, above {beyond('tpot_s', tpot_limit)}"
     elif by_tpot is None:
-        binding, reason = "TTFT", f"TTFT is {_said(best_ttft)} at best, above {beyond('ttft_s', ttft_limit)}"
+        binding, reason = "TTFT", f"TTFT is {said(best_ttft)} at best, above {beyond('ttft_s', ttft_limit)}"
     else:
         binding = changes[0][1].split()[0].upper()
         reason = (
-            f"each limit can be met, not both: TTFT is {_said(points.ttft_s[by_ttft])} at best where TPOT holds, "
-            f"TPOT {_said(points.tpot_s[by_tpot])} where TTFT holds"
+            f"each limit can be met, not both: TTFT is {said(points.ttft_s[by_ttft])} at best where TPOT holds, "
+            f"TPOT {said(points.tpot_s[by_tpot])} where TTFT holds"
         )
     return Unmet(
         binding=binding, reason=reason, best_ttft_s=best_ttft, best_tpot_s=best_tpot,
@@ -169,7 +181,7 @@ def _too_few_gpus(terms: Terms, points: Points, scored: Scored, inside: Any) -> 
     )
 
 
-def _said(seconds: float) -> str:
+def said(seconds: float) -> str:
     """The same number in a sentence."""
     number, unit = _ms(seconds)[:-2], "ms"
     return f"{float(number):,.6g} {unit}"

@@ -5,19 +5,10 @@ from dataclasses import dataclass, field
 from tokenroof.scenario.deployment import Deployment
 from tokenroof.simulate.run import Outcome
 from tokenroof.types.default import Default
+from tokenroof.types.latency import Latency
 from tokenroof.usecases.simulate.request import SimulateRequest
 
 __all__ = ["ClosedLoad", "Latency", "LoadPoint", "Overload", "Series", "SimulateResponse", "TierHits"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Latency:
-    """Mean and percentiles over requests, in seconds; percentiles are None where they are not followed."""
-
-    mean: float
-    p50: float | None
-    p90: float | None
-    p99: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
