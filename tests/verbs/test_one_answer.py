@@ -76,7 +76,8 @@ def test_analyze_and_plan_give_the_deployments_numbers(scenario: Scenario) -> No
     assert answer.cost.output_usd_per_mtok.value == cost.output_usd_per_mtok
     assert answer.energy is not None and answer.energy == energy_of(deployment, served)
 
-    found = plan(asked(PlanRequest, scenario, mode="agg", weight_dtype="own", kv_dtype=deployment.kv_dtype)).winner
+    held = {"kv_dtype": deployment.kv_dtype, "gather_passes": deployment.scheduler.gather_passes}
+    found = plan(asked(PlanRequest, scenario, mode="agg", weight_dtype="own", **held)).winner
     assert found is not None
     assert {name: getattr(found.layout, name) for name in DEGREES} == {
         name: getattr(deployment.layout, name) for name in DEGREES

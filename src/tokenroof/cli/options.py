@@ -64,6 +64,10 @@ _WORDS: dict[str, tuple[str, str]] = {
     "memory_fraction": ("SHARE", "Share of GPU memory that the engine takes. [default: the engine's]"),
     "max_num_seqs": ("N", "Most requests in a step, as the engine's option. [default: the engine's]"),
     "max_batched_tokens": ("TOKENS", "Most tokens in a step, as the engine's option. [default: the engine's]"),
+    "gather_passes": (
+        "N",
+        "With dp: passes that prompts wait until every rank has one. [default: the engine's]",
+    ),
     "acceptance": ("SHARE", "Acceptance rate of drafted tokens, for speculative decoding."),
     "drafts": ("N", "Tokens drafted for each step."),
     "ttft": ("TIME", "Limit on mean TTFT: 1s, 300ms."),

@@ -33,7 +33,7 @@ _MEMORY = MemoryRule(
     source="TensorRT-LLM: free_gpu_memory_fraction 0.9 of what is free after a warm-up pass",
 )  # fmt: skip
 _SCHEDULER = Scheduler(
-    name="trtllm", reserves_output=True, max_sequences=2048.0,
+    name="trtllm", reserves_output=True, max_sequences=2048.0, gathers=60.0,
     source="TensorRT-LLM: in-flight batching, GUARANTEED_NO_EVICT reserves input and output, 8192 tokens",
 )  # fmt: skip
 _HELD_BACK = "TensorRT-LLM holds first tokens back in a way that is not modelled"
@@ -50,6 +50,10 @@ def _inexpressible(layout: Layout) -> str:
 def _command(worker: Worker) -> str:
     layout = worker.layout
     extra: dict[str, str] = {"enable_attention_dp": "true" if layout.dp > 1 else "false"}
+    if worker.gather_passes and layout.dp > 1:
+        extra["attention_dp_config"] = (
+            f"{{enable_balance: true, batching_wait_iters: 0, timeout_iters: {worker.gather_passes:.0f}}}"
+        )
     if worker.kv == "fp8":
         extra["kv_cache_config"] = "{dtype: fp8}"
     if layout.redundant_experts:

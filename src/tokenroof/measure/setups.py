@@ -214,7 +214,8 @@ def _scheduler(run: Run, engine: Engine, launch: Launch) -> Scheduler:
         "token_budget": run.max_batched_tokens or launch.token_budget,
         "max_sequences": run.max_num_seqs or launch.max_sequences,
     }
-    changes |= {"wait_passes": launch.wait_passes, "gather_passes": launch.gather_passes}
+    gather = launch.gather_passes if run.gather_passes is None else run.gather_passes
+    changes |= {"wait_passes": launch.wait_passes, "gather_passes": gather}
     return replace(engine.scheduler, **{k: v for k, v in changes.items() if v is not None})
 
 

@@ -96,7 +96,10 @@ def given_layout(scenario: Scenario) -> Layout | None:
 
 def engine_scheduler(scenario: Scenario, system: System) -> Scheduler:
     """The engine's scheduler on a system's chip, under the settings that were given."""
-    changes: dict[str, Any] = {"token_budget": scenario.max_batched_tokens, "max_sequences": scenario.max_num_seqs}
+    changes: dict[str, Any] = {
+        "token_budget": scenario.max_batched_tokens, "max_sequences": scenario.max_num_seqs,
+        "gather_passes": scenario.gather_passes,
+    }  # fmt: skip
     known = engine_of(scenario.engine, scenario.engine_version).scheduler
     found = known.on(system.chip.id, visible_bytes(system.chip))
     given: dict[str, Any] = {name: float(value) for name, value in changes.items() if value is not None}

@@ -49,7 +49,7 @@ PRESETS: dict[str, Slo] = {
 }  # fmt: skip
 
 
-_FORM = "a name or pairs such as ttft:1s,tpot:50ms, with percentiles ttft:p99:1s"
+_FORM = "a name or pairs such as ttft:1s,tpot:p90:50ms"
 
 
 def _milliseconds(text: str) -> float:

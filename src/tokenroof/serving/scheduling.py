@@ -156,7 +156,9 @@ class Passes:
             )  # fmt: skip
         chance = xp.maximum(1.0 - (1.0 - own) ** groups, own)
         if self.scheduler.gather_passes:
+            # A step that was waited for has one prompt of each group: the busiest has no more than the others.
             chance = xp.maximum(own, 1.0 / (self.scheduler.gather_passes + 1.0 / chance))
+            most, worst = xp.minimum(most, chance), xp.minimum(worst, chance)
         return self._mixed(_Mix(chance, own, most, groups * everybody, self._rounds(chance, stages), worst))
 
     def _after(self, groups: Num, stages: Num, prompts: Num, found: Shared, short_s: Num) -> _Mix:

@@ -35,8 +35,9 @@ class Scheduler:
     the answer grows. `max_sequences` is the most that run at once in a dp group. `wait_passes`: passes that a new
     prompt waits before the scheduler looks at it, on average, where it polls seldom or collects prompts on purpose.
     `gather_passes`: with several dp groups, how many passes it waits at most until every group has a prompt, so that
-    none idles while another prefills. `tiers` are its settings by chip, from the largest memory down (the first that a
-    chip reaches counts). It counts from version `first` on; `version` is the engine's.
+    none idles while another prefills; `gathers` is what people set it to where the engine can. `tiers` are its
+    settings by chip, from the largest memory down (the first that a chip reaches counts). It counts from version
+    `first` on; `version` is the engine's.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Scheduler:
     max_sequences: float = 1024.0
     wait_passes: Num = 0.0
     gather_passes: float = 0.0
+    gathers: float = 0.0
     tiers: tuple[Tier, ...] = ()
     first: tuple[int, ...] = (0,)
     version: str = ""
@@ -137,6 +139,7 @@ class Worker:
     kv: str
     drafts: int = 0
     experts: int = 0
+    gather_passes: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -75,6 +75,7 @@ class Run:
     decode_workers: int | None = None
     drafts: int | None = None
     acceptance: float | None = None
+    gather_passes: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

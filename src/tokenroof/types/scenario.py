@@ -49,9 +49,10 @@ class Scenario:
     (requests at once in one replica), `concurrency` (on the whole system), `request_rate` (requests/s) and `users`
     (who read for `think` seconds between requests, 30 where it is not given) is the load; without one the system is
     filled up to its limits. `ttft` and `tpot` are limits in seconds on means. `drafts` tokens are drafted for each
-    step and accepted at the rate `acceptance`. `memory_fraction`, `max_num_seqs` and `max_batched_tokens` are the
-    engine's own settings. `set` overrides facts of the catalogue for this question: pairs such as
-    ("chip.memory_bandwidth", "1.5x").
+    step and accepted at the rate `acceptance`. `memory_fraction`, `max_num_seqs`, `max_batched_tokens` and
+    `gather_passes` (passes that attention-DP ranks wait at most until all have a prompt) are the engine's own
+    settings. `set` overrides facts of the catalogue for this question: pairs such as ("chip.memory_bandwidth",
+    "1.5x").
     """
 
     model: str
@@ -74,6 +75,7 @@ class Scenario:
     memory_fraction: Annotated[float | None, Within(0.05, 1.0)] = None
     max_num_seqs: Annotated[int | None, Within(1, 1e7)] = None
     max_batched_tokens: Annotated[int | None, Within(16, 1e7, "tokens")] = None
+    gather_passes: Annotated[float | None, Within(0.0, 10_000.0, "passes")] = None
     isl: Tokens = None
     osl: Annotated[float | None, Within(2.0, 1e9, "tokens", low_fix=OSL_FIX)] = None
     prefix: Annotated[float, Within(0.0, 1e9, "tokens")] = 0.0

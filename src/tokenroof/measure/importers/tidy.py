@@ -118,6 +118,7 @@ def _run(row: Row, line: int, file: str) -> Run:
         decode_workers=count(row, "decode_workers"),
         drafts=count(row, "drafts"),
         acceptance=_share(row, "acceptance"),
+        gather_passes=number(row, "gather_passes"),
     )
 
 

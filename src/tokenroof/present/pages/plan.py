@@ -213,6 +213,8 @@ def _remarks(answer: PlanResponse, one: Candidate) -> Iterable[Remark]:
         yield note("alternatives with ≈ are equal within the error of a comparison: the simplest is taken")
     if answer.demand.given and one.capacity_used > _NEARLY_FULL:
         yield warning(f"at {percent(one.capacity_used)} of capacity one lost replica breaks the limits")
+    if one.gather_passes:
+        yield note(f"prompts wait until every rank has one, {count(one.gather_passes)} passes at most")
     if not one.own_weights:
         yield warning(f"needs a checkpoint in {one.weights}: check its quality")
 

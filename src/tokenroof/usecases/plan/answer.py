@@ -76,6 +76,7 @@ class Candidate:
     `capacity_used` the share of what is carried at most inside the limits. Costs count all GPUs that are paid for;
     `usd_per_mtok_all` puts the whole cost on output tokens, uncached input, cached input and
     output share it by machine time.
+    `gather_passes` are the passes that attention-DP ranks wait at most until all have a prompt.
     `margins` are the distance to each limit, as it was planned for, over the limit; `chances` the probability that each
     limit as it was given is met, by the range of the profile. With limits on percentiles both are of what was
     `simulated`; latencies above stay means of the closed form. `worse_by` is its score over the winner's, less one;
@@ -93,6 +94,7 @@ class Candidate:
     kv: str
     chunk: int
     drafts: int
+    gather_passes: float
     units: int
     prefill_workers: int
     decode_workers: int

@@ -104,7 +104,8 @@ def commands(
             lines.append(f"# {what}{workers} {'times' if workers > 1 else 'time'} on {gpus} each")
         worker = Worker(
             checkpoint=checkpoint, layout=layout, role=role, chunk=plan.chunk, length=_length(load), kv=plan.kv,
-            sequences=_sequences(plan, layout, role, load, at_random), drafts=plan.drafts, experts=_experts(model),
+            sequences=_sequences(plan, layout, role, load, at_random), gather_passes=plan.gather_passes,
+            drafts=plan.drafts, experts=_experts(model),
         )  # fmt: skip
         share = _fraction(known, system, layout, memory_fraction)
         flag = "" if share is None else f" \\\n    {known.launcher.fraction_flag} {share:g}"

@@ -8,6 +8,7 @@ from tokenroof.catalog import load_system
 from tokenroof.catalog.chips import load_chip
 from tokenroof.catalog.profile import claim_level, profile_for
 from tokenroof.catalog.systems import compose_system
+from tokenroof.engines import engine as engine_of
 from tokenroof.errors import DataMissing, InputError
 from tokenroof.planner.disaggregated import apart, refined_apart
 from tokenroof.planner.pareto import frontier
@@ -34,7 +35,7 @@ from tokenroof.usecases.plan.answer import (
     Search,
     Unmet,
 )
-from tokenroof.usecases.plan.choose import best_of, widths
+from tokenroof.usecases.plan.choose import best_of, told_apart, widths
 from tokenroof.usecases.plan.pick import Terms, curve_at, label_of
 from tokenroof.usecases.plan.request import EVEN, PlanRequest, words_of
 from tokenroof.usecases.plan.score import Scored, scored, usd_per_mtok
@@ -191,6 +192,27 @@ def _frontier(terms: Terms, points: Points, judged: Scored) -> tuple[FrontierPoi
 
 
 def machine_plan(
+    request: PlanRequest, model: Model, name: str, slo: Slo, demand: Demand, load: Workload, defaults: list[Default],
+    on_progress: OnProgress | None = None,
+) -> MachinePlan:  # fmt: skip
+    """The plan on one machine; what was chosen for the user is added to `defaults`.
+
+    Where the engine can let attention-DP ranks wait until all have a prompt, that is tried too, and taken where it is
+    surely better.
+    """
+    asked = (model, name, slo, demand, load)
+    plain = _machine_plan(request, *asked, defaults, on_progress)
+    gathers, space = engine_of(request.engine, request.engine_version).scheduler.gathers, plain.space
+    if not gathers or request.gather_passes is not None or space is None or all(one.dp == 1 for one in space.layouts):
+        return plain
+    other = _machine_plan(replace(request, gather_passes=gathers), *asked, [], on_progress)
+    if other.winner is None or space is None:
+        return plain
+    better = plain.winner is None or told_apart(plain.winner, other.winner, request.objective, space.profile)
+    return other if better else plain
+
+
+def _machine_plan(
     request: PlanRequest, model: Model, name: str, slo: Slo, demand: Demand, load: Workload, defaults: list[Default],
     on_progress: OnProgress | None = None,
 ) -> MachinePlan:  # fmt: skip
