@@ -146,7 +146,12 @@ def _named(terms: Terms, name: str) -> str:
 
 
 def _texts(terms: Terms, points: Points, one: Trial, names: Iterable[str]) -> str:
-    """What is to be given for this run to be inside: limits, and more GPUs where it takes them."""
+    """What is to be given for this run to be inside, and for the closed form to propose it: limits, and more GPUs where
+    it takes them.
+    """
     gpus = one.units * int(points.gpus[one.at])
     more = [f"gpus {gpus}"] if terms.gpus is not None and gpus > terms.gpus else []
-    return ", ".join([*more, *(limit_text(terms, _FIELDS[name], _value(one, name) * _MARGIN) for name in names)])
+    needed = {
+        key: max(_value(one, name) * _MARGIN, float(getattr(points, key)[one.at])) for name, key in _FIELDS.items()
+    }
+    return ", ".join([*more, *(limit_text(terms, _FIELDS[name], needed[_FIELDS[name]]) for name in names)])

@@ -106,7 +106,8 @@ class Bench:
         return seen if run == units else replace(seen, units=run)
 
     def _run(self, load: Load, units: int, requests: int) -> Outcome:
-        request_s, work = self.deployment.profile.request_s, self.deployment.workload
+        work = self.deployment.workload
+        request_s = float(self.deployment.profile.outside_s(work.isl))
         lengths = {"isl": f"{work.isl:.0f}", "osl": f"{work.osl:.0f}"}
         loop: dict[str, Any] = {"think_s": request_s, "request_s": request_s}
         if load.kind == "request_rate":
