@@ -156,7 +156,7 @@ def test_plot_shows_what_the_table_says() -> None:
         (chip, ["h300"], UnknownName),
         (systems, ["8xh10"], UnknownName),
         (systems, ["absent.toml"], InputError),
-        (tiers, ["--chip", "l4"], TokenroofError),
+        (tiers, ["--chip", "gaudi2"], TokenroofError),
         (chips, ["--vendor", "acme"], InputError),
         (chips, ["--plot", "chips.pdf"], InputError),
         (chips, ["--vendor", "apple", "--plot", "chips.svg"], InputError),

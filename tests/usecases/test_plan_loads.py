@@ -31,7 +31,7 @@ def steps_of(monkeypatch, **more: object) -> int:
 @pytest.mark.parametrize(
     "loads",
     [
-        [{"users": users, "think": 30.0} for users in (1e2, 1e5, 1e7)],
+        [{"users": users, "think": 30.0} for users in (1e3, 1e5, 1e7)],  # a hundred fit on one unit
         [{"request_rate": rate} for rate in (10.0, 1e3, 1e6)],
     ],
 )

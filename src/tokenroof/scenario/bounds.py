@@ -61,14 +61,17 @@ def bounds_of(deployment: Deployment, asked: float, *, sure_of_room: float = 1.0
     alone = static_batch(timed, free, batch=1.0, isl=work.isl, osl=1.0, prefix=work.prefix)
     held = max(min(asked, sure_of_room * deployment.room()), 1.0) if asked > 1.0 else 1.0
     passes = Passes(timed, deployment.scheduler, work.isl, max(work.isl - work.prefix, 1.0), work.context, SCALAR)
-    share = float(passes.answering(held, answer)) / deployment.layout.pp  # the others wait for their prompts
-    step_s = float(timed.step(decode=StepLoad(share, share, work.context)).step_s)
+    answered = float(passes.answering(held, answer))  # the others wait for their prompts
+    step_s, token_s = (
+        float(timed.step(decode=StepLoad(share, share, work.context)).step_s)
+        for share in (held / deployment.layout.pp, answered / deployment.layout.pp)
+    )
     prompt_s = float(alone.prefill_s)
-    e2e_s = prompt_s + max(answer - 1.0, 0.0) * step_s
+    e2e_s = prompt_s + max(answer - 1.0, 0.0) * token_s
     rate = float(best.requests_per_s)
     if deployment.load.kind in ("batch", "concurrency", "fill"):
         rate = min(rate, max(asked, 1.0) / e2e_s)
-    return _bounds(deployment, step_s, prompt_s, e2e_s, rate)
+    return _bounds(deployment, step_s, prompt_s, e2e_s, rate, token_s)
 
 
 def _apart(deployment: Deployment, timed: Timed, asked: float) -> Bounds:
@@ -102,10 +105,12 @@ def _together(deployment: Deployment, timed: Timed) -> Bounds:
     return _bounds(deployment, float(found.step_s), float(found.prefill_s), e2e_s, batch / e2e_s)
 
 
-def _bounds(deployment: Deployment, step_s: float, prompt_s: float, e2e_s: float, rate: float) -> Bounds:
-    requests_per_s = deployment.replicas * rate
+def _bounds(
+    deployment: Deployment, step_s: float, prompt_s: float, e2e_s: float, rate: float, token_s: float | None = None
+) -> Bounds:
+    requests_per_s, token_s = deployment.replicas * rate, step_s if token_s is None else token_s
     return Bounds(
-        decode_step_s=step_s, ttft_s=prompt_s, tpot_s=step_s / deployment.tokens_per_step, e2e_s=e2e_s,
+        decode_step_s=step_s, ttft_s=prompt_s, tpot_s=token_s / deployment.tokens_per_step, e2e_s=e2e_s,
         requests_per_s=requests_per_s,
         output_tokens_per_s_per_gpu=requests_per_s * deployment.workload.osl / deployment.system.n_chips,
     )  # fmt: skip

@@ -232,7 +232,7 @@ class Passes:
             rounds=mix.rounds,
             step_s=worst_s,
             whole_s=steps * pace_s + (pass_s - pace_s),
-            each_s=xp.where(fits, self.new / budget, chunks) / (groups * stages) * pace_s,
+            each_s=xp.where(fits, self.new / budget, chunks) / groups * pace_s,
         )
 
     def _steps(self, prompts: Num, groups: Num, running: Num) -> tuple[Num, Num]:

@@ -62,7 +62,7 @@ class ServingEstimate:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """The settled state: time of a decode step, what prompts do to it, time per token, share of it that is theirs.
+    """The settled state: time of a decode step of all, what prompts do to one, time per token, share that is theirs.
 
     `least_s`: a stay in which steps are full of prompts.
     """
@@ -126,9 +126,13 @@ def check_lengths(**lengths: Num) -> None:
 def settle(passes: Passes, running: Num, osl: Num, *, at_random: bool = False) -> Settled:
     """So many running requests, each of which brings a prompt every `osl` tokens, as in a closed loop or at random."""
     answered = passes.answering(running, osl)
-    decode_s = passes.decode_s(answered)
-    prompts = passes.shared(answered, osl, decode_s, at_random=at_random)
-    tpot_s = decode_s + prompts.extra_s
+    decode_s = answered_s = passes.decode_s(running)
+    if (not hasattr(answered, "shape") and answered < running) or (
+        hasattr(answered, "shape") and (answered < running).any()
+    ):
+        answered_s = passes.decode_s(answered)
+    prompts = passes.shared(answered, osl, answered_s, at_random=at_random)
+    tpot_s = answered_s + prompts.extra_s
     share = passes.xp.minimum(FULLEST, prompts.extra_s / tpot_s)
     return Settled(decode_s, prompts, tpot_s, share, running * prompts.each_s)
 

@@ -89,5 +89,8 @@ def dtype(name: str) -> Dtype:
     lower = str(name).lower()
     found = DTYPES.get(lower) or _with_numbers(lower)
     if found is None:
-        raise UnknownName("dtype", str(name), nearest(str(name), DTYPES), f"known: {', '.join(DTYPES)}")
+        plain = [one for one in DTYPES if "_" not in one or one == "fp8_block"]
+        raise UnknownName(
+            "dtype", str(name), nearest(str(name), DTYPES), f"known: {', '.join(plain)}, int4_g128, q4_k_m ..."
+        )
     return found

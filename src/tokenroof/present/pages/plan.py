@@ -12,7 +12,6 @@ from tokenroof.present.numbers import (
     USD_A_MONTH,
     USD_PER_GPU_HOUR,
     USD_PER_MTOK,
-    WATTS,
     Unit,
     change,
     column,
@@ -44,6 +43,7 @@ from tokenroof.scenario.ranges import ranged
 from tokenroof.scenario.slo import statistic
 from tokenroof.usecases.analyze.sentence import bare_name
 from tokenroof.usecases.plan.answer import Candidate, Demand, MachinePlan, PlanResponse, Simulated
+from tokenroof.usecases.plan.unmet import said
 
 __all__ = ["page_of"]
 
@@ -184,14 +184,11 @@ def _winner(answer: PlanResponse, one: Candidate) -> Table:
 
 
 def _energy(one: Candidate) -> list[tuple[str, str, str, str, str]]:
-    """Energy and power with their ranges."""
+    """Energy with its range; power is what `analyze` says of it."""
     if one.energy is None:
         return []
-    energy, power = one.energy.joules_per_output_token, one.energy.watts_per_gpu
-    return [
-        (name, quantity(found.value, unit), span(found.low, found.high, found.value, unit), "", "")
-        for name, found, unit in (("energy, output", energy, JOULES_PER_TOKEN), ("power of a GPU", power, WATTS))
-    ]
+    found, unit = one.energy.joules_per_output_token, JOULES_PER_TOKEN
+    return [("energy, output", quantity(found.value, unit), span(found.low, found.high, found.value, unit), "", "")]
 
 
 def _log(answer: PlanResponse, one: Candidate) -> list[KeyValues]:
@@ -304,7 +301,7 @@ def _best(answer: PlanResponse) -> list[Table]:
     ]
     pairs = zip(heads, (unmet.best_ttft_s, unmet.best_tpot_s), (slo.ttft_s, slo.tpot_s), strict=True)
     rows = [
-        (name, quantity(best, MS), f"{limit * 1e3:,.6g} ms")
+        (name, said(best), f"{limit * 1e3:,.6g} ms")
         for name, best, limit in pairs
         if best is not None and limit is not None
     ]

@@ -232,9 +232,7 @@ def _machine_plan(
     means = means_of(slo)
 
     def judge(points: Points, limits: Slo = means, gpus: int | None = request.gpus) -> Scored:
-        return scored(
-            space, points, demand=demand, slo=limits, objective=scored_by, usd_per_gpu_h=price, gpus=gpus
-        )
+        return scored(space, points, demand=demand, slo=limits, objective=scored_by, usd_per_gpu_h=price, gpus=gpus)
 
     points = _points(space, request, rejected, judge) if space.layouts else None
     best: Candidate | None = None
