@@ -42,7 +42,7 @@ def test_charts(tmp_path: Path) -> None:
         (("--rate", "0"), ("--request-rate 0",)),
         (("--rate", "1", "--requests", "0"), ("--requests 0",)),
         (("--rate", "1", "--concurrency", "3"), ("load", "concurrency 3")),
-        (("--rate", "1", "--slo", "ttft=500"), ("--slo", "ttft:1s,tpot:50ms")),
+        (("--rate", "1", "--slo", "ttft=500"), ("--slo", "ttft:1s,tpot:p90:50ms")),
         (("--rate", "1", "--slo", "e2e:500"), ("--slo", "pairs")),
         (("--rate", "1", "--warmup", "1"), ("--warmup 1", "0.9")),
         (("--rate", "1", "--scheduler", "orca"), ("--scheduler orca", "sglang")),

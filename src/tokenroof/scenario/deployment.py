@@ -336,9 +336,10 @@ class Deployment:
         else:
             # Who waits for room takes no machine time: those inside stay as long as Little's law has it.
             queued = (held > room) | (load.kind in ("request_rate", "users"))
+            answered_s = step_s if found.answered_step_s is None else _number(found.answered_step_s)
             stay_s = xp.where(queued, running / _number(found.requests_per_s), e2e_s)
             share = xp.where(
-                e2e_s < math.inf, xp.maximum(0.0, 1.0 - work.osl / self.tokens_per_step * step_s / stay_s), share
+                e2e_s < math.inf, xp.maximum(0.0, 1.0 - work.osl / self.tokens_per_step * answered_s / stay_s), share
             )
         return Served(
             fits=True, limit=limit, concurrency=held * used, batch=running / decoders / self.layout.pp, room=room,

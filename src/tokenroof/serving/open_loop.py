@@ -91,6 +91,7 @@ def serve_open(
         in_flight=running,
         prefill_share=xp.where(saturated, each.share[-1], seen.mean(each.share)),
         decode_step_s=xp.where(saturated, each.decode_s[-1], decode_s),
+        answered_step_s=xp.where(saturated, each.answered_s[-1], seen.mean(each.answered_s)),
         kv_limited=saturated | (seen.queued > 0.01),
         saturated=saturated,
         low=timed.profile.low,

@@ -56,6 +56,7 @@ class ServingEstimate:
     kv_limited: Num
     saturated: Num = False
     settled_ttft_s: Num = math.inf
+    answered_step_s: Num = None  # a decode step of those who do not wait for their own prompts, where that is told
     low: float = 1.0
     high: float = 1.0
 
@@ -72,6 +73,7 @@ class Settled:
     tpot_s: Num
     share: Num
     least_s: Num
+    answered_s: Num
 
     @property
     def own_share(self) -> Num:
@@ -134,7 +136,7 @@ def settle(passes: Passes, running: Num, osl: Num, *, at_random: bool = False) -
     prompts = passes.shared(answered, osl, answered_s, at_random=at_random)
     tpot_s = answered_s + prompts.extra_s
     share = passes.xp.minimum(FULLEST, prompts.extra_s / tpot_s)
-    return Settled(decode_s, prompts, tpot_s, share, running * prompts.each_s)
+    return Settled(decode_s, prompts, tpot_s, share, running * prompts.each_s, answered_s)
 
 
 def serve(
@@ -261,6 +263,7 @@ def _estimate(
         in_flight=xp.where(fits, running, 0.0),
         prefill_share=load.share,
         decode_step_s=load.decode_s,
+        answered_step_s=load.answered_s,
         kv_limited=limited,
         low=profile.low,
         high=profile.high,
@@ -312,7 +315,7 @@ def most_served(
     prompts = passes.prompts(group, running, decode_s)
     tpot_s = decode_s + running * prompts.extra_s / group / osl
     shared = passes.shared(running, osl, decode_s)
-    load = Settled(decode_s, shared, tpot_s, 1.0 - decode_s / tpot_s, running * shared.each_s)
+    load = Settled(decode_s, shared, tpot_s, 1.0 - decode_s / tpot_s, running * shared.each_s, decode_s)
     return _saturated(passes, load, running, running / (osl * tpot_s), limit >= 1.0, isl, osl)
 
 
@@ -331,6 +334,7 @@ def _saturated(
         in_flight=xp.where(fits, running, 0.0),
         prefill_share=load.share,
         decode_step_s=load.decode_s,
+        answered_step_s=load.answered_s,
         kv_limited=True,
         saturated=True,
         low=profile.low,
