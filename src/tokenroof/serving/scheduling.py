@@ -67,6 +67,19 @@ class _Mix(NamedTuple):
     worst: Num
 
 
+class _Means(NamedTuple):
+    """Over all steps and rounds, those without prompts too: shares of them that have some, and prompts (chunks) on the
+    busiest group, in all, and in the worst step of a round.
+    """
+
+    chance: Num
+    own: Num
+    busiest: Num
+    everybody: Num
+    rounds: Num
+    worst: Num
+
+
 @dataclass(frozen=True, slots=True)
 class Passes:
     """Passes of one deployment at mean lengths: `prompt` tokens of which `new` are not cached, `context` in decode."""
@@ -159,7 +172,7 @@ class Passes:
             # A step that was waited for has one prompt of each group: the busiest has no more than the others.
             chance = xp.maximum(own, 1.0 / (self.scheduler.gather_passes + 1.0 / chance))
             most, worst = xp.minimum(most, chance), xp.minimum(worst, chance)
-        return self._mixed(_Mix(chance, own, most, groups * everybody, self._rounds(chance, stages), worst))
+        return self._mixed(_Means(chance, own, most, groups * everybody, self._rounds(chance, stages), worst))
 
     def _after(self, groups: Num, stages: Num, prompts: Num, found: Shared, short_s: Num) -> _Mix:
         """Whole prompts at random arrivals: a step takes those that came during one before, so long rounds follow long.
@@ -184,7 +197,7 @@ class Passes:
 
         chance, everybody = mean(*some(groups)), groups * xp.minimum(prompts, room)
         return self._mixed(
-            _Mix(chance, mean(*some(1.0)), largest(groups), everybody, rounds, largest(groups * stages))
+            _Means(chance, mean(*some(1.0)), largest(groups), everybody, rounds, largest(groups * stages))
         )  # fmt: skip
 
     def _beside(self, groups: Num, stages: Num, prompts: Num, found: Shared, short_s: Num) -> _Mix:
@@ -198,21 +211,21 @@ class Passes:
         busy = xp.minimum(share * long_s / step_s, _BUSIEST)
         chance = xp.maximum(xp.minimum((1.0 - (1.0 - busy) ** groups) * step_s / long_s, 1.0), share)
         rounds = self._rounds(chance, stages)
-        return self._mixed(_Mix(chance, share, chance, xp.minimum(groups * share, groups * chance), rounds, chance))
+        return self._mixed(_Means(chance, share, chance, xp.minimum(groups * share, groups * chance), rounds, chance))
 
     def _rounds(self, chance: Num, stages: Num) -> Num:
         """Share of the rounds of the pipeline that have a step with prompts in them."""
         together = self._chunks() if self.scheduler.mixed else 1.0
         return self.xp.minimum(chance * stalled_passes(stages, chance, self.xp, together), 1.0)
 
-    def _mixed(self, means: _Mix) -> _Mix:
+    def _mixed(self, means: _Means) -> _Mix:
         """From means over all steps and rounds to those that have prompts, as many as fill their budgets at most."""
         xp, fits, room = self.xp, self._fits(), self._room()
         chance = xp.where(fits, xp.maximum(means.chance, means.busiest / room), means.chance)
         rounds = xp.where(fits, xp.maximum(means.rounds, means.worst / room), means.rounds)
         busiest = xp.maximum(means.busiest / chance, 1.0)
         worst = xp.where(fits, xp.maximum(means.worst / rounds, 1.0), busiest)
-        spread = xp.maximum(means.spread / chance, busiest) / busiest
+        spread = xp.maximum(means.everybody / chance, busiest) / busiest
         return _Mix(chance, xp.minimum(means.own, chance), busiest, spread, rounds, worst)
 
     def _cost(self, mix: _Mix, groups: Num, stages: Num, running: Num, decode_s: Num) -> Shared:

@@ -129,9 +129,8 @@ def settle(passes: Passes, running: Num, osl: Num, *, at_random: bool = False) -
     """So many running requests, each of which brings a prompt every `osl` tokens, as in a closed loop or at random."""
     answered = passes.answering(running, osl)
     decode_s = answered_s = passes.decode_s(running)
-    if (not hasattr(answered, "shape") and answered < running) or (
-        hasattr(answered, "shape") and (answered < running).any()
-    ):
+    waiting = answered < running
+    if waiting.any() if hasattr(waiting, "any") else waiting:
         answered_s = passes.decode_s(answered)
     prompts = passes.shared(answered, osl, answered_s, at_random=at_random)
     tpot_s = answered_s + prompts.extra_s

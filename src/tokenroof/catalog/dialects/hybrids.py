@@ -13,8 +13,8 @@ from tokenroof.catalog.dialects.parts import (
     Layer,
     context_length,
     dense,
-    gqa_biases,
-    head_dim,
+    grouped,
+    layer_kinds,
     moe,
     sparse_layers,
 )
@@ -29,26 +29,9 @@ _RECURRENT = ("mamba", "linear_attention", "conv", "recurrent")
 _FULL = ("attention", "full_attention")
 
 
-def _kinds(r: ConfigReader, n: int, *allowed: str) -> list[str]:
-    kinds = r.texts("layer_types", length=n)
-    if kinds is None:
-        raise r.missing(["layer_types"])
-    for kind in kinds:
-        if kind not in allowed:
-            raise InputError("layer_types", kind, f"one of {', '.join(allowed)}")
-    return kinds
-
-
-def _gqa(r: ConfigReader, hidden: int, *, bias: bool = False, qk_norm: bool = False) -> Gqa:
+def _gqa(r: ConfigReader, hidden: int, *, qk_norm: bool = False) -> Gqa:
     heads = r.count("num_attention_heads")
-    kv_heads = r.maybe("num_key_value_heads") or heads
-    if kv_heads > heads or heads % kv_heads:
-        raise InputError("num_key_value_heads", kv_heads, f"a divisor of num_attention_heads = {heads}")
-    width = head_dim(r, hidden, heads)
-    mixer = Gqa(n_heads=heads, n_kv_heads=kv_heads, head_dim=width, v_head_dim=width)
-    given = r.flag("attention_bias", bias)
-    extra = gqa_biases(mixer, hidden, qkv=given, out=given) + (2 * width if qk_norm else 0)
-    return replace(mixer, extra_params=extra)
+    return grouped(r, hidden, heads, r.maybe("num_key_value_heads") or heads, qk_norm=qk_norm)
 
 
 def _mamba(r: ConfigReader, hidden: int, *, inner: int | None = None, norm: bool = True) -> Ssm:
@@ -86,7 +69,7 @@ def _finish(r: ConfigReader, hidden: int, layers: list[Layer], *, tied: bool, fi
 def _granite(r: ConfigReader) -> Architecture:
     """Experts and a shared network in every layer; models without experts have the shared one alone."""
     hidden, n = r.count("hidden_size"), r.n_layers()
-    kinds = _kinds(r, n, *_FULL, "mamba", "linear_attention")
+    kinds = layer_kinds(r, n, *_FULL, "mamba", "linear_attention")
     attention = _gqa(r, hidden) if set(kinds) & set(_FULL) else None
     mamba = _mamba(r, hidden) if set(kinds) - set(_FULL) else None
     ffn: Ffn
@@ -156,7 +139,7 @@ def _lfm(r: ConfigReader) -> Architecture:
     hidden, n = r.count("hidden_size"), r.n_layers()
     if r.is_list("layer_types"):
         r.has("full_attn_idxs")
-        kinds = _kinds(r, n, "conv", "full_attention", "sliding_attention")
+        kinds = layer_kinds(r, n, "conv", "full_attention", "sliding_attention")
     else:
         full = set(r.counts("full_attn_idxs") or [])
         kinds = ["full_attention" if i in full else "conv" for i in range(n)]
@@ -223,7 +206,7 @@ def _recurrent_gemma(r: ConfigReader) -> Architecture:
 
 def _olmo_hybrid(r: ConfigReader) -> Architecture:
     hidden, n = r.count("hidden_size"), r.n_layers()
-    kinds = _kinds(r, n, "linear_attention", "full_attention")
+    kinds = layer_kinds(r, n, "linear_attention", "full_attention")
     attention = _gqa(r, hidden)
     norms = (attention.n_heads + attention.n_kv_heads) * attention.head_dim
     attention = replace(attention, extra_params=attention.extra_params + norms)

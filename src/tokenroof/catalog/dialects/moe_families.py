@@ -12,7 +12,7 @@ from tokenroof.catalog.dialects.parts import (
     Layer,
     context_length,
     dense,
-    gqa_biases,
+    grouped,
     head_dim,
     moe,
     sparse_layers,
@@ -28,15 +28,8 @@ _STEP = ("step3p5", "step3p7_text")
 
 
 def _gqa(r: ConfigReader, hidden: int, *, heads: int | None = None, qk_norm: bool = False) -> Gqa:
-    n_heads = heads or r.count("num_attention_heads")
     kv_heads = r.count("num_key_value_heads", "num_attention_groups")
-    if kv_heads > n_heads or n_heads % kv_heads:
-        raise InputError("num_key_value_heads", kv_heads, f"a divisor of {n_heads} attention heads")
-    width = head_dim(r, hidden, n_heads)
-    mixer = Gqa(n_heads=n_heads, n_kv_heads=kv_heads, head_dim=width, v_head_dim=width)
-    bias = r.flag("attention_bias", False)
-    extra = gqa_biases(mixer, hidden, qkv=bias, out=bias) + (2 * width if qk_norm else 0)
-    return replace(mixer, extra_params=extra)
+    return grouped(r, hidden, heads or r.count("num_attention_heads"), kv_heads, qk_norm=qk_norm)
 
 
 def _finish(r: ConfigReader, hidden: int, layers: list[Layer], *, tied: bool) -> Architecture:

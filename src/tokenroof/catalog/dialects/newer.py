@@ -12,6 +12,7 @@ from tokenroof.catalog.dialects.parts import (
     context_length,
     dense,
     hyper_connections,
+    layer_kinds,
     mla,
     moe,
     mtp_count,
@@ -23,16 +24,6 @@ from tokenroof.errors import InputError
 from tokenroof.types.model import Ffn, Gqa, Indexer, LinearAttention, Mla
 
 __all__ = ["read"]
-
-
-def _kinds(r: ConfigReader, n: int, *allowed: str) -> list[str]:
-    kinds = r.texts("layer_types", length=n)
-    if kinds is None:
-        raise r.missing(["layer_types"])
-    for kind in kinds:
-        if kind not in allowed:
-            raise InputError("layer_types", kind, " or ".join(allowed))
-    return kinds
 
 
 def _ffns(r: ConfigReader, hidden: int, n: int) -> list[Ffn]:
@@ -54,7 +45,7 @@ def _pooled_indexer(r: ConfigReader, hidden: int, q_rank: int) -> Indexer:
 def _glm5(r: ConfigReader) -> Architecture:
     """KDA and latent attention without rotary positions, several residual streams."""
     hidden, n, streams = r.count("hidden_size"), r.n_layers(), r.count("hc_mult", high=1_000)
-    kinds = _kinds(r, n, "linear_attention", "indexed_attention")
+    kinds = layer_kinds(r, n, "linear_attention", "indexed_attention")
     r.has("indexer_types")  # full in every layer that has an indexer
     latent = mla(r, hidden, bias=r.flag("attention_bias", False))
     if latent.q_lora_rank is None:
@@ -74,7 +65,7 @@ def _bailing(r: ConfigReader) -> Architecture:
     hidden, n = r.count("hidden_size"), r.n_layers()
     if r.is_list("layer_types"):
         r.has("layer_group_size")
-        kinds = _kinds(r, n, "linear_attention", "full_attention")
+        kinds = layer_kinds(r, n, "linear_attention", "full_attention")
     else:
         group = r.count("layer_group_size")
         kinds = ["linear_attention" if (i + 1) % group else "full_attention" for i in range(n)]
@@ -115,7 +106,7 @@ def _inkling_attention(r: ConfigReader, hidden: int, *, local: bool) -> Gqa:
 
 def _inkling(r: ConfigReader) -> Architecture:
     hidden, n = r.count("hidden_size"), r.n_layers()
-    kinds = _kinds(r, n, "hybrid_sliding", "hybrid")
+    kinds = layer_kinds(r, n, "hybrid_sliding", "hybrid")
     experts = moe(r, hidden)
     shared = r.maybe("n_shared_experts", low=0) or 0
     if r.flag("shared_expert_sink", True):  # the router weighs shared experts too, and all by one scale

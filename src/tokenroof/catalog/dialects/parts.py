@@ -1,6 +1,6 @@
 """What dialects are built from: layers, placement of experts and windows, the common networks."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tokenroof.catalog.dialects.reader import ConfigReader
 from tokenroof.errors import InputError
@@ -8,9 +8,8 @@ from tokenroof.mixers.architecture import ffn_params, mixer_params
 from tokenroof.types.model import DenseFfn, Ffn, Gqa, LayerGroup, Mixer, Mla, MoeFfn
 
 __all__ = [
-    "EXPERTS", "TOP_K", "Architecture", "Layer", "context_length", "dense", "fold", "gqa_biases", "head_dim",
-    "hyper_connections", "mla",
-    "moe", "mtp_count", "mtp_size", "sparse_layers", "windows",
+    "EXPERTS", "TOP_K", "Architecture", "Layer", "context_length", "dense", "fold", "gqa_biases", "grouped", "head_dim",
+    "hyper_connections", "layer_kinds", "mla", "moe", "mtp_count", "mtp_size", "sparse_layers", "windows",
 ]  # fmt: skip
 
 EXPERTS = ("n_routed_experts", "num_experts", "num_local_experts", "moe_num_experts")
@@ -244,3 +243,25 @@ def gqa_biases(mixer: Gqa, hidden: int, *, qkv: bool, out: bool) -> int:
     queries = mixer.n_heads * mixer.head_dim
     keys = mixer.n_kv_heads * (mixer.head_dim + mixer.v_head_dim)
     return (queries + keys if qkv else 0) + (hidden if out else 0)
+
+
+def grouped(r: ConfigReader, hidden: int, heads: int, kv_heads: int, *, qk_norm: bool = False) -> Gqa:
+    """Grouped-query attention with one switch for its biases; a norm of queries and of keys is one head wide."""
+    if kv_heads > heads or heads % kv_heads:
+        raise InputError("num_key_value_heads", kv_heads, f"a divisor of num_attention_heads = {heads}")
+    width = head_dim(r, hidden, heads)
+    mixer = Gqa(n_heads=heads, n_kv_heads=kv_heads, head_dim=width, v_head_dim=width)
+    bias = r.flag("attention_bias", False)
+    extra = gqa_biases(mixer, hidden, qkv=bias, out=bias) + (2 * width if qk_norm else 0)
+    return replace(mixer, extra_params=extra)
+
+
+def layer_kinds(r: ConfigReader, n: int, *allowed: str) -> list[str]:
+    """What `layer_types` says of each layer; one of these."""
+    kinds = r.texts("layer_types", length=n)
+    if kinds is None:
+        raise r.missing(["layer_types"])
+    for kind in kinds:
+        if kind not in allowed:
+            raise InputError("layer_types", kind, f"one of {', '.join(allowed)}")
+    return kinds

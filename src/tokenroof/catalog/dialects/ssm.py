@@ -150,35 +150,38 @@ def _nemotron(r: ConfigReader) -> Architecture:
     )
 
 
+def _selective(
+    r: ConfigReader,
+    hidden: int,
+    inner: int,
+    state: int,
+    rank: int,
+    kernel: int,
+    *,
+    conv_bias: bool,
+    bias: bool,
+    norms: bool,
+) -> Ssm:
+    """A first Mamba mixer. `norms` of step, B and C are Jamba's."""
+    convolution = inner * (kernel + (1 if conv_bias else 0))
+    steps = inner * (rank + 2 * state) + rank * inner + inner  # projections to step, B and C; step out and its bias
+    decay = inner * state + inner  # and the skip
+    return Ssm(
+        kind="mamba", n_heads=inner, head_dim=1, d_state=state, n_groups=1, conv_kernel=kernel,
+        in_params=2 * hidden * inner, out_params=inner * hidden, state_elements=inner * state,
+        conv_elements=inner * (kernel - 1), state_bytes_per_element=state_bytes(r),
+        extra_params=convolution + steps + decay + (rank + 2 * state if norms else 0)
+        + (2 * inner + hidden if bias else 0),
+    )  # fmt: skip
+
+
 def _mamba1(r: ConfigReader, hidden: int) -> Ssm:
     r.need("mamba_d_state", "mamba_d_conv", "mamba_expand", "mamba_dt_rank")
-    inner, state = r.count("mamba_expand", high=1_000) * hidden, r.count("mamba_d_state")
-    kernel, rank = r.count("mamba_d_conv", high=1_000), r.count("mamba_dt_rank")
-    proj_bias = r.flag("mamba_proj_bias", False)
-    conv = inner * (kernel + (1 if r.flag("mamba_conv_bias", True) else 0))
-    return Ssm(
-        kind="mamba",
-        n_heads=inner,
-        head_dim=1,
-        d_state=state,
-        n_groups=1,
-        conv_kernel=kernel,
-        in_params=2 * hidden * inner,
-        out_params=inner * hidden,
-        state_elements=inner * state,
-        conv_elements=inner * (kernel - 1),
-        # convolution; step, B and C projections; decay and skip; norms of step, B and C
-        extra_params=conv
-        + inner * (rank + 2 * state)
-        + rank * inner
-        + inner
-        + inner * state
-        + inner
-        + rank
-        + 2 * state
-        + (2 * inner + hidden if proj_bias else 0),
-        state_bytes_per_element=state_bytes(r),
-    )
+    inner = r.count("mamba_expand", high=1_000) * hidden
+    return _selective(
+        r, hidden, inner, r.count("mamba_d_state"), r.count("mamba_dt_rank"), r.count("mamba_d_conv", high=1_000),
+        conv_bias=r.flag("mamba_conv_bias", True), bias=r.flag("mamba_proj_bias", False), norms=True,
+    )  # fmt: skip
 
 
 def _jamba(r: ConfigReader) -> Architecture:
@@ -211,31 +214,12 @@ def _jamba(r: ConfigReader) -> Architecture:
 
 
 def _pure_mamba(r: ConfigReader, hidden: int) -> Ssm:
-    inner, state = r.maybe("intermediate_size") or 2 * hidden, r.count("state_size")
-    kernel, rank = r.count("conv_kernel", high=1_000), r.count("time_step_rank")
-    bias, r_bias = r.flag("use_conv_bias", True), r.flag("use_bias", False)
     r.has("expand")
-    return Ssm(
-        kind="mamba",
-        n_heads=inner,
-        head_dim=1,
-        d_state=state,
-        n_groups=1,
-        conv_kernel=kernel,
-        in_params=2 * hidden * inner,
-        out_params=inner * hidden,
-        state_elements=inner * state,
-        conv_elements=inner * (kernel - 1),
-        # convolution; step, B and C projections; step out and its bias; decay and skip; biases
-        extra_params=inner * (kernel + (1 if bias else 0))
-        + inner * (rank + 2 * state)
-        + rank * inner
-        + inner
-        + inner * state
-        + inner
-        + (2 * inner + hidden if r_bias else 0),
-        state_bytes_per_element=state_bytes(r),
-    )
+    return _selective(
+        r, hidden, r.maybe("intermediate_size") or 2 * hidden, r.count("state_size"), r.count("time_step_rank"),
+        r.count("conv_kernel", high=1_000), conv_bias=r.flag("use_conv_bias", True), bias=r.flag("use_bias", False),
+        norms=False,
+    )  # fmt: skip
 
 
 def _pure(r: ConfigReader) -> Architecture:
