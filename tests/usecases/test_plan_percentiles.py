@@ -7,6 +7,7 @@ from tokenroof.errors import InputError, UnknownName
 from tokenroof.present.pages.plan import page_of
 from tokenroof.present.text import text
 from tokenroof.scenario.slo import means_of, slo_of
+from tokenroof.types.limits import percentile_of
 from tokenroof.usecases.plan.answer import Candidate, PlanResponse
 from tokenroof.usecases.plan.percentiles import _highest
 from tokenroof.usecases.plan.run import PlanRequest, plan
@@ -159,3 +160,15 @@ def test_the_highest_rate_inside_is_found_from_below(power):
     found = _highest(over, 16.0, 1.0)
     assert 7.0 / 1.031 <= found <= 7.0 and len(calls) <= 14
     assert _highest(over, 5.0, 1.0) == 5.0 and _highest(over, 16.0, 8.0) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("text", "limit"),
+    [
+        ("p101:1s", "p50 to p99.999"), ("p40:1s", "p50 to p99.999"), ("p99.9999:1s", "p50 to p99.999"),
+        ("p99:", "with its limit"), ("p100:1s", "p50 to p99.999"),
+    ],
+)  # fmt: skip
+def test_what_is_no_percentile_is_said_of_the_percentile(text: str, limit: str) -> None:
+    with pytest.raises(InputError, match=limit):
+        percentile_of(text, "ttft")

@@ -121,7 +121,8 @@ def by_means(slo: Slo) -> Slo:
     for field, percentile in (("ttft", slo.ttft_percentile), ("tpot", slo.tpot_percentile)):
         if percentile is not None:
             raise InputError(
-                "slo", f"p{percentile:g} {field}", "a limit on the mean", "ask plan or simulate for percentiles"
+                "slo", f"p{percentile:g} {field}", "a limit on the mean",
+                "plan holds limits on percentiles, simulate shows what they are",
             )  # fmt: skip
     return slo
 

@@ -80,8 +80,8 @@ class Percentile:
     """A percentile may stand before the number: `p99:2s`. Such a limit is kept as it was written."""
 
 
-_PERCENTILE = re.compile(r"p(\d{1,2}(?:\.\d{1,3})?)", re.IGNORECASE)
-_LEAST_PERCENTILE = 50.0
+_PERCENTILE = re.compile(r"p(\d{1,9}(?:\.\d{1,9})?)", re.IGNORECASE)
+_LEAST_PERCENTILE, _MOST_PERCENTILE = 50.0, 99.999
 
 
 def percentile_of(text: str, field: str) -> tuple[float | None, str]:
@@ -91,8 +91,10 @@ def percentile_of(text: str, field: str) -> tuple[float | None, str]:
     if not colon or found is None:
         return None, text
     number = float(found[1])
-    if number < _LEAST_PERCENTILE:
-        raise InputError(field, text, f"a percentile from p{_LEAST_PERCENTILE:g} to p99.999")
+    if not _LEAST_PERCENTILE <= number <= _MOST_PERCENTILE:
+        raise InputError(field, text, f"a percentile from p{_LEAST_PERCENTILE:g} to p{_MOST_PERCENTILE:g}")
+    if not rest.strip():
+        raise InputError(field, text, "a percentile with its limit: p99:2s")
     return number, rest
 
 

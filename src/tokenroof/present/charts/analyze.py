@@ -71,7 +71,7 @@ def _batch_panels(left: Any, right: Any, answer: AnalyzeResponse) -> None:
     )
     right.set(xscale="log", yscale="log")
     right.set_ylim(floor / 4, float((steps.step_s * scale).max()) * 2)
-    right.legend(loc="upper right")
+    right.legend(loc="upper right", frameon=True, facecolor="white", edgecolor="none", framealpha=1.0)
     _wall(right, float(most), "memory full")
 
 
