@@ -69,7 +69,7 @@ def simulated(deployment: Deployment, isl: int, osl: int, *, held: int = 0, rate
         arrivals = (arrivals - arrivals[0]) * (count - 1) / rate / (arrivals[-1] - arrivals[0])
     out = simulate(
         Requests(arrival_s=arrivals, isl=prompts, osl=answers), table_of(deployment), rules_of(deployment),
-        concurrency=held or None, request_s=deployment.timed.profile.request_s,
+        concurrency=held or None, request_s=deployment.profile.outside_s(prompts),
     )  # fmt: skip
     kept = np.arange(count) >= (2 * held if held else count // 4)
     if held:
@@ -128,7 +128,8 @@ def _middle(ratios: list[float]) -> str:
 
 def _within(ratios: list[float], bound: float) -> str:
     known = [ratio for ratio in ratios if math.isfinite(ratio)]
-    return f"{sum(abs(math.log(ratio)) <= math.log(bound) for ratio in known)} of {len(known)}"
+    near = sum(abs(math.log(ratio)) <= math.log(bound) for ratio in known)
+    return f"{near} of {len(known)}" if known else ""
 
 
 def tables(found: list[Cell]) -> str:
@@ -152,7 +153,8 @@ def tables(found: list[Cell]) -> str:
     worst = sorted(found, key=lambda one: -max(abs(math.log(one.tpot)), abs(math.log(one.throughput))))[:12]
     lines += ["", "| worst TPOT or throughput | TPOT | throughput | TTFT |", "| --- | --: | --: | --: |"]
     lines += [
-        f"| {one.deployment}, {one.lengths}, {one.load} | {one.tpot:.2f} | {one.throughput:.2f} | {one.ttft:.2f} |"
+        f"| {one.deployment}, {one.lengths}, {one.load} | {one.tpot:.2f} | {one.throughput:.2f} | "
+        f"{_middle([one.ttft])} |"
         for one in worst
     ]
     return "\n".join(lines)

@@ -8,6 +8,7 @@ from functools import lru_cache
 from types import SimpleNamespace
 
 import engine_cases as cases
+import numpy as np
 import pytest
 from tests.serving_oracle import LinearMachine
 
@@ -325,3 +326,16 @@ def test_a_static_batch_has_one_decode_pass_less_than_tokens():
     assert found.decode_s == pytest.approx(50 * found.step_s)
     one = static_batch(machine, MIXED, batch=4.0, isl=100.0, osl=1.0)
     assert one.decode_s == 0 and one.output_tokens_per_s == pytest.approx(4 / one.prefill_s)
+
+
+def test_arrivals_at_machines_of_an_axis_of_their_own():
+    """A fit asks several sets of constants for several loads at once: each is what it is alone."""
+    bases, rates = np.array([[8e-3], [10e-3], [13e-3]]), np.array([0.5, 2.0, 4.0, 9.0])
+    loads = {"isl": 1000.0, "osl": 100.0, "limit": 50.0}
+    found = serve_open(LinearMachine(base=bases, per_sequence=1e-5, per_token=1e-5), None, MIXED, rate=rates, **loads)
+    for row, base in enumerate(bases[:, 0]):
+        machine = LinearMachine(base=float(base), per_sequence=1e-5, per_token=1e-5)
+        for column, rate in enumerate(rates):
+            one = serve_open(machine, None, MIXED, rate=float(rate), **loads)
+            for name in ("ttft_s", "tpot_s", "e2e_s", "requests_per_s", "in_flight", "prefill_share"):
+                assert getattr(found, name)[row, column] == pytest.approx(getattr(one, name), rel=1e-9), name

@@ -55,11 +55,11 @@ def serve_open(
     if limit is None:
         limit = capacity(timed, system, scheduler, isl=isl, osl=osl, memory_fraction=memory_fraction)
     limit = xp.maximum(limit, 1.0)
-    inside = inside_of(limit, rate, isl, osl, prefix)
     passes = Passes(timed, scheduler, isl, xp.maximum(isl - prefix, 1.0), isl + osl / 2.0, NUMPY)
+    full = settle(passes, limit, osl)  # a server that is full is a closed loop
+    inside = inside_of(limit, rate, isl, osl, prefix, full.tpot_s)  # times may be of several machines
     each = settle(passes, inside, osl, at_random=True)
     kept_s = stay_s(passes, each, osl)
-    full = settle(passes, limit, osl)  # a server that is full is a closed loop
     most = limit / stay_s(passes, full, osl)
     saturated = rate >= most * _KEEPS_UP
     seen = Crowd.of(inside, rate * kept_s / inside)
