@@ -5,7 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from tokenroof.infer.forward import CHANNELS, predict_prices
+from tokenroof.infer.forward import CHANNELS, predict_prices, served_at
+from tokenroof.infer.sellers import seller
 
 # A mixture of 100 G parameters, 10 G active, in one byte each, on chips of 1 PFLOP/s, 1 TB/s and 100 GB for $3.60 an
 # hour: $0.001 a second. Arithmetic at half of its rate, memory at half of its bandwidth. 4,352 tokens of context are
@@ -14,8 +15,7 @@ ROUND = {
     "total_params": 100e9, "active_params": 10e9, "weight_bytes": 1.0, "kv_bytes_per_token": 100e3,
     "scan_fraction": 0.5, "flops_per_s": 1e15, "bf16_flops_per_s": 1e15, "bytes_per_s": 1e12, "memory_bytes": 100e9,
     "visible_bytes": 100e9, "usd_per_chip_h": 3.6, "prefill_mfu": 0.5, "decode_mbu": 0.5, "batch": 100.0,
-    "context_in_use": 4352.0, "duty_cycle": 0.5, "markup": 2.0, "speed_gain": 3.0, "tier_usd_per_byte_h": 1e-12,
-    "storage_markup": 4.0, "chips_over_least": 7.0,
+    "context_in_use": 4352.0, "duty_cycle": 0.5, "markup": 2.0, "chips_over_least": 7.0,
 }  # fmt: skip
 
 USD_PER_S, PASS_S = 0.001, 2e-3
@@ -63,6 +63,13 @@ def predicted(**changes: float) -> dict[str, float]:
     return {name: math.exp(float(values[0])) for name, values in found.items()}
 
 
+def tpot_s(**changes: float) -> float:
+    """Seconds between two tokens of one sequence, prompts of the others included."""
+    u = {name: np.array([value]) for name, value in {**ROUND, **changes}.items()}
+    served, _ = served_at(seller(u), u["batch"], u["usd_per_chip_h"], u["duty_cycle"])
+    return float(served.tpot_s[0])
+
+
 def test_cost_of_output_is_the_chips_time_in_decode_steps() -> None:
     out = USD_PER_S * chips(100) * step_s(100) / 100 / 0.5
     assert predicted()["output_cost"] == pytest.approx(out, rel=1e-6)
@@ -77,7 +84,7 @@ def test_cost_of_input_is_the_rest_of_a_requests_stay() -> None:
     found = predicted(batch=1.0)
     assert found["input_cost"] == pytest.approx(fresh, rel=1e-5)
     assert found["output_ratio"] == pytest.approx(found["output_cost"] / found["input_cost"], rel=1e-9)
-    assert found["speed"] == pytest.approx(3.0 / step_s(1), rel=1e-6)
+    assert tpot_s(batch=1.0) == pytest.approx(step_s(1), rel=1e-6)
     # 100 kB from a drive of 14 GB/s, for which one chip waits
     assert found["reload_ratio"] == pytest.approx(USD_PER_S * 100e3 / 14e9 / (fresh * 0.5), rel=1e-5)
 
@@ -93,8 +100,7 @@ def test_prompts_of_others_slow_a_sequence_down() -> None:
     each_s = 4096 * 2 * ALWAYS / FLOPS + 4096 * (4096 - 4095 / 2) * PAIR_FLOPS / FLOPS
     once_s = 100 * 2 * ALWAYS / FLOPS - ALWAYS / BYTES + ROUTED * missed(100) / BYTES
     beyond_s = prompts * each_s + chance * once_s
-    expected = 3.0 / (step_s(100) + beyond_s / chips(100))
-    assert predicted()["speed"] == pytest.approx(expected, rel=1e-5)
+    assert tpot_s() == pytest.approx(step_s(100) + beyond_s / chips(100), rel=1e-5)
 
 
 def test_the_other_channels() -> None:
@@ -102,7 +108,6 @@ def test_the_other_channels() -> None:
     expected = {
         "markup": 2.0,
         "knee": 2 * 10e9 / 1e15 * 1e12 / 50e3,  # arithmetic of a token, 20 us, reads 20 MB; 50 kB a token
-        "storage": 100e3 * 1e-12 * 4.0,
         # caches over weights: 44 ms against 200
         "fast_load": (100 * 4352 * 50e3) / (ALWAYS + ROUTED * (1 - missed(100))),
         "duty_cycle": 0.5,
@@ -110,7 +115,7 @@ def test_the_other_channels() -> None:
         "batch_over_balance": 100 / (500 * 10),
     }
     assert {name: found[name] for name in expected} == pytest.approx(expected, rel=1e-6)
-    tested = {*expected, "output_cost", "input_cost", "output_ratio", "speed", "reload_ratio"}
+    tested = {*expected, "output_cost", "input_cost", "output_ratio", "reload_ratio"}
     assert tested == {*CHANNELS, "batch_over_balance"}
 
 

@@ -52,7 +52,7 @@ def test_one_channel_gives_the_posterior_of_a_grid() -> None:
 def test_adapting_to_far_evidence_does_not_bias(price: float) -> None:
     """Two sharp readings far out: the adapted proposal agrees with brute force from the prior alone."""
     read = (reading("input_price", price), reading("output_ratio", 4.0), reading("spare_capacity", 0.2))
-    adapted = sample_posterior(read, CALIBRATIONS, "open", draws=1 << 18, seed=3)
+    adapted = sample_posterior(read, CALIBRATIONS, "open", draws=1 << 20, seed=3)  # as many as a deduction takes
     assert adapted.health.adapted == (price > 1e-6)
     z = np.random.default_rng(11).standard_normal((1 << 21, N_DIMS), dtype=np.float32)
     total = np.concatenate(
@@ -127,8 +127,6 @@ def test_every_prior_is_described() -> None:
         "visible_bytes",
         "memory_bytes",
         "batch",
-        "tier_usd_per_byte_h",
-        "tier_bytes_per_s",
     }
     assert set(drawn) - derived == told - {"batch_over_balance"}
     for name, values in drawn.items():

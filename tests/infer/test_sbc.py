@@ -23,8 +23,8 @@ LABS, BINS = 160, 8
 FEW, MANY = 1 << 16, 1 << 19
 # two kinds of sheet in turn: which channels a lab shows has nothing to do with what it is
 SHEETS = (
-    ("input_price", "output_ratio", "cached_ratio", "long_context", "storage", "spare_capacity"),
-    ("input_price", "output_ratio", "long_context", "fast_mode", "output_speed"),
+    ("input_price", "output_ratio", "cached_ratio", "long_context", "spare_capacity"),
+    ("input_price", "output_ratio", "long_context", "fast_mode"),
 )
 LIMIT = 24.3  # 99.9 % of chi-squared with 7 degrees of freedom
 SQUARES = (111.0, 222.0)  # 0.1 and 99.9 % of chi-squared with 160: sum of squares of that many standard normals

@@ -1,17 +1,20 @@
 """The use case `deduce`: what one offer says, what it does not, and two offers side by side."""
 
-import math
 from pathlib import Path
 
 import pytest
 
 from tokenroof.catalog.offers.index import load_offer
 from tokenroof.errors import InputError, TokenroofError, UnknownName
-from tokenroof.infer.posterior import NUMBERS
+from tokenroof.infer.posterior import NUMBERS, Moved
 from tokenroof.infer.sampler import PoorPosterior
 from tokenroof.present.charts.deduce import draw_corner, draw_evidence
+from tokenroof.present.pages.deduce import page_of
+from tokenroof.present.text import text
 from tokenroof.usecases.deduce.lecture import lecture_deductions
+from tokenroof.usecases.deduce.own_offer import PricesGiven, own_offer
 from tokenroof.usecases.deduce.run import DeduceRequest, DeduceResponse, compare, deduce, find_offer
+from tokenroof.usecases.deduce.sentence import sentence_of
 
 DRAWS = 1 << 17
 
@@ -70,39 +73,60 @@ def test_more_evidence_narrows_and_less_widens(v3: DeduceResponse) -> None:
 
 def test_missing_channels_are_named(v3: DeduceResponse) -> None:
     skipped = {found.channel for found in v3.skipped}
-    assert {"storage", "fast_mode", "output_speed"} <= skipped
+    assert skipped == {"fast_mode"}
     assert any("wider for want of" in text for text in v3.notes)
 
 
-def test_a_measured_speed_is_used() -> None:
-    response = deduce(DeduceRequest(offer="anthropic/claude-haiku-4-5", draws=1 << 18, tokens_per_s=150.0))
-    assert "output_speed" in {moved.channel for moved in response.moved}
-    assert "output speed" in {d.name for d in response.deductions}
+def test_a_speed_and_a_storage_price_are_read_alone() -> None:
+    """A seller picks its speed: 15 to 400 tokens per second once moved the median of the total by 2.7."""
+    slow, fast = (
+        deduce(DeduceRequest(offer="anthropic/claude-haiku-4-5", draws=1 << 18, tokens_per_s=speed))
+        for speed in (15.0, 400.0)
+    )
+    assert slow.estimates == fast.estimates
+    assert not {"output_speed", "storage"} & {moved.channel for moved in slow.moved}
+    alone = {d.name: d for d in fast.deductions}
+    # eight H100 of 3.35 TB/s, two tokens a pass, 0.5625 bytes a weight
+    assert alone["output speed"].high == pytest.approx(8 * 3.35e12 * 2 / (0.5625 * 400))
+    assert alone["storage price"].high is not None
+    assert "the output speed and the price of storage are read alone, not in the intervals" in fast.notes
+
+
+def test_the_answer_says_what_its_intervals_held(v3: DeduceResponse) -> None:
+    """Both numbers, the one that flatters and the one of sheets that nothing was fitted to."""
+    snapshot, unseen = v3.held
+    assert (snapshot.sheets, snapshot.fitted, unseen.sheets, unseen.fitted) == (73, True, 63, False)
+    assert unseen.total_params < 0.8 < snapshot.total_params
+    page = " ".join(text(page_of(v3)).split())
+    assert "sheets that nothing was fitted to 63 73 % 84 % 83 % 75 %" in page
 
 
 def test_unlikely_evidence_is_flagged_not_refused() -> None:
-    """600 tokens per second at a frontier price: hardly on the machines of the prior."""
-    response = deduce(DeduceRequest(offer="anthropic/claude-opus-4-5", tokens_per_s=600.0))
-    speed = next(s for s in response.surprises if s.channel == "output_speed")
-    assert speed.unlikely and speed.z > 2.5
+    """An answer at a thousand times the price of a prompt: twelve standard deviations above what the rest predicts."""
+    response = deduce(DeduceRequest(offer=own_offer(PricesGiven(input=5.0, output=5000.0))))
+    ratio = next(s for s in response.surprises if s.channel == "output_ratio")
+    assert ratio.unlikely and ratio.z > 10
 
 
 def test_evidence_that_hardly_a_draw_explains_is_refused_by_name() -> None:
-    """3,000 tokens per second: possible on a wafer, not on the machines of the prior."""
-    with pytest.raises(PoorPosterior, match="hardest to explain is '3000 tok/s'"):
-        deduce(DeduceRequest(offer="anthropic/claude-opus-4-5", draws=1 << 18, tokens_per_s=3000.0))
+    """Cached tokens for a five-millionth of the price."""
+    with pytest.raises(PoorPosterior, match="hardest to explain is 'cached/in 2e-07'"):
+        deduce(DeduceRequest(offer=own_offer(PricesGiven(input=5.0, output=25.0, cached=1e-6)), draws=1 << 18))
 
 
-def test_what_narrows_an_interval_says_more_than_what_moves_its_middle() -> None:
-    """Gemini's input price halves what is open of its size and leaves the median; its cached price does the reverse."""
-    response = deduce(DeduceRequest(offer="google/gemini-3.1-pro-preview"))
-    channels = {one.channel: one for one in response.moved}
-    price, cached = channels["input_price"], channels["cached_ratio"]
-    assert price.width_factor["total_params"] > 1.4 > 1.2 > cached.width_factor["total_params"]
-    assert (
-        abs(math.log(price.median_factor["total_params"])) < 0.05 < abs(math.log(cached.median_factor["total_params"]))
-    )
-    assert "The input price says most" in response.sentence
+def test_what_narrows_an_interval_says_more_than_what_moves_its_middle(v3: DeduceResponse) -> None:
+    """One channel halves what is open of the size and leaves the median, one does the reverse."""
+
+    def moved(channel: str, median: float, width: float) -> Moved:
+        names = ("total_params", "active_params", "kv_bytes_per_token")
+        return Moved(
+            channel=channel, shown=channel, median_factor=dict.fromkeys(names, median),
+            width_factor=dict.fromkeys(names, width),
+        )  # fmt: skip
+
+    narrows, moves = moved("input_price", 1.0, 1.5), moved("cached_ratio", 0.85, 1.0)
+    for order in ((narrows, moves), (moves, narrows)):
+        assert "The input price says most" in sentence_of(v3.estimates, v3.choices, order)
 
 
 def test_currency_is_converted_and_said() -> None:

@@ -27,10 +27,8 @@ LINKS: Mapping[str, str] = {
     "cached_ratio": "reload_ratio",
     "long_context": "knee",
     "host_floor": "input_cost",
-    "storage": "storage",
     "fast_mode": "fast_load",
     "spare_capacity": "duty_cycle",
-    "output_speed": "speed",
 }
 _DRAWS, _SEED = 2048, 20261125
 # What no fit may go below: sheets are rounded, and the p10 host stands at 0.56 x/÷1.5 of the median host.
@@ -59,10 +57,8 @@ def _assumed(channel: str, sd: float, why: str) -> Calibration:
 
 
 ASSUMED: Mapping[str, Calibration] = {
-    "storage": _assumed("storage", 0.5, "no offer with a known model lists its tier; the mark-up's prior is wide"),
     "fast_mode": _assumed("fast_mode", 1.0, "no open model is sold with a claimed speed; 'up to' is an upper bound"),
     "spare_capacity": _assumed("spare_capacity", 0.5, "discounts are conventions: 0.5 nearly everywhere"),
-    "output_speed": _assumed("output_speed", 0.5, "no measured speeds in the snapshot"),
 }
 
 

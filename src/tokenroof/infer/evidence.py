@@ -155,7 +155,11 @@ def _load_of_standard(price_x: float, speed_x: float) -> float | None:
 
 
 def readings(evidence: Evidence) -> tuple[Reading, ...]:
-    """The channels that this evidence feeds, as logarithms."""
+    """The channels that this evidence feeds, as logarithms.
+
+    A storage price and an output speed are not among them: each has a deduction of its own, and no line. A speed says
+    how far a seller goes along the curve of speed against price, and no sheet says what it gives up for it.
+    """
     e, found = evidence, []
 
     def add(channel: str, value: float | None, shown: str, bound: str = "is") -> None:
@@ -173,8 +177,6 @@ def readings(evidence: Evidence) -> tuple[Reading, ...]:
         add("long_context", e.step_tokens, f"step at {e.step_tokens / 1e3:g}K")
     elif e.flat_to_tokens is not None:
         add("long_context", e.flat_to_tokens, f"flat to {e.flat_to_tokens / 1e3:g}K", "at least")
-    if e.storage_usd_per_token_h is not None:
-        add("storage", e.storage_usd_per_token_h, f"${e.storage_usd_per_token_h * _MTOK:.3g}/Mtok-h {e.storage_from}")
     if e.fast_price_x is not None and e.fast_speed_x is not None:
         load = _load_of_standard(e.fast_price_x, e.fast_speed_x)
         add("fast_mode", load, f"{e.fast_price_x:g}x price for {e.fast_speed_x:g}x speed")
@@ -186,6 +188,4 @@ def readings(evidence: Evidence) -> tuple[Reading, ...]:
             e.floor_usd_per_token,
             f"${e.floor_usd_per_token * _MTOK:.3g} in at p10 of {e.floor_hosts} hosts",
         )
-    if e.tokens_per_s is not None:
-        add("output_speed", e.tokens_per_s, f"{e.tokens_per_s:g} tok/s")
     return tuple(found)

@@ -8,7 +8,7 @@ logarithms.
 from collections.abc import Mapping
 from typing import Any
 
-from tokenroof.formulas.memory_tiers import hold_usd_per_token_s_by_byte, retrieve_usd_per_token
+from tokenroof.formulas.memory_tiers import retrieve_usd_per_token
 from tokenroof.formulas.roofline import balance_batch, knee_context, ridge_tokens
 from tokenroof.infer.sellers import seller
 from tokenroof.scenario.costs import cost_of
@@ -27,9 +27,7 @@ CHANNELS: Mapping[str, str] = {
     "markup": "mark-up over the open-weights market",
     "knee": "context at which reading the cache takes as long as the arithmetic, tokens",
     "reload_ratio": "cost of reading a cached token back over the cost of computing it",
-    "storage": "price of holding a token for an hour, USD",
     "fast_load": "per-sequence part of a decode pass over its weight part",
-    "speed": "output tokens per second of one sequence",
     "duty_cycle": "mean load over peak load",
 }
 _MTOK = 1e6
@@ -50,7 +48,7 @@ def predict_prices(unknowns: Mapping[str, Any]) -> dict[str, Any]:
 
     u = unknowns
     deployment = seller(u)
-    served, cost = served_at(deployment, u["batch"], u["usd_per_chip_h"], u["duty_cycle"])
+    _, cost = served_at(deployment, u["batch"], u["usd_per_chip_h"], u["duty_cycle"])
     fresh, out = cost.input_usd_per_mtok / _MTOK, np.maximum(cost.output_usd_per_mtok / _MTOK, _LEAST_USD)
     step = deployment.step(u["batch"])
     rates = {"flops_per_s": u["flops_per_s"]}
@@ -60,9 +58,6 @@ def predict_prices(unknowns: Mapping[str, Any]) -> dict[str, Any]:
         active_params=u["active_params"], bytes_per_s=u["bytes_per_s"], **rates,
         kv_bytes_per_token=u["kv_bytes_per_token"] * u["scan_fraction"], xp=NUMPY,
     )  # fmt: skip
-    hold = hold_usd_per_token_s_by_byte(
-        kv_bytes_per_token=u["kv_bytes_per_token"], usd_per_byte_s=u["tier_usd_per_byte_h"], xp=NUMPY
-    )
     # the chip waits for a cache that lies outside its own memory, read at the rate of one fast drive
     reload = retrieve_usd_per_token(
         kv_bytes_per_token=u["kv_bytes_per_token"], bytes_per_s=_RELOAD_BYTES_PER_S,
@@ -75,9 +70,7 @@ def predict_prices(unknowns: Mapping[str, Any]) -> dict[str, Any]:
         "markup": np.log(u["markup"]),
         "knee": np.log(knee),
         "reload_ratio": np.log(reload / (fresh * u["duty_cycle"])),
-        "storage": np.log(hold * u["storage_markup"]),
         "fast_load": np.log(np.maximum(step.kv_s, step.compute_s) / step.weights_s),
-        "speed": np.log(u["speed_gain"] / served.tpot_s),
         "duty_cycle": np.log(u["duty_cycle"]),
         "batch_over_balance": np.log(u["batch"] / balance),
     }

@@ -9,7 +9,7 @@ from tokenroof.infer.calibration import LINKS, Calibration
 from tokenroof.infer.cases import Truth
 from tokenroof.infer.forward import predict_prices
 from tokenroof.infer.machines import machines
-from tokenroof.infer.priors import TIERS, unknowns
+from tokenroof.infer.priors import unknowns
 from tokenroof.infer.regions import PAIRS, Region, joint_region
 from tokenroof.infer.sampler import Health, Sample, resample
 
@@ -188,7 +188,6 @@ def _choices(after: Mapping[str, Any], before: Mapping[str, Any]) -> tuple[Choic
         ("weight_bytes", tuple(f"{w:g}" for w in widths), width(after), width(before)),
         ("experts", ("mixture", "dense"), dense(after), dense(before)),
         ("attention", ("sparse scan", "full scan"), full(after), full(before)),
-        ("tier", tuple(t.name for t in TIERS), after["tier"], before["tier"]),
     )  # fmt: skip
     return tuple(
         Choice(name=n, values=v, prior=_shares(b, len(v)), posterior=_shares(a, len(v))) for n, v, a, b in rows

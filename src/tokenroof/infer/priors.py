@@ -13,7 +13,7 @@ from typing import Any
 from tokenroof.infer.machines import machines
 from tokenroof.infer.numerics import normal_cdf
 
-__all__ = ["MARKUP", "N_DIMS", "PRIORS", "TIERS", "Prior", "Tier", "unknowns"]
+__all__ = ["MARKUP", "N_DIMS", "PRIORS", "Prior", "unknowns"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,23 +25,6 @@ class Prior:
     text: str
     why: str
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tier:
-    """Where a prompt cache may lie: rent of a byte and the bandwidth at which it comes back."""
-
-    name: str
-    usd_per_gb_h: float | None  # None: the chip's own memory at the chip's rent
-    bytes_per_s: float | None
-
-
-# rents as in catalog/data/tiers: assumed there too
-TIERS = (
-    Tier(name="HBM", usd_per_gb_h=None, bytes_per_s=None),
-    Tier(name="DRAM", usd_per_gb_h=0.004, bytes_per_s=64e9),
-    Tier(name="flash", usd_per_gb_h=0.00014, bytes_per_s=14e9),
-    Tier(name="disk", usd_per_gb_h=0.0000616, bytes_per_s=0.285e9),
-)
 
 # Mark-up over what hosts of open weights ask for the same work: median and log-sd by kind of seller.
 # Open weights compete on price. For closed models there is no calibration set: GPT-4 at launch, if the leaked
@@ -63,8 +46,6 @@ _DUTY = (0.5, 0.5)
 _PREFILL = (0.5, 0.20)
 _BANDWIDTH = (0.6, 0.5)
 _CONTEXT = (5e3, 0.8)
-_STORAGE_MARKUP = (2.0, 0.8)
-_SPEED_GAIN = (1.5, 0.4)
 _CHIPS_X = (2.0, 0.6)
 
 PRIORS = (
@@ -129,15 +110,6 @@ PRIORS = (
         name="context_in_use", unit="token", text=f"log-normal {_CONTEXT[0]:g} x/÷{math.exp(_CONTEXT[1]):.1f}",
         why="mean context of live traffic; DeepSeek published 4,989",
     ),
-    Prior(name="tier", unit="1", text="HBM, DRAM, flash or disk, a quarter each", why="where the prompt cache lies"),
-    Prior(
-        name="storage_markup", unit="1",
-        text=f"log-normal {_STORAGE_MARKUP[0]:g} x/÷{math.exp(_STORAGE_MARKUP[1]):.1f}", why="assumed",
-    ),
-    Prior(
-        name="speed_gain", unit="1", text=f"log-normal {_SPEED_GAIN[0]:g} x/÷{math.exp(_SPEED_GAIN[1]):.1f}",
-        why="speculative decoding: 1.8x published for DeepSeek-V3's MTP",
-    ),
     Prior(
         name="chips_over_least", unit="1", text=f"1 + log-normal {_CHIPS_X[0]:g} x/÷{math.exp(_CHIPS_X[1]):.1f}",
         why="chips that share one copy of the weights, over the fewest that hold it",
@@ -146,9 +118,9 @@ PRIORS = (
 
 (
     _Z_SIZE, _Z_DENSE, _Z_SPARSITY, _Z_KV, _Z_SCAN, _Z_WIDTH, _Z_SYSTEM, _Z_RENT, _Z_BATCH, _Z_MARKUP, _Z_HIT,
-    _Z_DUTY, _Z_PREFILL, _Z_MBU, _Z_CONTEXT, _Z_TIER, _Z_STORAGE, _Z_SPEED, _Z_CHIPS,
-) = range(19)  # fmt: skip
-N_DIMS = 19
+    _Z_DUTY, _Z_PREFILL, _Z_MBU, _Z_CONTEXT, _Z_CHIPS,
+) = range(16)  # fmt: skip
+N_DIMS = 16
 
 
 def _cuts(shares: tuple[float, ...]) -> list[float]:
@@ -192,9 +164,6 @@ def unknowns(z: Any, kind: str) -> dict[str, Any]:
 
     memory = column(table.memory_bytes, chip)
     rent = column(table.contract_usd_per_h, chip) * np.exp(_RENT_SD * normals[_Z_RENT])
-    tier = choice(_Z_TIER, (0.25, 0.25, 0.25, 0.25))
-    tier_rent = column(np.array([np.nan if t.usd_per_gb_h is None else t.usd_per_gb_h / 1e9 for t in TIERS]), tier)
-    tier_speed = column(np.array([np.inf if t.bytes_per_s is None else t.bytes_per_s for t in TIERS]), tier)
     root = np.sqrt(sparsity)
     markup, markup_sd = MARKUP[kind]
     return {
@@ -218,10 +187,5 @@ def unknowns(z: Any, kind: str) -> dict[str, Any]:
         "prefill_mfu": lognormal(_Z_PREFILL, *_PREFILL) / root,
         "decode_mbu": logit(_Z_MBU, *_BANDWIDTH),
         "context_in_use": lognormal(_Z_CONTEXT, *_CONTEXT),
-        "tier": tier,
-        "tier_usd_per_byte_h": np.where(tier == 0, rent / memory, tier_rent),
-        "tier_bytes_per_s": tier_speed,
-        "storage_markup": lognormal(_Z_STORAGE, *_STORAGE_MARKUP),
-        "speed_gain": lognormal(_Z_SPEED, *_SPEED_GAIN),
         "chips_over_least": 1.0 + lognormal(_Z_CHIPS, *_CHIPS_X),
     }

@@ -52,9 +52,8 @@ def _main(answer: DeduceResponse) -> Table:
                 span(one.prior_low80, one.prior_high80, one.unit, name), Bar(_learnt(one)), percent(_learnt(one)),
             )
         )  # fmt: skip
-    for label, choice, wanted in (("mixture of experts", "experts", "mixture"), ("KV held in HBM", "tier", "HBM")):
-        before, after = odds_of(answer.choices, choice, wanted)
-        rows.append((label, percent(after), "", percent(before), "", ""))
+    before, after = odds_of(answer.choices, "experts", "mixture")
+    rows.append(("mixture of experts", percent(after), "", percent(before), "", ""))
     columns = (
         words(), numbers("median"), ranges(), Column(head="before evidence", drop=RANGE, whole=True),
         bar_column(8, most=1.0), numbers("learnt", drop=BAR),
@@ -90,6 +89,19 @@ def _evidence(answer: DeduceResponse) -> list[Block]:
     return [Table(name="evidence", title="What each does to the median", columns=columns, rows=rows)]
 
 
+def _held(answer: DeduceResponse) -> Table:
+    """How often such intervals held the truth."""
+    rows = [
+        (
+            one.name, str(one.sheets), percent(one.total_params), percent(one.active_params),
+            percent(one.kv_bytes_per_token), percent(one.region),
+        )
+        for one in answer.held
+    ]  # fmt: skip
+    columns = (words(), numbers("sheets"), *(numbers(_SHORT[key]) for key in _MOVED), numbers("all three"))
+    return Table(name="held", title="80 % ranges held the truth", columns=columns, rows=rows)
+
+
 def _chips(choice: Choice) -> list[tuple[str, str]]:
     pairs = sorted(zip(choice.values, choice.posterior, strict=True), key=lambda pair: -pair[1])
     shown = [(name, percent(share)) for name, share in pairs[:_CHIPS]]
@@ -123,7 +135,7 @@ def page_of(answer: DeduceResponse) -> Page:
         sentence=answer.sentence,
         scenario_label="Offer",
         scenario=(f"{offer.name}, {offer.lab}", f"sheet: {sheet_date(offer)}", *(one.shown for one in answer.moved)),
-        blocks=[_main(answer), *_evidence(answer), *_near(answer), *full_blocks(answer)],
+        blocks=[_main(answer), *_evidence(answer), _held(answer), *_near(answer), *full_blocks(answer)],
         also=[pair for pair in also if pair[1]],
         next=("`full`: each channel alone, formulas and caveats", "`output` corner.png", "`compare` A B"),
     )

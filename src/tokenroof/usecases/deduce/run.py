@@ -19,6 +19,7 @@ from tokenroof.infer.priors import PRIORS, Prior
 from tokenroof.infer.regions import Region
 from tokenroof.infer.sampler import Health, sample_posterior
 from tokenroof.types.offer import Offer
+from tokenroof.usecases.deduce.held import HELD, Held
 from tokenroof.usecases.deduce.own_offer import UNDATED
 from tokenroof.usecases.deduce.sentence import sentence_of
 
@@ -56,7 +57,7 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeduceResponse:
-    """What the offer says, channel by channel and jointly."""
+    """What the offer says, channel by channel and jointly. `held`: how often such intervals held known truths."""
 
     offer: Offer
     rate: Rate
@@ -76,6 +77,7 @@ class DeduceResponse:
     assumed_active_params: float
     notes: tuple[str, ...]
     sentence: str
+    held: tuple[Held, ...] = HELD
     posterior: Posterior = field(repr=False, compare=False)
 
     def estimate(self, name: str) -> Estimate:
@@ -114,11 +116,9 @@ def sheet_date(offer: Offer) -> str:
 _WOULD_TELL = {
     "cached_ratio": "no price of cached reads",
     "long_context": "no step and no window on the sheet",
-    "storage": "no storage price and no two cache writes of different length",
     "fast_mode": "no mode that claims a speed",
     "spare_capacity": "no batch, flex or off-peak price",
     "host_floor": "no prices of several hosts for the same weights",
-    "output_speed": "no measured speed (`speed`)",
 }
 
 
@@ -131,6 +131,11 @@ def _notes(offer: Offer, rate: Rate, evidence: Evidence, skipped: tuple[Skipped,
         found.append("closed weights: sizes are best read as caps, since the mark-up is hardly known")
     if skipped:
         found.append("intervals are wider for want of: " + ", ".join(s.channel for s in skipped))
+    speed, storage = evidence.tokens_per_s, evidence.storage_usd_per_token_h
+    read_alone = (("the output speed", speed), ("the price of storage", storage))
+    alone = [name for name, value in read_alone if value is not None]
+    if alone:
+        found.append(f"{' and '.join(alone)} {'is' if len(alone) == 1 else 'are'} read alone, not in the intervals")
     if offer.ttft_s is not None:
         found.append("time to first token is not used: queueing hides the prefill")
     return tuple(found)

@@ -9,8 +9,8 @@ __all__ = ["EVIDENCE", "odds_of", "sentence_of"]
 
 EVIDENCE = {
     "input_price": "the input price", "output_ratio": "output over input", "cached_ratio": "the price of cached input",
-    "long_context": "the step at long context", "storage": "the price of storage", "fast_mode": "the fast mode",
-    "spare_capacity": "the batch discount", "host_floor": "what other hosts ask", "output_speed": "the output speed",
+    "long_context": "the step at long context", "fast_mode": "the fast mode",
+    "spare_capacity": "the batch discount", "host_floor": "what other hosts ask",
 }  # fmt: skip
 _SURE = 0.9
 _OPEN = 0.6  # of the prior's width left: little is learnt
