@@ -77,3 +77,34 @@ def test_the_check_for_binary_factors_sees(line: str) -> None:
 )
 def test_the_check_for_binary_factors_lets_pass(line: str) -> None:
     assert _binary_factors(line) == []
+
+
+def _reads(node: ast.Call) -> bool:
+    """Whether a call opens or parses a file; opening one to write is none of it."""
+    match node.func:
+        case ast.Attribute(ast.Name("os"), "open"):
+            return False  # a descriptor of a folder or of the null device
+        case ast.Name("open") | ast.Attribute(_, "open"):
+            modes = [
+                one.value for one in (*node.args, *(k.value for k in node.keywords)) if isinstance(one, ast.Constant)
+            ]
+            return not {"w", "wb", "a", "x"} & {mode for mode in modes if isinstance(mode, str)}
+        case ast.Attribute(ast.Name("json" | "tomllib" | "gzip" | "lzma" | "bz2" | "zipfile" | "pickle"), name):
+            return name in ("load", "loads", "decompress", "GzipFile", "JSONDecoder")
+        case ast.Attribute(_, "read_text" | "read_bytes"):
+            return not node.args  # with one it counts the bytes of a cache
+    return False
+
+
+def test_files_are_read_in_one_place(sources: dict[str, str]) -> None:
+    """Caps on size, length of lines, unpacking and depth hold for every door, since none goes round `reading`."""
+    lines_of_json = {"simulate/traces/lines.py", "simulate/traces/bench_output.py"}  # of a text that `reading` gave
+    found = [
+        f"{name}:{node.lineno}: {ast.unparse(node)[:80]}"
+        for name, text in sources.items()
+        if name != "reading.py" and name not in lines_of_json
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Call) and _reads(node)
+    ]
+    assert found == []
+    assert any(isinstance(n, ast.Call) and _reads(n) for n in ast.walk(ast.parse(sources["reading.py"])))

@@ -9,7 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tokenroof.errors import InputError, TokenroofError, faults_of
-from tokenroof.scenario.files import parse_toml, to_toml
+from tokenroof.reading import parse_toml
+from tokenroof.scenario.files import to_toml
 from tokenroof.schema import REQUESTS, parse, request_class
 from tokenroof.types.scenario import Scenario
 

@@ -238,7 +238,7 @@ def test_what_is_not_a_spec_file(tmp_path: Path, content: bytes, message: str) -
 
 
 def test_a_directory_and_a_missing_file(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="Is a directory"):
+    with pytest.raises(InputError, match="this is a directory"):
         read_sweep_spec(tmp_path)
     with pytest.raises(InputError, match="No such file"):
         read_sweep_spec(tmp_path / "none.toml")

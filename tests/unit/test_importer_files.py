@@ -54,7 +54,7 @@ def test_two_gigabytes_are_refused_unread(tmp_path: Path) -> None:
     file = tmp_path / "config.json"
     with file.open("wb") as stream:
         stream.truncate(2_000_000_000)  # sparse: no disk is used, and none is read
-    assert "2,000.0 MB" in refused(file)
+    assert "it holds 2,000,000,000" in refused(file)
 
 
 def test_the_cap_itself(tmp_path: Path) -> None:
@@ -63,7 +63,7 @@ def test_the_cap_itself(tmp_path: Path) -> None:
     file.write_text(body, encoding="utf-8")
     assert os.path.getsize(file) == MAX_CONFIG_BYTES and load_config(file)["a"].startswith("xx")
     file.write_text(body + " ", encoding="utf-8")
-    assert "at most 16 MB" in refused(file)
+    assert "at most 16,000,000 bytes" in refused(file)
 
 
 @pytest.mark.parametrize(

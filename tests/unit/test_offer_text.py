@@ -134,7 +134,7 @@ def test_paths_that_name_no_sheet(folder: Path) -> None:
         find_offer(f"{folder}/anthropic.toml")
     with pytest.raises(UnknownName, match="claude-opus-5"):
         find_offer(f"{folder}#claude-opus-55")
-    with pytest.raises(InputError, match="existing regular file"):
+    with pytest.raises(InputError, match="No such file"):
         find_offer(f"{folder}/missing.toml#x")
     (folder / "again.toml").write_bytes((folder / "google.toml").read_bytes())
     with pytest.raises(InputError, match="occurs again"):

@@ -10,8 +10,9 @@ import pytest
 
 from tokenroof.catalog import load_model, load_system
 from tokenroof.errors import DataMissing, InputError
+from tokenroof.reading import parse_toml, read_text
 from tokenroof.scenario import infeasible, unmet
-from tokenroof.scenario.files import parse_toml, read_data, read_file, to_toml
+from tokenroof.scenario.files import read_data, to_toml
 from tokenroof.scenario.formats import served_weights
 from tokenroof.scenario.machine_cost import MachineCost, OwnershipInputs, machine_cost
 from tokenroof.scenario.override_layers import _draft_params, _ffn, with_hidden, with_layers, with_routes
@@ -342,10 +343,10 @@ def test_settings_of_the_scheduler_are_those_given() -> None:
 def test_files_are_of_a_megabyte_at_most(tmp_path: Path) -> None:
     file = tmp_path / "s.toml"
     file.write_bytes(b"#" * 1_000_000)
-    assert len(read_file(file, "f")) == 1_000_000
+    assert len(read_text(file, "f")) == 1_000_000
     file.write_bytes(b"#" * 1_000_001)
     with pytest.raises(InputError, match="at most 1,000,000 bytes"):
-        read_file(file, "f")
+        read_text(file, "f")
     for name, text in (("a.json", "[1]"), ("b.json", "{"), ("c.toml", "= 1")):
         (tmp_path / name).write_text(text, encoding="utf-8")
         with pytest.raises(InputError):

@@ -209,8 +209,8 @@ def test_a_scenario_file_reads_back(tmp_path: Path) -> None:
     [
         ("s.toml", "model = ", "scenario file = 's.toml': must be a TOML file"),
         ("s.json", "[1]", "a JSON object"),
-        ("s.json", "{", "a JSON file"),
-        ("s.json", "[" * 100_000, "JSON file"),
+        ("s.json", "{", "valid JSON; line 1, column 2"),
+        ("s.json", "[" * 100_000, "JSON nested at most 64 deep"),
         ("s.toml", "a" * 1_000_001, "at most 1,000,000 bytes"),
         ("s.toml", 'model = "m"\nsystem = "s"\ntpot = nan', "s.toml: tpot = nan"),
     ],

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from tokenroof.errors import InfeasibleError, InputError, UnknownName
+from tokenroof.reading import read_text
 from tokenroof.registry import nearest
 from tokenroof.types.columns import Columns
 from tokenroof.types.served import Infeasible
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Answer", "View"]
 
+_MOST_BYTES = 100_000_000  # of a chart
 _UNITS = ("", "_s", "_usd_per_mtok", "_tokens_per_s_per_gpu", "_per_s")
 
 Rows = list[dict[str, Any]] | Columns
@@ -121,7 +123,7 @@ class Answer:
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / "chart.svg"
             self._view.draw(self._response, file)
-            return Chart(file.read_text(encoding="utf-8"))
+            return Chart(read_text(file, most=_MOST_BYTES))
 
     def save(self, *paths: str | Path) -> "Answer":
         """Write by ending: .json, .csv, .parquet, .md, .txt, or a chart: .svg, .png, .html. Whole files or nothing."""

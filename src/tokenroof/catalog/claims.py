@@ -15,13 +15,13 @@ unit of its last printed digit. No computed value is written down anywhere: usec
 import functools
 import math
 import re
-import tomllib
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from tokenroof.errors import DataMissing, InputError, TokenroofError
+from tokenroof.reading import read_toml
 from tokenroof.units import parse_unit
 
 __all__ = [
@@ -268,12 +268,10 @@ def parse_claim(entry: dict[str, Any], sources: dict[str, Source]) -> Claim:
 @functools.cache
 def load_chapters(folder: Path = FOLDER) -> tuple[Chapter, ...]:
     """Every chapter in the order of the file names; ids are unique over all of them. Read once."""
-    with (folder / "sources.toml").open("rb") as handle:
-        sources = {key: Source(key=key, **entry) for key, entry in tomllib.load(handle).items()}
+    sources = {key: Source(key=key, **entry) for key, entry in read_toml(folder / "sources.toml").items()}
     chapters, seen = [], set[str]()
     for path in sorted(folder.glob("[0-9]*.toml")):
-        with path.open("rb") as handle:
-            data = tomllib.load(handle)
+        data = read_toml(path)
         claims = tuple(parse_claim(entry, sources) for entry in data["claims"])
         for claim in claims:
             if claim.id in seen:

@@ -6,7 +6,6 @@ sources.toml or plain text.
 """
 
 import math
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -15,6 +14,7 @@ from typing import Any
 
 from tokenroof.errors import InputError, UnitError
 from tokenroof.provenance import Fact, Grade
+from tokenroof.reading import read_toml as _read
 from tokenroof.units import parse_quantity, parse_unit
 
 __all__ = ["MAX_FILE_BYTES", "Entry", "Range", "read_toml"]
@@ -41,27 +41,7 @@ class Range:
 
 def read_toml(path: Path, limit: int = MAX_FILE_BYTES) -> dict[str, Any]:
     """Parse a TOML file of at most `limit` bytes; anything wrong with it is one InputError."""
-    field = "file"
-    try:
-        if path.is_dir():
-            raise InputError(field, str(path), "a file", "this is a directory")
-        if not path.is_file():
-            raise InputError(field, str(path), "an existing regular file")
-        size = path.stat().st_size
-        if size > limit:
-            raise InputError(field, str(path), f"at most {limit // 1000} KB", f"it has {size:,} bytes")
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(field, str(path), "a readable file", error.strerror or "it cannot be read") from None
-    except UnicodeDecodeError:
-        raise InputError(field, str(path), "UTF-8 text") from None
-    except RecursionError:
-        raise InputError(field, str(path), "TOML nested less deeply") from None
-    except InputError:
-        raise
-    except ValueError as error:
-        reason = " ".join(str(error).split())[:120]
-        raise InputError(field, str(path), "valid TOML", reason) from None
+    return _read(path, most=limit)
 
 
 def _shown(name: object) -> str:

@@ -13,10 +13,12 @@ from typing import Any
 
 from tokenroof.catalog.facts import read_toml
 from tokenroof.errors import InputError
+from tokenroof.reading import read_json, read_text
 
 __all__ = ["DATA", "build_index", "catalogue_date", "machine_index", "normal"]
 
 DATA = Path(__file__).resolve().parent / "data"
+_MOST_BYTES = 10_000_000  # of a file of the catalogue
 _DATED = re.compile(r'as_of"?\s*[=:]\s*"(\d{4}-\d\d-\d\d)"')
 
 
@@ -28,7 +30,7 @@ def normal(name: str) -> str:
 @functools.cache
 def machine_index() -> Mapping[str, Any]:
     """Keys: as_of, chips and systems (alias -> id or composed name), slices, system_names, sources."""
-    index: dict[str, Any] = json.loads((DATA / "machines.json").read_text(encoding="utf-8"))
+    index: dict[str, Any] = read_json(DATA / "machines.json")
     return index
 
 
@@ -40,7 +42,7 @@ def catalogue_date() -> str:
 
 def _newest_day() -> str:
     files = (p for p in DATA.rglob("*") if p.suffix in (".toml", ".json"))
-    days: list[str] = [day for path in files for day in _DATED.findall(path.read_text(encoding="utf-8"))]
+    days: list[str] = [day for path in files for day in _DATED.findall(read_text(path, most=_MOST_BYTES))]
     return max(days)
 
 

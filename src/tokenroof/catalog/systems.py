@@ -18,6 +18,7 @@ from tokenroof.catalog.machine_index import DATA, machine_index, normal
 from tokenroof.catalog.rental import RENTAL, load_rental
 from tokenroof.errors import InputError, UnknownName
 from tokenroof.provenance import Fact, Grade, worst_grade
+from tokenroof.reading import expanded
 from tokenroof.types.machine import Chip, RentalPrice, System
 
 __all__ = ["MAX_CHIPS", "compose_system", "load_system", "load_system_file", "system_names"]
@@ -193,7 +194,7 @@ def load_system_file(path: str | Path) -> System:
     """A system of your own from a TOML file of at most 256 KB. See docs/guide/machines.md for the form."""
     if "\0" in str(path):
         raise InputError("file", str(path), "a path without null characters")
-    path = Path(path).expanduser()
+    path = expanded(path, "system")
     return _system_from_entry(Entry.top(path.name, read_toml(path), machine_index()["sources"]))
 
 

@@ -4,13 +4,12 @@ Counts are those of the engine's own rows, so that a curve fitted here is the cu
 """
 
 import csv
-import gzip
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from tokenroof.errors import InputError
+from tokenroof.reading import lines, opened
 from tokenroof.types.dtype import dtype
 
 __all__ = ["CHIPS", "CollectiveRow", "KernelRow", "read_collectives", "read_kernels"]
@@ -29,6 +28,7 @@ _MATMUL = {
 # 4-bit weights with 8-bit activations multiply at the 8-bit rate; profile_build restates the share of the 4-bit one.
 _EXPERTS = _MATMUL | {"w4a8_mxfp4_mxfp8": ("mxfp4", "fp8", 1.0), "w4a16_mxfp4": ("mxfp4_w", "bf16", 2.0)}
 _CACHE = {"bfloat16": ("bf16", 2.0), "fp8": ("fp8", 1.0)}
+_LONGEST_LINE = 1_000_000  # characters
 _LEAST_S = 1e-6  # shorter rows are failures of the measurement
 
 
@@ -63,9 +63,8 @@ class CollectiveRow:
 def _rows(folder: Path, name: str) -> Iterator[dict[str, str]]:
     for path in (folder / f"{name}.csv.gz", folder / f"{name}.csv"):
         if path.is_file():
-            opener: Any = gzip.open if path.suffix == ".gz" else open
-            with opener(path, "rt", encoding="utf-8", newline="") as file:
-                yield from csv.DictReader(file)
+            with opened(path, "ops", errors="strict") as file:
+                yield from csv.DictReader(lines(file, str(path), _LONGEST_LINE))
             return
     raise InputError("ops", str(folder), f"a folder with {name}.csv.gz")
 

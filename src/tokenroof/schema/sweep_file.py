@@ -6,7 +6,6 @@ pydantic reads shape and types; limits and the rules that join fields belong to 
 import os
 import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -24,8 +23,8 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails, PydanticCustomError
 
+from tokenroof.reading import MOST_BYTES, expanded, parse_toml, read_text
 from tokenroof.registry import nearest
-from tokenroof.scenario.files import MOST_BYTES, parse_toml, read_file
 from tokenroof.types.engine import DEFAULT_ENGINE
 from tokenroof.usecases.sweep.spec import (
     CATEGORICAL,
@@ -244,6 +243,6 @@ def parse_sweep_spec(data: Mapping[str, Any], where: str = "sweep spec") -> Swee
 
 def read_sweep_spec(path: str | os.PathLike[str]) -> SweepSpec:
     """A spec file in TOML, at most 1 MB. InputError for what is not such a file, SpecError with all faults in it."""
-    where = Path(path)
-    text = read_file(where, "spec file", "write a long axis as a range")
+    where = expanded(path, "spec file")
+    text = read_text(where, "spec file", fix="write a long axis as a range")
     return parse_sweep_spec(parse_toml(text, where.name), where.name)

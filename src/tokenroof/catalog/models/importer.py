@@ -1,6 +1,5 @@
 """config.json -> Model: read the file safely, find its dialect, and say whatever had to be assumed."""
 
-import json
 import os
 import re
 from collections.abc import Mapping
@@ -16,6 +15,7 @@ from tokenroof.catalog.models.importer_dtypes import read_dtypes, read_kv_dtype
 from tokenroof.catalog.models.other_files import as_config, index_warnings, refuse_gguf
 from tokenroof.catalog.models.unread import listed, shown, structural
 from tokenroof.errors import InputError, TokenroofError
+from tokenroof.reading import expanded, first_bytes, parse_json, read_bytes
 from tokenroof.types.model import Model
 
 __all__ = [
@@ -33,52 +33,11 @@ def load_config(path: str | os.PathLike[str]) -> dict[str, Any]:
 
     The size is looked at before anything is read; a directory, a device or a file over the cap is refused.
     """
-    file = Path(path)
-    shown = str(path)
-    try:
-        status = file.stat()
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "not a usable path"
-        raise InputError("config path", shown, "a readable config.json", reason) from None
+    file, shown = expanded(path, "config path"), str(path)
     if file.is_dir():
         raise InputError("config path", shown, "a file, not a directory", f"try {file / 'config.json'}")
-    if not file.is_file():
-        raise InputError("config path", shown, "a regular file")
-    if status.st_size > 4:
-        refuse_gguf(_first_bytes(file), shown)
-    if status.st_size > MAX_CONFIG_BYTES:
-        size = f"{status.st_size / 1e6:,.1f} MB"
-        raise InputError("config size", size, f"at most {MAX_CONFIG_BYTES / 1e6:.0f} MB", "is this a weights file?")
-    try:
-        with file.open("rb") as stream:
-            raw = stream.read(MAX_CONFIG_BYTES + 1)
-    except OSError as error:
-        raise InputError("config path", shown, "a readable file", error.strerror or "") from None
-    return parse_config(raw, label=shown)
-
-
-def _first_bytes(file: Path) -> bytes:
-    try:
-        with file.open("rb") as stream:
-            return stream.read(4)
-    except OSError:
-        return b""
-
-
-def _depth(value: object, limit: int) -> bool:
-    """Whether nesting stays within `limit`."""
-    level: list[object] = [value]
-    for _ in range(limit):
-        level = [
-            child
-            for item in level
-            if isinstance(item, dict | list)
-            for child in (item.values() if isinstance(item, dict) else item)
-            if isinstance(child, dict | list)
-        ]
-        if not level:
-            return True
-    return False
+    refuse_gguf(first_bytes(file, 4, "config path"), shown)
+    return parse_config(read_bytes(file, "config path", MAX_CONFIG_BYTES, "is this a weights file?"), label=shown)
 
 
 def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -97,22 +56,11 @@ def parse_config(raw: bytes | str, *, label: str = "config") -> dict[str, Any]:
         raise InputError("config size", f"{len(raw) / 1e6:,.1f} MB", f"at most {MAX_CONFIG_BYTES / 1e6:.0f} MB")
     try:
         text = raw.decode("utf-8-sig") if isinstance(raw, bytes) else raw
-        config = json.loads(text, object_pairs_hook=_each_key_once)
-    except TokenroofError:
-        raise
     except UnicodeDecodeError:
         raise InputError("config", label, "UTF-8 text", "is this a weights file?") from None
-    except json.JSONDecodeError as error:
-        fix = f"line {error.lineno}, column {error.colno}: {error.msg}; is the file cut off?"
-        raise InputError("config", label, "valid JSON", fix) from None
-    except RecursionError:
-        raise InputError("config", label, f"JSON nested at most {_MAX_DEPTH} deep") from None
-    except ValueError:
-        raise InputError("config", label, "JSON with numbers of a sane length") from None
+    config = parse_json(text, label, "config", _MAX_DEPTH, _each_key_once)
     if not isinstance(config, dict):
         raise InputError("config", label, "a JSON object", f"it holds a {type(config).__name__}")
-    if not _depth(config, _MAX_DEPTH):
-        raise InputError("config", label, f"JSON nested at most {_MAX_DEPTH} deep")
     return config
 
 

@@ -1,6 +1,5 @@
 """The catalogue of models: find one by id, alias or path. Loading a model reads the index and one file."""
 
-import json
 import os
 from dataclasses import replace
 from functools import lru_cache
@@ -9,6 +8,7 @@ from typing import Any
 
 from tokenroof.catalog.models.files import is_saved_model, model_from_json
 from tokenroof.errors import UnknownName
+from tokenroof.reading import expanded, read_json
 from tokenroof.registry import nearest
 from tokenroof.types.model import Model
 
@@ -21,7 +21,7 @@ _INDEX = DATA / "index.json"
 @lru_cache(maxsize=1)
 def _index() -> dict[str, str]:
     """Lower-case alias or id -> id."""
-    data: dict[str, dict[str, str]] = json.loads(_INDEX.read_text(encoding="utf-8"))
+    data: dict[str, dict[str, str]] = read_json(_INDEX)
     return data["aliases"]
 
 
@@ -42,7 +42,7 @@ def find_id(name: str) -> str | None:
 
 @lru_cache(maxsize=256)
 def _load(model_id: str) -> Model:
-    data: dict[str, Any] = json.loads((DATA / f"{model_id}.json").read_text(encoding="utf-8"))
+    data: dict[str, Any] = read_json(DATA / f"{model_id}.json")
     return model_from_json(data)
 
 
@@ -59,7 +59,7 @@ def load_model(name_or_path: str | os.PathLike[str]) -> Model:
     found = find_id(name)
     if found is not None:
         return _load(found)
-    path = Path(name).expanduser()
+    path = expanded(name, "model")
     if _looks_like_path(name) or path.is_file():
         return load_model_file(path)
     # several names of one model count once

@@ -3,13 +3,13 @@
 Mistral's params.json is answered in the words of its keys; a LoRA adapter and a GGUF file are refused in theirs.
 """
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from tokenroof.errors import InputError
 from tokenroof.mixers.architecture import weight_bytes
+from tokenroof.reading import read_json
 from tokenroof.types.dtype import dtype
 from tokenroof.types.model import Model
 
@@ -83,7 +83,7 @@ def index_warnings(model: Model, folder: Path) -> tuple[str, ...]:
     try:
         if not file.is_file() or file.stat().st_size > _MOST_INDEX_BYTES:
             return ()
-        data = json.loads(file.read_text(encoding="utf-8"))
+        data = read_json(file, most=_MOST_INDEX_BYTES)
         stored = data["metadata"]["total_size"]
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return (f"{_INDEX} cannot be read: the size of the files is not checked",)

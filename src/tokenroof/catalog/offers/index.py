@@ -1,8 +1,6 @@
 """Public price sheets of the snapshot: looking them up, their steps, and their currency in USD."""
 
-import json
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -12,6 +10,7 @@ from pathlib import Path
 from tokenroof.catalog.offers.files import offers_from_table
 from tokenroof.errors import DataMissing, InputError, UnknownName
 from tokenroof.provenance import Grade
+from tokenroof.reading import read_json, read_text, read_toml
 from tokenroof.registry import nearest
 from tokenroof.types.offer import Offer, Origin, PriceLine, ProviderPrice, Spread
 
@@ -61,7 +60,7 @@ class Step:
 @lru_cache(maxsize=64)
 def _sheets(seller: str) -> tuple[Offer, ...]:
     path = _FOLDER / f"{seller}.toml"
-    return offers_from_table(tomllib.loads(path.read_text(encoding="utf-8")), path.name)
+    return offers_from_table(read_toml(path), path.name)
 
 
 def _sellers() -> tuple[str, ...]:
@@ -71,7 +70,7 @@ def _sellers() -> tuple[str, ...]:
 @lru_cache(maxsize=1)
 def _ids() -> Mapping[str, str]:
     """Offer id -> seller, read without parsing the files."""
-    return {i: s for s in _sellers() for i in _ID.findall((_FOLDER / f"{s}.toml").read_text(encoding="utf-8"))}
+    return {i: s for s in _sellers() for i in _ID.findall(read_text(_FOLDER / f"{s}.toml"))}
 
 
 def offer_ids() -> tuple[str, ...]:
@@ -106,7 +105,7 @@ def load_offer(name: str) -> Offer:
 
 @lru_cache(maxsize=1)
 def _hosts() -> Mapping[str, tuple[ProviderPrice, ...]]:
-    table = json.loads((_FOLDER / "spreads.json").read_text(encoding="utf-8"))
+    table = read_json(_FOLDER / "spreads.json")
     sources = table["sources"]
     return {
         model: tuple(
@@ -217,7 +216,7 @@ def usd_rate(currency: str, given: Mapping[str, float] | None = None) -> Rate:
         return Rate(currency, given[currency], Origin(source="given", as_of="", grade=Grade.GIVEN))
     if currency == "USD":
         return Rate("USD", 1.0, Origin(source="definition", as_of="", grade=Grade.SPEC))
-    table = tomllib.loads((_FOLDER / "rates.toml").read_text(encoding="utf-8"))
+    table = read_toml(_FOLDER / "rates.toml")
     if currency not in table:
         raise InputError("currency", currency, "USD, or given with a rate", f"add `rate` {currency}=USD_PER_UNIT")
     entry = table[currency]

@@ -6,6 +6,7 @@ from pathlib import Path
 from tokenroof.catalog.offers.files import read_offer_file
 from tokenroof.catalog.offers.index import load_offer
 from tokenroof.errors import InputError, UnknownName
+from tokenroof.reading import expanded
 from tokenroof.registry import nearest
 from tokenroof.types.offer import Offer
 
@@ -52,7 +53,7 @@ def find_offer(name: str) -> Offer:
     path, sign, wanted = name.partition("#")
     if not sign and not path.lower().endswith(".toml"):
         return load_offer(name)
-    found = read_offers(Path(path).expanduser())
+    found = read_offers(expanded(path, "offer"))
     if sign:
         return pick_offer(found, wanted, path)
     if len(found) > 1:

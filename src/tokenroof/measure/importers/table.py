@@ -4,22 +4,23 @@ Files are streamed, so that a million rows take no more memory than one.
 """
 
 import csv
-import gzip
 import io
 import math
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO, cast
+from typing import TextIO
 
-from tokenroof.errors import InputError
+from tokenroof import reading
+from tokenroof.errors import FileError, InputError
 from tokenroof.types.run import Fault, Run
 
 __all__ = ["BadRow", "Importer", "Row", "columns_of", "count", "head_of", "number", "rows"]
 
 _HEAD_CHARACTERS = 65_536
 _MOST_BYTES_PER_CELL = 100_000
+_LONGEST_LINE = 1_000_000  # characters; a line is held whole
 
 Row = dict[str, str]
 
@@ -46,16 +47,12 @@ class BadRow(Exception):
 @contextmanager
 def _text(path: Path) -> Iterator[TextIO]:
     """The file, opened; every way in which it is no text is one InputError."""
-    if not path.is_file():
-        raise InputError("csv", str(path), "a file")
-    opener = gzip.open if path.suffix == ".gz" else open
     try:
-        with opener(path, "rt", encoding="utf-8-sig", errors="strict", newline="") as file:
-            yield cast(TextIO, file)
-    except (UnicodeDecodeError, gzip.BadGzipFile, EOFError) as error:
-        raise InputError("csv", str(path), "UTF-8 text", str(error)[:80]) from None
-    except OSError as error:
-        raise InputError("csv", str(path), "a readable file", error.strerror or "cannot be read") from None
+        with reading.opened(path, "csv", errors="strict") as file:
+            yield file
+    except FileError as error:
+        at = f"line {error.line}: " if error.line else ""
+        raise InputError("csv", str(path), "a table in UTF-8 text", at + error.reason) from None
 
 
 def head_of(path: Path) -> str:
@@ -76,7 +73,7 @@ def rows(path: Path, read: Callable[[Row, int, str], Iterable[Run]]) -> Iterator
     """What `read` makes of every row (row, line, file name), in order; a row that it refuses is a Fault."""
     with _text(path) as file:
         csv.field_size_limit(_MOST_BYTES_PER_CELL)
-        yield from _rows(csv.DictReader(file), path.name, read)
+        yield from _rows(csv.DictReader(reading.lines(file, str(path), _LONGEST_LINE)), path.name, read)
 
 
 def _rows(

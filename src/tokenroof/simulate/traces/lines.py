@@ -5,17 +5,16 @@ Bytes that are not UTF-8 stay in their cells: they matter only in a cell that is
 """
 
 import csv
-import gzip
 import io
 import json
-import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any, TextIO, cast
+from typing import Any, TextIO
 
-from tokenroof.errors import FileError, InputError
+from tokenroof import reading
+from tokenroof.errors import FileError
 from tokenroof.simulate.traces.collect import Collector
 
 __all__ = [
@@ -33,7 +32,7 @@ __all__ = [
 _HEAD = 1_000_000
 _LONGEST_LINE = 32_000_000  # characters; what is longer is no line, and would be held whole
 _BLOCK = 8_192  # rows; larger blocks read slower, as Python's collector walks their cells
-_GZIP = b"\x1f\x8b"
+_MOST_IN_BLOCK = 8_000_000  # characters of its rows, after which it ends early
 _LINES_TRIED = 20  # of the head, for one that is whole
 _DELIMITERS = (",", "\t", ";")
 NO_LIST = "a JSON list, where one object a line is read: jq -c '.[]' FILE makes it so"
@@ -47,21 +46,10 @@ Objects = tuple[list[int], list[dict[str, Any]]]
 @contextmanager
 def opened(path: Path) -> Iterator[TextIO]:
     """The file as text, unpacked where it is gzip; every way in which it is none is one FileError."""
-    if not path.is_file():
-        raise InputError("file", str(path), "a file")
     longest_cell = csv.field_size_limit(_LONGEST_LINE)  # prompts may stand beside their lengths
     try:
-        with path.open("rb") as file:
-            packed = file.read(2) == _GZIP
-        opener = gzip.open if packed else open
-        with opener(path, "rt", encoding="utf-8-sig", errors="surrogateescape", newline="") as text:
-            yield cast(TextIO, text)
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise FileError(str(path), 0, f"a broken gzip file: {str(error)[:80]}") from None
-    except FileError:
-        raise
-    except OSError as error:
-        raise FileError(str(path), 0, error.strerror or "cannot be read") from None
+        with reading.opened(path) as text:
+            yield text
     finally:
         csv.field_size_limit(longest_cell)
 
@@ -124,12 +112,18 @@ def _first_object(head: str) -> dict[str, Any]:
 
 
 def _bounded(file: TextIO, into: Collector) -> Iterator[str]:
-    number = 0
-    while line := file.readline(_LONGEST_LINE):
-        number += 1
-        if len(line) == _LONGEST_LINE and not line.endswith("\n"):
-            raise FileError(into.path, number, f"longer than {_LONGEST_LINE:,} characters")
-        yield line
+    return reading.lines(file, into.path, _LONGEST_LINE)
+
+
+def _block_of(source: Iterator[str]) -> list[str]:
+    """The next lines: so many, or fewer where they are long."""
+    block, size = list[str](), 0
+    for line in islice(source, _BLOCK):
+        block.append(line)
+        size += len(line)
+        if size >= _MOST_IN_BLOCK:
+            break
+    return block
 
 
 def _table_blocks(file: TextIO, into: Collector) -> tuple[list[str], Iterator[Cells]]:
@@ -147,7 +141,7 @@ def _table_blocks(file: TextIO, into: Collector) -> tuple[list[str], Iterator[Ce
 def _blocks(source: Iterator[str], delimiter: str, width: int, into: Collector) -> Iterator[Cells]:
     """Rows by column. Blocks without quotes are split at their commas, all at once, which is twice as fast as csv."""
     line = 2
-    while block := list(islice(source, _BLOCK)):
+    while block := _block_of(source):
         if any('"' in text for text in block):
             yield from _quoted(csv.reader(chain(block, source), delimiter=delimiter), line, width, into)
             return
@@ -164,13 +158,16 @@ def _quoted(reader: Any, line: int, width: int, into: Collector) -> Iterator[Cel
     """Rows by column of a table with quotes, from `line` on. A row of several lines is told of by its first."""
     begun = 0
     while True:
-        lines, rows, spans, broken = list[int](), list[list[str]](), list[int](), ""
+        lines, rows, spans, size, broken = list[int](), list[list[str]](), list[int](), 0, ""
         try:
             for row in islice(reader, _BLOCK):
                 rows.append(row)
                 lines.append(line + begun)
                 spans.append(reader.line_num - begun)
                 begun = reader.line_num
+                size += sum(map(len, row))
+                if size >= _MOST_IN_BLOCK:
+                    break
         except csv.Error as error:
             broken = str(error)
         yield from _by_column(lines, rows, width, into, spans)
@@ -197,11 +194,11 @@ def _by_column(
 
 def _json_blocks(file: TextIO, into: Collector) -> Iterator[Objects]:
     """Blocks of the objects of a file that has one a line, with their lines."""
-    numbered = enumerate(_bounded(file, into), 1)
-    while True:
-        lines, rows, bad = list[int](), list[Any](), dict[int, str]()
-        for number, line in islice(numbered, _BLOCK):
-            lines.append(number)
+    source, number = _bounded(file, into), 0
+    while block := _block_of(source):
+        lines, rows, bad = list(range(number + 1, number + len(block) + 1)), list[Any](), dict[int, str]()
+        number += len(block)
+        for line in block:
             try:
                 rows.append(json.loads(line) if line.strip() else None)
             except (ValueError, RecursionError) as error:
@@ -209,8 +206,6 @@ def _json_blocks(file: TextIO, into: Collector) -> Iterator[Objects]:
                 bad[len(rows) - 1] = _not_json(error) + ("" if line.endswith("\n") else "; the last line is cut off")
             if not isinstance(rows[-1], dict) and rows[-1] is not None:
                 bad[len(rows) - 1] = "not a JSON object"
-        if not lines:
-            return
         yield from _good(lines, rows, bad, into)
 
 

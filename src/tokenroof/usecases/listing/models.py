@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from tokenroof.catalog.models.index import find_id, load_model, load_model_file, load_models, model_ids
 from tokenroof.errors import InputError, UnknownName
@@ -30,6 +29,7 @@ from tokenroof.mixers.architecture_cache import (
     state_bytes_per_sequence,
 )
 from tokenroof.provenance import Fact
+from tokenroof.reading import expanded
 from tokenroof.registry import nearest
 from tokenroof.types.dtype import dtype
 from tokenroof.types.model import DenseFfn, LayerGroup, Model, MoeFfn, NoFfn
@@ -309,7 +309,7 @@ def show_model(name: str, *, kv_dtype: str = "bf16") -> ModelView:
 
 def import_model(source: str, *, online: bool = False) -> Model:
     """Read a config.json, or the config of a Hugging Face id: from the catalogue, or from the hub if `online`."""
-    path = Path(source).expanduser()
+    path = expanded(source, "source")
     if path.is_file() or path.suffix == ".json":
         return load_model_file(path)
     looks_like_repo = re.fullmatch(r"[\w.\-]+/[\w.\-]+", source) is not None

@@ -12,7 +12,8 @@ from tokenroof.catalog.offers.genai import Left
 from tokenroof.catalog.offers.index import list_offers
 from tokenroof.catalog.offers.paths import read_offers
 from tokenroof.catalog.offers.text import offers_text
-from tokenroof.errors import InputError
+from tokenroof.errors import FileError, InputError
+from tokenroof.reading import expanded, opened
 from tokenroof.types.offer import Offer
 
 __all__ = ["PACKAGE_SOURCE", "SNAPSHOT", "Source", "files_of", "iso_day", "open_source", "snapshot_day"]
@@ -69,7 +70,7 @@ def open_source(name: str, *, today: str | None = None, as_of: str | None = None
             raise InputError(field, given, f"given with `from` {PACKAGE_SOURCE}", "sheets elsewhere carry their days")
     if name == SNAPSHOT:
         return Source(name=name, day=today or snapshot_day(), offers=list_offers())
-    path = Path(name).expanduser()
+    path = expanded(name, "from")
     if not path.exists():
         raise InputError("from", name, f"{SNAPSHOT}, {PACKAGE_SOURCE}, or a TOML file or folder of them")
     offers = read_offers(path)
@@ -87,9 +88,9 @@ def _writable(path: Path) -> None:
     if not path.is_file():
         return
     try:
-        with path.open(encoding="utf-8") as file:
+        with opened(path, "output") as file:
             first = file.readline(200)
-    except (OSError, UnicodeDecodeError):
+    except FileError:
         first = ""
     if _MARK not in first:
         raise InputError("output", str(path), "a file this verb wrote, or a new one", "it would replace other text")

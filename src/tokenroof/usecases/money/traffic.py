@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tokenroof.errors import InputError
+from tokenroof.reading import expanded, read_text
 from tokenroof.types.checks import check_number
 
 __all__ = ["SHAPES", "Traffic", "traffic_from_loads", "traffic_of"]
@@ -15,7 +16,6 @@ __all__ = ["SHAPES", "Traffic", "traffic_from_loads", "traffic_of"]
 SHAPES = ("flat", "diurnal")
 # A day with a third of its peak at night: chosen, not measured.
 _TROUGH = 1.0 / 3.0
-_MOST_BYTES = 1_000_000
 _MOST_ROWS = 100_000
 _LOAD_COLUMNS = ("load", "requests", "tokens", "rate", "qps", "rps")
 
@@ -57,7 +57,7 @@ def traffic_of(text: str) -> Traffic:
         except ValueError:
             raise InputError("traffic", text, "diurnal:SHARE with a share from 0 to 1") from None
         return _diurnal(trough)
-    path = Path(text).expanduser()
+    path = expanded(text, "traffic")
     if path.suffix.lower() != ".csv":
         raise InputError("traffic", text, "flat, diurnal, diurnal:SHARE or a .csv file of hourly loads")
     return traffic_from_loads(path.name, _read(path))
@@ -65,16 +65,7 @@ def traffic_of(text: str) -> Traffic:
 
 def _read(path: Path) -> list[float]:
     where = f"traffic file {path.name}"
-    try:
-        if not path.is_file():
-            raise InputError(where, str(path), "a file that exists")
-        if path.stat().st_size > _MOST_BYTES:
-            raise InputError(where, f"{path.stat().st_size} bytes", f"at most {_MOST_BYTES // 1_000_000} MB")
-        text = path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise InputError(where, "bytes", "text in UTF-8") from None
-    except OSError as error:
-        raise InputError(where, str(path), "a readable file", error.strerror or "") from None
+    text = read_text(path, where)
     try:
         rows = [row for row in csv.reader(io.StringIO(text)) if any(cell.strip() for cell in row)]
     except csv.Error as error:

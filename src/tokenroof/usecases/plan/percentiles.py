@@ -28,6 +28,7 @@ _HALVINGS = 6
 _BACK = 0.97  # and goes down by this where all requests say otherwise
 _SLACK = 1.0 + 1e-9
 _MORE_UNITS = 1.25
+_FINE = 100  # of thousands of units the last hundredth is not looked for: other draws would move it as far
 _MOST_UNITS = 4  # times the units that means ask for
 
 OnProgress = Callable[[float], None]
@@ -129,7 +130,7 @@ def _with_units(terms: Terms, points: Points, at: int, one: Candidate, bench: Be
         if high >= most or not terms.demand.given:
             return None, runs[high]
         low, high = high, min(max(high + 1, math.ceil(high * _MORE_UNITS)), most)
-    while high - low > 1:
+    while high - low > max(1, high // _FINE):
         middle = (low + high) // 2
         low, high = (low, middle) if good(middle) else (middle, high)
     unit = replace(bench.deployment, replicas=high)

@@ -23,6 +23,7 @@ _FULL = 2000  # requests of a run, at least: a tail of one in a hundred is then 
 _PIPELINE = 500  # and of pipelines, of which every step is followed
 _SEED = 0
 _MOST = 20_000
+_UNITS = 16  # run side by side at most: each of a thousand sees what each of these does
 _STAYS = 4.0  # a run lasts so many times a request's stay, and the first of them is left out
 _WARMUP = 0.25
 _SCREEN = 250  # a search has fewer, and half of the stays
@@ -99,7 +100,7 @@ class Bench:
 
     def carries(self, load: Load, units: int, in_system: float) -> Simulated:
         """What requests see under a load with so many of them in the system; of a large one a part of the units run."""
-        run = max(1, min(units, int(units * _MOST / (_STAYS * max(in_system, 1.0)))))
+        run = max(1, min(units, int(units * _MOST / (_STAYS * max(in_system, 1.0))), _UNITS))
         share = load.value * run / units
         part = replace(load, value=share if load.kind == "request_rate" else float(max(round(share), 1)))
         seen = self.seen(part, run, self.requests(in_system * run / units))

@@ -1,10 +1,10 @@
 """Reads a sweep back: as a labelled grid, or as a table in columns."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tokenroof.errors import InputError, TokenroofError, UnknownName
+from tokenroof.reading import parse_json, read_text
 from tokenroof.registry import nearest
 from tokenroof.usecases.sweep.blocks import BOUNDS, blocks_of
 from tokenroof.usecases.sweep.plan import FORMAT, block_path
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["dataset", "read_manifest", "to_xarray"]
 
+_MOST_BYTES = 100_000_000  # of the manifest, which names every case
 _KEYS = {"format", "sweep_hash", "spec_hash", "facts_hash", "spec", "points", "blocks", "columns", "cases", "skipped"}
 
 
@@ -24,10 +25,12 @@ def read_manifest(directory: Path) -> dict[str, Any]:
     """The manifest of a directory; InputError where there is none that can be read."""
     wanted = "a directory that sweep wrote"
     try:
-        data = json.loads((directory / MANIFEST).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError("sweep directory", str(directory), wanted, error.strerror or "it cannot be read") from None
-    except ValueError:
+        text = read_text(directory / MANIFEST, most=_MOST_BYTES)
+    except InputError as error:
+        raise InputError("sweep directory", str(directory), wanted, error.fix or "it cannot be read") from None
+    try:
+        data = parse_json(text, MANIFEST)
+    except InputError:
         raise InputError("sweep directory", str(directory), wanted, f"its {MANIFEST} is damaged") from None
     if not isinstance(data, dict) or not data.keys() >= _KEYS:
         raise InputError("sweep directory", str(directory), wanted, f"its {MANIFEST} is damaged")
