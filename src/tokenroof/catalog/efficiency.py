@@ -80,7 +80,10 @@ def _collective(where: str, table: Mapping[str, Any]) -> CollectiveCurve:
     times = {key: _number(where, table, key, 0.0, 0.0, 1.0) for key in ("call_s", "step_s", "out_call_s", "out_step_s")}
     shares = {key: _number(where, table, key, 1.0, 1e-4, 1.0) for key in ("bytes_share", "out_bytes_share")}
     limits = {key: _number(where, table, key, math.inf, 1.0, math.inf) for key in ("max_bytes", "max_ranks")}
-    return CollectiveCurve(algorithm=table["algorithm"], **times, **shares, **limits)
+    limits["min_ranks"] = _number(where, table, "min_ranks", 1.0, 1.0, math.inf)
+    return CollectiveCurve(
+        algorithm=table["algorithm"], engine=str(table.get("engine", "")), **times, **shares, **limits
+    )
 
 
 def _capped(share: Any) -> Any:
@@ -113,13 +116,17 @@ def compose_profile(
     *,
     factors: Mapping[str, Any],
     host: Mapping[str, Any],
+    engine: str = "",
     **about: Any,
 ) -> Efficiency:
     """A profile from kernel curves, factors inside an engine and host times; `tokenroof fit` tries values with it."""
     return Efficiency(
         id=name,
         operators=_in_engine(curves, factors, factors.get("padding_rows", 0.0)),
-        collectives=collectives,
+        collectives={
+            kind: tuple(line for line in lines if line.engine in ("", engine)) for kind, lines in collectives.items()
+        },
+        engine=engine,
         expert_skew=1.0,
         skew_s_per_width=factors.get("skew_s_per_width", 0.0),
         host_s=host["host_s"],

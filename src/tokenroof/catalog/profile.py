@@ -1,6 +1,8 @@
 """Which efficiency profile a verb times with: one place, so that all verbs change together."""
 
+import functools
 import math
+from collections.abc import Callable
 from dataclasses import replace
 
 from tokenroof.catalog.efficiency import load_profile
@@ -9,12 +11,14 @@ from tokenroof.types.efficiency import PEAK, Efficiency
 from tokenroof.types.machine import System
 from tokenroof.types.model import Model, MoeFfn
 
-__all__ = ["EFFICIENCIES", "claim_level", "profile_for"]
+__all__ = ["EFFICIENCIES", "FITTED_RANKS", "beyond_fitted", "claim_level", "profile_for"]
 
 EFFICIENCIES = ("auto", "peak")
 # 75 text types of transformers 5.24.0 read by key names alone: nine in ten come within this of their true size, as a
 # natural logarithm (half within 0.01 %; those without a gate in the MLP are 24 to 32 % off). scripts/oracle.py says so.
 _GUESSED_SPREAD = 0.25
+FITTED_RANKS = 8  # no public table times an all-reduce over more
+_BEYOND = 1.5  # ranges beyond that are this much wider, as those of chips that were not measured
 
 
 def profile_for(
@@ -29,13 +33,22 @@ def profile_for(
     if efficiency == "peak":
         return PEAK
     profile = load_profile(system.chip, engine, version, experts=experts)
-    return _widened(profile) if model is not None and model.structure_guessed else profile
+    if model is None or not model.structure_guessed:
+        return profile
+    return _widened(profile, lambda width: math.hypot(width, _GUESSED_SPREAD))
 
 
-def _widened(profile: Efficiency) -> Efficiency:
-    """The profile with the ranges of a model whose structure is guessed."""
-    spread = {metric: math.hypot(width, _GUESSED_SPREAD) for metric, width in profile.spread.items()}
-    low, high = (math.hypot(math.log(edge), _GUESSED_SPREAD) for edge in (profile.low, profile.high))
+@functools.lru_cache(maxsize=64)
+def beyond_fitted(profile: Efficiency) -> Efficiency:
+    """The profile where more ranks sum than were ever timed together: extrapolated, and said so."""
+    note = f"all-reduces over more than {FITTED_RANKS} ranks were not timed: extrapolated, with a wider range"
+    return replace(_widened(profile, lambda width: _BEYOND * width), notes=(*profile.notes, note))
+
+
+def _widened(profile: Efficiency, wider: Callable[[float], float]) -> Efficiency:
+    """The profile with wider ranges: half-widths are natural logarithms."""
+    spread = {metric: wider(width) for metric, width in profile.spread.items()}
+    low, high = (wider(abs(math.log(edge))) for edge in (profile.low, profile.high))
     return replace(profile, spread=spread, low=math.exp(-low), high=math.exp(high))
 
 

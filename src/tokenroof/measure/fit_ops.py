@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tokenroof.catalog import load_chip
+from tokenroof.catalog.efficiency import profile_families
 from tokenroof.measure.ops_data import CollectiveRow, KernelRow
 from tokenroof.measure.robust import solve
 from tokenroof.operators.timing import arithmetic_rate
@@ -46,6 +47,13 @@ _INDEPENDENT = 12.0
 _DELTA, _SIGMA = 1.0, 0.2
 # Engines' own all-reduce kernels are used up to about this buffer; beyond it their timings are of no use.
 _CUSTOM_KERNEL_BYTES = parse_quantity("1 MiB", "B")
+# On eight ranks the small kernel ends here. Above it vLLM sums in symmetric memory where the switch can add, and keeps
+# to its own kernel up to 8 MiB where it cannot (vLLM 0.24, distributed/device_communicators/all_reduce_utils.py).
+_ALL_OF_A_SERVER = 8
+_SMALL_BYTES, _KERNEL_WITHOUT_SWITCH, _SYMMETRIC_BYTES = (
+    parse_quantity(size, "B") for size in ("256 KiB", "8 MiB", "64 MiB")
+)
+_FEWEST_TIMINGS = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,31 +208,63 @@ def _line(chip: str, key: str, one: FittedCurve) -> str:
     )
 
 
-def _steps(kind: str, ranks: int) -> float:
+def _line_of(row: CollectiveRow) -> str:
+    """Which line of a library a timing tells about; empty: none.
+
+    Eight ranks have a line of their own: the kernel's share of the links falls with the peers that it talks to. What
+    vLLM runs on eight ranks beyond its small kernel is `large`; below that, engines differ little.
+    """
+    if row.library == "nccl":
+        return "nccl"
+    if row.ranks < _ALL_OF_A_SERVER:
+        return "custom" if row.bytes <= _CUSTOM_KERNEL_BYTES else ""
+    if row.bytes <= _SMALL_BYTES:
+        return "custom8"
+    return "large" if row.library == "vllm" and row.bytes <= _large_bytes(row.chip) else ""
+
+
+def _large_bytes(chip: str) -> float:
+    """The largest buffer that vLLM does not leave to the library."""
+    return _SYMMETRIC_BYTES if _adding_switch(chip) else _KERNEL_WITHOUT_SWITCH
+
+
+def _adding_switch(chip: str) -> bool:
+    """Whether the switch between the chips can add: from Hopper on (NVLink SHARP)."""
+    return profile_families().get(chip) in ("hopper", "blackwell")
+
+
+def _steps(key: str, ranks: int) -> float:
+    """Steps that wait for each other; those of a kernel in one launch are fitted as two, whoever takes part."""
+    kind, line = key.split(".")
+    if line != "nccl":
+        return 0.0 if line == "large" else 2.0
     return {"all_reduce": 2.0 * (ranks - 1), "all_to_all": 0.0}.get(kind, ranks - 1.0)
 
 
-def _volume(kind: str, library: str, ranks: int) -> float:
-    """Bytes over one link per byte of buffer."""
+def _volume(key: str, chip: str, ranks: int) -> float:
+    """Bytes over one link per byte of buffer. A switch that adds takes every rank's buffer once and returns it once."""
+    kind, line = key.split(".")
+    if line == "large" and _adding_switch(chip):
+        return 1.0
     return 2.0 * (ranks - 1) / ranks if kind == "all_reduce" else (ranks - 1.0) / ranks
 
 
 def fit_collectives(rows: Iterable[CollectiveRow]) -> dict[str, dict[str, Mapping[str, float]]]:
-    """chip -> "kind.library" -> call_s, step_s, bytes_share, n, median_error. Custom kernels are timed up to 1 MiB."""
+    """chip -> "kind.line" -> call_s, step_s, bytes_share, n, median_error."""
     import numpy as np
 
     found: dict[tuple[str, str], list[CollectiveRow]] = {}
     for row in rows:
-        if row.library == "nccl" or row.bytes <= _CUSTOM_KERNEL_BYTES:
-            found.setdefault((row.chip, f"{row.kind}.{row.library}"), []).append(row)
+        line = _line_of(row)
+        if line:
+            found.setdefault((row.chip, f"{row.kind}.{line}"), []).append(row)
     fitted: dict[str, dict[str, Mapping[str, float]]] = {}
     for (chip_id, key), members in sorted(found.items()):
-        kind, library = key.split(".")
         link = load_chip(chip_id).scaleup_bytes_per_s
-        if link is None or len(members) < 8:
+        if link is None or len(members) < _FEWEST_TIMINGS:
             continue
-        steps = np.array([_steps(kind, row.ranks) if library == "nccl" else 2.0 for row in members])
-        bulk = np.array([_volume(kind, library, row.ranks) * row.bytes for row in members]) / link
+        steps = np.array([_steps(key, row.ranks) for row in members])
+        bulk = np.array([_volume(key, chip_id, row.ranks) * row.bytes for row in members]) / link
         seconds = np.array([row.seconds for row in members])
 
         def evaluate(points: Array, steps: Array = steps, bulk: Array = bulk) -> Array:
@@ -238,7 +278,7 @@ def fit_collectives(rows: Iterable[CollectiveRow]) -> dict[str, dict[str, Mappin
         values = np.exp(np.minimum(found_at, [np.inf, np.inf, 0.0]))
         error = float(np.median(np.abs(np.exp(evaluate(found_at)[0]) / seconds - 1.0)))
         fitted.setdefault(chip_id, {})[key] = {
-            "call_s": float(values[0]), "step_s": float(values[1]) if kind != "all_to_all" else 0.0,
+            "call_s": float(values[0]), "step_s": float(values[1]) if steps.any() else 0.0,
             "bytes_share": float(values[2]), "n": float(len(members)), "median_error": error,
         }  # fmt: skip
     return fitted

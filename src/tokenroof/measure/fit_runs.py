@@ -165,7 +165,9 @@ def _group_log(group: Group, values: Mapping[str, Array]) -> Array:
     first = group.cases[0]
     one = first.setup
     factors, host = profile_tables(values, first.family, one.generation)
-    profile = compose_profile("trial", group.curves, group.collectives, factors=factors, host=host)
+    profile = compose_profile(
+        "trial", group.curves, group.collectives, factors=factors, host=host, engine=one.generation
+    )
     timed = bind(group.program, one.system, profile)
 
     def column(part: str, name: str) -> Array:

@@ -50,7 +50,11 @@ class KernelRow:
 
 @dataclass(frozen=True, slots=True)
 class CollectiveRow:
-    """One timing of a collective over `ranks` ranks; `bytes` as engine.networks counts its buffer."""
+    """One timing of a collective over `ranks` ranks; `bytes` as engine.networks counts its buffer.
+
+    `library`: nccl, custom (an engine's own kernel), or vllm: what vLLM runs, its own kernel up to a size that depends
+    on ranks and chip, and the switch's sums in symmetric memory above it.
+    """
 
     chip: str
     kind: str
@@ -217,7 +221,7 @@ def read_collectives(folder: Path) -> Iterator[CollectiveRow]:
         if raw["system"] not in CHIPS or raw["op"] not in _COLLECTIVES or "eager" in kernel:
             continue
         size = float(raw["message_size_elements"]) * {"half": 2.0, "bfloat16": 2.0, "int8": 1.0}[raw["dtype"]]
-        library = "nccl" if raw["lib"] == "nccl" else "custom"
+        library = {"nccl": "nccl", "vllm-custom": "vllm"}.get(raw["lib"], "custom")
         seconds = float(raw["latency_ms"]) * 1e-3
         if seconds >= _LEAST_S:
             kind = _COLLECTIVES[raw["op"]]

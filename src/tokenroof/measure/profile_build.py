@@ -43,11 +43,23 @@ _FROM: dict[str, tuple[str, ...]] = {
     "mla_decode": ("mla_decode.bf16", "attention_decode.bf16"),
     "mla_decode.fp8": ("mla_decode.fp8", "attention_decode.fp8"),
 }
-# Largest buffers of the custom all-reduce, by ranks: tables of the engines for each generation of GPUs.
-_CUSTOM_LIMITS = {
-    "hopper": ((4, 32e6), (8, 262144.0)),
-    "ampere": ((4, 32e6), (8, 262144.0)),
-    "blackwell": ((4, 2e6), (8, 1e6)),
+_MIB = float(1 << 20)
+# All-reduce inside a server as vLLM 0.24 chooses it (distributed/device_communicators/all_reduce_utils.py): its small
+# kernel by most ranks and bytes; beyond it the switch's sums, by ranks and bytes. Ampere's switch cannot add: there the
+# kernel goes on, in a second line. Ranks beyond a server take NCCL's symmetric memory at any size.
+_SMALL = {
+    "hopper": ((4, 32 * _MIB), (8, _MIB / 4)),
+    "ampere": ((4, 8 * _MIB), (8, 8 * _MIB)),
+    "blackwell": ((4, 2 * _MIB), (8, _MIB)),
+}
+_LARGE: dict[str, tuple[dict[str, Any], ...]] = {
+    "hopper": ({"algorithm": "in-switch", "min_ranks": 5.0, "max_ranks": 8.0, "max_bytes": 64 * _MIB},),
+    "ampere": ({"algorithm": "two-shot", "min_ranks": 5.0, "max_ranks": 8.0, "max_bytes": 8 * _MIB},),
+    "blackwell": (
+        {"algorithm": "in-switch", "min_ranks": 4.0, "max_ranks": 4.0, "max_bytes": 32 * _MIB},
+        {"algorithm": "in-switch", "min_ranks": 5.0, "max_ranks": 8.0, "max_bytes": 128 * _MIB},
+        {"algorithm": "in-switch", "min_ranks": 9.0},
+    ),
 }
 _OUT = {"out_call_s": 20e-6, "out_step_s": 10e-6, "out_bytes_share": 0.8}  # networks between domains: assumed
 _HOP = {"algorithm": "direct", "call_s": 8e-6, "bytes_share": 0.7, "out_call_s": 25e-6, "out_bytes_share": 0.8}
@@ -80,22 +92,35 @@ def _operators(curves: Mapping[str, FittedCurve], chip: Chip) -> dict[str, dict[
     return found
 
 
-def _line(algorithm: str, fitted: Mapping[str, float], **more: float) -> dict[str, Any]:
+def _line(fitted: Mapping[str, float], algorithm: str, **more: Any) -> dict[str, Any]:
     numbers = {key: fitted[key] for key in ("call_s", "step_s", "bytes_share")}
     return {"algorithm": algorithm, **numbers, **more, "n": int(fitted["n"]), "median_error": fitted["median_error"]}
 
 
+def _all_reduce(fitted: Mapping[str, Mapping[str, float]], family: str) -> list[dict[str, Any]]:
+    """A ring; beyond eight ranks a tree of the same steps as well, as NCCL has it; what engines add inside a server."""
+    ring = fitted["all_reduce.nccl"]
+    lines = [_line(ring, "ring", **_OUT), _line(ring, "tree", min_ranks=9.0, **_OUT)]
+    small = fitted.get("all_reduce.custom")
+    for ranks, size in _SMALL.get(family, ()):
+        one = fitted.get("all_reduce.custom8", small) if ranks == 8 else small
+        if one is not None:
+            lines.append(_line(one, "two-shot", max_bytes=size, max_ranks=float(ranks)))
+    large = fitted.get("all_reduce.large")
+    if large is not None:
+        lines += [
+            _line(large, **limits) | ({} if "max_ranks" not in limits else {"engine": "vllm"})
+            for limits in _LARGE.get(family, ())
+        ]
+    return lines
+
+
 def _collectives(fitted: Mapping[str, Mapping[str, float]], family: str) -> dict[str, list[dict[str, Any]]]:
-    reduce = [_line("ring", fitted["all_reduce.nccl"], **_OUT)]
-    custom = fitted.get("all_reduce.custom")
-    if custom is not None:
-        for ranks, size in _CUSTOM_LIMITS.get(family, ()):
-            reduce.append(_line("two-shot", custom, max_bytes=size, max_ranks=float(ranks)))
     return {
-        "all_reduce": reduce,
-        "all_gather": [_line("ring", fitted["all_gather.nccl"], **_OUT)],
-        "reduce_scatter": [_line("ring", fitted["reduce_scatter.nccl"], **_OUT)],
-        "all_to_all": [_line("direct", fitted["all_to_all.nccl"], out_call_s=25e-6, out_bytes_share=0.8)],
+        "all_reduce": _all_reduce(fitted, family),
+        "all_gather": [_line(fitted["all_gather.nccl"], "ring", **_OUT)],
+        "reduce_scatter": [_line(fitted["reduce_scatter.nccl"], "ring", **_OUT)],
+        "all_to_all": [_line(fitted["all_to_all.nccl"], "direct", out_call_s=25e-6, out_bytes_share=0.8)],
         "hop": [dict(_HOP)],
     }
 

@@ -199,7 +199,7 @@ def collective_lines(
                     latency, slope = _handed_on(g, curve, routes)
                     lines.append(Line("handed on inside domains", latency + call, slope, curve.max_bytes))
             continue
-        small = g.ranks <= curve.max_ranks
+        small = (g.ranks >= curve.min_ranks) & (g.ranks <= curve.max_ranks)
         for name, formula, applies in (
             (curve.algorithm, _flat, small & (g.domains <= 1)),
             (f"{curve.algorithm} across domains", _deep, small & (g.domains > 1)),

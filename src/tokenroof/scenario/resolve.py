@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tokenroof.catalog import load_model, load_system
-from tokenroof.catalog.profile import claim_level, profile_for
+from tokenroof.catalog.profile import FITTED_RANKS, beyond_fitted, claim_level, profile_for
 from tokenroof.engines import engine as engine_of
 from tokenroof.errors import DataMissing, InputError, TokenroofError
 from tokenroof.operators.layout_space import units_on
@@ -159,6 +159,8 @@ def assemble(
     whole = replace(layout, weights=weights, kv_dtype=scenario.kv_dtype)
     drafts = scenario.drafts or 0
     acceptance = scenario.acceptance or 0.0
+    if profile.spread and not hasattr(layout.tp, "shape") and layout.tp > FITTED_RANKS:  # many at once: no range yet
+        profile = beyond_fitted(profile)
     return Deployment(
         scenario=scenario,
         model=model,

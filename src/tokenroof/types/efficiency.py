@@ -44,7 +44,8 @@ class CollectiveCurve:
     """One algorithm of the communication library: cost of a call, of a step, and the share of link bandwidth.
 
     `out_` figures hold for the scale-out network. `max_bytes` is the largest buffer that the library uses the
-    algorithm for (a custom kernel's workspace), `max_ranks` the largest group.
+    algorithm for (a custom kernel's workspace), `min_ranks` and `max_ranks` the smallest and the largest group,
+    `engine` the generation of engines that has it, where not all do.
     """
 
     algorithm: str
@@ -55,7 +56,9 @@ class CollectiveCurve:
     out_step_s: float = 0.0
     out_bytes_share: float = 1.0
     max_bytes: float = math.inf
+    min_ranks: float = 1.0
     max_ranks: float = math.inf
+    engine: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -59,6 +59,10 @@ class FitResponse:
 Progress = Callable[[str], None] | None
 
 
+def _relatives(chip: str, among: Mapping[str, Any], families: Mapping[str, str]) -> list[str]:
+    return [other for other in among if families[other] == families[chip]]
+
+
 def _fit_kernels(request: FitRequest, folder: Path, families: Mapping[str, str], progress: Progress) -> Any:
     assert request.ops is not None
     curves = fit_curves(read_kernels(request.ops, progress), families, progress)
@@ -68,7 +72,10 @@ def _fit_kernels(request: FitRequest, folder: Path, families: Mapping[str, str],
         members = [chip for chip in collectives if families[chip] == name]
         chip = name if name in collectives else members[0]
         source = _KERNELS + (f", all of {', '.join(members)}" if members else "")
-        tables = chip_tables(curves[name], collectives[chip], families.get(name, name), load_chip(chip))
+        # a line that was not timed on this chip is that of a relative on which it was
+        timed = {key: one for member in (*reversed(_relatives(chip, collectives, families)), chip)
+                 for key, one in collectives[member].items()}  # fmt: skip
+        tables = chip_tables(curves[name], timed, families.get(name, name), load_chip(chip))
         path = folder / f"{name}.toml"
         write_toml(path, {"id": name, "source": source, "as_of": request.as_of, "grade": "fitted", **tables})
         written.append(str(path))
