@@ -29,7 +29,7 @@ from tokenroof.types.layout import Layout
 from tokenroof.types.program import Load
 from tokenroof.xp import SCALAR
 
-FILES = sorted(path for path in FOLDER.glob("*.toml") if path.stem not in ("families", "serving"))
+FILES = sorted(path for path in FOLDER.glob("*.toml") if path.stem not in ("families", "pcie", "serving"))
 MEASURED = ("a100", "h100", "h200", "b200", "b300", "gb200", "gb300", "l40s", "rtx-pro-6000")
 
 

@@ -262,7 +262,9 @@ def test_the_same_value_changes_no_prediction(name, machine, field, text):
 @pytest.mark.parametrize("field", NAMES)
 def test_every_field_changes_something_somewhere(field):
     """In some model on some machine: what is stored, read, computed or drawn, or the limit that it is."""
-    rows = {"attention": "window:64", "model.kv_dtype": "nvfp4"}
+    rows = {"attention": "window:64", "model.kv_dtype": "nvfp4", "system.network": "roce", "system.peer_access": "0",
+            "system.scaleup_latency": "3us", "system.scaleout_latency": "3us",
+            "system.pcie_generation": "5"}  # fmt: skip
     text = rows.get(field, "int4_g128" if field.startswith("model.weights") else "2x")
     moved = 0
     for name in MODELS:
@@ -333,6 +335,12 @@ def test_compute_bound_steps_scale_with_arithmetic_instead():
         ("system.scaleout_bandwidth=0.5x", "16xh100", 16),
         ("chip.domain=4", "8xh100", 8),
         ("system.domain_size=4", "8xh100", 8),
+        ("system.scaleup_latency=20us", "8xh100", 8),
+        ("system.scaleout_latency=100us", "16xh100", 16),
+        ("system.network=ethernet", "16xh100", 16),
+        ("system.pcie_generation=5", "8xh100", 8),
+        ("system.pcie_generation=4", "8xrtx-pro-6000", 8),
+        ("system.peer_access=0", "8xrtx-pro-6000", 8),
     ],
 )
 def test_slower_links_and_smaller_domains_slow_a_step_that_talks(change, system, tp):

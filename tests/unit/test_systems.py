@@ -38,7 +38,7 @@ def own(tmp_path: Path, text: str) -> Path:
 def test_every_listed_name_loads(name: str) -> None:
     system = load_system(name)
     assert 1 <= system.domain_size <= system.n_chips
-    assert system.domain_size <= system.chip.scaleup_domain
+    assert system.domain_size <= system.chip.reach
     assert system.id == name
     for attribute in ("scaleup_bytes_per_s", "scaleout_bytes_per_s", "power_w"):
         number, fact = getattr(system, attribute), system.facts.get(attribute)
@@ -72,7 +72,9 @@ def test_every_alias_loads(alias: str) -> None:
         ("2xv5e-256", 512, 256),
         ("64xv5p", 64, 64),
         ("DGX_H100", 8, 8),
-        ("4xl4", 4, 1),
+        ("4xl4", 4, 4),  # a server's bus joins them
+        ("16xl40s", 16, 8),
+        ("8xrtx-pro-6000", 8, 8),
     ],
 )
 def test_names(name: str, n_chips: int, domain: int) -> None:
@@ -96,9 +98,60 @@ def test_a_mesh_without_a_switch_has_links_to_present_peers_only() -> None:
     assert load_system("2xh100").scaleup_bytes_per_s == 450e9, "a switch gives one peer everything"
 
 
-def test_boards_without_network_card_talk_over_the_bus() -> None:
-    system = load_system("4xrtx-4090")
-    assert system.scaleup_bytes_per_s is None and system.scaleout_bytes_per_s == 32e9
+def test_cards_of_a_server_are_one_domain_on_its_bus() -> None:
+    """They were single GPUs that talked over the network card, or over the bus as if it were a network."""
+    four = load_system("4xrtx-4090")
+    assert (four.domain_size, four.scaleup_bytes_per_s, four.scaleout_bytes_per_s) == (4, 32e9, None)
+    assert (four.pcie_generation, four.peer_access, four.fabric) == (4, False, "host")
+    server = load_system("8xrtx-pro-6000")
+    assert (server.domain_size, server.scaleup_bytes_per_s, server.fabric) == (8, 64e9, "pcie")
+    assert any("up to 8 cards" in note for note in server.notes)
+    assert load_system("8xh100").fabric == "" and load_system("8xa100-pcie").domain_size == 2  # bridged pairs
+
+
+def test_servers_of_cards_without_a_network_card_get_one_that_is_said_to_be_assumed() -> None:
+    two = load_system("16xrtx-4090")
+    assert (two.domain_size, two.scaleout_bytes_per_s) == (8, 12.5e9)
+    assert two.facts["scaleout_bytes_per_s"].grade is Grade.ASSUMED and two.facts["scaleout_bytes_per_s"].note
+    assert load_system("16xl40s").scaleout_bytes_per_s == 50e9
+
+
+@pytest.mark.parametrize(
+    ("links", "expected"),
+    [
+        ("pcie = 4", (32e9, "pcie", None, None, None)),
+        ("pcie = 4\npeer_access = 0", (32e9, "host", None, None, None)),
+        ('pcie = 5\nscaleup = "32 GB/s"', (32e9, "pcie", None, None, None)),
+        ('scaleup_latency = "2 us"\nscaleout_latency = "4 us"', (64e9, "pcie", 2e-6, 4e-6, None)),
+        ('network = "roce"', (64e9, "pcie", None, 7e-6, 0.85)),
+        ('network = "infiniband"\nscaleout_latency = "3 us"', (64e9, "pcie", None, 3e-6, 0.9)),
+    ],
+)
+def test_links_of_a_system_file(tmp_path: Path, links: str, expected: tuple[object, ...]) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        'id = "mine"\nname = "Mine"\nchip = "rtx-pro-6000"\n[defaults]\nsource = "our own order"\n'
+        f'as_of = "2026-11-01"\ngrade = "spec"\n[size]\nn_chips = 16\n[links]\n{links}\n'
+    )
+    system = load_system(str(path))
+    assert system.domain_size == 8
+    assert expected == (system.scaleup_bytes_per_s, system.fabric, system.scaleup_latency_s,
+                        system.scaleout_latency_s, system.scaleout_share)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("links", "limit"),
+    [("pcie = 7", "3 to 6"), ("peer_access = 2", "0 to 1"), ('network = "token ring"', "infiniband, roce, ethernet"),
+     ('scaleup_latency = "3 m"', "units of s")],
+)  # fmt: skip
+def test_wrong_links_are_refused_with_the_limit(tmp_path: Path, links: str, limit: str) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        'id = "mine"\nname = "Mine"\nchip = "rtx-pro-6000"\n[defaults]\nsource = "our own order"\n'
+        f'as_of = "2026-11-01"\ngrade = "spec"\n[size]\nn_chips = 16\n[links]\n{links}\n'
+    )
+    with pytest.raises(InputError, match=limit):
+        load_system(str(path))
 
 
 def test_what_nobody_recorded_is_said() -> None:

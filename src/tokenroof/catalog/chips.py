@@ -13,7 +13,7 @@ from tokenroof.catalog.labels import memory_gigabytes, plainer
 from tokenroof.catalog.machine_index import DATA, machine_index, normal
 from tokenroof.errors import InputError, UnknownName
 from tokenroof.provenance import Fact
-from tokenroof.types.machine import Chip
+from tokenroof.types.machine import PCIE_BYTES_PER_S, Chip
 
 __all__ = ["CHIP_KINDS", "CHIP_SECTIONS", "RATE_KEYS", "chip_by_label", "chip_from_entry", "chip_ids", "load_chip"]
 
@@ -41,6 +41,8 @@ CHIP_SECTIONS: dict[str, dict[str, tuple[str, Range]]] = {
         "scaleup": ("scaleup_bytes_per_s", _BANDWIDTH),
         "scaleup_peer": ("scaleup_peer_bytes_per_s", _BANDWIDTH),
         "scaleout": ("scaleout_bytes_per_s", _BANDWIDTH),
+        "pcie": ("pcie_generation", Range("1", min(PCIE_BYTES_PER_S), max(PCIE_BYTES_PER_S), whole=True)),
+        "peer_access": ("peer_access", Range("1", 0, 1, whole=True)),
     },
     "power": {"tdp": ("tdp_w", _POWER), "all_in": ("all_in_w", _POWER)},
     "achievable": {
@@ -126,6 +128,8 @@ def chip_from_entry(entry: Entry) -> Chip:
         scaleup_bytes_per_s=value("scaleup_bytes_per_s"),
         scaleup_peer_bytes_per_s=value("scaleup_peer_bytes_per_s"),
         scaleout_bytes_per_s=value("scaleout_bytes_per_s"),
+        pcie_generation=int(facts["pcie_generation"].value) if "pcie_generation" in facts else None,
+        peer_access=value("peer_access") != 0,
         tdp_w=value("tdp_w"),
         all_in_w=value("all_in_w"),
         achievable_flops_per_s=_by_prefix(facts, "achievable_flops_per_s."),

@@ -2,6 +2,7 @@
 
     data/efficiency/families.toml   chips by family, which profile a chip without measurements takes
     data/efficiency/<name>.toml     curves of one chip, or of a family, fitted on kernel timings
+    data/efficiency/pcie.toml       collectives of cards that only a server's bus joins, whatever the card
     data/efficiency/serving.toml    in place of a benchmark: what changes inside a running engine, host times, ranges
 
 A curve's shares are of the datasheet, so a family's profile scales to another member by that chip's own sheet.
@@ -155,11 +156,14 @@ def kernel_curves(chip: Chip, folder: Path = FOLDER) -> Kernels:
 def _kernels(name: str, folder: Path = FOLDER) -> Kernels:
     table = read_toml(folder / f"{name}.toml")
     curves = {key: _curve(f"{name}: operators.{key}", one) for key, one in table["operators"].items()}
-    collectives = {
+    return curves, {**_lines("pcie", _read("pcie")), **_lines(name, table)}
+
+
+def _lines(name: str, table: Mapping[str, Any]) -> dict[str, tuple[CollectiveCurve, ...]]:
+    return {
         kind: tuple(_collective(f"{name}: collectives.{kind}", one) for one in lines)
         for kind, lines in table["collectives"].items()
     }
-    return curves, collectives
 
 
 @functools.cache

@@ -14,6 +14,7 @@ from typing import Any
 from tokenroof.catalog.facts import read_toml
 from tokenroof.errors import InputError
 from tokenroof.reading import read_json, read_text
+from tokenroof.types.machine import PCIE_SERVER
 
 __all__ = ["DATA", "build_index", "catalogue_date", "machine_index", "normal"]
 
@@ -77,7 +78,8 @@ def build_index() -> dict[str, Any]:
     slices: dict[str, dict[str, Any]] = names["slices"]
     listed = [name for each in slices.values() for name in each["listed"]]
     for chip_id, table in chip_files.items():
-        domain = table.get("links", {}).get("domain", 1)
+        links = table.get("links", {})
+        domain = links.get("domain", PCIE_SERVER if "pcie" in links else 1)
         domain = domain["value"] if isinstance(domain, dict) else domain
         listed.append(chip_id)
         if chip_id not in slices and 1 < domain <= names["largest_listed_board"]:

@@ -16,19 +16,33 @@ from tokenroof.catalog.chips import chip_by_label, chip_from_entry, load_chip
 from tokenroof.catalog.facts import Entry, Range, read_toml
 from tokenroof.catalog.machine_index import DATA, machine_index, normal
 from tokenroof.catalog.rental import RENTAL, load_rental
+from tokenroof.catalog.scaleout import network_facts
 from tokenroof.errors import InputError, UnknownName
 from tokenroof.provenance import Fact, Grade, worst_grade
 from tokenroof.reading import expanded
-from tokenroof.types.machine import Chip, RentalPrice, System
+from tokenroof.types.machine import PCIE_BYTES_PER_S, PCIE_SERVER, Chip, RentalPrice, System
 
-__all__ = ["MAX_CHIPS", "compose_system", "load_system", "load_system_file", "system_names"]
+__all__ = ["LATENCY", "MAX_CHIPS", "PCIE", "compose_system", "load_system", "load_system_file", "system_names"]
 
 MAX_CHIPS = 1_000_000
 _TIMES = re.compile(r"(\d{1,9})x(.+)")
 _SLICE = re.compile(r"(.+)-(\d{1,9})")
 _COUNT = Range("GPU", 1, MAX_CHIPS, whole=True)
 _LINK = Range("B/s", 1e6, 1e17)
+LATENCY = Range("s", 1e-8, 1.0)
+PCIE = Range("1", min(PCIE_BYTES_PER_S), max(PCIE_BYTES_PER_S), whole=True)
+_YES_OR_NO = Range("1", 0, 1, whole=True)
+_LINK_KEYS = ("scaleup", "scaleout", "scaleup_latency", "scaleout_latency", "pcie", "peer_access", "network")
 _TOP = ("id", "name", "chip", "aliases", "notes", "defaults", "size", "links", "power", "rental")
+
+_ASSUMED_NETWORK = Fact(
+    value=12.5e9,
+    unit="B/s",
+    source="no network card of such servers is recorded",
+    as_of="2026-11-29",
+    grade=Grade.ASSUMED,
+    note="100 Gbit/s a card, so that servers of cards without one can be asked about: give your own as links.scaleout",
+)
 
 
 def system_names() -> tuple[str, ...]:
@@ -59,11 +73,11 @@ def _scaleup(chip: Chip, domain: int) -> Fact | None:
     )
 
 
-def _link_facts(chip: Chip, domain: int) -> dict[str, Fact]:
-    """Links of one chip. Boards without a network card reach each other through the host's bus."""
+def _link_facts(chip: Chip, domain: int, several: bool) -> dict[str, Fact]:
+    """Links of one chip: those of its domain, be it the server's bus, and the network between domains."""
     scaleout = chip.facts.get("scaleout_bytes_per_s")
-    if scaleout is None and chip.scaleup_domain == 1 and chip.kind != "cpu":
-        scaleout = chip.facts.get("scaleup_bytes_per_s")
+    if scaleout is None and chip.on_pcie and several:
+        scaleout = _ASSUMED_NETWORK
     links = {"scaleup_bytes_per_s": _scaleup(chip, domain), "scaleout_bytes_per_s": scaleout}
     return {name: fact for name, fact in links.items() if fact is not None}
 
@@ -75,9 +89,12 @@ def _value(facts: Mapping[str, Fact], name: str) -> float | None:
 def compose_system(chip: Chip, n_chips: int) -> System:
     """`n_chips` of one chip in domains as large as its scale-up network reaches."""
     n_chips = _count(n_chips, f"{n_chips}x{chip.id}")
-    domain = min(n_chips, chip.scaleup_domain)
-    facts = _link_facts(chip, domain)
+    domain = min(n_chips, chip.reach)
+    facts = _link_facts(chip, domain, n_chips > domain)
     notes = []
+    if chip.on_pcie and n_chips > 1:
+        how = "reach each other's memory" if chip.peer_access else "pass data through the host's memory"
+        notes.append(f"One domain is a server of up to {PCIE_SERVER} cards, which {how} over PCIe.")
     if n_chips % domain:
         notes.append(f"{n_chips} is no multiple of the scale-up domain of {domain}: the last domain is smaller.")
     if n_chips > 1 and not facts:
@@ -92,6 +109,8 @@ def compose_system(chip: Chip, n_chips: int) -> System:
         domain_size=domain,
         scaleup_bytes_per_s=_value(facts, "scaleup_bytes_per_s"),
         scaleout_bytes_per_s=_value(facts, "scaleout_bytes_per_s"),
+        pcie_generation=chip.pcie_generation if chip.on_pcie else None,
+        peer_access=chip.peer_access,
         rental=load_rental(chip.id),
         notes=tuple(notes),
         facts=facts,
@@ -224,15 +243,30 @@ def _rental_of(entry: Entry, chip: Chip) -> RentalPrice | None:
 
 def _domain(entry: Entry, chip: Chip, n_chips: int, own_fabric: bool) -> int:
     fact = entry.fact("domain", _COUNT)
-    domain = min(n_chips, chip.scaleup_domain) if fact is None else int(fact.value)
+    domain = min(n_chips, chip.reach) if fact is None else int(fact.value)
     if domain > n_chips:
         raise InputError(entry.field("domain"), domain, f"at most n_chips, {n_chips}")
-    if domain > chip.scaleup_domain and not own_fabric:
-        limit = f"at most the scale-up domain of {chip.id}, {chip.scaleup_domain}"
+    if domain > chip.reach and not own_fabric:
+        limit = f"at most the scale-up domain of {chip.id}, {chip.reach}"
         raise InputError(
             entry.field("domain"), domain, limit, "or give the bandwidth of your own fabric as links.scaleup"
         )
     return domain
+
+
+def _lanes(pcie: Fact | None) -> Fact | None:
+    """Bandwidth of sixteen lanes of a PCIe generation."""
+    if pcie is None:
+        return None
+    grade = worst_grade((pcie.grade, Grade.DERIVED))
+    note = f"sixteen lanes of PCIe {pcie.value:g}"
+    return replace(pcie, value=PCIE_BYTES_PER_S[int(pcie.value)], unit="B/s", grade=grade, note=note)
+
+
+def _generation(facts: Mapping[str, Fact], chip: Chip) -> int | None:
+    if "pcie_generation" in facts:
+        return int(facts["pcie_generation"].value)
+    return chip.pcie_generation if chip.on_pcie else None
 
 
 def _system_from_entry(entry: Entry) -> System:
@@ -241,21 +275,28 @@ def _system_from_entry(entry: Entry) -> System:
     size, links, power = entry.section("size"), entry.section("links"), entry.section("power")
     for section, keys in (
         (size, ("n_chips", "domain")),
-        (links, ("scaleup", "scaleout")),
+        (links, _LINK_KEYS),
         (power, ("total",)),
     ):
         section.only(keys)
     n_fact = size.required("n_chips", _COUNT)
     n_chips = int(n_fact.value)
-    scaleup = links.fact("scaleup", _LINK)
+    pcie = links.fact("pcie", PCIE)
+    scaleup = links.fact("scaleup", _LINK) or _lanes(pcie)
     domain = _domain(size, chip, n_chips, scaleup is not None)
-    facts = _link_facts(chip, min(domain, chip.scaleup_domain)) | {"n_chips": n_fact}
+    facts = _link_facts(chip, min(domain, chip.reach), n_chips > domain) | {"n_chips": n_fact}
     given = {
         "scaleup_bytes_per_s": scaleup,
         "scaleout_bytes_per_s": links.fact("scaleout", _LINK),
+        "pcie_generation": pcie,
+        "peer_access": links.fact("peer_access", _YES_OR_NO),
+        "scaleup_latency_s": links.fact("scaleup_latency", LATENCY),
+        "scaleout_latency_s": links.fact("scaleout_latency", LATENCY),
         "power_w": power.fact("total", Range("W", 1.0, 1e12)),
     }
     facts |= {name: fact for name, fact in given.items() if fact is not None}
+    network = links.text("network", "")
+    facts = network_facts(network, links.field("network")) | facts
     announced = ("Announced, not shipping.",) if chip.announced else ()
     return System(
         id=normal(entry.text("id", limit=60)),
@@ -265,6 +306,12 @@ def _system_from_entry(entry: Entry) -> System:
         domain_size=domain,
         scaleup_bytes_per_s=_value(facts, "scaleup_bytes_per_s"),
         scaleout_bytes_per_s=_value(facts, "scaleout_bytes_per_s"),
+        pcie_generation=_generation(facts, chip),
+        peer_access=chip.peer_access if "peer_access" not in facts else facts["peer_access"].value == 1,
+        scaleup_latency_s=_value(facts, "scaleup_latency_s"),
+        scaleout_latency_s=_value(facts, "scaleout_latency_s"),
+        scaleout_share=_value(facts, "scaleout_share"),
+        network=network,
         power_w=_value(facts, "power_w"),
         rental=_rental_of(entry.section("rental"), chip),
         aliases=tuple(normal(alias) for alias in entry.texts("aliases")),

@@ -12,7 +12,7 @@ Each algorithm is a line in the message size; the quickest line is taken, and na
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tokenroof.errors import DataMissing
 from tokenroof.formulas import collectives as formulas
@@ -166,11 +166,20 @@ def _hop(g: _Group, curve: CollectiveCurve) -> Cost:
     return (1.0 - share) * curve.step_s + share * curve.out_step_s, (1.0 - share) / up + share / out
 
 
-def _curves(profile: Efficiency, kind: str) -> tuple[CollectiveCurve, ...]:
-    for key in (kind, ""):
+def _curves(profile: Efficiency, kind: str, system: System) -> tuple[CollectiveCurve, ...]:
+    """The library's lines on what joins the system, with the latencies that the system says instead of the profile."""
+    for key in (f"{kind}.{system.fabric}", kind, ""):
         if key in profile.collectives:
-            return profile.collectives[key]
+            return tuple(_told(curve, system) for curve in profile.collectives[key])
     raise DataMissing(f"efficiency profile {profile.id}", f"curve for {kind}", "collectives")
+
+
+def _told(curve: CollectiveCurve, system: System) -> CollectiveCurve:
+    if system.scaleup_latency_s is not None:
+        curve = replace(curve, step_s=system.scaleup_latency_s)
+    if system.scaleout_latency_s is not None:  # a call then costs what it does inside, and each step the latency
+        curve = replace(curve, out_call_s=curve.call_s, out_step_s=system.scaleout_latency_s)
+    return curve if system.scaleout_share is None else replace(curve, out_bytes_share=system.scaleout_share)
 
 
 def collective_lines(
@@ -189,7 +198,7 @@ def collective_lines(
     """
     g = _group(ranks, stride, system, xp)
     lines = []
-    for curve in _curves(profile, kind):
+    for curve in _curves(profile, kind, system):
         call = xp.where(g.domains > 1, curve.out_call_s, xp.where(g.ranks > 1, curve.call_s, 0.0))
         if kind in ("all_to_all", "hop"):
             if curve.algorithm == "direct":

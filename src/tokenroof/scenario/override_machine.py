@@ -2,6 +2,7 @@
 
 memory        the label and what the driver reports      bandwidth, FLOP/s   the peak and what was reached of it
 links         of the chip, its system and each peer      domain, GPUs        who is wired to whom, power of the whole
+latencies     of a step inside and between domains       network, PCIe       kinds of links, with what they are good for
 """
 
 import functools
@@ -10,10 +11,11 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from tokenroof.catalog.chips import RATE_KEYS
+from tokenroof.catalog.scaleout import NETWORKS, network_facts
 from tokenroof.errors import InputError
 from tokenroof.provenance import Fact
 from tokenroof.scenario.override_values import Amount, Override, Rule, amount_of, fact_of
-from tokenroof.types.machine import Chip, System
+from tokenroof.types.machine import PCIE_BYTES_PER_S, PCIE_SERVER, Chip, System
 
 __all__ = ["MACHINE_FIELDS", "change_machine", "check_machine"]
 
@@ -22,6 +24,8 @@ M = TypeVar("M", Chip, System)
 _BANDWIDTH = functools.partial(Rule, unit="GB/s", low=1e6, high=1e17)
 _WATTS = functools.partial(Rule, unit="W", low=1.0, high=1e9)
 _GPUS = functools.partial(Rule, unit="GPU", low=1, high=1e6, whole=True)
+_LATENCY = functools.partial(Rule, unit="us", low=1e-8, high=1.0)
+_NETWORK = "system.network"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +112,7 @@ def _domain(system: System, before: float | None, after: float) -> System:
 def _gpus(system: System, before: float | None, after: float) -> System:
     """More of the same wiring: a domain grows no larger than the chip's network, or than it was."""
     count, chip = int(after), system.chip
-    wired = _wired(system, min(count, max(system.domain_size, chip.scaleup_domain)))
+    wired = _wired(system, min(count, max(system.domain_size, chip.reach)))
     composed = system.id in (chip.id, f"{system.n_chips}x{chip.id}")
     return replace(
         wired,
@@ -117,6 +121,18 @@ def _gpus(system: System, before: float | None, after: float) -> System:
         id=f"{count}x{chip.id}" if composed else f"{system.id}, {count} GPUs",
         name=f"{count} x {chip.name}" if composed else f"{system.name}, {count} GPUs",
     )
+
+
+def _pcie(system: System, before: float | None, after: float) -> System:
+    """A server whose cards have only its bus, of this generation."""
+    domain = system.domain_size if system.pcie_generation is not None else min(system.n_chips, PCIE_SERVER)
+    return replace(
+        system, pcie_generation=int(after), domain_size=domain, scaleup_bytes_per_s=PCIE_BYTES_PER_S[int(after)]
+    )
+
+
+def _peer_access(system: System, before: float | None, after: float) -> System:
+    return replace(system, peer_access=after == 1)
 
 
 def _plain(owner: str, name: str) -> tuple[Callable[[System], float | None], Callable[..., System]]:
@@ -183,12 +199,29 @@ _FIELDS: dict[str, _Field] = {
         lambda s: _link(s, "scaleout_bytes_per_s"), _plain("system", "scaleout_bytes_per_s")[1],
         ("scaleout_bytes_per_s",),
     ),
+    "system.scaleup_latency": _Field(
+        _LATENCY(what="latency of a step of a collective inside a domain"),
+        *_plain("system", "scaleup_latency_s"), ("scaleup_latency_s",),
+    ),
+    "system.scaleout_latency": _Field(
+        _LATENCY(what="latency of a step of a collective between domains"),
+        *_plain("system", "scaleout_latency_s"), ("scaleout_latency_s",),
+    ),
+    "system.pcie_generation": _Field(
+        Rule(what="PCIe that joins the cards of a server", low=3, high=6, whole=True),
+        lambda s: s.pcie_generation, _pcie, ("pcie_generation",),
+    ),
+    "system.peer_access": _Field(
+        Rule(what="cards on PCIe reach each other's memory (1) or use the host's (0)", low=0, high=1, whole=True),
+        lambda s: float(s.peer_access), _peer_access, ("peer_access",),
+    ),
     "system.power": _Field(_WATTS(what="power of the whole system"), *_plain("system", "power_w"), ("power_w",)),
 }  # fmt: skip
 
 MACHINE_FIELDS: Mapping[str, Rule] = {
     **{name: field.rule for name, field in _FIELDS.items()},
     "chip.flops": Rule(what="arithmetic in every format, by a factor", unit="TFLOP/s", low=1e9, high=1e20),
+    _NETWORK: Rule(what=f"network between domains: {', '.join(NETWORKS)}", unit=""),
 }
 
 
@@ -228,8 +261,21 @@ def _change(system: System, name: str, text: str) -> tuple[System, tuple[Overrid
     return changed, (Override(name, before, after, field.rule.base),)
 
 
+def _networked(system: System, text: str) -> tuple[System, tuple[Override, ...]]:
+    """Another kind of network between domains: what a step waits and what is reached; the link's bandwidth stays."""
+    word = text.strip().lower()
+    facts = network_facts(word, _NETWORK)
+    changed = replace(
+        system, network=word, scaleout_latency_s=facts["scaleout_latency_s"].value,
+        scaleout_share=facts["scaleout_share"].value, facts={**system.facts, **facts},
+    )  # fmt: skip
+    return changed, (Override(_NETWORK, system.network or None, word),)
+
+
 def change_machine(system: System, name: str, text: str) -> tuple[System, tuple[Override, ...]]:
     """The system with one field of MACHINE_FIELDS changed."""
+    if name == _NETWORK:
+        return _networked(system, text)
     if name != "chip.flops":
         return _change(system, name, text)
     if amount_of(name, text, MACHINE_FIELDS[name]).factor is None:

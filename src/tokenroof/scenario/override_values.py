@@ -13,7 +13,7 @@ _NUMBER = r"(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"
 _TIMES = re.compile(rf"({_NUMBER})\s*[x×]", re.ASCII)
 _PERCENT = re.compile(rf"([-+])\s*({_NUMBER})\s*%", re.ASCII)
 _SIGNED = re.compile(r"\+|.*%$", re.ASCII)
-_BASES = {"TB/s": "B/s", "GB/s": "B/s", "GB": "B", "TFLOP/s": "FLOP/s"}
+_BASES = {"TB/s": "B/s", "GB/s": "B/s", "GB": "B", "TFLOP/s": "FLOP/s", "us": "s"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,13 @@ from dataclasses import dataclass, field
 
 from tokenroof.provenance import Fact
 
-__all__ = ["Chip", "MemoryTier", "RentalOffer", "RentalPrice", "System"]
+__all__ = [
+    "PCIE_BYTES_PER_S", "PCIE_SERVER", "Chip", "MemoryTier", "RentalOffer", "RentalPrice", "System",
+]  # fmt: skip
+
+# Sixteen lanes in one direction, by generation (PCI-SIG: 8, 16, 32, 64 GT/s a lane).
+PCIE_BYTES_PER_S = {3: 16e9, 4: 32e9, 5: 64e9, 6: 128e9}
+PCIE_SERVER = 8  # cards in a server
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,7 +22,8 @@ class Chip:
     missing key means that the chip has no such arithmetic, or that nobody published its rate.
     `memory_bytes` is the label, `usable_memory_bytes` what the driver reports, where known. Link
     bandwidth is one direction of one chip, all its links together; `scaleup_peer_bytes_per_s` is the part
-    of it that one peer gets where links run straight to each peer, without a switch.
+    of it that one peer gets where links run straight to each peer, without a switch. `pcie_generation` is that of
+    its slot, `peer_access` whether cards reach each other's memory over it or only through the host's.
     """
 
     id: str
@@ -34,6 +41,8 @@ class Chip:
     scaleup_bytes_per_s: float | None = None
     scaleup_peer_bytes_per_s: float | None = None
     scaleout_bytes_per_s: float | None = None
+    pcie_generation: int | None = None
+    peer_access: bool = True
     tdp_w: float | None = None
     all_in_w: float | None = None
     achievable_flops_per_s: Mapping[str, float] = field(default_factory=dict)
@@ -41,6 +50,16 @@ class Chip:
     aliases: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     facts: Mapping[str, Fact] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def on_pcie(self) -> bool:
+        """Whether the server's bus is all that joins it to its neighbours."""
+        return self.scaleup_domain == 1 and self.pcie_generation is not None
+
+    @property
+    def reach(self) -> int:
+        """Chips that a scale-up network of its own, or else a server's bus, can join."""
+        return PCIE_SERVER if self.on_pcie else self.scaleup_domain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +106,9 @@ class System:
     """`n_chips` of one kind, wired in scale-up domains of `domain_size` chips.
 
     Where `domain_size` does not divide `n_chips` the last domain is smaller. Bandwidths are one direction
-    of one chip; `power_w` is the whole system's.
+    of one chip; `power_w` is the whole system's. With a `pcie_generation` the domain is a server's bus. Latencies are
+    of one step of a collective on that level, `scaleout_share` what is reached of the network's bandwidth; None: the
+    profile's.
     """
 
     id: str
@@ -97,8 +118,21 @@ class System:
     domain_size: int
     scaleup_bytes_per_s: float | None = None
     scaleout_bytes_per_s: float | None = None
+    pcie_generation: int | None = None
+    peer_access: bool = True
+    scaleup_latency_s: float | None = None
+    scaleout_latency_s: float | None = None
+    scaleout_share: float | None = None
+    network: str = ""
     power_w: float | None = None
     rental: RentalPrice | None = None
     aliases: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     facts: Mapping[str, Fact] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def fabric(self) -> str:
+        """What joins a domain, as profiles name it: a network of its own (empty), `pcie`, or the host's memory."""
+        if self.pcie_generation is None:
+            return ""
+        return "pcie" if self.peer_access else "host"
