@@ -11,8 +11,9 @@ from tokenroof.catalog.systems import compose_system
 from tokenroof.engines import ENGINES
 from tokenroof.operators.lower import lower
 from tokenroof.operators.timing import bind
+from tokenroof.serving.put_back import admitted
 from tokenroof.serving.scheduling import Passes
-from tokenroof.serving.steady import serve, serve_saturated, settle, stay_s
+from tokenroof.serving.steady import capacity, serve, serve_saturated, settle, stay_s
 from tokenroof.types.efficiency import PEAK
 from tokenroof.types.layout import Layout
 from tokenroof.types.program import Load
@@ -62,13 +63,15 @@ def test_an_endless_closed_loop_obeys_littles_law(case, load):
         assert 0.0 <= found.prefill_share < 1.0
 
 
+@example(("deepseek-v3 dp", "vllm"), (448, 2125, 2183), 3)  # 0.90 of the throughput: half of the prompts are answers
 @example(("deepseek-v3", "sglang"), (126, 1326, 2), 8)  # a place is held for osl - 1 passes after the first token
 @given(cases, loads, st.integers(2, 8))
 def test_more_requests_in_flight_are_each_slower_and_together_no_slower(case, load, times):
+    """Where memory is full vLLM does work twice: at most as much more of it as prompts are prefilled again."""
     few, many = estimate(case, load), estimate(case, (load[0] * times, load[1], load[2]))
     if few.in_flight >= 1:
         assert many.tpot_s >= few.tpot_s * 0.97
-        assert many.output_tokens_per_s >= few.output_tokens_per_s * 0.9
+        assert many.output_tokens_per_s >= few.output_tokens_per_s * 0.9 / many.again
 
 
 @given(cases, loads)
@@ -97,12 +100,16 @@ def test_arrays_give_what_numbers_give(case, several):
 
 @given(cases, st.integers(32, 8192), st.integers(32, 4096))
 def test_saturation_never_holds_more_than_memory_does(case, isl, osl):
-    found = serve_saturated(TIMED[case], SYSTEM, ENGINES[case[1]].scheduler, isl=float(isl), osl=float(osl))
-    if found.in_flight >= 1:
-        passes = Passes(
-            TIMED[case], ENGINES[case[1]].scheduler, float(isl), float(isl), isl + osl / 2.0, SCALAR
-        )  # fmt: skip
-        held_s = stay_s(passes, settle(passes, found.in_flight, float(osl)), float(osl))
+    timed, scheduler = TIMED[case], ENGINES[case[1]].scheduler
+    found = serve_saturated(timed, SYSTEM, scheduler, isl=float(isl), osl=float(osl))
+    room = capacity(timed, SYSTEM, scheduler, isl=float(isl), osl=float(osl))
+    if room >= 1:
+        lengths = {"isl": float(isl), "new": float(isl), "osl": float(osl)}
+        inside = admitted(scheduler, timed.program.layout, SCALAR, present=1e3 * room, limit=room, **lengths)
+        passes = Passes(timed, scheduler, float(isl), float(isl), isl + osl / 2.0, SCALAR)
+        held_s = stay_s(passes, settle(passes, found.in_flight, float(osl), again=inside.again), float(osl))
+        assert found.in_flight == pytest.approx(inside.running) and found.in_flight <= room
         assert found.in_flight == pytest.approx(found.requests_per_s * held_s)
-        assert found.output_tokens_per_s <= found.in_flight / found.tpot_s * osl / (osl - 1.0)
+        begun = found.in_flight * (1.0 + inside.paused)
+        assert found.output_tokens_per_s <= begun / found.tpot_s * osl / (osl - 1.0) * (1.0 + 1e-9)
         assert found.tpot_s >= found.decode_step_s

@@ -259,7 +259,7 @@ def test_a_range_ends_at_the_hardware_bound():
     A chip that nobody measured has a wide range: 4-bit weights on one RTX 4090 would pass the bound of TPOT, those of
     16 bits on an H100 do not.
     """
-    wide = PredictRequest(model="gemma-2-27b", system="1xrtx-4090", concurrency=32.0, isl=1024.0, osl=8192.0,
+    wide = PredictRequest(model="gemma-2-27b", system="1xrtx-4090", concurrency=4.0, isl=1024.0, osl=8192.0,
                           kv_dtype="fp8", weight_dtype="int4-wo-g32")  # fmt: skip
     narrow = PredictRequest(model="llama-3.1-8b", system="h100", concurrency=1.0, isl=1024.0, osl=1024.0)
     for request, cut in ((wide, True), (narrow, False)):

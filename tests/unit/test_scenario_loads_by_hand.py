@@ -138,12 +138,14 @@ def test_requests_beyond_the_room_wait_and_take_no_machine_time() -> None:
     assert beyond.requests_per_s == pytest.approx(inside.requests_per_s, rel=0.03)
     assert beyond.e2e_s == pytest.approx(3 * room / beyond.requests_per_s, rel=1e-9)
     stay_s = room / beyond.requests_per_s
-    assert beyond.prefill_share == pytest.approx(1 - 1000 * beyond.decode_step_s / stay_s)
+    # vLLM puts back whom memory cannot hold: answers, less those that end in a step, are prefilled again, not prompts
+    again = 1 + 1000 / (1 + room / 1000) / 8000
+    assert beyond.prefill_share == pytest.approx((1 - 1000 * beyond.decode_step_s / stay_s) / again)
 
 
 def test_the_queue_of_arrivals_takes_no_machine_time() -> None:
     """Near saturation nearly all of E2E is the wait for room; prompts pay for their part of the stay inside."""
-    alone = deployed(system="h100", tp=1, isl=8000.0, osl=1000.0)
+    alone = deployed(system="h100", tp=1, isl=8000.0, osl=1000.0, engine="trtllm")  # puts nobody back
     rate = 0.999 * float(alone.estimate(Load(kind="saturated")).requests_per_s)
     served = alone.serve(Load(kind="request_rate", value=rate))
     stay_s = served.concurrency / rate

@@ -78,7 +78,9 @@ _SMALL = Tier(from_bytes=0.0, max_sequences=256.0, token_budget=2048.0)
 _LARGE = Tier(from_bytes=70 * GIB, max_sequences=1024.0, token_budget=8192.0, but_not=("a100", "gb10"))
 _LARGEST = Tier(from_bytes=160 * GIB, max_sequences=1024.0, token_budget=16384.0)
 
-_FIRST = Scheduler(name="vllm", source="vLLM before 0.8: prompts of 8192 tokens at once, 1024 sequences on servers")
+_FIRST = Scheduler(
+    name="vllm", puts_back=True, source="vLLM before 0.8: prompts of 8192 tokens at once, 1024 sequences on servers"
+)  # fmt: skip
 _CHUNKED = replace(
     _FIRST, first=(0, 8), tiers=(_LARGE, _SMALL),
     source="vLLM 0.8: chunked prefill on; 8192 batched tokens and 1024 sequences from 70 GiB on, else 2048 and 256",

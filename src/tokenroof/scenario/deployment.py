@@ -32,6 +32,7 @@ from tokenroof.xp import NUMPY, SCALAR
 __all__ = ["SLACK", "Deployment"]
 
 _MOST_AT_ONCE = 10_000_000
+_ALL = 1.0 - 1e-9
 SLACK = 1.0 + 1e-9  # of a limit: what rounding adds to a time does not miss it
 
 
@@ -261,9 +262,14 @@ class Deployment:
         return "" if _inside(served.ttft_s, self.limits.ttft_s) else "ttft"
 
     def closed(self, held: Num, load: Load | None = None, room: Num = None) -> ServingEstimate:
-        """One replica (or unit) with `held` requests kept at once, as the serving formulas give it. Arrays too."""
+        """One replica (or unit) with `held` requests kept at once, as the serving formulas give it. Arrays too.
+
+        A batch is what every step holds: whatever it takes to keep it so, nobody is put back.
+        """
         load = load or Load()
         limit = self.rooms() if room is None else room
+        if load.kind == "batch":
+            limit = math.inf
         if self.prefill_workers is None:
             return serve(
                 self.timed, self.system, self.scheduler, concurrency=held, limit=limit, requests=load.requests,
@@ -327,20 +333,21 @@ class Deployment:
         work, gpus = self.workload, self.system.n_chips
         xp = NUMPY if hasattr(found.e2e_s, "shape") else SCALAR
         rate = used * _number(found.requests_per_s)
-        running = xp.minimum(held, room) if self.prefill_workers is None else _number(found.in_flight)
+        running = _number(found.in_flight)
         decoders = 1 if self.prefill_workers is None else self.prefill_workers.decode_workers
         step_s, tpot_s, e2e_s = (_number(one) for one in (found.decode_step_s, found.tpot_s, found.e2e_s))
         share = _number(found.prefill_share)
         if self.prefill_workers is not None:
             share = self.prefill_workers.n_gpus / self.unit_gpus
         else:
-            # Who waits for room takes no machine time: those inside stay as long as Little's law has it.
-            queued = (held > room) | (load.kind in ("request_rate", "users"))
+            # Who waits for room takes no machine time: those inside stay as long as Little's law has it. Prompts are
+            # prefilled once; answers that lost their memory and are prefilled again are part of what answers take.
+            queued = (running < held * _ALL) | (load.kind in ("request_rate", "users"))
             answered_s = step_s if found.answered_step_s is None else _number(found.answered_step_s)
             stay_s = xp.where(queued, running / _number(found.requests_per_s), e2e_s)
             share = xp.where(
                 e2e_s < math.inf, xp.maximum(0.0, 1.0 - work.osl / self.tokens_per_step * answered_s / stay_s), share
-            )
+            ) / _number(found.again)
         return Served(
             fits=True, limit=limit, concurrency=held * used, batch=running / decoders / self.layout.pp, room=room,
             ttft_s=_number(found.ttft_s), tpot_s=tpot_s / self.tokens_per_step, e2e_s=e2e_s,

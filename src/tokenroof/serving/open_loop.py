@@ -4,6 +4,7 @@ import math
 
 from tokenroof.operators.timing import Timed
 from tokenroof.serving.crowd import Crowd, inside_of
+from tokenroof.serving.put_back import admitted
 from tokenroof.serving.scheduling import Passes
 from tokenroof.serving.steady import (
     FULLEST,
@@ -54,32 +55,38 @@ def serve_open(
     xp = namespace_of_lengths(timed, rate, isl, osl, prefix, limit)
     if limit is None:
         limit = capacity(timed, system, scheduler, isl=isl, osl=osl, memory_fraction=memory_fraction)
-    limit = xp.maximum(limit, 1.0)
-    passes = Passes(timed, scheduler, isl, xp.maximum(isl - prefix, 1.0), isl + osl / 2.0, NUMPY)
-    full = settle(passes, limit, osl)  # a server that is full is a closed loop
-    inside = inside_of(limit, rate, isl, osl, prefix, full.tpot_s)  # times may be of several machines
-    each = settle(passes, inside, osl, at_random=True)
+    limit, new = xp.maximum(limit, 1.0), xp.maximum(isl - prefix, 1.0)
+    passes = Passes(timed, scheduler, isl, new, isl + osl / 2.0, NUMPY)
+    lengths = {"limit": limit, "isl": isl, "new": new, "osl": osl}
+    top = admitted(scheduler, timed.program.layout, NUMPY, present=limit, **lengths).full
+    filled = admitted(scheduler, timed.program.layout, NUMPY, present=top, **lengths)
+    full = settle(passes, filled.running, osl, again=filled.again)  # a server that is full is a closed loop
+    present = inside_of(top, rate, isl, osl, prefix, full.tpot_s)  # times may be of several machines
+    inside = admitted(scheduler, timed.program.layout, NUMPY, present=present, **lengths)
+    each = settle(passes, inside.running, osl, again=inside.again, at_random=True)
     kept_s = stay_s(passes, each, osl)
-    most = limit / stay_s(passes, full, osl)
+    most = filled.running / stay_s(passes, full, osl)
     saturated = rate >= most * _KEEPS_UP
-    seen = Crowd.of(inside, rate * kept_s / inside)
+    seen = Crowd.of(present, rate * kept_s / inside.running)
     prompts = each.prompts
     whole_s = seen.mean(prompts.whole_s + behind_s(passes, each, osl))
-    decode_s, tpot_s = seen.mean(each.decode_s), seen.mean(each.tpot_s)
+    seen_s = each.tpot_s * (1.0 + inside.paused)
+    decode_s, tpot_s = seen.mean(each.decode_s), seen.mean(seen_s)
     held = rate * seen.mean(kept_s)  # Little's law; to rounding and sums by integrals, `seen.inside`
     wait_s = seen.mean(_passing_s(passes, each, rate))
     alike = (1.0 - range_ratio) ** 2 / (3.0 * (1.0 + range_ratio) ** 2)
-    queue_s = 0.5 * (1.0 + alike) * seen.queued / rate
+    # Arrivals at random have answers of every age: memory is not full before as many are present as it holds.
+    beyond_s = NUMPY.where(present > limit, inside.waiting, 0.0) / inside.running * kept_s
+    queue_s = 0.5 * (1.0 + alike) * (seen.queued / rate + seen.mean(beyond_s))
     late_s = math.inf if requests is None else 0.5 * requests * xp.maximum(0.0, 1.0 / most - 1.0 / rate)
-    full_s = each.tpot_s[-1]
-    tpot_s = xp.where(saturated, full_s, tpot_s)
+    tpot_s = xp.where(saturated, seen_s[-1], tpot_s)
     first_s = xp.where(saturated, prompts.whole_s[-1] + late_s, wait_s + whole_s + queue_s)
     ttft_s = timed.profile.outside_s(isl) + first_s
     e2e_s = ttft_s + xp.maximum(osl - 1.0, 0.0) * tpot_s
     served = xp.minimum(rate, most)
     if requests is not None:
         served = requests / (requests / served + osl * tpot_s)
-    running = xp.where(saturated, limit, held)
+    running = xp.where(saturated, filled.running, held)
     return ServingEstimate(
         ttft_s=ttft_s,
         settled_ttft_s=ttft_s,
@@ -90,6 +97,7 @@ def serve_open(
         total_tokens_per_s=served * (isl + osl),
         in_flight=running,
         prefill_share=xp.where(saturated, each.share[-1], seen.mean(each.share)),
+        again=xp.where(saturated, filled.again, seen.mean(inside.again)),
         decode_step_s=xp.where(saturated, each.decode_s[-1], decode_s),
         answered_step_s=xp.where(saturated, each.answered_s[-1], seen.mean(each.answered_s)),
         kv_limited=saturated | (seen.queued > 0.01),

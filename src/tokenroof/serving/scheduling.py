@@ -82,7 +82,10 @@ class _Means(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Passes:
-    """Passes of one deployment at mean lengths: `prompt` tokens of which `new` are not cached, `context` in decode."""
+    """Passes of one deployment at mean lengths: `prompt` tokens of which `new` are not cached, `context` in decode.
+
+    An answer that ends is followed by `together` prompts at once: more than one where others begin anew in its place.
+    """
 
     timed: Timed
     scheduler: Scheduler
@@ -90,6 +93,7 @@ class Passes:
     new: Num
     context: Num
     xp: Namespace
+    together: Num = 1.0
 
     def decode_s(self, sequences: Num) -> Num:
         """Time between two tokens of a sequence: a decode pass of its micro-batch through every pipeline stage.
@@ -129,6 +133,7 @@ class Passes:
         xp = self.xp
         groups, stages = self._places(running)
         asked = xp.maximum(running - 1.0, 0.0) / (groups * stages * osl)
+        asked = xp.where(self._fits(), asked, asked * self.together)
         prompts = xp.maximum(asked, _SELDOM)
         mix = self._in_turn(groups, stages, prompts)
         found = self._cost(mix, groups, stages, running, decode_s)
@@ -148,7 +153,7 @@ class Passes:
         if not self.scheduler.mixed:
             return running
         groups, stages = self._places(running)
-        taken = self.xp.where(self._fits(), self._room(), 1.0 / self._chunks())
+        taken = self.xp.where(self._fits(), self._room(), 1.0 / (self._chunks() * self.together))
         return self.xp.minimum(running, 1.0 + groups * stages * osl * taken)
 
     def _places(self, running: Num) -> tuple[Num, Num]:
@@ -245,13 +250,13 @@ class Passes:
             rounds=mix.rounds,
             step_s=worst_s,
             whole_s=steps * pace_s + (pass_s - pace_s),
-            each_s=xp.where(fits, self.new / budget, chunks) / groups * pace_s,
+            each_s=xp.where(fits, self.new / budget, chunks) * self.together / groups * pace_s,
         )
 
     def _steps(self, prompts: Num, groups: Num, running: Num) -> tuple[Num, Num]:
         """How many steps so many prompts (chunks where they take several) on so many groups take, and one of them."""
         xp, fits, chunks = self.xp, self._fits(), self._chunks()
-        steps = chunks
+        steps, prompts = chunks, prompts * self.together
         if not self.scheduler.mixed:
             steps = xp.maximum(xp.ceil(prompts * self.new / self.scheduler.token_budget), 1.0)
         pieces = xp.maximum(xp.where(fits, prompts / steps, 1.0), 1.0)
@@ -266,8 +271,11 @@ class Passes:
         return self.new <= self.scheduler.token_budget
 
     def _room(self) -> Num:
-        """Prompts that a step takes on one group."""
-        return self.scheduler.token_budget / self.new if self.scheduler.mixed else math.inf
+        """Prompts that a step takes on one group, or lots of them that come together; one at least."""
+        if not self.scheduler.mixed:
+            return math.inf
+        room = self.scheduler.token_budget / self.new
+        return self.xp.maximum(room / self.together, self.xp.minimum(room, 1.0))
 
     def _shared_pass_s(self, piece: Num, pieces: Num, groups: Num, running: Num) -> Num:
         """A step in which so many groups have so many pieces of prompts each."""

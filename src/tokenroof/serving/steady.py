@@ -22,6 +22,7 @@ from tokenroof.engines import engine as engine_of
 from tokenroof.errors import InputError
 from tokenroof.operators.memory import memory_use
 from tokenroof.operators.timing import Timed
+from tokenroof.serving.put_back import admitted
 from tokenroof.serving.scheduling import Passes, Shared
 from tokenroof.types.engine import Scheduler
 from tokenroof.types.machine import System
@@ -33,6 +34,7 @@ __all__ = [
     "namespace_of_lengths", "serve", "serve_saturated", "settle", "stay_s",
 ]  # fmt: skip
 
+_CROWD = 1e3  # rooms full of requests: somebody always waits
 FULLEST = 0.98  # share of prefill beyond which the waiting formula is not believed
 
 
@@ -56,6 +58,7 @@ class ServingEstimate:
     kv_limited: Num
     saturated: Num = False
     settled_ttft_s: Num = math.inf
+    again: Num = 1.0  # times the tokens of a prompt are prefilled for it, where requests lose their memory
     answered_step_s: Num = None  # a decode step of those who do not wait for their own prompts, where that is told
     low: float = 1.0
     high: float = 1.0
@@ -125,8 +128,12 @@ def check_lengths(**lengths: Num) -> None:
             raise InputError(name, float(smallest), "a finite number above 0" if low else "at least 0")
 
 
-def settle(passes: Passes, running: Num, osl: Num, *, at_random: bool = False) -> Settled:
-    """So many running requests, each of which brings a prompt every `osl` tokens, as in a closed loop or at random."""
+def settle(passes: Passes, running: Num, osl: Num, *, again: Num = 1.0, at_random: bool = False) -> Settled:
+    """So many running requests, each of which brings a prompt every `osl` tokens, as in a closed loop or at random.
+
+    `again`: how often a prompt is prefilled, where requests lose their memory and begin anew.
+    """
+    passes = replace(passes, together=again)
     answered = passes.answering(running, osl)
     decode_s = answered_s = passes.decode_s(running)
     waiting = answered < running
@@ -162,12 +169,13 @@ def serve(
     xp = namespace_of_lengths(timed, concurrency, isl, osl, prefix)
     if limit is None:
         limit = capacity(timed, system, scheduler, isl=isl, osl=osl, memory_fraction=memory_fraction)
-    running = xp.minimum(concurrency, limit)
-    fits = running >= 1.0
-    running = xp.maximum(running, 1.0)
-    profile, layout = timed.profile, timed.program.layout
-    passes = Passes(timed, scheduler, isl, xp.maximum(isl - prefix, 1.0), isl + osl / 2.0, xp)
-    load = settle(passes, running, osl)
+    fits = xp.minimum(concurrency, limit) >= 1.0
+    profile, layout, new = timed.profile, timed.program.layout, xp.maximum(isl - prefix, 1.0)
+    present, limit = xp.maximum(concurrency, 1.0), xp.maximum(limit, 1.0)
+    inside = admitted(scheduler, layout, xp, present=present, limit=limit, isl=isl, new=new, osl=osl)
+    running = inside.running
+    passes = Passes(timed, scheduler, isl, new, isl + osl / 2.0, xp)
+    load = settle(passes, running, osl, again=inside.again)
     waves = requests is not None or range_ratio >= 0.999
     first = _first_wave(passes, running, load) if waves else _NO_WAVE
     wait_s = (1.0 - load.share) * load.decode_s / layout.pp / 2.0 + load.share * load.prompts.step_s / 2.0
@@ -179,18 +187,19 @@ def serve(
         steady_s, tpot_s = _waves(passes, load, first, steady_s, wait_s, osl)
     steady_s = steady_s + held_s
     wave = 0.0 if requests is None else xp.minimum(1.0, concurrency / requests)
-    rounds = concurrency / running
+    queue = inside.waiting / running
     life_s = xp.maximum(osl - 1.0, 0.0) * tpot_s + steady_s
-    settled_s = profile.outside_s(isl) + steady_s + xp.maximum(rounds - 1.0, 0.0) * life_s
+    settled_s = profile.outside_s(isl) + steady_s + queue * life_s
     begin_s = profile.outside_s(isl) + wave * (first.mean_s + profile.warmup_s) + (1.0 - wave) * steady_s
     # The queue for memory: everybody who joins it waits for it to pass; the first wave finds it half as long.
-    begin_s = begin_s + xp.maximum(rounds - 1.0, 0.0) * life_s * (1.0 - 0.5 * wave)
+    begin_s = begin_s + queue * life_s * (1.0 - 0.5 * wave)
+    tpot_s = tpot_s * (1.0 + inside.paused)
     kept = 1.0
     if requests is not None and range_ratio < 0.999:
         # The last wave drains and nobody takes its places; the more its lengths differ, the longer that lasts.
         kept = 1.0 - 0.5 * wave * (1.0 - 1.0 / concurrency) * (1.0 - 0.6 * range_ratio)
     found = _estimate(timed, xp, begin_s, tpot_s, concurrency, running, load, isl, osl, limit < concurrency, fits, kept)
-    return replace(found, settled_ttft_s=xp.where(fits, settled_s, math.inf))
+    return replace(found, settled_ttft_s=xp.where(fits, settled_s, math.inf), again=inside.again)
 
 
 def behind_s(passes: Passes, load: Settled, osl: Num) -> Num:
@@ -291,10 +300,15 @@ def serve_saturated(
     if limit is None:
         limit = capacity(timed, system, scheduler, isl=isl, osl=osl, memory_fraction=memory_fraction)
     fits = limit >= 1.0
-    running = xp.maximum(limit, 1.0)
-    passes = Passes(timed, scheduler, isl, xp.maximum(isl - prefix, 1.0), isl + osl / 2.0, xp)
-    load = settle(passes, running, osl)
-    return _saturated(passes, load, running, running / stay_s(passes, load, osl), fits, isl, osl)
+    new, limit = xp.maximum(isl - prefix, 1.0), xp.maximum(limit, 1.0)
+    inside = admitted(
+        scheduler, timed.program.layout, xp, present=_CROWD * limit, limit=limit, isl=isl, new=new, osl=osl
+    )
+    passes = Passes(timed, scheduler, isl, new, isl + osl / 2.0, xp)
+    load = settle(passes, inside.running, osl, again=inside.again)
+    rate = inside.running / stay_s(passes, load, osl)
+    load = replace(load, tpot_s=load.tpot_s * (1.0 + inside.paused))
+    return replace(_saturated(passes, load, inside.running, rate, fits, isl, osl), again=inside.again)
 
 
 def most_served(

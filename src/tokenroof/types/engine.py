@@ -32,7 +32,8 @@ class Scheduler:
 
     `mixed`: prompts ride on decode passes, in pieces of at most `token_budget` tokens per dp group and pass.
     `reserves_output`: a request starts only when there is room for its longest answer; otherwise pages are taken as
-    the answer grows. `max_sequences` is the most that run at once in a dp group. `wait_passes`: passes that a new
+    the answer grows. `puts_back`: nothing is kept free for that growth, so that where memory is full who was admitted
+    last loses its pages. `max_sequences` is the most that run at once in a dp group. `wait_passes`: passes that a new
     prompt waits before the scheduler looks at it, on average, where it polls seldom or collects prompts on purpose.
     `gather_passes`: with several dp groups, how many passes it waits at most until every group has a prompt, so that
     none idles while another prefills; `gathers` is what people set it to where the engine can. `tiers` are its
@@ -44,6 +45,7 @@ class Scheduler:
     mixed: bool = True
     token_budget: Num = 8192.0
     reserves_output: bool = False
+    puts_back: bool = False
     max_sequences: float = 1024.0
     wait_passes: Num = 0.0
     gather_passes: float = 0.0

@@ -52,6 +52,7 @@ _OBJECTIVES = {"cost": "cost", "throughput": "GPU time", "latency": "latency", "
 _BINDS = {"memory": "KV memory", "load": "the load"}
 _AS_GOOD = 5e-4
 _ALMOST_SURE = 0.995
+_ROWS = 7  # of remarks and alternatives together, for a page to stay on a screen
 
 
 def _shape(one: Candidate) -> str:
@@ -229,13 +230,14 @@ def _held_by(one: Candidate) -> tuple[float, float]:
 
 
 def _alternatives(answer: PlanResponse, machine: MachinePlan) -> Table:
+    remarks = 0 if machine.winner is None else len(list(_remarks(answer, machine.winner)))
     rows = [
         (
             _shape(one), f"{one.weights}/{one.kv}", count(one.gpus_paid),
             *(quantity(seconds, MS) for seconds in _held_by(one)), _beside(one), _all_surely(one),
             _BINDS.get(one.limit, one.limit),
         )
-        for one in machine.runner_ups
+        for one in machine.runner_ups[: max(1, _ROWS - remarks)]
     ]  # fmt: skip
     slo = answer.slo
     ttft, tpot = (
