@@ -117,7 +117,8 @@ def test_enough_gpus_for_the_load(load, need):
     winner = answer.winner
     assert winner.most_requests_per_s >= winner.requests_per_s * (1 - 1e-9)
     assert winner.requests_per_s == pytest.approx(need(winner), rel=1e-4)
-    assert winner.gpus_paid == winner.gpus
+    assert winner.gpus_paid == -(-winner.gpus // 4) * 4  # 4xh100 is rented whole
+    assert winner.usd_per_month == pytest.approx(winner.gpus_paid * answer.machines[0].usd_per_gpu_h * 730)
     assert winner.ttft_s <= 0.5
     assert winner.tpot_s <= 0.03
 
@@ -349,7 +350,7 @@ def test_energy_is_searched_for_by_the_rule_that_it_is_told_by(mode):
     assert (watts <= power.limit_w).all()
     terms = Terms(
         scenario=request, space=space, demand=Demand(), slo=Slo(), asked=Slo(), objective="energy", usd_per_gpu_h=None,
-        gpus=None, chips_of_one=8,
+        gpus=None, rent_by=8, chips_of_one=8,
     )  # fmt: skip
     served_points = np.flatnonzero(points.rate > 0)
     for at in served_points[:: max(1, len(served_points) // 12)]:

@@ -1,14 +1,18 @@
 """Units for a load: the fewest that hold it, found in as many steps for ten million users as for a hundred."""
 
 import math
+import re
 from dataclasses import replace
 
 import pytest
 
 from tokenroof.operators.timing import Timed
+from tokenroof.present.pages.plan import page_of
+from tokenroof.present.text import text
 from tokenroof.types.workload import Load
 from tokenroof.usecases.plan.answer import PlanResponse
 from tokenroof.usecases.plan.run import PlanRequest, plan
+from tokenroof.usecases.plan.score import rented_gpus
 
 
 def ask(**more: object) -> PlanResponse:
@@ -110,10 +114,53 @@ def test_a_batch_that_slows_down_fluctuates_more_than_poisson_s():
     assert sequences_of(answer) == 35 > mean + 3.0 * mean**0.5
 
 
+@pytest.mark.parametrize(
+    ("units", "each", "at_a_time", "gpus"),
+    [
+        (1, 1, 8, 8),  # one GPU of a server is the server
+        (4, 2, 8, 8), (5, 2, 8, 16),
+        (2, 3, 8, 8), (3, 3, 8, 16),  # two of three GPUs in each server
+        (1, 16, 8, 16), (3, 12, 8, 40),  # wider than a server: 36 GPUs are five of them
+        (3, 5, 1, 15),  # by the GPU
+    ],
+)  # fmt: skip
+def test_machines_are_rented_whole(units, each, at_a_time, gpus):
+    assert rented_gpus(units, each, at_a_time) == gpus
+
+
+def test_ten_users_of_a_small_model_pay_for_the_server_that_they_ask_for():
+    """One H100 of eight is busy: $22,708 a month, and $2,838 where GPUs are rented one by one, or are at hand."""
+    whole, single, own = (ask(model="llama-3.1-8b", users=10.0, **more) for more in ({}, {"rent_by": 1}, {"gpus": 8}))
+    assert [(one.winner.gpus, one.winner.gpus_paid) for one in (whole, single, own)] == [(1, 8), (1, 1), (1, 1)]
+    assert whole.winner.usd_per_month == pytest.approx(8 * single.winner.usd_per_month)
+    assert whole.winner.usd_per_month == pytest.approx(8 * 730 * whole.machines[0].usd_per_gpu_h)
+    page = " ".join(text(page_of(whole)).split())
+    assert "rent, 8 GPUs, 7 idle $22,708 a month" in page
+    assert re.search(r"rented by the GPU \(.*rent.by.* 1\) it is \$2,838 a month", page)
+
+
+def test_what_carries_users_is_compared_by_its_bill():
+    """A dearer fleet that makes more tokens of the same users is no better: 12 GPUs were taken where 8 will do."""
+    answer = ask(users=500.0, rent_by=1)
+    winner = answer.winner
+    assert winner.score == winner.usd_per_month
+    for one in answer.machines[0].runner_ups:
+        assert one.worse_by == pytest.approx(one.usd_per_month / winner.usd_per_month - 1.0)
+        assert one.usd_per_month > winner.usd_per_month / 1.5
+
+
+def test_a_load_without_limits_takes_the_usual_ones():
+    """3 requests/s of Llama-3.3-70B once got the cheapest GPUs on which they waited for 681 s."""
+    answer = ask(system="h100", request_rate=3.0)
+    assert (answer.slo.ttft_s, answer.slo.tpot_s) == (2.0, 0.05)
+    assert answer.winner.ttft_s <= 2.0
+    assert {"TTFT", "TPOT"} <= {one.field for one in answer.defaults}
+
+
 def test_a_number_that_is_kept_or_given_is_not_widened():
     kept = ask(concurrency=64.0, mode="agg", tp=2)
     assert sequences_of(kept) == -(-kept.winner.unit_concurrency // kept.winner.layout.dp)
-    assert sequences_of(ask(request_rate=1.0, mode="agg", tp=2, max_num_seqs=20)) == 20
+    assert sequences_of(ask(request_rate=1.0, mode="agg", tp=2, max_num_seqs=20, ttft=1e3, rent_by=1)) == 20
 
 
 @pytest.mark.parametrize("load", [{"users": 20.0}, {"request_rate": 3.0}, {"users": 900.0, "ttft": 1.0, "tpot": 0.05}])

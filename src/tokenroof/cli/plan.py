@@ -50,6 +50,7 @@ def _check(path: Path) -> None:
 @model_argument
 @scenario_options("batch", "replicas", "redundant_experts", *APART)
 @click.option("--gpus", metavar="N", help="GPUs at hand. [default: the system's; with a load, as many as it takes]")
+@click.option("--rent-by", metavar="N", help="GPUs that are rented at a time. [default: a whole machine]")
 @click.option("--objective", metavar="WHAT", help="cost, throughput, latency or energy. [default: cost]")
 @click.option("--confidence", metavar="P", help="Probability with which each limit is to hold. [default: 0.5]")
 @click.option("--alternatives", metavar="N", help="How many of the next best to show. [default: 5]")

@@ -49,6 +49,7 @@ __all__ = ["page_of"]
 
 _NEARLY_FULL = 0.95
 _OBJECTIVES = {"cost": "cost", "throughput": "GPU time", "latency": "latency", "energy": "energy"}
+_OF_A_BILL = {"cost": "bill", "throughput": "GPUs rented"}
 _BINDS = {"memory": "KV memory", "load": "the load"}
 _AS_GOOD = 5e-4
 _ALMOST_SURE = 0.995
@@ -179,7 +180,9 @@ def _winner(answer: PlanResponse, one: Candidate) -> Table:
             )
     rows += _energy(one)
     if one.usd_per_month is not None:
-        rows.append((f"rent, {counted(one.gpus_paid, 'GPU')}", quantity(one.usd_per_month, USD_A_MONTH), "", "", ""))
+        idle = f", {count(one.gpus_paid - one.gpus)} idle" if one.gpus_paid > one.gpus else ""
+        label = f"rent, {counted(one.gpus_paid, 'GPU')}{idle}"
+        rows.append((label, quantity(one.usd_per_month, USD_A_MONTH), "", "", ""))
     columns = (words(), numbers("predicted"), ranges(), numbers("limit", empty="-"), numbers("holds"))
     return Table(name="main", columns=columns, rows=rows, remarks=tuple(_remarks(answer, one)))
 
@@ -205,8 +208,9 @@ def _remarks(answer: PlanResponse, one: Candidate) -> Iterable[Remark]:
         yield note(f"no rent of {one.system} is known: ranked by GPU time, not by cost (`price_per_gpu_hour`)")
     if one.simulated is not None:
         yield note(_run(one.simulated))
-    if one.gpus_paid > one.gpus:
-        yield note(f"{counted(one.gpus_paid - one.gpus, 'GPU')} of those that are paid for stay idle")
+    if one.gpus_paid > 2 * one.gpus and one.usd_per_month is not None and answer.demand.given:
+        month = quantity(one.usd_per_month * one.gpus / one.gpus_paid, USD_A_MONTH)
+        yield note(f"rented by the GPU (`rent_by` 1) it is {month}")
     if any(other.equal for other in answer.machines[0].runner_ups):
         yield note("alternatives with ≈ are equal within the error of a comparison: the simplest is taken")
     if answer.demand.given and one.capacity_used > _NEARLY_FULL:
@@ -244,9 +248,10 @@ def _alternatives(answer: PlanResponse, machine: MachinePlan) -> Table:
         f"{statistic(percentile)} {name}" if slo.by_percentiles else name
         for name, percentile in (("TTFT", slo.ttft_percentile), ("TPOT", slo.tpot_percentile))
     )
+    compared = (_OBJECTIVES | _OF_A_BILL if answer.demand.by_bill else _OBJECTIVES)[answer.machines[0].scored_by]
     columns = (
         words(), words("weights/KV", drop=RANGE), numbers("GPUs"), numbers(ttft), numbers(tpot),
-        numbers(_OBJECTIVES[answer.machines[0].scored_by]), numbers("holds"), words("held by", drop=REMARK),
+        numbers(compared), numbers("holds"), words("held by", drop=REMARK),
     )  # fmt: skip
     return Table(name="alternatives", title="Alternatives", columns=columns, rows=rows)
 

@@ -33,6 +33,11 @@ class Demand:
     def given(self) -> bool:
         return not (self.rate is None and self.concurrency is None and self.users is None)
 
+    @property
+    def by_bill(self) -> bool:
+        """Whether all that carry the load do the same work: a closed loop does more on a faster deployment."""
+        return self.rate is not None or self.users is not None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemoryBar:

@@ -60,7 +60,8 @@ def pool_of(terms: Terms, points: Points, judged: Scored) -> tuple[dict[int, Can
     import numpy as np
 
     met = np.flatnonzero(judged.met)
-    order = met[np.lexsort((points.e2e_s[met], judged.score[met]))]
+    used = judged.units[met] * points.gpus[met]
+    order = met[np.lexsort((points.e2e_s[met], used, judged.score[met]))]
     keys = complexities(terms.space, points)
     profile, objective = terms.space.profile, terms.objective
     picked: dict[int, Candidate] = {}
@@ -114,7 +115,9 @@ def ranked(
         best,
         _position(picked, best),
         tuple(
-            judged_beside(one, best, objective, width_between(one, best, objective, profile))
+            judged_beside(
+                one, best, objective, width_between(one, best, objective, profile), by_bill=terms.demand.by_bill
+            )
             for one in _runners(near, [one for one in picked.values() if one not in near], best, wanted)
         ),
     )

@@ -15,7 +15,7 @@ from tokenroof.types.workload import Load
 from tokenroof.usecases.plan.answer import Candidate, Simulated
 from tokenroof.usecases.plan.choose import pool_of, ranked, widths
 from tokenroof.usecases.plan.pick import Terms, candidate_of, deployment_at, load_of
-from tokenroof.usecases.plan.score import Scored
+from tokenroof.usecases.plan.score import Scored, rented_gpus
 from tokenroof.usecases.plan.simulated import Bench, excess, holds
 
 __all__ = ["Found", "best_simulated", "proposed"]
@@ -135,7 +135,7 @@ def _with_units(terms: Terms, points: Points, at: int, one: Candidate, bench: Be
         low, high = (low, middle) if good(middle) else (middle, high)
     unit = replace(bench.deployment, replicas=high)
     served = served_by(high)
-    paid = high * each if terms.demand.given else one.gpus_paid
+    paid = int(rented_gpus(high, each, terms.rent_by)) if terms.demand.given else one.gpus_paid
     rate = one.most_requests_per_s / one.units * high
     return candidate_of(terms, points, at, unit, served, paid, rate, one.complexity, rate, runs[high]), runs[high]
 

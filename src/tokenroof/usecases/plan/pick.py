@@ -24,7 +24,7 @@ from tokenroof.types.scenario import DEGREES, Scenario
 from tokenroof.types.served import Served
 from tokenroof.types.workload import Load, Workload
 from tokenroof.usecases.plan.answer import Candidate, Curve, Demand, MemoryBar, Simulated
-from tokenroof.usecases.plan.score import Scored, usd_per_mtok
+from tokenroof.usecases.plan.score import Scored, rented_gpus, usd_per_mtok
 from tokenroof.usecases.plan.simplest import Complexity
 
 __all__ = ["Terms", "candidate_at", "candidate_of", "curve_at", "deployment_at", "distinct", "label_of", "load_of"]
@@ -48,6 +48,7 @@ class Terms:
     objective: str
     usd_per_gpu_h: float | None
     gpus: int | None
+    rent_by: int
     chips_of_one: int
 
     def as_given(self, limit: str, seconds: float) -> float:
@@ -192,15 +193,14 @@ def candidate_at(terms: Terms, points: Points, scored: Scored, at: int, complexi
             return None
         units = max(1, math.ceil(load.value / by_one * (1.0 - _ROUNDING)))
     for number in range(units, units + _TRIED):
-        if terms.gpus is not None and number * each > terms.gpus:
+        paid = int(rented_gpus(number, each, terms.rent_by))
+        if terms.gpus is not None and paid > terms.gpus:
             return None
         unit = replace(unit, replicas=number)
         found = unit.serve(load)
         enough = not found.saturated and (demand.users is None or found.requests_per_s <= number * rate * _SLACK)
         if _within(terms.slo, found) and enough:
-            return candidate_of(
-                terms, points, at, unit, found, number * each, number * rate, complexity, number * highest
-            )
+            return candidate_of(terms, points, at, unit, found, paid, number * rate, complexity, number * highest)
     return None
 
 
@@ -239,7 +239,8 @@ def candidate_of(
     margins["memory"] = max(0.0, 1.0 - answering / found.room)
     limit = min(margins, key=lambda name: margins[name])
     form, split = space.formats[int(points.form[at])], unit.prefill_workers
-    score = {"latency": e2e, "energy": joules, "cost": usd}.get(terms.objective)
+    by_bill, month = terms.demand.by_bill, None if price is None else price * paid * _MONTH_H
+    score = {"latency": e2e, "energy": joules, "cost": month if by_bill else usd}.get(terms.objective)
     return Candidate(
         system=space.system.id,
         mode="agg" if split is None else "disagg",
@@ -276,7 +277,7 @@ def candidate_of(
         usd_per_mtok_input=None if cost is None else cost.input_usd_per_mtok,
         usd_per_mtok_cached=None if cost is None else cost.cached_usd_per_mtok,
         usd_per_mtok_output=None if cost is None else cost.output_usd_per_mtok,
-        usd_per_month=None if price is None else price * paid * _MONTH_H,
+        usd_per_month=month,
         energy=energy,
         joules_per_output_token=joules,
         margins=margins,
@@ -284,7 +285,7 @@ def candidate_of(
         limit=limit if margins[limit] < 0.1 or not terms.demand.given else "load",
         low=space.profile.low,
         high=space.profile.high,
-        score=score or paid / tokens,
+        score=score or (paid if by_bill else paid / tokens),
         complexity=complexity,
         memory=_bars(space, unit, found, held, float(points.chunk[at])),
         log=None if unit.disaggregated else pool_log(unit),

@@ -15,6 +15,7 @@ _UNITS = {
     "latency": "time per request",
     "energy": "J per token",
 }
+_OF_A_BILL = {"cost": "a month", "throughput": "GPUs"}
 _AS_GOOD = 5e-4
 
 
@@ -94,17 +95,21 @@ def _simpler(one: Candidate, best: Candidate) -> Iterator[Reason]:
         yield Reason(words=f"{{mine}} {words}{plural}", mine=a, its=b, more_is_better=False, whole=True)
 
 
-def judged_beside(one: Candidate, best: Candidate, objective: str, width: float) -> Candidate:
-    """A runner-up with how it compares to the winner; `width` is what scores must differ by to be told apart."""
+def judged_beside(one: Candidate, best: Candidate, objective: str, width: float, *, by_bill: bool = False) -> Candidate:
+    """A runner-up with how it compares to the winner; `width` is what scores must differ by to be told apart.
+
+    `by_bill`: scores are of all machines for the load, not of a token.
+    """
     equal = abs(math.log(one.score / best.score)) <= width * (1.0 + 1e-9)
     told = replace(one, worse_by=one.score / best.score - 1.0, equal=equal and width > 0.0)
-    return replace(told, why_not=why_not(told, best, objective))
+    return replace(told, why_not=why_not(told, best, objective, by_bill=by_bill))
 
 
-def why_not(one: Candidate, best: Candidate, objective: str) -> str:
+def why_not(one: Candidate, best: Candidate, objective: str, *, by_bill: bool = False) -> str:
     """How much worse, the first number that speaks for the winner, and what differs."""
     worse = one.score / best.score - 1.0
-    size = "as good" if abs(worse) < _AS_GOOD else f"{100.0 * worse:+.1f} % {_UNITS[objective]}"
+    unit = (_UNITS | _OF_A_BILL if by_bill else _UNITS)[objective]
+    size = "as good" if abs(worse) < _AS_GOOD else f"{100.0 * worse:+.1f} % {unit}"
     found = [*(_simpler(one, best) if one.equal else ()), *reasons(one, best, objective)]
     reason = next((str(each) for each in found if each.telling), "")
     if one.equal:

@@ -18,7 +18,8 @@ class PlanRequest(Scenario):
 
     `system`, `weight_dtype` and `kv_dtype` may name several with commas between them; formats left out are the
     checkpoint's own and narrower ones that the chip multiplies natively. Degrees that are given are held. Without a
-    load the machine is filled; with one only the GPUs that it needs are paid for, and `gpus` is how many there are.
+    load the machine is filled; with one only the machines that it needs are paid for, whole: `rent_by` GPUs at a time,
+    by default the domain of `system`. `gpus` is how many are at hand, each by itself.
     Limits hold with a probability of `confidence` each, by the profile's range (by default 0.5:
     the prediction itself meets them).
     `ttft` and `tpot` are limits on means, or on percentiles such as "p99:2s": the simulator then has a say.
@@ -31,6 +32,7 @@ class PlanRequest(Scenario):
     tpot: TpotLimits = None  # type: ignore[assignment]
     mode: Annotated[str, OneOf(MODES)] = "auto"
     gpus: Annotated[int | None, Within(1, 100_000, "GPUs")] = None
+    rent_by: Annotated[int | None, Within(1, 100_000, "GPUs")] = None
     objective: Annotated[str, OneOf(OBJECTIVES)] = "cost"
     confidence: Annotated[float | None, Within(0.5, 0.999)] = None
     alternatives: Annotated[int, Within(0, 50)] = 5

@@ -185,7 +185,7 @@ def plan(request: PlanRequest, on_progress: OnProgress | None = None) -> PlanRes
     load = workload_of(request, model, defaults)
     check_version(request, defaults)
     slo, demand = slo_of(request.slo, request.ttft, request.tpot), _demand(request, defaults)
-    if slo.ttft_s is None and slo.tpot_s is None and request.objective != "latency" and not demand.given:
+    if slo.ttft_s is None and slo.tpot_s is None and request.objective != "latency" and demand.concurrency is None:
         slo = _usual(slo, load, defaults)
     if slo.name:
         by = "" if slo.by_percentiles else "; here they are held by means"

@@ -1,4 +1,8 @@
-"""How good each point is: units for the load, GPUs that are paid for, cost, energy, and whether limits are met."""
+"""How good each point is: units for the load, GPUs that are paid for, cost, energy, and whether limits are met.
+
+A machine is rented whole, so GPUs that are paid for come in its number. Where requests or users are given, what is
+compared is the bill: all deployments that carry the load do the same work. Else it is the price of a token.
+"""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +13,7 @@ from tokenroof.planner.power import unit_watts
 from tokenroof.scenario.slo import Slo
 from tokenroof.usecases.plan.answer import Demand
 
-__all__ = ["Scored", "need_per_s", "scored", "usd_per_mtok"]
+__all__ = ["Scored", "need_per_s", "rented_gpus", "scored", "usd_per_mtok"]
 
 _HOUR_S = 3600.0
 _MTOK = 1e6
@@ -33,6 +37,18 @@ class Scored:
 def usd_per_mtok(usd_per_gpu_h: float, gpus: Any, tokens_per_s: Any) -> Any:
     """USD per million tokens of GPUs that make so many a second."""
     return usd_per_gpu_h / _HOUR_S * gpus / tokens_per_s * _MTOK
+
+
+def rented_gpus(units: Any, each: Any, at_a_time: int) -> Any:
+    """GPUs of the machines that hold so many units of `each` GPUs, where machines of `at_a_time` GPUs are rented.
+
+    A unit that one machine holds does not lie over two.
+    """
+    import numpy as np
+
+    in_one = np.maximum(np.floor(at_a_time / each), 1.0)
+    machines = np.where(each <= at_a_time, np.ceil(units / in_one), np.ceil(units * each / at_a_time))
+    return machines * at_a_time
 
 
 def need_per_s(demand: Demand, e2e_s: Any) -> Any:
@@ -61,10 +77,12 @@ def scored(
     demand: Demand,
     slo: Slo,
     objective: str,
-    usd_per_gpu_h: float | None,
     gpus: int | None,
+    rent_by: int,
 ) -> Scored:
-    """Score all points of a space. With a load `gpus` is how many may be used; without one all of the machine's are."""
+    """Score all points of a space. With a load `gpus` is how many may be used, and `rent_by` are rented at a time;
+    without one all of the machine's are.
+    """
     import numpy as np
 
     chips = space.system.n_chips
@@ -74,7 +92,7 @@ def scored(
         need = need_per_s(demand, points.e2e_s)
         whole = demand.concurrency / points.concurrency if demand.concurrency is not None else need / rate
         units = np.maximum(np.ceil(whole * (1 - 1e-9)), 1.0)
-        paid = units * points.gpus
+        paid = rented_gpus(units, points.gpus, rent_by)
         served = np.broadcast_to(need, rate.shape)
         room = paid <= (np.inf if gpus is None else gpus)
         per_gpu = points.rate / points.gpus
@@ -93,8 +111,8 @@ def scored(
         score = points.e2e_s
     elif objective == "energy":
         score = _joules(space, points, units, paid, served) / tokens
-    elif objective == "cost" and usd_per_gpu_h:  # what costs nothing is ranked by time
-        score = usd_per_mtok(usd_per_gpu_h, paid, tokens)
+    elif demand.by_bill:
+        score = paid
     else:
         score = paid / tokens
     return Scored(units=units, paid=paid, served=served, met=met, score=score, per_gpu=per_gpu)

@@ -137,6 +137,16 @@ def _price(request: PlanRequest, system: System, defaults: list[Default]) -> tup
     return cost.usd_per_gpu_h, cost.source
 
 
+def _rent_by(request: PlanRequest, one: System, demand: Demand, defaults: list[Default]) -> int:
+    """GPUs that are rented at a time: the machine that was named is rented whole, and what is at hand is not rented."""
+    if request.rent_by is not None or request.gpus is not None:
+        return request.rent_by or 1
+    if demand.given and one.domain_size > 1:
+        many = f"{one.domain_size} GPUs at a time"
+        defaults.append(Default(field="rent-by", value=many, reason=f"{one.name} is rented whole; 1 rents by the GPU"))
+    return one.domain_size
+
+
 def _points(space: Space, request: PlanRequest, rejected: dict[str, int], judge: Any) -> Points | None:
     lots = [] if request.mode == "disagg" else together(space, rejected)
     for _ in range(_REFINEMENTS if lots else 0):
@@ -220,19 +230,20 @@ def _machine_plan(
     system = system_with(name, request.gpus)
     one = load_system(name)
     price, source = _price(request, system, defaults)
+    rent_by = _rent_by(request, one, demand, defaults)
     scored_by = "throughput" if request.objective == "cost" and not price else request.objective
     profile = profile_for(system, request.engine, request.profile, request.engine_version, model=model)
     asked, slo = slo, _planned(slo, profile, request.confidence or EVEN)
     space, refused = _space(request, model, system, profile, slo, load)
     terms = Terms(
         scenario=request, space=space, demand=demand, slo=slo, asked=asked, objective=scored_by,
-        usd_per_gpu_h=price, gpus=request.gpus, chips_of_one=one.n_chips,
+        usd_per_gpu_h=price, gpus=request.gpus, rent_by=rent_by, chips_of_one=one.n_chips,
     )  # fmt: skip
     rejected: dict[str, int] = {}
     means = means_of(slo)
 
     def judge(points: Points, limits: Slo = means, gpus: int | None = request.gpus) -> Scored:
-        return scored(space, points, demand=demand, slo=limits, objective=scored_by, usd_per_gpu_h=price, gpus=gpus)
+        return scored(space, points, demand=demand, slo=limits, objective=scored_by, gpus=gpus, rent_by=rent_by)
 
     points = _points(space, request, rejected, judge) if space.layouts else None
     best: Candidate | None = None
