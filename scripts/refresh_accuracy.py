@@ -43,7 +43,8 @@ def breaches(answer: ValidateResponse) -> str:
         return "No scored row is better than its hardware bound.\n"
     lines = [f"{answer.n_breaches} of {answer.scored:,} scored rows are better than the hardware allows:", ""]
     lines += [
-        f"- {b.file} row {b.line}: {b.what} = {b.measured:.4g} {b.unit}, bound {b.bound:.4g}" for b in answer.breaches
+        f"- {b.file} row {b.line}: {b.what} = {b.measured:.4g} {b.unit}, bound {b.bound:.4g}; {b.reason}"
+        for b in answer.breaches
     ]
     return "\n".join(lines) + "\n"
 

@@ -150,6 +150,7 @@ RIGHT: dict[str, dict[str, tuple[float, str]]] = {
     "W5": {"ratio_own": (281.25, "1"), "ratio": (5100.5, "1")},
     "A1": {"ratio_own": (2000 * 37 / 671, "1")},
     "A6": {"worst": (20, "ms")},
+    "A14": {"whole": (2.44, "1"), "token": (10.4, "1"), "made": (9.84, "1")},
     "A12": {"on_a100": (2774.7, "sequence"), "on_h100": (5357.1, "sequence"), "on_b200": (5100.5, "sequence"),
             "on_rubin": (10304.4, "sequence")},
     "W2": {"drain": (14.4, "ms"), "drain_later": (13.09, "ms")},

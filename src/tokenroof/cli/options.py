@@ -73,7 +73,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "ttft": ("TIME", "Limit on mean TTFT: 1s, 300ms."),
     "tpot": ("TIME", "Limit on mean TPOT: 50ms. [default: 50ms where nothing else limits the load]"),
     "slo": ("SLO", "Both limits: ttft:1s,tpot:50ms (bare numbers: ms), or chat, rag, code, content."),
-    "profile": ("PROFILE", "auto: fitted to measured runs; peak: the hardware bound. [default: auto]"),
+    "profile": ("PROFILE", "auto: fitted to measured runs; peak: each operator at peak rates. [default: auto]"),
     "price_per_gpu_hour": ("USD", "Price of one GPU for one hour. [default: median rental]"),
     "set": ("FACT=VALUE", "Override a fact for this question, chip.memory_bandwidth=1.5x. Repeatable."),
 }

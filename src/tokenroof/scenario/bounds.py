@@ -4,12 +4,12 @@ from dataclasses import dataclass, replace
 
 from tokenroof.engines import engine as engine_of
 from tokenroof.operators.lower import lower
-from tokenroof.operators.timing import Timed, bind
+from tokenroof.operators.roof import roof
+from tokenroof.operators.timing import Timed
 from tokenroof.scenario.deployment import Deployment
 from tokenroof.serving.batch import static_batch
 from tokenroof.serving.scheduling import Passes
 from tokenroof.serving.steady import most_served
-from tokenroof.types.efficiency import BOUND
 from tokenroof.types.program import Load as StepLoad
 from tokenroof.xp import SCALAR
 
@@ -36,9 +36,9 @@ class Bounds:
 
 
 def unbeatable(deployment: Deployment, *, kv_dtype: str | None = None) -> Timed:
-    """The deployment's operators at peak rates over free networks. `kv_dtype` assumes another format of the cache."""
+    """The roof over the deployment. `kv_dtype` assumes another format of the cache."""
     layout = deployment.layout if kv_dtype is None else replace(deployment.layout, kv_dtype=kv_dtype)
-    return bind(lower(deployment.model, layout), deployment.system, BOUND, free_networks=True)
+    return roof(lower(deployment.model, layout), deployment.system)
 
 
 def bounds_of(deployment: Deployment, asked: float, *, sure_of_room: float = 1.0, timed: Timed | None = None) -> Bounds:
@@ -80,7 +80,7 @@ def _apart(deployment: Deployment, timed: Timed, asked: float) -> Bounds:
     assert split is not None
     free = replace(engine_of("none").scheduler, max_sequences=_UNLIMITED)
     work, answer = deployment.workload, deployment.workload.osl / deployment.tokens_per_step
-    front = bind(lower(deployment.model, split.layout), deployment.system, BOUND, free_networks=True)
+    front = roof(lower(deployment.model, split.layout), deployment.system)
     lengths = {"isl": work.isl, "prefix": work.prefix}
     prompts = split.workers * float(most_served(front, deployment.system, free, osl=1.0, **lengths).requests_per_s)
     room = max(deployment.room() / split.decode_workers, 1.0)

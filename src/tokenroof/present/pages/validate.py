@@ -1,6 +1,7 @@
 """The page of `validate`: how far predictions are from what was measured, by set and metric, and what was left out."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from tokenroof.measure.fit_select import SETS
 from tokenroof.present.numbers import change, count, percent, quantity
@@ -48,13 +49,17 @@ def _heads() -> list[Column]:
 
 def _overall(answer: ValidateResponse) -> Table:
     said = "signed + : predicted slower (of throughput: more) than measured"
+    roofs = ", ".join(f"{quantity(one.median_over_bound)} ({one.metric})" for one in answer.overall)
+    roof = f"half of the runs take more than so many times the hardware bound: {roofs}"
     fitted = sum(one.n for one in answer.groups if one.split in _FITTED and one.set.removesuffix(".csv") in SETS)
     remarks = []
     if fitted:
         known = f"{count(fitted)} of these are of tables that the fit draws on"
         remarks.append(note(f"{known}; for runs that it has not seen: docs/accuracy"))
     rows = [(one.metric, *_cells(one)) for one in answer.overall]
-    return Table(name="main", title="All rows", columns=(words(), *_heads()), rows=rows, lines=(said,), remarks=remarks)
+    return Table(
+        name="main", title="All rows", columns=(words(), *_heads()), rows=rows, lines=(said, roof), remarks=remarks
+    )
 
 
 def _sets(answer: ValidateResponse) -> Table:
@@ -86,12 +91,15 @@ def _breach(one: BoundBreach) -> tuple[str, ...]:
 
 
 def _breaches(answer: ValidateResponse) -> list[Table]:
-    title = (
-        f"{counted(answer.n_breaches, 'value')} beat{'s' if answer.n_breaches == 1 else ''} the hardware bound: check "
-        "format, GPU count, cached tokens"
-    )
+    many = answer.n_breaches
+    title = f"{counted(many, 'value')} beat{'s' if many == 1 else ''} the hardware bound: faults of the data"
     columns = (words(), words(), words(), numbers(), numbers())
-    return _some(title, columns, [_breach(one) for one in answer.breaches])
+    tables = _some(title, columns, [_breach(one) for one in answer.breaches])
+    parts = (answer.breaches[:_MOST_NAMED], answer.breaches[_MOST_NAMED:])
+    return [
+        replace(table, remarks=tuple(note(f"line {one.line}: {one.reason}") for one in part))
+        for table, part in zip(tables, parts, strict=False)
+    ]
 
 
 def _skipped(answer: ValidateResponse) -> list[Table]:

@@ -11,12 +11,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tokenroof.errors import FileError, InputError
+from tokenroof.measure.deployments import Deployments
 from tokenroof.measure.importers import read_results
 from tokenroof.measure.setups import METRICS, Skip
 from tokenroof.scenario.ranges import LOWER_IS_BETTER
 from tokenroof.simulate.traces.request_log import is_stamped
 from tokenroof.types.run import Fault, Run
 from tokenroof.types.served import Ranged
+from tokenroof.usecases.measured.breaches import BoundBreach, explained
 from tokenroof.usecases.measured.predict import Forecaster
 from tokenroof.usecases.measured.replay import replayed
 
@@ -48,6 +50,12 @@ class Scored:
         return self.predicted / self.run.value - 1.0
 
     @property
+    def over_bound(self) -> float:
+        """How many times the best that the hardware allows a run took; of throughput how many times less it made."""
+        slower = METRICS[self.run.metric][0] in LOWER_IS_BETTER
+        return self.run.value / self.bound if slower else self.bound / self.run.value
+
+    @property
     def covered(self) -> bool:
         """Whether the measurement lies in the 80 % range."""
         return self.low <= self.run.value <= self.high
@@ -55,7 +63,10 @@ class Scored:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """Scores of one metric of one set and split. Errors are relative to the measurement."""
+    """Scores of one metric of one set and split. Errors are relative to the measurement.
+
+    `median_over_bound` is how far from the roof runs are: measured over bound, of throughput the reverse.
+    """
 
     set: str
     metric: str
@@ -66,20 +77,7 @@ class Group:
     within_15: float
     within_30: float
     coverage_80: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BoundBreach:
-    """A measurement better than the hardware bound: check precision, GPU count, cached tokens, clocks."""
-
-    file: str
-    line: int
-    row_id: str
-    what: str
-    metric: str
-    measured: float
-    bound: float
-    unit: str
+    median_over_bound: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +100,7 @@ class ValidateResponse:
 @dataclass(slots=True)
 class _Tally:
     errors: "array[float]" = field(default_factory=lambda: array("d"))
+    roofs: "array[float]" = field(default_factory=lambda: array("d"))
     covered: int = 0
 
 
@@ -178,6 +177,7 @@ def _group(key: tuple[str, str, str], tally: _Tally) -> Group:
         within_15=sum(error <= 0.15 for error in absolute) / n,
         within_30=sum(error <= 0.30 for error in absolute) / n,
         coverage_80=tally.covered / n,
+        median_over_bound=_median(list(tally.roofs)),
     )
 
 
@@ -187,6 +187,7 @@ def _overall(tallies: Mapping[tuple[str, str, str], _Tally]) -> tuple[Group, ...
     for (_, metric, _), tally in tallies.items():
         one = pooled.setdefault(_KINDS[METRICS[metric][0]], _Tally())
         one.errors.extend(tally.errors)
+        one.roofs.extend(tally.roofs)
         one.covered += tally.covered
     order = tuple(dict.fromkeys(_KINDS.values()))
     return tuple(_group(("all", kind, ""), pooled[kind]) for kind in order if kind in pooled)
@@ -202,9 +203,10 @@ def validate(
     tallies: dict[tuple[str, str, str], _Tally] = {}
     skipped: Counter[str] = Counter()
     faults: list[Fault] = []
-    breaches: list[BoundBreach] = []
+    breaches: list[tuple[Run, BoundBreach]] = []
+    files = [Path(path) for path in paths]
     rows = scored = n_faults = n_breaches = 0
-    for row in score_rows(paths):
+    for row in score_rows(files):
         rows += 1
         if progress is not None:
             progress()
@@ -218,13 +220,15 @@ def validate(
             scored += 1
             tally = tallies.setdefault((row.run.file, row.run.metric, row.run.split), _Tally())
             tally.errors.append(row.error)
+            tally.roofs.append(row.over_bound)
             tally.covered += row.covered
             if row.beats_bound:
                 n_breaches += 1
                 if len(breaches) < _MOST_BREACHES_KEPT:
-                    breaches.append(_breach(row))
+                    breaches.append((row.run, _breach(row)))
             if each is not None:
                 each(row)
+    tables = {path.name: path for path in files if not path.name.endswith(_LOGS)}
     if not rows:
         raise InputError("csv", "no rows", "a table with at least one row")
     return ValidateResponse(
@@ -235,6 +239,6 @@ def validate(
         skipped=tuple(skipped.most_common()),
         faults=tuple(faults),
         n_faults=n_faults,
-        breaches=tuple(breaches),
+        breaches=tuple(explained(breaches, tables, Deployments())),
         n_breaches=n_breaches,
     )
