@@ -239,6 +239,7 @@ def halved(**changes: Any) -> Kind[Halved]:
             stored_bytes=lambda m, context, size: context * m.width * size,
             entries_read=lambda m, context: context / 2,
             scan_bytes=lambda m, context: 0.0,
+            copies=lambda m, tp: 1,
         ),
         "state": None,
         "pair_flops": lambda m, absorbed: 4.0 * m.width,

@@ -26,7 +26,8 @@ APART = {"model": "llama-3.1-8b", "system": "8xh100", "prefill_layout": "tp1", "
 # field -> (a scenario, a value that makes another question of it)
 CHANGES: dict[str, tuple[dict[str, Any], Any]] = {
     "model": (DENSE, "llama-3.1-8b"), "system": (DENSE, "8xh200"), "tp": (DENSE, 8), "pp": (DENSE, 2),
-    "ep": (MOE | {"tp": 8}, 8), "dp": (DENSE, 2), "cp": (DENSE, 2), "redundant_experts": (MOE | {"tp": 8, "ep": 8}, 32),
+    "ep": (MOE | {"tp": 8}, 8), "dp": (DENSE, 2), "cp": (DENSE, 2), "dcp": (MOE | {"tp": 8}, 8),
+    "redundant_experts": (MOE | {"tp": 8, "ep": 8}, 32),
     "replicas": (DENSE | {"tp": 4}, 1), "weight_dtype": (DENSE, "fp8"), "kv_dtype": (DENSE, "fp8"),
     "engine": (DENSE, "sglang"), "engine_version": (DENSE, "0.7.3"), "memory_fraction": (DENSE, 0.8),
     "max_num_seqs": (DENSE, 16), "max_batched_tokens": (DENSE, 1024),

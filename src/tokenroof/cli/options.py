@@ -50,6 +50,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "ep": ("N", "Expert parallel degree."),
     "dp": ("N", "Attention data parallel degree of one replica."),
     "cp": ("N", "Context parallel degree."),
+    "dcp": ("N", "Decode context parallel degree, on the tp GPUs."),
     "redundant_experts": ("N", "Experts that are kept twice."),
     "prefill_layout": ("DEGREES", "Layout of workers that only prefill: 'tp4 pp2'. With --decode-layout."),
     "decode_layout": ("DEGREES", "Layout of workers that only decode: 'dp32 ep32'."),

@@ -6,7 +6,7 @@ Flags are those of the releases of 2026.
 from typing import Any
 
 from tokenroof.engines.memory_facts import GIB, OUTSIDE_BYTES, REDUCING_BYTES, SAMPLED_SEQUENCES
-from tokenroof.engines.shell import CONTEXT_PARALLEL, lines
+from tokenroof.engines.shell import CONTEXT_PARALLEL, DECODE_CONTEXT, lines
 from tokenroof.types.engine import (
     Doubt,
     Engine,
@@ -40,6 +40,8 @@ def _pool_bytes(one: MemoryTerms) -> Num:
 
 
 def _inexpressible(layout: Layout) -> str:
+    if layout.dcp > 1:
+        return DECODE_CONTEXT
     return CONTEXT_PARALLEL if layout.cp > 1 else ""
 
 

@@ -1,8 +1,9 @@
 """What launch commands of several engines share."""
 
-__all__ = ["CONTEXT_PARALLEL", "lines"]
+__all__ = ["CONTEXT_PARALLEL", "DECODE_CONTEXT", "lines"]
 
 CONTEXT_PARALLEL = "context parallelism on GPUs of its own"
+DECODE_CONTEXT = "decode context parallelism"
 
 
 def lines(words: list[str]) -> str:

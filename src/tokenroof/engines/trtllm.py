@@ -4,7 +4,7 @@ Flags are those of the releases of 2026.
 """
 
 from tokenroof.engines.memory_facts import OUTSIDE_BYTES, OUTSIDE_PER_RANK_BYTES, SAMPLED_SEQUENCES
-from tokenroof.engines.shell import CONTEXT_PARALLEL, lines
+from tokenroof.engines.shell import CONTEXT_PARALLEL, DECODE_CONTEXT, lines
 from tokenroof.types.engine import (
     Doubt,
     Engine,
@@ -42,6 +42,8 @@ _REQUEST_CPP_S = 4e-3
 
 
 def _inexpressible(layout: Layout) -> str:
+    if layout.dcp > 1:
+        return DECODE_CONTEXT
     if layout.cp > 1:
         return CONTEXT_PARALLEL
     return "tp and dp of attention at once" if layout.tp > 1 and layout.dp > 1 else ""

@@ -35,6 +35,8 @@ def _inexpressible(layout: Layout) -> str:
 def _command(worker: Worker) -> str:
     layout = worker.layout
     words = [f"vllm serve {worker.checkpoint}", f"--tensor-parallel-size {layout.tp}"]
+    if layout.dcp > 1:
+        words.append(f"--decode-context-parallel-size {layout.dcp}")
     if layout.pp > 1:
         words.append(f"--pipeline-parallel-size {layout.pp}")
     if layout.dp > 1:

@@ -75,7 +75,7 @@ def _kind(first: Residual, second: Residual) -> str:
     if _formats(first) != _formats(second):
         return "formats"
     a, b = first.case.setup.layout, second.case.setup.layout
-    return "layouts" if (a.tp, a.pp, a.ep, a.dp, a.cp) != (b.tp, b.pp, b.ep, b.dp, b.cp) else ""
+    return "layouts" if (a.tp, a.pp, a.ep, a.dp, a.cp, a.dcp) != (b.tp, b.pp, b.ep, b.dp, b.cp, b.dcp) else ""
 
 
 def pairs_of(residuals: Iterable[Residual]) -> Iterator[Pair]:

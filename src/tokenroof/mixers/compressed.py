@@ -165,6 +165,7 @@ KIND: Kind[CompressedAttention] = Kind(
         stored_bytes=_stored_bytes,
         entries_read=_entries_read,
         scan_bytes=_scan_bytes,
+        copies=lambda mixer, tp: 1,
     ),
     state=None,
     pair_flops=_pair_flops,

@@ -4,7 +4,7 @@ from tokenroof.errors import InputError
 from tokenroof.mixers import per_token
 from tokenroof.mixers.indexed import indexer_params, indexer_scan_flops, lower_indexer
 from tokenroof.mixers.kind import Cache, Cut, Kind, WhatIfs, Words
-from tokenroof.mixers.lowering import NOTHING, close, context_parallel, core
+from tokenroof.mixers.lowering import NOTHING, close, context_parallel, core, decode_context_parallel
 from tokenroof.mixers.rows import Rows
 from tokenroof.mixers.what_ifs import set_number, thinned, widened_indexer
 from tokenroof.types.model import Gqa
@@ -71,6 +71,7 @@ def _lower(rows: Rows, mixer: Gqa, count: int) -> None:
         )  # fmt: skip
         per_token.keep(rows, mixer, count, rule, stored)
         context_parallel(rows, count, ((rule, 1.0),), query=query, out=out, entry_bytes=entry * rows.kv)
+        decode_context_parallel(rows, count, heads=heads, query=query, out=out, entry_bytes=entry * rows.kv)
     rows.gemm("attention output", count, n=hidden, k=out, weight_class="attention")
     close(rows, "attention", count)
 
@@ -120,6 +121,12 @@ def _cache_note(mixer: Gqa) -> str:
     return per_token.note(mixer, "starts again" if mixer.chunked else "stops growing")
 
 
+def _copies(mixer: Gqa, tp: int) -> int:
+    """Ranks beyond the number of KV heads hold copies; who has a window or an index shares none."""
+    plain = mixer.window is None and mixer.indexer is None
+    return tp // mixer.n_kv_heads if plain and tp % mixer.n_kv_heads == 0 else 1
+
+
 def _change(mixer: Gqa, attribute: str, value: int) -> Gqa:
     changed = set_number(mixer, attribute, value)
     if attribute == "head_dim" and mixer.v_head_dim == mixer.head_dim:
@@ -150,6 +157,7 @@ KIND: Kind[Gqa] = Kind(
         stored_bytes=lambda m, context, kv_bytes: per_token.stored_bytes(m, context, _entry(m) * kv_bytes),
         entries_read=_entries_read,
         scan_bytes=per_token.scan_bytes,
+        copies=_copies,
     ),
     state=None,
     pair_flops=_pair_flops,

@@ -33,7 +33,7 @@ class Cache(Generic[M]):
     `entry_elements` is one entry, whoever stores it, and `entry_bytes` what it takes; `token_bytes` what a token adds
     while no window is full, `growth_bytes` once every window is; `stored_bytes` what a sequence of a context keeps.
     `entries_read` counts the entries that a new token attends to at a context, `scan_bytes` what an indexer reads to
-    choose them.
+    choose them. `copies` is how many of so many tensor parallel ranks hold the same entries, and may share them.
     """
 
     entry_elements: Callable[[M], int]
@@ -43,6 +43,7 @@ class Cache(Generic[M]):
     stored_bytes: Callable[[M, float, float], float]
     entries_read: Callable[[M, float], float]
     scan_bytes: Callable[[M, float], float]
+    copies: Callable[[M, int], int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

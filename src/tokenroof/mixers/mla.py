@@ -7,7 +7,7 @@ picks single tokens, which needs the absorbed form.
 from tokenroof.mixers import per_token
 from tokenroof.mixers.indexed import indexer_params, indexer_scan_flops, lower_indexer
 from tokenroof.mixers.kind import Cache, Cut, Kind, WhatIfs, Words
-from tokenroof.mixers.lowering import FULL, PARTS, close, context_parallel, core
+from tokenroof.mixers.lowering import FULL, PARTS, close, context_parallel, core, decode_context_parallel
 from tokenroof.mixers.rows import PREFILL, Rows
 from tokenroof.mixers.what_ifs import no_faults, set_number, thinned, widened_indexer
 from tokenroof.types.model import Mla
@@ -85,6 +85,7 @@ def _lower(rows: Rows, mixer: Mla, count: int) -> None:
         _expanded_prefill(rows, mixer, count, rule, entry_bytes, written)
     per_token.keep(rows, mixer, count, rule, written)
     context_parallel(rows, count, ((rule, 1.0),), query=heads * entry, out=heads * latent, entry_bytes=entry_bytes)
+    decode_context_parallel(rows, count, heads=heads, query=heads * entry, out=heads * latent, entry_bytes=entry_bytes)
     if mixer.output_gate:
         rows.gemm("output gate", count, n=out, k=hidden, weight_class="attention")
     rows.gemm("attention output", count, n=hidden, k=out, weight_class="attention")
@@ -153,6 +154,7 @@ KIND: Kind[Mla] = Kind(
         stored_bytes=lambda m, context, kv_bytes: per_token.stored_bytes(m, context, _entry_bytes(m, kv_bytes)),
         entries_read=per_token.entries_read,
         scan_bytes=per_token.scan_bytes,
+        copies=lambda mixer, tp: tp if mixer.window is None and mixer.indexer is None else 1,
     ),
     state=None,
     pair_flops=_pair_flops,

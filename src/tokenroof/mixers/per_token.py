@@ -65,7 +65,7 @@ def read_rule(mixer: PerToken) -> ContextRule:
 def keep(rows: Rows, mixer: PerToken, count: int, rule: ContextRule, written: Num) -> None:
     """The entries that stay in memory: all tokens' unless a window drops them."""
     if mixer.stores_kv:
-        rows.keep(rule if mixer.window is not None else FULL, count * written / rows.cp)
+        rows.keep(rule if mixer.window is not None else FULL, count * written / rows.cp / rows.dcp)
 
 
 def scanned_formula(mixer: PerToken, names: str, numbers: str) -> tuple[str, str]:

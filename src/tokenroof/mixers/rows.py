@@ -53,9 +53,9 @@ class Rows:
 
     def __init__(self, model: Model, layout: Layout) -> None:
         self.model, self.layout = model, layout
-        self.vectorised = any(is_array(d) for d in (layout.tp, layout.pp, layout.ep, layout.dp, layout.cp))
+        self.vectorised = any(is_array(d) for d in (layout.tp, layout.pp, layout.ep, layout.dp, layout.cp, layout.dcp))
         self.xp: Namespace = NUMPY if self.vectorised else SCALAR
-        self.tp, self.cp = layout.tp, layout.cp
+        self.tp, self.cp, self.dcp = layout.tp, layout.cp, layout.dcp
         weights = layout.weights or model.weights
         self.weight_bytes = {
             name: _class_bytes(weights, name) for name in WeightDtypes.__dataclass_fields__ if name != "mixed"
@@ -172,12 +172,20 @@ class Rows:
         )
 
     def collective(
-        self, name: str, count: Num, kind: str, group: Num, stride: Num, size: Form, routes: Routes | None = None
+        self,
+        name: str,
+        count: Num,
+        kind: str,
+        group: Num,
+        stride: Num,
+        size: Form,
+        routes: Routes | None = None,
+        part: str = "all",
     ) -> None:
         """A collective; left out where it has one rank or nothing to move."""
         if not self.vectorised and (group <= 1 or count <= 0 or not any(c for _, c in size)):
             return
-        self.add(name, "collective", count, comm=Comm(kind, group, stride, size, routes))
+        self.add(name, "collective", count, part=part, comm=Comm(kind, group, stride, size, routes))
 
     def all_reduce(self, name: str, count: Num, *, width: Num, driver: int = TOKENS) -> None:
         """Sum over the tp group of `width` elements per token."""

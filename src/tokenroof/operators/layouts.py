@@ -4,9 +4,11 @@ tp    attention heads; KV heads (or the other way round: then they are copied); 
 ep    the stage tp * dp * cp, and the experts of a layer with their redundant copies
 moe_tp = stage / ep      the width of one expert
 pp    layers
+dcp   the copies of the cache that tp ranks hold: all of MLA's, of KV heads tp / n_kv
 all   tp * dp * cp * pp <= chips of the system
 """
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, cast
@@ -18,9 +20,9 @@ from tokenroof.types.layout import Layout
 from tokenroof.types.machine import Chip, System
 from tokenroof.types.model import DenseFfn, Model, MoeFfn
 
-__all__ = ["check_layout", "is_legal", "layout_faults", "legal_tp", "stack"]
+__all__ = ["check_layout", "dcp_limit", "is_legal", "layout_faults", "legal_tp", "stack"]
 
-_DEGREES = ("tp", "pp", "ep", "dp", "cp")
+_DEGREES = ("tp", "pp", "ep", "dp", "cp", "dcp")
 _MATMUL_CLASSES = ("attention", "dense", "experts", "shared_experts", "recurrent")
 
 
@@ -112,6 +114,28 @@ def _pp_faults(model: Model, layout: Layout, uneven_layers: bool) -> Iterable[In
         yield InputError("pp", layout.pp, f"a divisor of the {layers} layers", _nearest(layout.pp, _divisors(layers)))
 
 
+def dcp_limit(model: Model, tp: int) -> int:
+    """Into how many parts tp ranks may share the cache that they would hold in copies; 1 where not every layer can."""
+    limit = tp
+    for group in model.layers:
+        kind = kind_of(group.mixer)
+        if not kind.cache_free:
+            limit = math.gcd(limit, 1 if kind.cache is None or kind.state else kind.cache.copies(group.mixer, tp))
+    return limit
+
+
+def _dcp_faults(model: Model, layout: Layout) -> Iterable[InputError]:
+    if layout.dcp == 1:
+        return
+    if layout.cp > 1:
+        yield InputError("dcp", layout.dcp, "1 where cp is above 1", "leave one of them out")
+    limit = dcp_limit(model, layout.tp)
+    if limit % layout.dcp:
+        fix = _nearest(layout.dcp, _divisors(limit)) if limit > 1 else "a larger tp, or leave dcp out"
+        shared = f"copies of the cache on {layout.tp} tp rank{'s' if layout.tp > 1 else ''}"
+        yield InputError("dcp", layout.dcp, f"a divisor of the {limit} {shared}, full attention in every layer", fix)
+
+
 def _smaller(model: Model, layout: Layout, most: int) -> Iterable[str]:
     """Each degree that alone brings a layout down to `most` chips, ep following where it has to."""
     for name in ("tp", "dp", "cp", "pp"):
@@ -177,6 +201,7 @@ def _faults(model: Model, layout: Layout, system: System | None, uneven_layers: 
     yield from _tp_faults(model, layout)
     yield from _ep_faults(model, layout)
     yield from _pp_faults(model, layout, uneven_layers)
+    yield from _dcp_faults(model, layout)
     if system is not None:
         yield from _dtype_faults(model, layout, system.chip)
 

@@ -63,12 +63,16 @@ def _merged(*forms: Form) -> Form:
 
 @dataclass(frozen=True, slots=True)
 class _Link:
-    """All runs of a collective: bytes of one run, lines of its algorithms, runs, time that ranks wait before each."""
+    """All runs of a collective: bytes of one run, lines of its algorithms, runs, time that ranks wait before each.
+
+    `part`: the tokens without which it does not run (all, decode or prefill).
+    """
 
     size: Form
     lines: tuple[Line, ...]
     count: Num
     wait_s: Num
+    part: str = "all"
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +207,8 @@ def link_s(link: _Link, values: list[Num], xp: Namespace) -> Num:
 def _communication_s(links: tuple[_Link, ...], values: list[Num], xp: Namespace) -> Num:
     total: Num = 0.0
     for link in links:
-        total = total + link.count * (link.wait_s + link_s(link, values, xp))
+        seconds = link.count * (link.wait_s + link_s(link, values, xp))
+        total = total + (seconds if link.part == "all" else seconds * values[_PRESENT[link.part]])
     return total
 
 
@@ -303,7 +308,9 @@ def _link(row: Operator, program: Program, system: System, profile: Efficiency) 
     lines = collective_lines(comm.kind, comm.group, comm.stride, system, profile, xp, comm.routes)
     plain = not any(hasattr(line.latency_s, "shape") or hasattr(line.s_per_byte, "shape") for line in lines)
     runs = xp.where(comm.group > 1, row.count, 0.0) if program.vectorised else row.count
-    return _Link(comm.bytes, _useful(lines) if plain else lines, runs, profile.skew_s_per_width * program.hidden)
+    return _Link(
+        comm.bytes, _useful(lines) if plain else lines, runs, profile.skew_s_per_width * program.hidden, row.part
+    )
 
 
 def _useful(lines: tuple[Line, ...]) -> tuple[Line, ...]:

@@ -3,18 +3,20 @@
 stage     every size up to the scale-up domain; with experts also 1, 2, 3, 4, 6, 8, 9 ... whole domains
 pp        1, 2, 3, 4, 6, 8 stages
 tp, dp, cp, ep      every legal split of a stage (engine.layout_space); dp of a dense model is more copies of it
+dcp       none, twos, or all of the copies of the cache that tp ranks would hold
 engine    layouts that its flags can express
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import Any, cast
 
 from tokenroof.engines import engine as engine_of
 from tokenroof.mixers.architecture import params_by_class, weight_bytes
 from tokenroof.operators.layout_space import legal_sizes, stage_layouts
+from tokenroof.operators.layouts import dcp_limit, is_legal
 from tokenroof.types.dtype import dtype
 from tokenroof.types.layout import Layout
 from tokenroof.types.machine import Chip, System
@@ -28,7 +30,7 @@ CHUNKS = (2048, 8192, 16384)
 _STAGES = (1, 2, 3, 4, 6, 8)
 _DEEP = (2, 4, 8, 16)
 _SPLITS = (1, 2, 4, 8)
-_DEGREES = ("tp", "pp", "ep", "dp", "cp", "redundant_experts")
+_DEGREES = ("tp", "pp", "ep", "dp", "cp", "dcp", "redundant_experts")
 _degrees_of = attrgetter(*_DEGREES)
 
 
@@ -97,6 +99,19 @@ def _depths(model: Model, system: System, width: str, pinned: dict[str, int]) ->
     return sorted(stages | ({pinned["pp"]} if "pp" in pinned else set()))
 
 
+def _sharings(model: Model, layout: Layout, width: str, pinned: dict[str, int]) -> Iterator[Layout]:
+    """The layout with a cache on every rank, and with the copies of the tp ranks shared: all of them, or in twos."""
+    if "dcp" in pinned:
+        wanted = {pinned["dcp"]}
+    else:
+        most = dcp_limit(model, layout.tp) if width == "all" and layout.cp == 1 else 1
+        wanted = {1, *(dcp for dcp in (2, most) if most % dcp == 0)}
+    for dcp in sorted(wanted):
+        sharing = replace(layout, dcp=dcp)
+        if is_legal(model, sharing, uneven_layers=True):
+            yield sharing
+
+
 def planned_layouts(
     model: Model,
     system: System,
@@ -123,15 +138,16 @@ def planned_layouts(
             if size * pp > system.n_chips or (pp > 1 and size > domain):
                 continue
             for layout in stage_layouts(model, size, system, pp=pp, cps=splits):
-                if any(getattr(layout, name) != value for name, value in pinned.items()):
+                if any(getattr(layout, name) != value for name, value in pinned.items() if name != "dcp"):
                     continue
                 if layout.dp > 1 and not experts and "dp" not in pinned:
                     continue
-                reason = known.inexpressible(layout)
-                if reason:
-                    refused[reason] += 1
-                else:
-                    found.append(layout)
+                for sharing in _sharings(model, layout, width, pinned):
+                    reason = known.inexpressible(sharing)
+                    if reason:
+                        refused[reason] += sharing.dcp == 1 or "dcp" in pinned
+                    else:
+                        found.append(sharing)
     return tuple(found), dict(refused)
 
 

@@ -93,8 +93,8 @@ def reason(deployment: Deployment, fits: bool) -> str:
 
 def layout_label(layout: Layout, replicas: int = 1) -> str:
     """`tp4`, `dp8 ep8`, `2 replicas of tp4`; one GPU where nothing is cut."""
-    shape = " ".join(f"{n}{getattr(layout, n)}" for n in ("tp", "pp", "dp", "cp", "ep") if getattr(layout, n) > 1)
-    shape = shape or "tp1"
+    degrees = {name: getattr(layout, name) for name in ("tp", "pp", "dp", "cp", "dcp", "ep")}
+    shape = " ".join(f"{name}{degree}" for name, degree in degrees.items() if degree > 1) or "tp1"
     return shape if replicas == 1 else f"{replicas} replicas of {shape}"
 
 

@@ -101,6 +101,7 @@ class LayoutFile(_Closed):
     ep: StrictInt = 1
     dp: StrictInt = 1
     cp: StrictInt = 1
+    dcp: StrictInt = 1
     redundant_experts: StrictInt = 0
     activation_dtype: StrictStr = "bf16"
     collective_dtype: StrictStr = "bf16"

@@ -78,10 +78,10 @@ class _Part:
             else (PREFILL, PREFILL_TOKENS, PREFILL_SEQUENCES)
         )
         self.rules = list({v.rule: None for v in program.variables[10:] if v.kind != "touched" and v.part == name})
-        places = {}
+        self.places: dict[int, int] = {}
         for at, variable in enumerate(program.variables[10:], 10):
             if variable.kind != "touched" and variable.part == name:
-                places[at] = 2 * self.rules.index(variable.rule) + (variable.kind == "reads")
+                self.places[at] = 2 * self.rules.index(variable.rule) + (variable.kind == "reads")
         self.rows: list[tuple[list[float], list[float], float]] = []
         for compute, memory, sharpness in _rows(part):
             sides: list[list[float]] = []
@@ -89,7 +89,7 @@ class _Part:
                 line = [0.0] * (3 + 2 * len(self.rules))
                 for at, k in form:
                     where = {flag: 0, ONE: 0, tokens: 1, sequences: 2}.get(at)
-                    line[3 + places[at] if where is None else where] += k
+                    line[3 + self.places[at] if where is None else where] += k
                 sides.append(line)
             self.rows.append((sides[0], sides[1], sharpness))
         self.fixed_s = float(part.fixed_s)
@@ -155,12 +155,19 @@ class StepTable:
         stage_s = _tabulated(by_stage, self._stage_values(stage), len(stage))
         logits_s = _tabulated(by_logits, {ONE: 1.0, LOGITS: own}, len(own))
         comm_tokens, comm_logits = np.zeros(len(own)), np.zeros(len(own))
+        comm_decode = np.zeros(len(own))
+        self._gathers = [link for link in timed.links if link.part == "prefill"]
         for link in timed.links:
+            if link.part == "prefill":
+                continue
             driven = {at for at, _ in link.size}
             values: list[Any] = [0.0] * len(program.variables)
             values[ONE], values[TOKENS], values[LOGITS], values[STAGE_TOKENS] = 1.0, own, own, counts
+            values[DECODE_TOKENS] = own if link.part == "decode" else 0.0
             seconds = link.count * (link.wait_s + link_s(link, values, NUMPY))
-            if LOGITS in driven:
+            if link.part == "decode":
+                comm_decode = comm_decode + seconds
+            elif LOGITS in driven:
                 comm_logits = comm_logits + seconds
             else:
                 comm_tokens = comm_tokens + seconds
@@ -171,6 +178,8 @@ class StepTable:
         self.logits_s = array("d", logits_s)
         self.comm_tokens_s = array("d", comm_tokens)
         self.comm_logits_s = array("d", comm_logits)
+        self.sharing = layout.dcp > 1
+        self.comm_decode_s = array("d", comm_decode)
         self.decode, self.prefill = _Part(timed, "decode"), _Part(timed, "prefill")
         # Of ranks that decode as many requests the one with most contexts is the slowest, but for chunks of contexts,
         # which begin anew.
@@ -241,6 +250,8 @@ class StepTable:
             logits += asked
         roofs += self.tokens_s[tokens] + self.logits_s[logits]
         comm = self.comm_tokens_s[tokens] + self.comm_logits_s[logits]
+        if self.sharing:
+            comm += self._sharing_s(n, fresh if chunks else 0, sums if chunks else ())
         seconds = roofs + self.shown * comm
         if seconds < comm:
             seconds = comm
@@ -249,6 +260,17 @@ class StepTable:
             kernels = self.kernels + self.prefill.kernels + (self.decode.kernels if n else 0.0)
             seconds = max(seconds, self.host_s + self.launch_s * kernels)
         return float(seconds)
+
+    def _sharing_s(self, n: int, fresh: int, sums: Sequence[float]) -> float:
+        """What ranks that share a cache send: for those that decode, and for prompts with tokens cached before them."""
+        total = self.comm_decode_s[n * self.width] if n else 0.0
+        if fresh:
+            values: list[Any] = [0.0] * len(self._timed.program.variables)
+            values[PREFILL_TOKENS] = fresh
+            for at, place in self.prefill.places.items():
+                values[at] = sums[place]
+            total += sum(float(link.count * (link.wait_s + link_s(link, values, SCALAR))) for link in self._gathers)
+        return total
 
     def _own(self, count: int) -> float:
         return float(count) if self.cp == 1 else max(count / self.cp, 1.0)

@@ -117,7 +117,7 @@ def straight(table: object) -> Straight | None:
     """A table's straight times; None where it has several ranks, drafts, rounded roofs or contexts that are not kept
     whole or in windows, or where communication can hide all else.
     """
-    if not isinstance(table, StepTable) or not table.alone or table.width != 1 or table.cp != 1:
+    if not isinstance(table, StepTable) or not table.alone or table.width != 1 or table.cp != 1 or table.sharing:
         return None
     if any(rule.kind not in ("full", "window") for rule in table.decode.rules):
         return None

@@ -3,10 +3,12 @@
     n_gpus = tp * dp * cp * pp          ranks are numbered with tp innermost, then cp, dp, and pp outermost
     stage  = tp * dp * cp               the GPUs that hold one pipeline stage
     moe_tp = stage / ep                 ways in which one routed expert is cut
+    dcp                                 of the tp ranks, so many share one copy of the cache: no GPUs of its own
 
 Attention runs on dp groups, each with its own sequences; inside a group heads are cut tp ways and the context
 cp ways. Routed experts are spread over the whole stage: ep groups of whole experts, each expert cut moe_tp ways.
-So ep = 1 is plain tensor parallelism of experts, ep = stage puts whole experts on every GPU.
+So ep = 1 is plain tensor parallelism of experts, ep = stage puts whole experts on every GPU. Ranks that would hold the
+same KV heads, or MLA's latent, may share them instead, each with 1 / dcp of the context (decode context parallel).
 """
 
 from dataclasses import dataclass
@@ -31,6 +33,7 @@ class Layout:
     ep: int = 1
     dp: int = 1
     cp: int = 1
+    dcp: int = 1
     redundant_experts: int = 0
     weights: WeightDtypes | None = None
     arithmetic: str | None = None

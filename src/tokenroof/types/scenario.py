@@ -22,7 +22,7 @@ from tokenroof.types.limits import (
 
 __all__ = ["APART", "DEGREES", "LOADS", "MODES", "OSL_FIX", "Scenario", "over", "scenario_faults"]
 
-DEGREES = ("tp", "pp", "ep", "dp", "cp")
+DEGREES = ("tp", "pp", "ep", "dp", "cp", "dcp")
 APART = ("prefill_layout", "decode_layout", "prefill_workers", "decode_workers")
 LOADS = ("batch", "concurrency", "request_rate", "users")
 MODES = ("agg", "disagg", "auto")
@@ -62,6 +62,7 @@ class Scenario:
     ep: Degree = None
     dp: Degree = None
     cp: Degree = None
+    dcp: Degree = None
     redundant_experts: Annotated[int | None, Within(0, 100_000)] = None
     prefill_layout: str | None = None
     decode_layout: str | None = None
