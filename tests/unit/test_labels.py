@@ -28,6 +28,14 @@ from tokenroof.errors import UnknownName
         ("NVIDIA GeForce RTX 4090", "rtx-4090"),
         ("4090 24GB", "rtx-4090"),
         ("NVIDIA RTX PRO 6000 Blackwell Server", "rtx-pro-6000"),
+        ("NVIDIA RTX 6000 Ada Generation", "rtx-6000-ada"),
+        ("NVIDIA RTX A6000", "rtx-a6000"),
+        ("NVIDIA GeForce RTX 3090", "rtx-3090"),
+        ("NVIDIA L20", "l20"),
+        ("NVIDIA A30 24GB", "a30"),
+        ("NVIDIA A100-PCIE-40GB", "a100-pcie-40"),
+        ("GH200 96GB", "gh200-96"),
+        ("Intel Arc B580", "arc-b580"),
     ],
 )
 def test_labels_that_data_use_name_the_chip(label: str, chip: str) -> None:

@@ -271,8 +271,19 @@ def test_unknown_system_and_number() -> None:
 
 
 def test_a_chip_without_a_published_rate_is_named() -> None:
-    with pytest.raises(InputError, match="Apple M5 Max computes in"):
-        ask("llama-3.1-8b", "apple-m5-max")
+    with pytest.raises(InputError, match="Corsair, one card computes in"):
+        ask("llama-3.1-8b", "corsair")
+
+
+@pytest.mark.parametrize(
+    ("system", "model"),
+    [("apple-m5-max", "llama-3.1-8b"), ("gb10", "llama-3.1-8b"), ("8xtpu-8t", "llama-3.3-70b"),
+     ("rtx-3090", "llama-3.1-8b")],
+)  # fmt: skip
+def test_chips_whose_16_bit_rate_comes_from_another_format_are_analysed(system: str, model: str) -> None:
+    answer = ask(model, system, isl=1024, osl=256, concurrency=1.0)
+    bound = load_system(system).n_chips
+    assert answer.bound.gpus == bound and answer.step.step_s > answer.bound.weight_floor_s
 
 
 @settings(max_examples=40, deadline=None)
