@@ -176,11 +176,11 @@ def test_limits_of_what_a_machine_may_become() -> None:
     assert {found[name] for name in rates} == {(1e9, 1e20)}
     assert {found[name] for name in bytes_per_s} == {(1e6, 1e17)}
     assert found["chip.memory"] == (1e6, 1e16)
-    assert {found[name] for name in ("chip.tdp", "chip.all_in_power", "system.power")} == {(1.0, 1e9)}
+    assert {found[name] for name in ("chip.tdp", "chip.power_cap", "chip.all_in_power", "system.power")} == {(1.0, 1e9)}
     assert {found[name] for name in ("chip.domain", "system.gpus", "system.domain_size")} == {(1, 1e6)}
     assert {found[f"system.scale{way}_latency"] for way in ("up", "out")} == {(1e-8, 1.0)}
     assert found["system.pcie_generation"] == (3, 6) and found["system.peer_access"] == (0, 1)
-    assert len(found) == len(rates) + 5 + 1 + 3 + 3 + 2 + 2 + len({"system.network"})
+    assert len(found) == len(rates) + 5 + 1 + 3 + 4 + 2 + 2 + len({"system.network"})
 
 
 def test_limits_of_what_a_model_may_become() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from tokenroof.catalog.efficiency import load_profile
+from tokenroof.catalog.power_cap import CAP_NOTE
 from tokenroof.types.checks import check_choice
 from tokenroof.types.efficiency import PEAK, Efficiency
 from tokenroof.types.machine import System
@@ -33,15 +34,21 @@ def profile_for(
     if efficiency == "peak":
         return PEAK
     profile = load_profile(system.chip, engine, version, experts=experts)
+    if system.chip.power_cap_w is not None:
+        profile = _extrapolated(profile, CAP_NOTE)
     if model is None or not model.structure_guessed:
         return profile
     return _widened(profile, lambda width: math.hypot(width, _GUESSED_SPREAD))
 
 
-@functools.lru_cache(maxsize=64)
 def beyond_fitted(profile: Efficiency) -> Efficiency:
     """The profile where more ranks sum than were ever timed together: extrapolated, and said so."""
     note = f"all-reduces over more than {FITTED_RANKS} ranks were not timed: extrapolated, with a wider range"
+    return _extrapolated(profile, note)
+
+
+@functools.lru_cache(maxsize=64)
+def _extrapolated(profile: Efficiency, note: str) -> Efficiency:
     return replace(_widened(profile, lambda width: _BEYOND * width), notes=(*profile.notes, note))
 
 

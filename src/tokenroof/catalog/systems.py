@@ -15,6 +15,7 @@ from pathlib import Path
 from tokenroof.catalog.chips import chip_by_label, chip_from_entry, load_chip
 from tokenroof.catalog.facts import Entry, Range, read_toml
 from tokenroof.catalog.machine_index import DATA, machine_index, normal
+from tokenroof.catalog.power_cap import capped_chip
 from tokenroof.catalog.rental import RENTAL, load_rental
 from tokenroof.catalog.scaleout import network_facts
 from tokenroof.errors import InputError, UnknownName
@@ -276,9 +277,11 @@ def _system_from_entry(entry: Entry) -> System:
     for section, keys in (
         (size, ("n_chips", "domain")),
         (links, _LINK_KEYS),
-        (power, ("total",)),
+        (power, ("total", "cap")),
     ):
         section.only(keys)
+    cap = power.fact("cap", Range("W", 1.0, 1e7))
+    chip = chip if cap is None else capped_chip(chip, cap, power.field("cap"))
     n_fact = size.required("n_chips", _COUNT)
     n_chips = int(n_fact.value)
     pcie = links.fact("pcie", PCIE)

@@ -145,7 +145,7 @@ def planned_layouts(
                 for sharing in _sharings(model, layout, width, pinned):
                     reason = known.inexpressible(sharing)
                     if reason:
-                        refused[reason] += sharing.dcp == 1 or "dcp" in pinned
+                        refused[reason] += 1
                     else:
                         found.append(sharing)
     return tuple(found), dict(refused)

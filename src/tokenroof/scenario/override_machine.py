@@ -11,9 +11,10 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from tokenroof.catalog.chips import RATE_KEYS
+from tokenroof.catalog.power_cap import capped_chip
 from tokenroof.catalog.scaleout import NETWORKS, network_facts
 from tokenroof.errors import InputError
-from tokenroof.provenance import Fact
+from tokenroof.provenance import Fact, given
 from tokenroof.scenario.override_values import Amount, Override, Rule, amount_of, fact_of
 from tokenroof.types.machine import PCIE_BYTES_PER_S, PCIE_SERVER, Chip, System
 
@@ -123,6 +124,10 @@ def _gpus(system: System, before: float | None, after: float) -> System:
     )
 
 
+def _cap(system: System, before: float | None, after: float) -> System:
+    return replace(system, chip=capped_chip(system.chip, given(after, "W", "a power cap"), "chip.power_cap"))
+
+
 def _pcie(system: System, before: float | None, after: float) -> System:
     """A server whose cards have only its bus, of this generation."""
     domain = system.domain_size if system.pcie_generation is not None else min(system.n_chips, PCIE_SERVER)
@@ -183,6 +188,10 @@ _FIELDS: dict[str, _Field] = {
         lambda s: s.chip.scaleup_domain, _chip_domain, ("scaleup_domain",),
     ),
     "chip.tdp": _Field(_WATTS(what="thermal design power"), *_plain("chip", "tdp_w"), ("tdp_w",)),
+    "chip.power_cap": _Field(
+        _WATTS(what="power cap: clocks fall, memory keeps its own"),
+        lambda s: s.chip.power_cap_w or s.chip.tdp_w, _cap, ("power_cap_w",),
+    ),
     "chip.all_in_power": _Field(
         _WATTS(what="power with its share of the server"), *_plain("chip", "all_in_w"), ("all_in_w",)
     ),

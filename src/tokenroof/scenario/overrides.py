@@ -17,7 +17,7 @@ from tokenroof.scenario.override_values import Override
 from tokenroof.types.machine import System
 from tokenroof.types.model import Model
 
-__all__ = ["Override", "OverrideField", "change_of", "overridden", "override_fields"]
+__all__ = ["Override", "OverrideField", "change_of", "check_planned", "overridden", "override_fields"]
 
 # The names of the fields of Chip, System and Model, and what else people write.
 _ALIASES = {
@@ -25,6 +25,7 @@ _ALIASES = {
     "chip.memory_bytes": "chip.memory", "chip.flops_per_s": "chip.flops",
     "chip.scaleup_bytes_per_s": "chip.scaleup_bandwidth", "chip.scaleout_bytes_per_s": "chip.scaleout_bandwidth",
     "chip.scaleup_domain": "chip.domain", "chip.tdp_w": "chip.tdp", "chip.all_in_w": "chip.all_in_power",
+    "chip.power_cap_w": "chip.power_cap", "chip.power_limit": "chip.power_cap", "chip.clocks": "chip.flops",
     "system.n_chips": "system.gpus", "system.chips": "system.gpus", "system.domain": "system.domain_size",
     "system.scaleup_bytes_per_s": "system.scaleup_bandwidth",
     "system.scaleout_bytes_per_s": "system.scaleout_bandwidth", "system.power_w": "system.power",
@@ -76,6 +77,16 @@ def _canonical(name: str) -> str:
     if plain not in known:
         raise UnknownName("field", name, nearest(plain, known), f"fields: {_listed(plain, known)}")
     return plain
+
+
+def check_planned(changes: tuple[tuple[str, str], ...]) -> None:
+    """InputError for the first change that a plan cannot take: it asks about machines, and has GPUs of its own."""
+    for written, text in changes:
+        name = _canonical(written)
+        if name == "system.gpus":
+            raise InputError("set", f"{written}={text}", "left out in a plan", "give gpus")
+        if name not in MACHINE_FIELDS:
+            raise InputError("set", f"{written}={text}", "a fact of chip or system", "ask analyze about other models")
 
 
 def overridden(

@@ -23,7 +23,8 @@ class Chip:
     `memory_bytes` is the label, `usable_memory_bytes` what the driver reports, where known. Link
     bandwidth is one direction of one chip, all its links together; `scaleup_peer_bytes_per_s` is the part
     of it that one peer gets where links run straight to each peer, without a switch. `pcie_generation` is that of
-    its slot, `peer_access` whether cards reach each other's memory over it or only through the host's.
+    its slot, `peer_access` whether cards reach each other's memory over it or only through the host's. Under a
+    `power_cap_w` the rates are those of the lower clocks, and the TDP is the cap.
     """
 
     id: str
@@ -44,6 +45,7 @@ class Chip:
     pcie_generation: int | None = None
     peer_access: bool = True
     tdp_w: float | None = None
+    power_cap_w: float | None = None
     all_in_w: float | None = None
     achievable_flops_per_s: Mapping[str, float] = field(default_factory=dict)
     achievable_bytes_per_s: float | None = None

@@ -12,6 +12,7 @@ from tokenroof.catalog import load_model, load_system
 from tokenroof.engines import ENGINES, LAUNCHED
 from tokenroof.errors import InputError, TokenroofError
 from tokenroof.scenario.infeasible import larger_systems
+from tokenroof.scenario.overrides import check_planned
 from tokenroof.scenario.resolve import workload_of
 from tokenroof.scenario.said import check_version, length_warnings, think_s
 from tokenroof.scenario.slo import Slo, means_of, slo_of
@@ -127,6 +128,7 @@ def _checked(request: PlanRequest) -> tuple[str, ...]:
     for name, fix in _CHOSEN.items():
         if getattr(request, name):
             raise InputError(name, getattr(request, name), "left out: a plan chooses it", fix)
+    check_planned(request.set)
     systems = words_of(request.system)
     if not systems:
         raise InputError("system", request.system, "at least one system")

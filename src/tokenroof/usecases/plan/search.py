@@ -16,6 +16,7 @@ from tokenroof.planner.points import Points, Space, joined, refined, together
 from tokenroof.planner.space import CHUNKS, Format, kv_formats, planned_layouts, weight_formats
 from tokenroof.scenario.formats import main_format, served_weights
 from tokenroof.scenario.machine_cost import machine_cost
+from tokenroof.scenario.overrides import overridden
 from tokenroof.scenario.ranges import tightened
 from tokenroof.scenario.resolve import engine_scheduler
 from tokenroof.scenario.slo import Slo, means_of
@@ -227,7 +228,8 @@ def _machine_plan(
     on_progress: OnProgress | None = None,
 ) -> MachinePlan:  # fmt: skip
     """The plan on one machine; what was chosen for the user is added to `defaults`."""
-    system = system_with(name, request.gpus)
+    _, system, changed = overridden(model, system_with(name, request.gpus), request.set)
+    defaults += [Default(field="set", value=one.text, reason=f"on {name}, as asked") for one in changed]
     one = load_system(name)
     price, source = _price(request, system, defaults)
     rent_by = _rent_by(request, one, demand, defaults)
