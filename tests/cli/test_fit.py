@@ -7,6 +7,9 @@ import sys
 
 import pytest
 
+HEADER = "model,hardware,engine,mode,input_len,output_len,batch_or_concurrency,metric,value,unit\n"
+ROWS_UNFIT = "".join(f"Llama-3.1-8B,NVIDIA H100 SXM,vLLM,online,1024,128,{n},tpot_ms,9.0,ms\n" for n in (1, 2, 4))
+
 
 def run(*arguments):
     command = [sys.executable, "-m", "tokenroof", "fit", *arguments]
@@ -61,3 +64,15 @@ def test_small_tables_are_fitted_into_a_folder_of_ones_own(tmp_path):
     curve = json.loads(answer.stdout)["curves"]["h100"]["gemm.bf16"]
     assert curve["n"] == 42 and curve["median_error"] < 0.1
     assert sorted(path.name for path in out.iterdir()) == ["h100.toml", "hopper.toml"]
+
+
+@pytest.mark.parametrize("rows", [None, "", ROWS_UNFIT])
+def test_tables_that_a_fit_cannot_use_are_bad_input(tmp_path, rows):
+    """No table of a known name, one without rows, and three rows of a mode that is not predicted."""
+    if rows is not None:
+        (tmp_path / "inferencex_aggregated.csv").write_text(HEADER + rows)
+    answer = run("--runs", str(tmp_path), "-o", str(tmp_path / "out"))
+    assert answer.returncode == 2
+    said = answer.stderr.strip().splitlines()[-1]
+    assert said.startswith(f"error: --runs {str(tmp_path)[:20]}") and "measurements that a fit can use" in said
+    assert not (tmp_path / "out" / "serving.toml").exists()

@@ -1,5 +1,6 @@
 """Where the output goes: a pipe whose reader leaves, a closed stdout, a full disk. Never a traceback."""
 
+import io
 import os
 import subprocess
 import sys
@@ -61,3 +62,57 @@ def test_no_verb_is_an_invitation_not_an_error() -> None:
     done = subprocess.run(TOKENROOF, check=False, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("tokenroof predicts what serving a language model costs")
+
+
+_EVERY_VERB = (
+    "analyze qwen3-8b --system h100 --full", "analyze qwen3-8b --system h100 --json", "break-even", "chip h100",
+    "chips", "deduce anthropic/claude-opus-5 --full", "diff", "fit --help", "import NAMED", "import NAMED --json",
+    "kv deepseek-v3", "lecture --full", "lecture --json", "model qwen3-8b", "models", "offers",
+    "plan qwen3-8b --system h100 --full",
+    "price qwen3-8b --system h100 --full", "roofline --params 70e9 --flops 989e12 --bandwidth 3.35TB/s --batch 8",
+    "simulate qwen3-8b --system h100 --request-rate 1 --requests 20", "speculate qwen3-8b --system h100",
+    "sweep --help",     "systems h100", "tiers", "trace NAMED", "train", "validate NAMED", "analyze \u2260", "",
+)  # fmt: skip
+_ALL_IN_ONE = """
+import io, json, sys
+from tokenroof.cli.main import VERBS, _answer
+from tokenroof.cli.streams import encodable
+encoding, named, *lines = sys.argv[1:]
+assert {line.split()[0] for line in lines if line} >= set(VERBS)
+real = sys.stdout, sys.stderr
+for line in lines:
+    sys.stdout, sys.stderr = (io.TextIOWrapper(io.BytesIO(), encoding=encoding, errors="strict") for _ in range(2))
+    encodable(sys.stdout, sys.stderr)
+    sys.argv = ["tokenroof", *line.replace("NAMED", named).split()]
+    code = _answer()
+    sys.stderr.flush(), sys.stdout.flush()
+    out, err = sys.stdout.buffer.getvalue(), sys.stderr.buffer.getvalue()
+    sys.stdout, sys.stderr = real
+    if code not in (0, 1, 2) or "--json" in line and code:
+        print(line, code, err)
+    if line == "import NAMED --json":
+        assert "\u6a21\u578b" in str(json.loads(out.decode(encoding)))
+"""
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "ascii"])
+def test_every_verb_writes_to_a_terminal_of_few_characters(tmp_path: Path, encoding: str) -> None:
+    """The file's name has letters, a sign and a box that cp1252 lacks, and goes through pages and errors."""
+    config = tmp_path / "\u6a21\u578b\u2260\u25a0\u2500.json"
+    config.write_text(
+        '{"model_type": "llama", "hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, '
+        '"intermediate_size": 128, "vocab_size": 99, "torch_dtype": "bfloat16"}'
+    )
+    child = [sys.executable, "-c", _ALL_IN_ONE, encoding, str(config), *_EVERY_VERB]
+    done = subprocess.run(child, check=False, capture_output=True, timeout=120, env={**os.environ, "PYTHONUTF8": "1"})
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+
+def test_signs_have_likenesses() -> None:
+    from tokenroof.cli.streams import encodable
+
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="cp1252")
+    encodable(stream)
+    stream.write("3 \u2260 4 \u2264 \xb1\u25a0 \u2502\u2500\u253c\u2588 \u6a21 \ud800")
+    stream.flush()
+    assert stream.buffer.getvalue() == b"3 != 4 <= \xb1# |-+# ? ?"

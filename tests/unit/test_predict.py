@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 
 from tokenroof.catalog.acceptance import acceptance_curves
-from tokenroof.errors import InputError, UnknownName
+from tokenroof.errors import DataMissing, InputError, UnknownName
+from tokenroof.measure.deployments import Deployments
 from tokenroof.measure.setups import Skip, setup_of
 from tokenroof.planner.drafts import implied_acceptance
 from tokenroof.scenario.resolve import resolve
@@ -14,6 +15,7 @@ from tokenroof.types.run import Role, Run
 from tokenroof.types.scenario import Scenario
 from tokenroof.types.served import Ranged
 from tokenroof.usecases.measured.predict import PredictRequest, forecast, predict
+from tokenroof.usecases.measured.validate import validate
 
 RUN = Run(
     row_id="x", line=2, file="x.csv", source="InferenceX via aiconfigurator", date="2026-03-25", model="DeepSeek-R1",
@@ -267,3 +269,24 @@ def test_a_range_ends_at_the_hardware_bound():
         mirrored = tpot.value**2 / tpot.high
         assert (mirrored < tpot.bound) is cut
         assert tpot.low == pytest.approx(tpot.bound if cut else mirrored, rel=1e-9)
+
+
+def test_a_machine_without_a_figure_costs_its_own_rows_alone(monkeypatch, tmp_path):
+    """One row on a chip without a bf16 rate once ended the whole table."""
+    header = "row_id,model,hardware,num_gpus,tp,engine,mode,input_len,output_len,batch_or_concurrency,metric,value,unit"
+    rows = [
+        f"{k},Llama-3.1-8B,{chip},1,1,vLLM,server-closed-loop,1024,128,4,tpot_ms,9.0,ms"
+        for k, chip in enumerate(("NVIDIA H100 SXM", "NVIDIA H200", "NVIDIA H100 SXM"))
+    ]
+    (tmp_path / "runs.csv").write_text("\n".join([header, *rows, ""]))
+    made = Deployments.of
+
+    def of(self, setup):
+        if setup.system.chip.id == "h200":
+            raise DataMissing("chip h200", "bf16 arithmetic rate", "flops_per_s")
+        return made(self, setup)
+
+    monkeypatch.setattr(Deployments, "of", of)
+    answer = validate([tmp_path / "runs.csv"])
+    assert (answer.rows, answer.scored) == (3, 2)
+    assert answer.skipped == (("chip h200 has no bf16 arithmetic rate (flops_per_s)", 1),)

@@ -178,4 +178,7 @@ def main() -> None:
     if sys.stdout is None or sys.stderr is None:  # closed by the caller (`>&-`): there is nobody to tell
         nowhere = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  as long as the process
         sys.stdout, sys.stderr = sys.stdout or nowhere, sys.stderr or nowhere
+    from tokenroof.cli.streams import encodable
+
+    encodable(sys.stdout, sys.stderr)
     sys.exit(_answer())

@@ -34,7 +34,12 @@ class QuantityType(click.ParamType[float]):
 
 def echo_json(value: Any) -> None:
     """Print a response as JSON with its versions; a value without limit is null."""
-    click.echo(dump(value))
+    text = dump(value)
+    try:
+        text.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
+    except UnicodeEncodeError:
+        text = dump(value, plain=True)
+    click.echo(text)
 
 
 def written(page: "Page") -> "Page":

@@ -46,6 +46,6 @@ def with_versions(answer: Any) -> Any:
     return {**plain, "versions": versions()} if isinstance(plain, dict) else plain
 
 
-def dump(answer: Any) -> str:
-    """An answer as text, without a line feed at its end."""
-    return json.dumps(with_versions(answer), indent=2, allow_nan=False, ensure_ascii=False)
+def dump(answer: Any, *, plain: bool = False) -> str:
+    """An answer as text, without a line feed at its end; `plain` in ASCII alone."""
+    return json.dumps(with_versions(answer), indent=2, allow_nan=False, ensure_ascii=plain)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Annotated
 
-from tokenroof.errors import InputError
+from tokenroof.errors import DataMissing, InputError
 from tokenroof.measure.deployments import Deployments
 from tokenroof.measure.forecasts import Means, as_counted, quantities
 from tokenroof.measure.setups import METRICS, Setup, Skip, setup_of
@@ -107,6 +107,8 @@ class Forecaster:
             found = self._found(setup)
         except InputError as error:
             return Skip(f"{error.field} cannot be used")
+        except DataMissing as error:
+            return Skip(str(error))  # names the machine or model and the figure: the other rows are predicted
         name, scale = METRICS[run.metric]
         one = found.get("decode" if run.mode == "decode" and name == "output" else name)
         if one is None or one.value <= 0.0:

@@ -10,7 +10,7 @@ from tokenroof.catalog.efficiency import FOLDER, kernel_curves, profile_families
 from tokenroof.errors import InputError
 from tokenroof.measure.fit_ops import FittedCurve, fit_collectives, fit_curves
 from tokenroof.measure.fit_runs import PRIORS, Case, fit_groups, group_cases, predict_groups, profile_tables
-from tokenroof.measure.fit_select import read_cases
+from tokenroof.measure.fit_select import SETS, read_cases
 from tokenroof.measure.held_out import HeldOut, RangeCoverage, Residual, coverage, leave_out, spreads, summarise
 from tokenroof.measure.ops_data import read_collectives, read_kernels
 from tokenroof.measure.paired import PairSpread, pair_spreads
@@ -159,6 +159,9 @@ def fit_profiles(request: FitRequest, progress: Progress = None) -> FitResponse:
         return kernel_curves(load_chip(chip), target if request.ops is not None else FOLDER)
 
     cases = list(read_cases(request.runs, progress))
+    if not cases:
+        fix = f"files are {', '.join(SETS)}, each .csv; `validate` says which rows of a table cannot be used, and why"
+        raise InputError("runs", str(request.runs), "a folder with measurements that a fit can use", fix)
     point = fit_groups(group_cases(cases, kernels), progress=progress)
     values = {name: float(np.exp(log)) for name, log in zip(PRIORS, point, strict=True)}
     left: dict[str, list[Residual]] = {"model": [], "chip": []}
