@@ -20,6 +20,7 @@ __all__ = [
     "format_capacity",
     "format_figures",
     "format_si",
+    "parse_amount",
     "parse_count",
     "parse_quantity",
     "parse_unit",
@@ -56,6 +57,9 @@ _NUMBER = re.compile(
 _NOT_FINITE = re.compile(r"\s*[-+]?(?:nan|inf|infinity)\b", re.ASCII | re.IGNORECASE)
 _DOLLARS = re.compile(r"\s*\$\s*(?=[0-9.])")
 _LONGEST = 80
+_COUNTED = ("1", "token", "sequence", "request", "param")
+_LONG_TIMES = {"m": "min", "d": "day", "hr": "h", "sec": "s"}  # as people write them: a bare m is minutes
+_MINUTES = re.compile(rf"\s*([-+0-9._eE]+)\s*({'|'.join(_LONG_TIMES)})\s*", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,13 +157,26 @@ def parse_quantity(text: str | float, unit: str, *, bare: bool = True) -> float:
     return value * scale
 
 
+def parse_amount(text: str | float, unit: str) -> float:
+    """Read what people write for a number in `unit`, the same in every verb, file and call.
+
+    Counts (of tokens, sequences, requests, parameters, or plain) as 128000, 128k or 128Ki; times as 0.05, 50ms, 5m or
+    5min; all else as `3.35TB/s`, `64GiB` or a bare number in the unit. Raises UnitError.
+    """
+    if unit in _COUNTED:
+        return parse_count(text, unit)
+    if unit == "s" and isinstance(text, str) and (minutes := _MINUTES.fullmatch(text)):
+        return parse_quantity(f"{minutes[1]}{_LONG_TIMES[minutes[2]]}", "s")
+    return parse_quantity(text, unit)
+
+
 def parse_count(text: str | float, unit: str = "1") -> float:
     """Read a count as people write one: 128000, 128k (128,000), 128Ki (131,072), 128 ktoken; of parameters also 70B.
 
     Raises UnitError where the text is no number, measures something else, or is not finite.
     """
     value, rest = _number_and_unit(text, unit)
-    scale = _BINARY.get(rest) or (_DECIMAL[rest] if rest in ("k", "K", "M", "G", "T") else None)
+    scale = _BINARY.get(rest) or (_DECIMAL[rest] if rest in ("k", "K", "M", "G", "T", "P") else None)
     if unit == "param" and rest == "B":
         scale = 1e9
     if scale is None:

@@ -7,6 +7,7 @@ import click
 from click.core import ParameterSource
 
 from tokenroof.cli.offers import TokensType
+from tokenroof.cli.render import QuantityType
 from tokenroof.errors import InputError
 
 __all__ = ["check_together", "offer_from_flags", "sheet_options"]
@@ -33,7 +34,9 @@ def sheet_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--fast", metavar="PRICE_X:SPEED_X", help="Fast mode, e.g. 6:2.5."),
         click.option("--batch-x", type=float, help="Batch price over standard price."),
         click.option("--off-peak", type=float, metavar="X", help="Price at quiet hours over standard price."),
-        click.option("--ttft", type=float, metavar="SECONDS", help="Measured time to first token; kept, not used."),
+        click.option(
+            "--ttft", type=QuantityType("s"), metavar="TIME", help="Measured time to first token; kept, not used."
+        ),
         click.option("--currency", default="USD", show_default=True, help="Currency of the prices given."),
         click.option("--open/--closed", "open_weights", default=False, help="Are the weights open?  [default: closed]"),
         click.option("--model", metavar="ID", help="Open weights sold: brings in what other hosts ask for them."),

@@ -8,7 +8,7 @@ import click
 from tokenroof.cli.faults import option_of
 from tokenroof.errors import TokenroofError
 from tokenroof.present.json import dump
-from tokenroof.units import parse_count, parse_quantity
+from tokenroof.units import parse_amount
 
 if TYPE_CHECKING:
     from tokenroof.present.page import Page
@@ -24,7 +24,7 @@ class QuantityType(click.ParamType[float]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         try:
-            return (parse_count if self.unit in ("token", "param") else parse_quantity)(value, self.unit)
+            return parse_amount(value, self.unit)
         except TokenroofError as error:
             self.fail(str(error), param, ctx)
 

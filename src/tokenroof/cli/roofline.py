@@ -17,8 +17,12 @@ __all__ = ["command"]
 )
 @click.option("--flops", type=QuantityType("FLOP/s"), required=True, help="Vendor FLOP/s of all chips, dense.")
 @click.option("--bandwidth", type=QuantityType("B/s"), required=True, help="Memory bandwidth of all chips.")
-@click.option("--context", type=float, default=0.0, show_default=True, help="Tokens already cached per sequence.")
-@click.option("--batch", type=float, default=1.0, show_default=True, help="Sequences decoded in one step.")
+@click.option(
+    "--context", type=QuantityType("token"), default=0.0, show_default=True, help="Tokens already cached per sequence."
+)
+@click.option(
+    "--batch", type=QuantityType("sequence"), default=1.0, show_default=True, help="Sequences decoded in one step."
+)
 @click.option(
     "--rule", type=click.Choice(["lecture", "text", "book"]), default="lecture", show_default=True,
     help="Rule that combines the three times.",

@@ -7,7 +7,7 @@ from tokenroof.errors import InputError, UnitError, UnknownName
 from tokenroof.types.checks import check_positive
 from tokenroof.types.limits import percentile_of
 from tokenroof.types.workload import Limits
-from tokenroof.units import parse_quantity
+from tokenroof.units import parse_amount
 
 __all__ = ["PRESETS", "Slo", "by_means", "means_of", "slo_of", "statistic"]
 
@@ -55,7 +55,7 @@ _FORM = "a name or pairs such as ttft:1s,tpot:p90:50ms"
 def _milliseconds(text: str) -> float:
     """A limit with its unit; a bare number is milliseconds, as benchmarks of engines have it (ttft:500)."""
     bare = text.strip().replace(".", "", 1).isdecimal()
-    return parse_quantity(f"{text} ms" if bare else text, "s")
+    return parse_amount(f"{text} ms" if bare else text, "s")
 
 
 def _pairs(text: str) -> Slo:
@@ -105,7 +105,7 @@ def _one(field: str, value: float | str) -> tuple[float, float | None]:
         return check_positive(field, value, high=1e6), None
     percentile, rest = percentile_of(value, field)
     try:
-        seconds = parse_quantity(rest, "s")
+        seconds = parse_amount(rest, "s")
     except UnitError as error:
         raise InputError(field, value, "seconds, with a percentile before them: p99:2s", str(error)) from None
     return check_positive(field, seconds, high=1e6), percentile
@@ -116,13 +116,17 @@ def statistic(percentile: float | None) -> str:
     return "mean" if percentile is None else f"p{percentile:g}"
 
 
+def _shown(seconds: float) -> str:
+    return f"{seconds:g}s" if seconds >= 1.0 else f"{seconds * 1e3:g}ms"
+
+
 def by_means(slo: Slo) -> Slo:
     """An SLO that is asked of means alone. InputError where it has a percentile."""
     for field, percentile in (("ttft", slo.ttft_percentile), ("tpot", slo.tpot_percentile)):
         if percentile is not None:
             raise InputError(
                 "slo", f"p{percentile:g} {field}", "a limit on the mean",
-                "plan holds limits on percentiles, simulate shows what they are",
+                f"write {field}:{_shown(getattr(slo, f'{field}_s'))}, or ask plan: it holds percentiles",
             )  # fmt: skip
     return slo
 

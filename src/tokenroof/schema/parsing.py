@@ -9,7 +9,7 @@ from typing import Any, TypeVar, get_type_hints
 from tokenroof.errors import InputError, InputFaults, faults_of
 from tokenroof.registry import nearest
 from tokenroof.schema.readers import Reader, reader_of, step_to
-from tokenroof.types.scenario import Scenario, scenario_faults
+from tokenroof.types.scenario import NEEDS, Scenario, scenario_faults
 
 __all__ = ["parse"]
 
@@ -71,7 +71,7 @@ def _read(request_class: type, data: Any, before: str, faults: list[InputError])
             if value is not None or name in required:
                 faults.extend(faults_of(error))  # None for what has a default means: not given
     faults += [InputError(f"{before}{name}", ..., "given") for name in required if name not in data]
-    faults += _joined(request_class, values)
+    faults += _joined(request_class, values, data)
     if len(faults) > at_start:
         return None
     try:
@@ -81,12 +81,14 @@ def _read(request_class: type, data: Any, before: str, faults: list[InputError])
         return None
 
 
-def _joined(request_class: type, values: Mapping[str, Any]) -> tuple[InputError, ...]:
+def _joined(request_class: type, values: Mapping[str, Any], given: Mapping[Any, Any]) -> tuple[InputError, ...]:
     """Faults between fields, of the fields that are right by themselves."""
     if not issubclass(request_class, Scenario):
         return ()
     own = {one.name: values[one.name] for one in fields(Scenario) if one.name in values}
-    return scenario_faults(Scenario(**{"model": "", "system": "", **own}), request_class.alone)
+    # what its field needs was given, and has a fault of its own
+    answered = {name for name, needed in NEEDS.items() if given.get(needed) is not None and needed not in values}
+    return scenario_faults(Scenario(**{"model": "", "system": "", **own}), request_class.alone | answered)
 
 
 def parse(request_class: type[T], data: Mapping[str, Any], where: str = "") -> T:

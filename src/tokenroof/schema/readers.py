@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 from tokenroof.errors import InputError, InputFaults, UnitError, faults_of
 from tokenroof.registry import nearest
 from tokenroof.types.limits import OneOf, Pairs, Parts, Percentile, Within, percentile_of
-from tokenroof.units import parse_count, parse_quantity
+from tokenroof.units import parse_amount
 
 __all__ = ["Reader", "reader_of", "step_to"]
 
@@ -109,15 +109,17 @@ def _limit(within: Within, value: Any, path: str) -> float | str:
     if isinstance(value, str):
         percentile, rest = percentile_of(value, path)
         if percentile is not None:
-            _number(within, False, False, rest, path)
+            try:
+                _number(within, False, False, rest, path)
+            except InputError as error:  # the whole of what was written, not its end
+                form = f"a percentile with {error.limit} behind it: p99:2s"
+                raise InputError(path, value, form, error.fix.removeprefix(_EXAMPLES["seconds"])) from None
             return value.strip()
     return _number(within, False, False, value, path)
 
 
 def _read(text: str, what: str) -> float:
-    if what in _QUANTITIES:
-        return parse_quantity(text, _QUANTITIES[what])
-    return parse_count(text, _UNITS.get(what, "1"))
+    return parse_amount(text, _QUANTITIES.get(what) or _UNITS.get(what, "1"))
 
 
 def _text(value: Any, path: str) -> str:

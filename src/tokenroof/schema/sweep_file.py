@@ -23,9 +23,11 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails, PydanticCustomError
 
+from tokenroof.errors import UnitError
 from tokenroof.reading import MOST_BYTES, expanded, parse_toml, read_text
 from tokenroof.registry import nearest
 from tokenroof.types.engine import DEFAULT_ENGINE
+from tokenroof.units import parse_amount
 from tokenroof.usecases.sweep.spec import (
     CATEGORICAL,
     NUMERIC,
@@ -59,6 +61,11 @@ def _price_tag(value: Any) -> str:
 
 def _number(value: Any) -> float:
     """One message for everything that is not a number, where pydantic has one for each kind of number."""
+    if isinstance(value, str):
+        try:
+            return parse_amount(value, "1")
+        except UnitError:
+            raise ValueError("must be a number") from None
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError("must be a number")
     try:

@@ -20,14 +20,14 @@ from tokenroof.types.limits import (
     Within,
 )
 
-__all__ = ["APART", "DEGREES", "LOADS", "MODES", "OSL_FIX", "Scenario", "over", "scenario_faults"]
+__all__ = ["APART", "DEGREES", "LOADS", "MODES", "NEEDS", "OSL_FIX", "Scenario", "over", "scenario_faults"]
 
 DEGREES = ("tp", "pp", "ep", "dp", "cp", "dcp")
 APART = ("prefill_layout", "decode_layout", "prefill_workers", "decode_workers")
 LOADS = ("batch", "concurrency", "request_rate", "users")
 MODES = ("agg", "disagg", "auto")
 # field -> the field without which it would change nothing
-_NEEDS = {
+NEEDS = {
     "think": "users", "acceptance": "drafts", "drafts": "acceptance", "prefill_layout": "decode_layout",
     "decode_layout": "prefill_layout", "prefill_workers": "prefill_layout", "decode_workers": "decode_layout",
 }  # fmt: skip
@@ -125,7 +125,7 @@ def scenario_faults(scenario: Scenario, alone: frozenset[str] | None = None) -> 
         faults.append(InputError("prefix", scenario.prefix, limit, "one token is always uncached"))
     if isl is not None and osl is not None and context is not None and abs(isl + osl / 2.0 - context) > 0.5:
         faults.append(InputError("context", context, f"isl + osl / 2 = {isl + osl / 2:g}", "leave one of them out"))
-    for name, needed in _NEEDS.items():
+    for name, needed in NEEDS.items():
         value = getattr(scenario, name)
         unused = value is not None and not (name == "drafts" and value == 0)
         if unused and name not in free and getattr(scenario, needed) is None:

@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from tokenroof.catalog.facts import read_toml
-from tokenroof.errors import InputError
+from tokenroof.errors import InputError, UnitError
 from tokenroof.provenance import Grade
 from tokenroof.registry import nearest
 from tokenroof.types.offer import CacheWrite, Mode, Offer, Origin, PriceLine, Window
+from tokenroof.units import parse_amount
 
 __all__ = ["MAX_PRICE", "MAX_TOKENS", "offers_from_table", "parse_tokens", "parse_ttl", "read_offer_file"]
 
@@ -25,9 +26,6 @@ MAX_PRICE = 1e6  # per million tokens, any currency: a slip of the decimal point
 MAX_TOKENS = 100_000_000
 _MAX_BYTES = 8_000_000  # a whole price collection in one file
 _MAX_OFFERS = 10_000
-_TTL = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|min|h|d)")
-_TTL_SECONDS = {"s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
-_TOKENS = re.compile(r"(\d+(?:\.\d+)?)\s*([kKmM]?)")
 _CELL = ("input", "output", "cached", "writes")
 _OFFER_KEYS = (
     "id", "name", "seller", "lab", "model", "open_weights", "currency", "as_of", "source", "grade",
@@ -110,12 +108,17 @@ class _Table:
         return value
 
 
+def _amount(text: str, unit: str) -> float:
+    try:
+        return parse_amount(text, unit) if len(text) < 20 else math.nan
+    except UnitError:
+        return math.nan
+
+
 def parse_tokens(value: object, field: str = "tokens") -> int:
     """`200K`, `1M` or a whole number as tokens; K is 1,000."""
     if isinstance(value, str):
-        match = _TOKENS.fullmatch(value.strip())
-        scale = {"": 1, "k": 1_000, "m": 1_000_000}
-        count: float = float(match[1]) * scale[match[2].lower()] if match and len(value) < 20 else math.nan
+        count = _amount(value.strip().replace("m", "M"), "token")
     else:
         count = value if isinstance(value, int) and not isinstance(value, bool) else math.nan
     if not 1 <= count <= MAX_TOKENS or count != int(count):
@@ -125,8 +128,7 @@ def parse_tokens(value: object, field: str = "tokens") -> int:
 
 def parse_ttl(text: str, field: str = "ttl") -> float:
     """`5m`, `1h` as seconds."""
-    match = _TTL.fullmatch(text.strip()) if len(text) < 20 else None
-    seconds = float(match[1]) * _TTL_SECONDS[match[2]] if match else 0.0
+    seconds = _amount(text, "s")
     if not 1.0 <= seconds <= 366 * 86400.0:
         raise InputError(field, text, "a time from 1s to 366d, such as 5m or 1h")
     return seconds
