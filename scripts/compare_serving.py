@@ -3,8 +3,9 @@
     python scripts/compare_serving.py > table.md        # some ten minutes on one core
 
 Each cell is a deployment under the rules of vLLM at one load: the ratio of the closed form's mean to that of simulated
-requests (lengths within 11 % of the mean). Closed loops begin in the middle, with answers of every age; of open loops
-the first quarter is left out.
+requests (lengths within 11 % of the mean). Closed loops begin in the middle, with answers of every age; open loops run
+for 40 times as many requests as are present at once, and the first quarter and the last tenth of them are left out:
+they see a server that fills, or that drains.
 """
 
 import math
@@ -36,6 +37,7 @@ LENGTHS = ((1024, 256), (4000, 500), (30000, 500), (500, 2000))
 LOADS = ("closed, a quarter", "closed, full", "open 0.5", "open 0.8", "open 0.95", "saturated")
 _SPREAD = 0.1111
 _MOST_AT_ONCE = 512
+_LONGEST = 80_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +57,12 @@ def drawn(rng: np.random.Generator, mean: int, count: int) -> np.ndarray:
     return np.maximum(1, np.round(mean * rng.uniform(1 - _SPREAD, 1 + _SPREAD, count))).astype(int)
 
 
-def simulated(deployment: Deployment, isl: int, osl: int, *, held: int = 0, rate: float = 0.0) -> tuple[float, ...]:
-    """Mean TPOT, requests/s and mean TTFT of a closed loop of `held`, or of arrivals at a rate."""
+def simulated(
+    deployment: Deployment, isl: int, osl: int, *, held: int = 0, rate: float = 0.0, present: float = 0.0
+) -> tuple[float, ...]:
+    """Mean TPOT, requests/s and mean TTFT of a closed loop of `held`, or of arrivals at a rate, so many `present`."""
     rng = np.random.default_rng(0)
-    count = max(8 * held, 400) if held else int(min(12000, max(6000, rate * 200)))
+    count = max(8 * held, 400) if held else int(min(_LONGEST, max(6000, 40 * present)))
     prompts, answers, arrivals = drawn(rng, isl, count), drawn(rng, osl, count), np.zeros(count)
     if held:
         given = np.minimum((rng.uniform(size=held) * answers[:held]).astype(int), answers[:held] - 1)
@@ -72,12 +76,13 @@ def simulated(deployment: Deployment, isl: int, osl: int, *, held: int = 0, rate
         concurrency=held or None, request_s=deployment.profile.outside_s(prompts),
     )  # fmt: skip
     kept = np.arange(count) >= (2 * held if held else count // 4)
+    last = count - (held or count // 10)
+    kept &= np.arange(count) < last
     if held:
-        kept &= np.arange(count) < count - held
         ends = np.sort(out.end_s)
         served = (count - 3 * held - 1) / (ends[count - held - 1] - ends[2 * held])
     else:
-        served = kept.sum() / (arrivals[-1] - arrivals[count // 4])
+        served = kept.sum() / (arrivals[last] - arrivals[count // 4])
     later = out.osl[kept] - 1
     return float(np.nansum(out.tpot_s[kept] * later) / later.sum()), served, float(np.mean(out.ttft_s[kept]))
 
@@ -100,7 +105,7 @@ def cell(deployment: Deployment, name: str, isl: int, osl: int, load: str) -> Ce
     else:
         rate = float(load.split()[1]) * float(deployment.estimate(Load(kind="saturated"), room).requests_per_s)
         found = deployment.estimate(Load(kind="request_rate", value=rate), room)
-        seen = simulated(deployment, isl, osl, rate=rate)
+        seen = simulated(deployment, isl, osl, rate=rate, present=float(found.in_flight))
     mine = (found.tpot_s, found.requests_per_s, found.ttft_s)
     tpot, throughput, ttft = (float(one) / other for one, other in zip(mine, seen, strict=True))
     return Cell(name, f"{isl:,}/{osl:,}", load, tpot, throughput, math.nan if load == "saturated" else ttft)

@@ -339,3 +339,17 @@ def test_arrivals_at_machines_of_an_axis_of_their_own():
             one = serve_open(machine, None, MIXED, rate=float(rate), **loads)
             for name in ("ttft_s", "tpot_s", "e2e_s", "requests_per_s", "in_flight", "prefill_share"):
                 assert getattr(found, name)[row, column] == pytest.approx(getattr(one, name), rel=1e-9), name
+
+
+def test_long_rounds_and_the_prompts_that_they_bring_agree():
+    """Eight groups, 200 requests of 1,000 tokens, answers of 500: prompts by the second are those of a mean step.
+
+    Long steps follow long ones: p / (1 - q + p) of them are, p and q the chances of a prompt in a short and in a long
+    step. The two have to be found together; one after the other they swing between 0.19 and 0.32.
+    """
+    eight = SimpleNamespace(layout=SimpleNamespace(dp=8, pp=1), vectorised=False, layers=1)
+    machine = LinearMachine(base=35e-3, per_sequence=0.0, per_token=330e-6, program=eight)
+    found = Passes(machine, MIXED, 1000.0, 1000.0, 1250.0, SCALAR).shared(200.0, 500.0, 35e-3, at_random=True)
+    rate = 199 / 500 / (35e-3 + found.extra_s)
+    short, long = 1 - math.exp(-rate * 35e-3), 1 - math.exp(-rate * found.step_s)
+    assert found.chance == pytest.approx(short / (1 - long + short), rel=1e-3)

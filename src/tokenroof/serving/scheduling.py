@@ -20,7 +20,7 @@ __all__ = ["Passes", "Prompts", "Shared"]
 
 _SELDOM = 1e-5  # prompts per step below which a ratio of two such chances is lost in rounding
 _BUSIEST = 0.999  # share of time beyond which a dp group is not believed to be busy with prompts
-_ROUNDS = 3  # of the fixed point between prompts per step and how long steps are
+_ROUNDS = 5  # of the fixed point between prompts per step and how long steps are
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,11 +138,16 @@ class Passes:
         mix = self._in_turn(groups, stages, prompts)
         found = self._cost(mix, groups, stages, running, decode_s)
         fits = self._fits()
+        before = found
         for _ in range(_ROUNDS if at_random and self.scheduler.mixed else 0):
-            after = self._after(groups, stages, prompts, found, decode_s / stages)
-            beside = self._beside(groups, stages, prompts, found, decode_s / stages)
+            after = self._after(groups, stages, prompts, before, decode_s / stages)
+            beside = self._beside(groups, stages, prompts, before, decode_s / stages)
             chosen = (xp.where(fits, one, other) for one, other in zip(after, beside, strict=True))
             found = self._cost(_Mix(*chosen), groups, stages, running, decode_s)
+            # Longer steps bring more prompts, and fewer of them are long: half way from one to the other, or it swings.
+            before = replace(
+                before, extra_s=0.5 * (before.extra_s + found.extra_s), step_s=0.5 * (before.step_s + found.step_s)
+            )
         return replace(found, extra_s=found.extra_s * asked / prompts)
 
     def answering(self, running: Num, osl: Num) -> Num:
