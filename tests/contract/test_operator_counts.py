@@ -16,9 +16,10 @@ from tokenroof.xp import SCALAR
 
 MODELS = sorted(model_ids())
 FORMS = ("flops", "weights", "kv_read", "kv_write", "activations")
+CONTEXT_KINDS = ("attention", "mla", "mla_sparse", "indexer", "recurrence")
 KINDS = {
     "gemm", "grouped_gemm", "bmm", "elementwise", "embedding", "sampling", "collective",
-    *(f"{kind}_{part}" for kind in ("attention", "mla", "indexer", "recurrence") for part in ("decode", "prefill")),
+    *(f"{kind}_{part}" for kind in CONTEXT_KINDS for part in ("decode", "prefill")),
 }  # fmt: skip
 # What tp does not cut: every rank holds it whole and does it again.
 COPIED = {

@@ -1,5 +1,6 @@
 """Elasticities of a step are exact: they add up to one and agree with finite differences of Timed.step."""
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -22,7 +23,7 @@ from tokenroof.operators.sensitivity_inputs import (
     SCALE_OUT,
     SCALE_UP,
 )
-from tokenroof.types.efficiency import ALGORITHMS, PEAK, CollectiveCurve, Efficiency, OperatorCurve
+from tokenroof.types.efficiency import ALGORITHMS, PEAK, CollectiveCurve, Efficiency, OperatorCurve, Routing
 from tokenroof.types.layout import Layout
 from tokenroof.types.machine import System
 from tokenroof.types.program import Load, Program
@@ -127,7 +128,8 @@ def profiles(draw):
     return Efficiency(
         id="random", operators={"": draw(curves()), "gemm": draw(curves())}, collectives={"": algorithms},
         overlap=draw(st.sampled_from([0.0, 0.4, 1.0])), expert_imbalance=draw(st.sampled_from([1.0, 1.3])),
-        expert_skew=draw(st.sampled_from([0.0, 1.0])), skew_s_per_width=draw(st.sampled_from([0.0, 1e-9])),
+        routing=Routing(skew=draw(st.sampled_from([0.0, 1.0])), shape=draw(st.sampled_from([1.3, math.inf]))),
+        skew_s_per_width=draw(st.sampled_from([0.0, 1e-9])),
         host_s=draw(small), host_per_layer_s=draw(small), host_per_sequence_s=draw(small), host_per_token_s=draw(small),
         launch_s=draw(st.sampled_from([0.0, 1e-6, 1e-3])), source="drawn",
     )  # fmt: skip

@@ -24,7 +24,7 @@ from tokenroof.operators.lower import lower
 from tokenroof.operators.program import variables
 from tokenroof.operators.timing import bind
 from tokenroof.provenance import Grade
-from tokenroof.types.efficiency import BOUND, PEAK
+from tokenroof.types.efficiency import BOUND, EVEN, PEAK, Routing
 from tokenroof.types.layout import Layout
 from tokenroof.types.program import Load
 from tokenroof.xp import SCALAR
@@ -152,7 +152,7 @@ def test_the_busiest_rank_meets_more_experts_than_the_mean_one_until_all_are_met
     skewed = compose_profile("skewed", curves, collectives, factors={}, host=host)
     from dataclasses import replace
 
-    even = replace(skewed, expert_skew=0.0)
+    even = replace(skewed, routing=EVEN)
     program = lower(load_model("deepseek-v3"), Layout(tp=8, ep=8))
     times = {
         batch: [bind(program, system, one).step(decode=Load(batch, batch, 64.0)).step_s for one in (even, skewed)]
@@ -179,7 +179,7 @@ def test_tokens_that_share_their_experts_touch_those_of_one_and_bound_every_rout
     program = lower(load_model("mixtral-8x7b"), Layout())
     load = Load(64.0, 64.0, 1000.0)
     touched = [at for at, variable in enumerate(program.variables) if variable.kind == "touched"]
-    alike = variables(program, load, None, SCALAR, experts_alike=True)
+    alike = variables(program, load, None, SCALAR, Routing(alike=True))
     chance = variables(program, load, None, SCALAR)
     assert [alike[at] for at in touched] == pytest.approx([2.0])
     assert [chance[at] for at in touched] == pytest.approx([8.0], rel=1e-6)
@@ -190,3 +190,14 @@ def test_tokens_that_share_their_experts_touch_those_of_one_and_bound_every_rout
         part = Load(batch, batch, 1000.0)
         bound, peak = (bind(program, system, profile).step(decode=part).step_s for profile in (BOUND, PEAK))
         assert bound <= peak
+
+
+def test_every_profile_has_a_curve_of_its_own_for_sparse_attention():
+    """Without one a decode of sparse latent attention took the 3 us of any small kernel: 30 to 60 us were timed."""
+    for path in sorted(FOLDER.glob("*.toml")):
+        operators = read_toml(path).get("operators")
+        if operators is None or "mla_decode" not in operators:
+            continue
+        for kind in ("mla_sparse_decode", "mla_sparse_prefill", "indexer_decode", "indexer_prefill"):
+            assert operators[kind]["fixed_s"] >= 1e-5, (path.name, kind)
+    assert read_toml(FOLDER / "h200.toml")["operators"]["mla_sparse_decode"]["fixed_s"] > 5e-5

@@ -19,7 +19,7 @@ from tokenroof.operators.memory import memory_use
 from tokenroof.operators.program import cache_bytes_per_sequence, totals, touched
 from tokenroof.operators.table import operator_table
 from tokenroof.operators.timing import bind
-from tokenroof.types.efficiency import PEAK
+from tokenroof.types.efficiency import EVEN, PEAK, OperatorCurve, Routing
 from tokenroof.types.layout import Layout
 from tokenroof.types.model import Gqa, LayerGroup, LinearAttention, MoeFfn, NoFfn
 from tokenroof.types.program import Load
@@ -324,7 +324,38 @@ def test_experts_that_are_met(skew, alike, tokens, met):
     """Four experts, each met by a token in one case of two: two by one token, three by two; the luckiest of e^2 ranks
     has sqrt(2 x 2 x 4 x 1/2 x 1/2) = 2 more for each unit of skew, and no more than all four.
     """
-    assert touched(4.0, 0.5, tokens, np.e**2, skew, alike, NUMPY) == pytest.approx(met)
+    routing = Routing(skew=skew, alike=alike)
+    assert touched(4.0, 0.5, tokens, np.e**2, routing, NUMPY) == pytest.approx(met)
+
+
+def test_experts_that_are_met_where_some_are_more_popular():
+    """Against drawn popularities: Gamma with shape 1.5, 8 of 256 experts by each token, counted expert by expert."""
+    rng = np.random.default_rng(7)
+    popularity = rng.gamma(1.5, 1.0 / 1.5, size=400_000)
+    alone = np.log1p(-8 / 256)
+    for tokens in (1.0, 2.0, 16.0, 64.0, 512.0):
+        counted = 256.0 * (1.0 - np.exp(alone) * np.exp(alone * (tokens - 1.0) * popularity).mean())
+        found = touched(256.0, 8 / 256, tokens, 1.0, Routing(shape=1.5), NUMPY)
+        assert found == pytest.approx(counted, rel=2e-3)
+        assert found <= touched(256.0, 8 / 256, tokens, 1.0, EVEN, NUMPY) * (1 + 1e-12)
+    assert touched(256.0, 8 / 256, 1.0, 1.0, Routing(shape=1.5), NUMPY) == pytest.approx(8.0)
+    assert touched(256.0, 8 / 256, 64.0, 1.0, Routing(shape=1e9), NUMPY) == pytest.approx(
+        touched(256.0, 8 / 256, 64.0, 1.0, EVEN, NUMPY)
+    )
+
+
+def test_a_block_of_experts_that_takes_the_host_long_holds_up_a_pass_without_a_graph():
+    """Mixtral: 32 layers with two matmuls of experts each; with 9 more launches for each of 1 ms, 576 ms more."""
+    program, machine = lower(load_model("mixtral-8x7b"), Layout()), cases.h100s(1, 1)
+    plain = replace(PEAK, operators={"": OperatorCurve()}, launch_s=1e-3)
+    busy = replace(plain, operators={"": OperatorCurve(), "grouped_gemm": OperatorCurve(launches=10.0)})
+    prompt = Load(8.0, 1.0, 8.0)
+    slow, quick = (bind(program, machine, one).step(prefill=prompt).step_s for one in (busy, plain))
+    assert slow - quick == pytest.approx(0.576)
+    decode = Load(8.0, 8.0, 8.0)  # captured in a graph
+    assert bind(program, machine, busy).step(decode=decode) == replace(
+        bind(program, machine, plain).step(decode=decode), profile=busy.id
+    )
 
 
 def test_a_prompt_of_mla_reads_and_writes_whole_heads():

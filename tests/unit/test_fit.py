@@ -17,7 +17,7 @@ from tokenroof.errors import InputError
 from tokenroof.measure.fit_ops import fit_collectives, fit_curves
 from tokenroof.measure.fit_runs import PRIORS, Case, fit_groups, group_cases, predict_groups
 from tokenroof.measure.fit_select import read_cases, why_not_fitted
-from tokenroof.measure.held_out import Residual, coverage, has_experts, leave_out, ranges, spreads, summarise
+from tokenroof.measure.held_out import Residual, coverage, leave_out, ranges, spreads, summarise
 from tokenroof.measure.ops_data import CollectiveRow, KernelRow, read_kernels
 from tokenroof.measure.paired import pair_spreads, pairs_of
 from tokenroof.measure.profile_files import toml_text, write_toml
@@ -180,7 +180,7 @@ def _residuals(case, model, left_out, size, n=400):
 
 def test_models_with_experts_have_ranges_of_their_own():
     case = made_up_cases(1e-3)[0]
-    assert has_experts(load_model("gpt-oss-120b")) and not has_experts(load_model("llama-3.1-8b"))
+    assert load_model("gpt-oss-120b").has_experts and not load_model("llama-3.1-8b").has_experts
     tested = _residuals(case, "llama-3.1-8b", "a", 0.1) + _residuals(case, "gpt-oss-120b", "b", 0.3)
     found = spreads(tested)
     assert found[False]["hopper"]["tpot"] == pytest.approx(1.28 * 0.1, rel=0.15)

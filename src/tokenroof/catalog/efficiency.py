@@ -21,7 +21,7 @@ from tokenroof.catalog.machine_index import DATA
 from tokenroof.engines import engine as engine_of
 from tokenroof.errors import DataMissing, InputError
 from tokenroof.provenance import Grade, worst_grade
-from tokenroof.types.efficiency import ALGORITHMS, CollectiveCurve, Efficiency, OperatorCurve
+from tokenroof.types.efficiency import ALGORITHMS, CollectiveCurve, Efficiency, OperatorCurve, Routing
 from tokenroof.types.engine import DEFAULT_ENGINE
 from tokenroof.types.machine import Chip
 from tokenroof.xp import NUMPY
@@ -93,18 +93,24 @@ def _capped(share: Any) -> Any:
 
 
 def _in_engine(
-    curves: Mapping[str, OperatorCurve], factors: Mapping[str, Any], padding_rows: Any
+    curves: Mapping[str, OperatorCurve], factors: Mapping[str, Any], own: Mapping[str, Any]
 ) -> dict[str, OperatorCurve]:
-    """Kernel curves as they act inside an engine: graphs hide part of the fixed cost, neighbours share the rates."""
+    """Kernel curves as they act inside an engine: graphs hide part of the fixed cost, neighbours share the rates.
+
+    `factors` hold for a family under every engine, those in `own` for the engine on every family.
+    """
     found = {}
+    padding_rows = factors.get("padding_rows", 0.0)
     for key, curve in curves.items():
         kind = key.split(".")[0]
-        fixed = factors.get(f"{kind}.fixed", factors.get("fixed", 1.0))
+        fixed = factors.get(f"{kind}.fixed", factors.get("fixed", 1.0)) * own.get("fixed", 1.0)
+        rate = factors.get(f"{key}.rate", 1.0)
         found[key] = replace(
             curve,
-            fixed_s=curve.fixed_s * fixed,
-            flops_share=_capped(curve.flops_share * factors.get(f"{kind}.flops", 1.0)),
-            bytes_share=_capped(curve.bytes_share * factors.get(f"{kind}.bytes", 1.0)),
+            fixed_s=curve.fixed_s * fixed * own.get(f"{key}.fixed", 1.0),
+            launches=own.get(f"{kind}.launches", 1.0),
+            flops_share=_capped(curve.flops_share * factors.get(f"{kind}.flops", 1.0) * rate),
+            bytes_share=_capped(curve.bytes_share * factors.get(f"{kind}.bytes", 1.0) * rate),
             padding_rows=padding_rows if kind == "grouped_gemm" else 0.0,
         )
     return found
@@ -118,24 +124,29 @@ def compose_profile(
     factors: Mapping[str, Any],
     host: Mapping[str, Any],
     engine: str = "",
+    experts: bool = True,
     **about: Any,
 ) -> Efficiency:
-    """A profile from kernel curves, factors inside an engine and host times; `tokenroof fit` tries values with it."""
+    """A profile from kernel curves, factors inside an engine and host times; `tokenroof fit` tries values with it.
+
+    `experts`: it is for a model that has some, whose kernels are compiled while the first wave waits.
+    """
     return Efficiency(
         id=name,
-        operators=_in_engine(curves, factors, factors.get("padding_rows", 0.0)),
+        operators=_in_engine(curves, factors, host.get("factors", {})),
         collectives={
             kind: tuple(line for line in lines if line.engine in ("", engine)) for kind, lines in collectives.items()
         },
         engine=engine,
-        expert_skew=1.0,
+        routing=Routing(skew=1.0, shape=factors.get("expert_shape", math.inf)),
         skew_s_per_width=factors.get("skew_s_per_width", 0.0),
         host_s=host["host_s"],
         host_per_sequence_s=host["host_per_sequence_s"],
         launch_s=host["launch_s"],
         request_s=host["request_s"],
         prompt_token_s=host.get("prompt_token_s", 0.0),
-        warmup_s=host.get("warmup_s", 0.0),
+        warmup_s=host.get("warmup_s", 0.0) + (host.get("experts_warmup_s", 0.0) if experts else 0.0),
+        draft_sequence_s=host.get("draft_sequence_s", 0.0),
         **about,
     )
 
@@ -192,6 +203,7 @@ def _load(chip: str, file: str, family: str, note: str, generation: str, experts
         collectives,
         factors=factors,
         host=host,
+        experts=experts,
         chip=chip,
         engine=generation,
         spread=spread,

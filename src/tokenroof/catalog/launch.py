@@ -24,7 +24,8 @@ class Launch:
     """Settings of one run; None where nobody says. `nominal`: whether given lengths are means or the longest.
 
     `generated` is how many tokens every answer has, where the client counted the text that it got anew,
-    `drafts` the tokens guessed at once in runs with drafts.
+    `drafts` the tokens guessed at once in runs with drafts, `accepted` how often a guess is right on the series'
+    prompts, over how often it is on those that the catalogue's acceptance was measured on.
     """
 
     chip: str | None = None
@@ -40,6 +41,7 @@ class Launch:
     nominal: str = "mean"
     generated: float | None = None
     drafts: int | None = None
+    accepted: float = 1.0
 
 
 @functools.cache

@@ -10,7 +10,7 @@ from tokenroof.catalog.power_cap import CAP_NOTE
 from tokenroof.types.checks import check_choice
 from tokenroof.types.efficiency import PEAK, Efficiency
 from tokenroof.types.machine import System
-from tokenroof.types.model import Model, MoeFfn
+from tokenroof.types.model import Model
 
 __all__ = ["EFFICIENCIES", "FITTED_RANKS", "beyond_fitted", "claim_level", "profile_for"]
 
@@ -30,7 +30,7 @@ def profile_for(
     Ranges are those of dense models where `model` is one, else the wider ones of models with experts.
     """
     check_choice("profile", efficiency, EFFICIENCIES)
-    experts = model is None or any(isinstance(group.ffn, MoeFfn) for group in model.layers)
+    experts = model is None or model.has_experts
     if efficiency == "peak":
         return PEAK
     profile = load_profile(system.chip, engine, version, experts=experts)

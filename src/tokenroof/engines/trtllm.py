@@ -89,7 +89,7 @@ TRTLLM = Engine(
         Generation(
             name="trtllm", first=(1,), since="2025-06", memory=(_MEMORY,), schedulers=(_SCHEDULER,),
             host=HostPriors(pass_s=Prior(0.5e-3, 0.4)),
-            doubts=(Doubt(model="deepseek", reason=_HELD_BACK), Doubt(source="gap", reason=_HELD_BACK)),
+            doubts=(Doubt(source="gap", reason=_HELD_BACK),),
         ),
     ),
     inexpressible=_inexpressible,

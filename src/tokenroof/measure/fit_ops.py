@@ -22,7 +22,8 @@ Array = Any
 # kind -> sharpness of the norm; infinite is the larger of arithmetic and memory, 1 their sum
 SHARPNESS = {
     "gemm": 2.0, "attention_decode": float("inf"), "mla_decode": float("inf"),
-    "attention_prefill": 1.0, "mla_context": 1.0, "grouped_gemm": 4.0,
+    "attention_prefill": 1.0, "mla_context": 1.0, "grouped_gemm": 4.0, "mla_sparse_decode": float("inf"),
+    "indexer_decode": float("inf"),
 }  # fmt: skip
 _PADDING_ROWS = 24.0  # of experts' kernels, while they are fitted; the runs then move it
 # What to expect of a kind before its timings are seen: fixed time, share of arithmetic, share of bandwidth, and the
@@ -32,6 +33,8 @@ _PRIORS: dict[str, tuple[tuple[float, float, float], tuple[float, float, float]]
     "grouped_gemm": ((28e-6, 0.50, 0.88), (0.3, 0.06, 0.10)),
     "attention_decode": ((12e-6, 0.65, 0.82), (0.4, 0.3, 0.15)),
     "mla_decode": ((12e-6, 0.65, 0.78), (0.4, 0.3, 0.15)),
+    "mla_sparse_decode": ((40e-6, 0.50, 0.50), (0.5, 0.4, 0.4)),
+    "indexer_decode": ((5e-6, 0.50, 0.60), (0.5, 0.4, 0.4)),
     "attention_prefill": ((13e-6, 0.60, 0.40), (0.4, 0.25, 0.4)),
     "mla_context": ((17e-6, 0.55, 0.40), (0.4, 0.25, 0.4)),
 }

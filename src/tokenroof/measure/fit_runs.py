@@ -18,6 +18,7 @@ from tokenroof.measure.robust import solve
 from tokenroof.measure.setups import Setup
 from tokenroof.operators.lower import lower
 from tokenroof.operators.timing import bind
+from tokenroof.planner.drafts import drafting, tokens_per_pass
 from tokenroof.types.efficiency import CollectiveCurve, OperatorCurve
 from tokenroof.types.engine import Prior
 from tokenroof.types.program import Program
@@ -32,6 +33,9 @@ Array = Any
 _HOSTS = {
     one.name: one.host for known in ENGINES.values() for one in reversed(known.generations) if one.host is not None
 }
+# Generations whose passes with prompts are not captured in graphs, and expert formats whose kernels come with others.
+_EAGER = ("vllm", "sglang", "trtllm")
+_EXPERT_FORMATS = ("fp8_block", "fp4", "mxfp4", "int4_g32")
 
 
 PRIORS: dict[str, Prior] = {
@@ -41,9 +45,17 @@ PRIORS: dict[str, Prior] = {
     **{f"sequence.{name}": host.sequence_s for name, host in _HOSTS.items() if host.sequence_s},
     "launch": Prior(13e-6, 0.25),
     "request": Prior(30e-3, 0.4),
+    "draft_sequence": Prior(50e-6, 1.0),
+    **{f"experts_warmup.{name}": Prior(0.5, 1.0) for name in _EAGER},
+    **{f"int4.{family}": Prior(0.5, 0.7) for family in ("blackwell", "cdna")},
     **{f"warmup.{name}": host.warmup_s for name, host in _HOSTS.items() if host.warmup_s},
     "fixed": Prior(0.5, 0.15),
     "grouped_gemm.fixed": Prior(0.5, 0.2),
+    "fixed.amd": Prior(1.0, 0.4),
+    **{f"fixed.{name}": Prior(1.0, 0.15) for name in _HOSTS},
+    **{f"experts.{key}.{name}": Prior(1.0, 0.5) for name in _EAGER for key in _EXPERT_FORMATS},
+    **{f"launches.{name}": Prior(6.0, 0.8) for name in _EAGER},
+    "expert_shape": Prior(2.0, 0.3),
     "skew_s_per_width": Prior(5.5e-10, 0.25),
     "padding_rows": Prior(24.0, 0.2),
     "attention_decode.bytes": Prior(0.97, 0.05),
@@ -96,7 +108,8 @@ def group_cases(
         fixed = replace(one.scheduler, token_budget=0.0, wait_passes=0.0)
         deployed = (one.model.id, repr(one.layout))
         key = (deployed, one.system.id, one.generation, one.load.kind, fixed, one.load.range_ratio,
-               one.memory_fraction, one.load.requests is None)  # fmt: skip
+               one.memory_fraction, one.load.requests is None, one.drafts, one.acceptance,
+               one.workload.osl if one.drafts else None)  # fmt: skip
         found.setdefault(key, []).append(case)
         if deployed not in programs:
             programs[deployed] = lower(one.model, one.layout)
@@ -123,9 +136,12 @@ def profile_tables(
     on_amd = [name for name, one in _HOSTS.items() if one.amd] if family.startswith("cdna") else []
     slower = {name: values[f"host.{name}.amd"] for name in on_amd}
     known = _HOSTS[generation]
+    slow = values["fixed.amd"] if family.startswith("cdna") else 1.0
     factors = {
-        "fixed": values["fixed"] / whole,
-        "grouped_gemm.fixed": values["grouped_gemm.fixed"] / whole,
+        "fixed": values["fixed"] * slow / whole,
+        "grouped_gemm.fixed": values["grouped_gemm.fixed"] * slow / whole,
+        "expert_shape": values["expert_shape"],
+        **_unfused(values, family),
         "skew_s_per_width": values["skew_s_per_width"],
         "padding_rows": values["padding_rows"],
         **{f"host.{engine}": factor for engine, factor in slower.items()},
@@ -147,8 +163,26 @@ def profile_tables(
         "request_s": values["request"] if known.request_s is None else known.request_s,
         "prompt_token_s": known.prompt_token_s,
         "warmup_s": values.get(f"warmup.{generation}", 0.0),
+        "experts_warmup_s": values.get(f"experts_warmup.{generation}", 0.0),
+        "draft_sequence_s": values["draft_sequence"],
+        "factors": _of_engine(values, generation),
     }
     return factors, host
+
+
+def _unfused(values: Mapping[str, Any], family: str) -> dict[str, Any]:
+    """Where 4-bit integers are widened by a kernel of its own, experts run at a share of their rates."""
+    rates = [values[f"int4.{one}"] for one in ("blackwell", "cdna") if family.startswith(one)]
+    return {f"grouped_gemm.{key}.rate": rates[0] for key in ("int4_g32", "int4_g128") if rates}
+
+
+def _of_engine(values: Mapping[str, Any], generation: str) -> dict[str, Any]:
+    """What an engine adds on every family: fixed times of its kernels, and the launches of its expert blocks."""
+    own = {"fixed": values[f"fixed.{generation}"]}
+    if generation not in _EAGER:
+        return own
+    formats = {f"grouped_gemm.{key}.fixed": values[f"experts.{key}.{generation}"] for key in _EXPERT_FORMATS}
+    return {**own, **formats, "grouped_gemm.launches": values[f"launches.{generation}"]}
 
 
 def _columns(points: Array) -> dict[str, Array]:
@@ -158,17 +192,36 @@ def _columns(points: Array) -> dict[str, Array]:
     return {name: np.exp(points[:, at])[:, None] for at, name in enumerate(PRIORS)}
 
 
-def _group_log(group: Group, values: Mapping[str, Array]) -> Array:
+def _different(values: Mapping[str, Array], family: str, generation: str) -> tuple[dict[str, Array], Array]:
+    """The trials that differ in what this family and generation see, and which of them each trial is."""
+    import numpy as np
+
+    factors, host = profile_tables(values, family, generation)
+    seen = [*factors.values(), *(value for value in host.values() if not isinstance(value, Mapping))]
+    seen += host["factors"].values()
+    columns = [np.ravel(one) for one in seen if hasattr(one, "shape")]
+    _, kept, places = np.unique(np.stack(columns, axis=1), axis=0, return_index=True, return_inverse=True)
+    return {name: column[kept] for name, column in values.items()}, np.ravel(places)
+
+
+def _group_log(group: Group, trials_of: Mapping[str, Array]) -> Array:
     """ln of the predictions of a group: trials x cases."""
     import numpy as np
 
     first = group.cases[0]
     one = first.setup
+    values, places = _different(trials_of, first.family, one.generation)
     factors, host = profile_tables(values, first.family, one.generation)
     profile = compose_profile(
-        "trial", group.curves, group.collectives, factors=factors, host=host, engine=one.generation
-    )
+        "trial", group.curves, group.collectives, factors=factors, host=host, engine=one.generation,
+        experts=one.model.has_experts,
+    )  # fmt: skip
     timed = bind(group.program, one.system, profile)
+    if one.drafts:
+        tokens = tokens_per_pass(one.acceptance, one.drafts)
+        timed = drafting(
+            timed, one.model, one.layout, one.system, profile, drafts=one.drafts, tokens=tokens, osl=one.workload.osl
+        )
 
     def column(part: str, name: str) -> Array:
         return np.array([float(getattr(getattr(case.setup, part), name)) for case in group.cases])
@@ -184,14 +237,16 @@ def _group_log(group: Group, values: Mapping[str, Array]) -> Array:
     )  # fmt: skip
     work = Workload(isl=column("workload", "isl"), osl=column("workload", "osl"), prefix=column("workload", "prefix"))
     setup = replace(one, scheduler=scheduler, workload=work, load=load)
-    predicted = quantities(deployment_of(setup, profile, timed).estimate(load), work, load, one.layout.n_gpus)
+    deployment = deployment_of(setup, profile, timed)
+    predicted = quantities(deployment.estimate(load), work, load, one.layout.n_gpus)
+    predicted["tpot"] = predicted["tpot"] / deployment.tokens_per_step
     trials = len(next(iter(values.values())))
     names = np.array([case.quantity for case in group.cases])
     result = np.empty((trials, len(group.cases)))
     for name in set(names):
         part = np.broadcast_to(predicted[name], result.shape)
         result[:, names == name] = np.log(part[:, names == name])
-    return result
+    return result[places]
 
 
 def predict_groups(groups: Sequence[Group], points: Array) -> Array:

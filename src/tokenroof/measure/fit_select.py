@@ -17,7 +17,7 @@ __all__ = ["SETS", "quantity_of", "read_cases", "why_not_fitted"]
 SETS = (
     "inferencex_aggregated", "aiconfigurator_gap_runs", "argonne_llm_inference_bench", "trtllm_static_v0.9",
     "trtllm_max_throughput", "trtllm_online_serving_v0.14", "rocm_vllm_mi300x", "sglang_cookbook",
-    "inferencex_amd_2026_07",
+    "inferencex_amd_2026_07", "inferencex_2026_07_part",
 )  # fmt: skip
 _FITTED_FAMILIES = frozenset({"ampere", "hopper", "blackwell", "cdna3", "cdna4"})
 
@@ -52,6 +52,8 @@ def why_not_fitted(run: Run, setup: Setup) -> str:
         return "weight format is not stated"
     if run.split not in ("", "cal"):
         return f"split {run.split}"
+    if setup.prefill is not None:
+        return "separate roles are predicted, not fitted"
     if profile_source(setup.system.chip)[1] not in _FITTED_FAMILIES:
         return "no constants of this family are fitted"
     if run.metric.startswith("ttft") and setup.load.kind == "concurrency":

@@ -10,7 +10,6 @@ from typing import Any
 
 from tokenroof.measure.fit_runs import Case, fit_groups, group_cases, predict_groups
 from tokenroof.measure.robust import weighted_quantile
-from tokenroof.types.model import Model, MoeFfn
 
 __all__ = [
     "HeldOut",
@@ -18,7 +17,6 @@ __all__ = [
     "Residual",
     "Spreads",
     "coverage",
-    "has_experts",
     "leave_out",
     "ranges",
     "spreads",
@@ -47,7 +45,7 @@ class Residual:
 
     @property
     def experts(self) -> bool:
-        return has_experts(self.case.setup.model)
+        return self.case.setup.model.has_experts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,11 +70,6 @@ class RangeCoverage:
     share: float
 
 
-def has_experts(model: Model) -> bool:
-    """Whether any layer routes tokens to experts."""
-    return any(isinstance(group.ffn, MoeFfn) for group in model.layers)
-
-
 def _without(cases: Sequence[Case], key: Callable[[Case], str], name: str) -> tuple[list[Case], list[Case]]:
     return [case for case in cases if key(case) != name], [case for case in cases if key(case) == name]
 
@@ -93,7 +86,7 @@ def leave_out(
         rest, out = _without(cases, by, name)
         if len(out) < _FEWEST or not rest:
             continue
-        point = fit_groups(group_cases(rest, kernels), steps=7, start=start)
+        point = fit_groups(group_cases(rest, kernels), steps=4, start=start)  # a model moves constants by little
         groups = group_cases(out, kernels)
         logs = predict_groups(groups, point)[0]
         order = [case for group in groups for case in group.cases]

@@ -169,12 +169,38 @@ def _latent(row: dict[str, str]) -> KernelRow | None:
     return KernelRow(chip, "mla_context", format, "bf16", 2.0 * batch * pairs * heads * 320.0, moved, 0.0, f"{heads:g}")
 
 
+# Sparse attention as GLM-5 has it: entries of 656 B in 8 bits, 2,048 of them chosen by 32 heads of 128 over keys of
+# 132 B.
+_CHOSEN, _ENTRY_BYTES, _KEY_BYTES, _INDEX_HEADS, _INDEX_WIDTH = 2048.0, 656.0, 132.0, 32.0, 128.0
+_FEW_TOKENS = 64.0
+
+
+def _sparse(row: dict[str, str]) -> KernelRow | None:
+    """Few tokens at a time under sparse latent attention, and the scan that chooses for them."""
+    batch, new = float(row["batch_size"]), float(row["isl"])
+    context = float(row["step"]) + new
+    if new > _FEW_TOKENS or context < 128:
+        return None
+    chip = CHIPS[row["system"]]
+    if row["table"] == "glm5_dsa_attn_module":
+        heads, seen = float(row["num_heads"]), min(context, _CHOSEN)
+        moved = batch * new * (seen * _ENTRY_BYTES + heads * (576.0 + 512.0) * 2.0)
+        flops = 2.0 * batch * new * seen * heads * (576.0 + 512.0)
+        return KernelRow(chip, "mla_sparse_decode", "", "bf16", flops, moved, 0.0, f"{batch:g}x{new:g}")
+    if row["table"] == "glm5_mqa_logits_module":
+        flops = 2.0 * batch * new * context * _INDEX_HEADS * _INDEX_WIDTH
+        moved = batch * context * _KEY_BYTES
+        return KernelRow(chip, "indexer_decode", "", "fp8", flops, moved, 0.0, f"{batch:g}x{new:g}")
+    return None
+
+
 _TABLES: dict[str, tuple[Callable[[dict[str, str]], KernelRow | None], str]] = {
     "ops_gemm_subset": (_gemm, "latency_ms"),
     "ops_decode_attention_subset": (_decode_attention, "latency_ms"),
     "ops_prefill_attention_subset": (_prefill_attention, "latency_ms"),
     "ops_moe_subset": (_experts, "latency"),
     "ops_mla_subset": (_latent, "latency"),
+    "ops_sparse_attention_subset": (_sparse, "latency"),
 }
 
 

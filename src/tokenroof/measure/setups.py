@@ -195,7 +195,7 @@ def _drafts(run: Run, model: Model, launch: Launch) -> tuple[int, float] | Skip:
         if not curves:
             return Skip("speculative decoding: nobody measured the acceptance of this model")
         depth = min(drafts, len(curves[0].lengths))
-        acceptance = implied_acceptance(curves[0].lengths[depth - 1], depth)
+        acceptance = launch.accepted * implied_acceptance(curves[0].lengths[depth - 1], depth)
     return drafts, acceptance
 
 

@@ -76,8 +76,9 @@ def _lower(rows: Rows, mixer: Mla, count: int) -> None:
                 f"latent absorb ({part})", count, n=up, k=latent, weight_class="attention", driver=tokens,
                 present=present, part=part, kind="bmm", stored=False,
             )  # fmt: skip
+    kind = "mla" if mixer.indexer is None else "mla_sparse"
     core(
-        rows, "latent attention", "mla", count, ((rule, 1.0),), parts=absorbed, written_bytes=written,
+        rows, "latent attention", kind, count, ((rule, 1.0),), parts=absorbed, written_bytes=written,
         flops=_pair_flops(mixer, True) / rows.tp, entry_bytes=entry_bytes,
         width=heads * (2 * latent + rope),
     )  # fmt: skip

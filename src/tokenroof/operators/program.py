@@ -1,7 +1,9 @@
 """Evaluates a Program's counts: variables from a load, totals by class, cache sizes. Floats and arrays alike."""
 
+import math
 from typing import Any
 
+from tokenroof.types.efficiency import EVEN, Routing
 from tokenroof.types.program import ContextRule, Form, Load, Num, Program, Totals
 from tokenroof.xp import NUMPY, SCALAR, Namespace
 
@@ -57,13 +59,22 @@ def pairs_and_reads(rule: ContextRule, new: Num, context: Num, xp: Namespace) ->
     return new * seen, seen
 
 
-def touched(size: Num, chance: Num, tokens: Num, ranks: Num, skew: float, alike: bool, xp: Namespace) -> Num:
-    """Experts with work on a rank that holds `size`: the mean, or with `skew` the most that chance gives any rank.
+def touched(size: Num, chance: Num, tokens: Num, ranks: Num, routing: Routing, xp: Namespace) -> Num:
+    """Experts with work on a rank that holds `size`: the mean, or with `routing.skew` the most that chance gives any.
 
+    An expert with popularity g (mean 1) is missed by T tokens with probability (1 - chance)^(g T), and over a Gamma
+    distribution of g with shape k that is (1 + x / k)^-k at x = -T ln(1 - chance); the first token is always at home.
     The largest of n normal deviates lies sqrt(2 ln n) deviations above the mean. `alike` tokens meet those of one.
     """
+    skew = routing.skew
     # (1 - chance) to the power of tokens: three times as fast over arrays as a power
-    missed = xp.exp((xp.minimum(tokens, 1.0) if alike else tokens) * xp.log(xp.maximum(1.0 - chance, _LEAST)))
+    alone = xp.log(xp.maximum(1.0 - chance, _LEAST))
+    exponent = (xp.minimum(tokens, 1.0) if routing.alike else tokens) * alone
+    if not hasattr(routing.shape, "shape") and routing.shape == math.inf:
+        missed = xp.exp(exponent)
+    else:
+        later = xp.maximum(alone - exponent, 0.0)
+        missed = xp.exp(xp.maximum(exponent, alone) - routing.shape * xp.log(1.0 + later / routing.shape))
     share = 1.0 - missed
     if skew == 0.0:
         return size * share
@@ -76,10 +87,9 @@ def variables(
     decode: Load | None,
     prefill: Load | None,
     xp: Namespace,
-    expert_skew: float = 0.0,
-    experts_alike: bool = False,
+    routing: Routing = EVEN,
 ) -> list[Any]:
-    """The program's variables for a pass, on its busiest GPU; see Efficiency for the last two.
+    """The program's variables for a pass, on its busiest GPU.
 
     With fewer sequences than dp groups one group still has a whole one; with fewer tokens than cp ranks one rank
     still has one.
@@ -111,7 +121,7 @@ def variables(
     seen: dict[tuple[str, ContextRule], tuple[Num, Num]] = {}
     for variable in program.variables[10:]:
         if variable.kind == "touched":
-            values.append(touched(variable.size, variable.chance, values[2], layout.ep, expert_skew, experts_alike, xp))
+            values.append(touched(variable.size, variable.chance, values[2], layout.ep, routing, xp))
             continue
         found = parts.get(variable.part)
         if found is None:

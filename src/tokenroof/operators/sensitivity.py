@@ -64,7 +64,7 @@ def seconds_by_input(
         raise InputError("layout", program.layout, "one layout", "explain one point of the grid")
     rows = operator_table(program, system, decode=decode, prefill=prefill, profile=profile)
     running = [row for row in program.operators if _runs(row, decode, prefill)]
-    values = variables(program, decode, prefill, SCALAR, profile.expert_skew, profile.experts_alike)
+    values = variables(program, decode, prefill, SCALAR, profile.routing)
     kernels: Seconds = {}
     fixed: Seconds = {}
     network: Seconds = {}
@@ -205,7 +205,13 @@ def _launching_seconds(running: list[Operator], profile: Efficiency) -> Seconds:
     """What a pass that no graph captures lasts at least: the host starts every kernel."""
     if profile.launch_s <= 0.0:
         return {}
-    return {HOST: profile.host_s, LAUNCH: profile.launch_s * sum(row.count for row in running)}
+    return {HOST: profile.host_s, LAUNCH: profile.launch_s * sum(_launches(row, profile) for row in running)}
+
+
+def _launches(row: Operator, profile: Efficiency) -> float:
+    if row.comm is not None:
+        return float(row.count)
+    return float(row.count * curve_of(profile, row.kind, row.format, row.rate).launches)
 
 
 def _term(row: OperatorTime, found: StepSeconds, system: System, profile: Efficiency) -> Term:

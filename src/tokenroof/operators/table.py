@@ -26,7 +26,7 @@ def operator_table(
 
     Times add up to the step under rule "operators" before overlap of communication and host time.
     """
-    values = variables(program, decode, prefill, SCALAR, profile.expert_skew, profile.experts_alike)
+    values = variables(program, decode, prefill, SCALAR, profile.routing)
     rows = [
         row
         for row in program.operators

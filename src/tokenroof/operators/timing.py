@@ -109,7 +109,7 @@ class Timed:
         if decode is None and prefill is None:
             raise InputError("load", None, "a decode part, a prefill part or both")
         xp = namespace_of(self.program, decode, prefill)
-        values = variables(self.program, decode, prefill, xp, self.profile.expert_skew, self.profile.experts_alike)
+        values = variables(self.program, decode, prefill, xp, self.profile.routing)
         parts = [self.parts["all"]]
         parts += [self.parts["decode"]] if decode is not None else []
         parts += [self.parts["prefill"]] if prefill is not None else []
@@ -230,7 +230,7 @@ def bind(
             smooth=tuple((row.compute, row.memory, row.sharpness) for row in timed if 1.0 < row.sharpness < math.inf),
             added=_merged(*(form for row in timed if row.sharpness <= 1.0 for form in (row.compute, row.memory))),
             fixed_s=sum((row.fixed_s for row in timed), 0.0),
-            kernels=sum((row.count for row in rows), 0.0),
+            kernels=sum((row.launches for row in timed), 0.0),
             compute=_merged(*(row.arithmetic for row in timed)),
             weights=_merged(*(row.weights for row in timed)),
             kv=_merged(*(row.kv for row in timed)),
@@ -251,6 +251,7 @@ class _Row:
     kv: Form
     activations: Form
     fixed_s: Num
+    launches: Num
     sharpness: float
 
 
@@ -279,6 +280,7 @@ def _row(
         kv=kv,
         activations=activations,
         fixed_s=row.count * curve.fixed_s,
+        launches=row.count * curve.launches,
         sharpness=curve.sharpness,
     )  # fmt: skip
 

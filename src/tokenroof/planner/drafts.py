@@ -35,8 +35,10 @@ class Drafting(Timed):
             return Timed.step(self, prefill=prefill, rule=rule)
         verified = self._verified(decode)
         times = Timed.step(self, decode=verified, prefill=prefill, rule=rule)
-        draft_s = self._draft_s(decode, verified.context, rule)
-        return replace(times, step_s=times.step_s + self.drafts * draft_s)
+        later_s = self.drafts * self._draft_s(decode, verified.context, rule)
+        if rule == "operators":
+            later_s = later_s + self.profile.draft_sequence_s * decode.sequences / self.program.layout.dp
+        return replace(times, step_s=times.step_s + later_s)
 
     def counts(self, *, decode: Load | None = None, prefill: Load | None = None) -> Totals:
         if decode is None:

@@ -20,10 +20,10 @@ from tokenroof.operators.layouts import dcp_limit, is_legal
 from tokenroof.types.dtype import dtype
 from tokenroof.types.layout import Layout
 from tokenroof.types.machine import Chip, System
-from tokenroof.types.model import Model, MoeFfn, WeightDtypes
+from tokenroof.types.model import Model, WeightDtypes
 
 __all__ = [
-    "CHUNKS", "Format", "has_experts", "kv_formats", "ladder", "planned_layouts", "stacked", "weight_formats",
+    "CHUNKS", "Format", "kv_formats", "ladder", "planned_layouts", "stacked", "weight_formats",
 ]  # fmt: skip
 
 CHUNKS = (2048, 8192, 16384)
@@ -46,11 +46,6 @@ class Format:
     own: bool
     weights: WeightDtypes | None = None
     kv: str | None = None
-
-
-def has_experts(model: Model) -> bool:
-    """Whether any layer has routed experts."""
-    return any(isinstance(group.ffn, MoeFfn) for group in model.layers)
 
 
 def weight_formats(model: Model, chip: Chip) -> tuple[str, ...]:
@@ -83,7 +78,7 @@ def _sizes(model: Model, system: System, width: str) -> list[int]:
     else:
         sizes = set(range(1, domain + 1))
         counts = [count for count in legal_sizes(system.n_chips // domain) if count > 1]
-    if has_experts(model):
+    if model.has_experts:
         sizes |= {domain * count for count in counts}
     return sorted(size for size in sizes if size <= system.n_chips)
 
@@ -127,7 +122,7 @@ def planned_layouts(
     """
     known = engine_of(engine)
     domain = min(system.domain_size, system.n_chips)
-    experts = has_experts(model)
+    experts = model.has_experts
     found: list[Layout] = []
     refused: Counter[str] = Counter()
     pinned = fixed or {}

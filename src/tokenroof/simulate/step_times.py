@@ -187,6 +187,7 @@ class StepTable:
         self.lines = _lines_of(self.decode) if self.width == 1 and self.cp == 1 else None
         self.shown = 1.0 - profile.overlap
         self.per_sequence_s = profile.host_per_sequence_s
+        self.draft_sequence_s = profile.draft_sequence_s
         self.per_token_s = profile.host_per_token_s
         self.base_s = profile.host_s + profile.host_per_layer_s * program.layers + float(timed.parts["all"].fixed_s)
         self.launch_s = profile.launch_s
@@ -198,10 +199,7 @@ class StepTable:
         values: dict[int, Any] = {ONE: 1.0, STAGE_TOKENS: stage}
         for at, variable in enumerate(program.variables[10:], 10):
             if variable.kind == "touched":
-                values[at] = touched(
-                    variable.size, variable.chance, stage, program.layout.ep, profile.expert_skew,
-                    profile.experts_alike, NUMPY,
-                )  # fmt: skip
+                values[at] = touched(variable.size, variable.chance, stage, program.layout.ep, profile.routing, NUMPY)
         return values
 
     # ------------------------------------------------------------------ one step
@@ -211,6 +209,7 @@ class StepTable:
         head_s = 0.0
         if self.head is not None and any(n for n, _, _ in works):
             head_s = self.drafts * self.head([(n, contexts, ()) for n, contexts, _ in works])
+            head_s += self.draft_sequence_s * max(n for n, _, _ in works)
         if self.alone:
             return self.rank_s(*works[0], 0.0) + head_s
         stage = 0

@@ -17,7 +17,7 @@ from typing import Any
 
 from tokenroof.provenance import Grade
 
-__all__ = ["ALGORITHMS", "BOUND", "PEAK", "CollectiveCurve", "Efficiency", "OperatorCurve"]
+__all__ = ["ALGORITHMS", "BOUND", "EVEN", "PEAK", "CollectiveCurve", "Efficiency", "OperatorCurve", "Routing"]
 
 # What engine.networks can time. Each applies to some kinds of collective; in-switch and one-shot need one domain.
 ALGORITHMS = ("ring", "tree", "one-shot", "two-shot", "in-switch", "direct")
@@ -28,6 +28,8 @@ class OperatorCurve:
     """One kind of operator on one chip.
 
     `padding_rows` counts for grouped matmuls: rows that each group is padded by, since kernels work in tiles.
+    `launches` is the host's work for one run of it in a pass without a graph, in launches of a plain kernel: a block of
+    experts also sorts, permutes and quantises its tokens.
     """
 
     fixed_s: float = 0.0
@@ -37,6 +39,7 @@ class OperatorCurve:
     memory_floor_s: float = 0.0
     sharpness: float = math.inf
     padding_rows: float = 0.0
+    launches: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +64,24 @@ class CollectiveCurve:
     engine: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Routing:
+    """How tokens spread over experts.
+
+    `skew` is how far the busiest rank's count of experts with work lies above the mean one's, in units of what random
+    routing gives: 0 spreads them evenly, 1 is chance. `shape` is that of the Gamma distribution of the experts'
+    popularity (its relative variance is 1 / shape): infinite makes them equally popular. `alike`: all tokens of a pass
+    choose the same experts, the fewest that it can touch, whatever the prompts.
+    """
+
+    skew: float = 0.0
+    shape: float = math.inf
+    alike: bool = False
+
+
+EVEN = Routing()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Efficiency:
     """A profile of one chip under one engine.
@@ -71,14 +92,11 @@ class Efficiency:
 
     `launch_s` is what the host takes to start one kernel, `request_s` what a request spends outside the passes (HTTP,
     scheduling) before its first token, `prompt_token_s` what comes to it with each token of its prompt, cached or not
-    (tokeniser, hashes of blocks), `warmup_s` what the first wave of a run waits for compilation.
+    (tokeniser, hashes of blocks), `warmup_s` what the first wave of a run waits for compilation, `draft_sequence_s`
+    what a pass with drafts takes for each sequence whose guesses are kept or thrown away.
     `spread` holds, by metric, the half-width of the 80 % range as a natural logarithm; `pair_spread`, as
     "layouts.metric" and "formats.metric", the width of 80 % of the differences between the log errors of two
     deployments of one machine that differ in layout alone, or in formats too: part of an error is shared.
-
-    `expert_skew` is how far the busiest rank's count of experts with work lies above the mean one's, in units of what
-    random routing gives: 0 spreads them evenly, 1 is chance. With `experts_alike` all tokens of a pass choose the same
-    experts: the fewest that it can touch, whatever the prompts.
 
     `skew_s_per_width` is what ranks wait for each other before a collective, per element of the residual stream: the
     wider the model, the longer the work between two collectives, and with it the spread of their ends.
@@ -93,8 +111,7 @@ class Efficiency:
     collectives: Mapping[str, tuple[CollectiveCurve, ...]]
     overlap: float = 0.0
     expert_imbalance: float = 1.0
-    expert_skew: float = 0.0
-    experts_alike: bool = False
+    routing: Routing = EVEN
     skew_s_per_width: float = 0.0
     host_s: float = 0.0
     host_per_layer_s: float = 0.0
@@ -104,6 +121,7 @@ class Efficiency:
     request_s: float = 0.0
     prompt_token_s: float = 0.0
     warmup_s: float = 0.0
+    draft_sequence_s: float = 0.0
     spread: Mapping[str, float] = field(default_factory=dict)
     pair_spread: Mapping[str, float] = field(default_factory=dict)
     chip: str = ""
@@ -133,4 +151,4 @@ PEAK = Efficiency(
 )
 
 # What no run can beat, however its prompts are routed. PEAK takes routing as random, which identical prompts are not.
-BOUND = replace(PEAK, id="bound", experts_alike=True)
+BOUND = replace(PEAK, id="bound", routing=Routing(alike=True))

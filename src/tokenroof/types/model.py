@@ -289,5 +289,10 @@ class Model:
     facts: Mapping[str, Fact] = field(default_factory=dict, repr=False, compare=False)
 
     @property
+    def has_experts(self) -> bool:
+        """Whether any layer routes tokens to experts."""
+        return any(isinstance(group.ffn, MoeFfn) for group in self.layers)
+
+    @property
     def n_layers(self) -> int:
         return sum(group.count for group in self.layers)
