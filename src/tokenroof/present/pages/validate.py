@@ -7,7 +7,8 @@ from tokenroof.measure.fit_select import SETS
 from tokenroof.present.numbers import change, count, percent, quantity
 from tokenroof.present.page import REMARK, Block, Column, Page, Remark, Table, note, numbers, words
 from tokenroof.present.pages.parts import counted
-from tokenroof.usecases.measured.validate import BoundBreach, Group, ValidateResponse
+from tokenroof.usecases.measured.scores import Group
+from tokenroof.usecases.measured.validate import BoundBreach, ValidateResponse
 
 __all__ = ["page_of"]
 
@@ -37,29 +38,38 @@ def _sentence(answer: ValidateResponse) -> str:
 
 def _cells(one: Group) -> tuple[str, ...]:
     return (
-        count(one.n), percent(one.median_absolute_error, decimals=1), change(one.median_error, decimals=1),
-        percent(one.within_15), percent(one.within_30), percent(one.coverage_80),
+        count(one.n), percent(one.median_absolute_error, decimals=1), _interval(one),
+        change(one.median_error, decimals=1), percent(one.within_15), percent(one.within_30), percent(one.coverage_80),
+        f"{one.range_factor:.2f}x",
     )  # fmt: skip
 
 
+def _interval(one: Group) -> str:
+    if one.error_interval is None:
+        return ""
+    low, high = one.error_interval
+    return f"{percent(low)} to {percent(high)}"
+
+
 def _heads() -> list[Column]:
-    names = ("n", "median error", "signed", "within 15 %", "within 30 %", "in 80 % range")
-    return [numbers(name, drop=REMARK if name == "within 30 %" else 0) for name in names]
+    names = ("n", "median error", "of 80 %", "signed", "within 15 %", "within 30 %", "in 80 % range", "range")
+    return [numbers(name, drop=REMARK if name in ("within 30 %", "within 15 %") else 0) for name in names]
 
 
 def _overall(answer: ValidateResponse) -> Table:
-    said = "signed + : predicted slower (of throughput: more) than measured"
     roofs = ", ".join(f"{quantity(one.median_over_bound)} ({one.metric})" for one in answer.overall)
-    roof = f"half of the runs take more than so many times the hardware bound: {roofs}"
+    said = (
+        "of 80 %: median error in 80 % of other draws of the deployments; signed +: predicted slower",
+        "(of throughput: more) than measured; range: factor from prediction to the ends of the 80 % range",
+        f"half of the runs take more than so many times the hardware bound: {roofs}",
+    )
     fitted = sum(one.n for one in answer.groups if one.split in _FITTED and one.set.removesuffix(".csv") in SETS)
     remarks = []
     if fitted:
         known = f"{count(fitted)} of these are of tables that the fit draws on"
         remarks.append(note(f"{known}; for runs that it has not seen: docs/accuracy"))
     rows = [(one.metric, *_cells(one)) for one in answer.overall]
-    return Table(
-        name="main", title="All rows", columns=(words(), *_heads()), rows=rows, lines=(said, roof), remarks=remarks
-    )
+    return Table(name="main", title="All rows", columns=(words(), *_heads()), rows=rows, lines=said, remarks=remarks)
 
 
 def _sets(answer: ValidateResponse) -> Table:
@@ -73,6 +83,22 @@ def _sets(answer: ValidateResponse) -> Table:
     columns = (words("set"), words("metric"), *((words("split"),) if splits else ()), *_heads())
     folded = len(rows) > _MOST_SETS or len(rows) == len(answer.overall)
     return Table(name="sets", title="By set", columns=columns, rows=rows, full=folded)
+
+
+def _apart(answer: ValidateResponse) -> list[Table]:
+    if not answer.apart:
+        return []
+    rows: list[tuple[str, ...]] = []
+    before: tuple[str, ...] = ()
+    for one in answer.apart:
+        error, signed = percent(one.median_absolute_error, decimals=1), change(one.median_error, decimals=1)
+        names = ("",) * len(one.by) if one.by == before else one.by
+        covered, factor = percent(one.coverage_80), f"{one.range_factor:.2f}x"
+        rows.append((*names, one.metric, count(one.n), error, signed, covered, factor))
+        before = one.by
+    heads = (numbers(name) for name in ("n", "median error", "signed", "in 80 % range", "range"))
+    columns = (*(words(name) for name in answer.by), words("metric"), *heads)
+    return [Table(name="apart", title=f"By {_listed(answer.by)}", columns=columns, rows=rows)]
 
 
 def _some(title: str, columns: Sequence[Column], rows: Sequence[tuple[str, ...]]) -> list[Table]:
@@ -123,7 +149,7 @@ def page_of(answer: ValidateResponse) -> Page:
     """The answer as a page."""
     blocks: list[Block] = []
     if answer.groups:
-        blocks = [_overall(answer), _sets(answer)]
+        blocks = [_overall(answer), *_apart(answer), _sets(answer)]
     return Page(
         title=counted(answer.rows, "measured row"),
         kind="Validation",

@@ -1,13 +1,12 @@
 """How far off is it: predicts every measured run it can, and scores itself per set, metric and split.
 
-Rows stream through; what is kept per group is one float for the error and one for its sign, so that a million rows
-stay small. Quality C rows are counted and never scored.
+Rows stream through, and little is kept of each, so that a million rows stay small. Quality C rows are counted and never
+scored.
 """
 
-from array import array
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from tokenroof.errors import FileError, InputError
@@ -21,8 +20,9 @@ from tokenroof.types.served import Ranged
 from tokenroof.usecases.measured.breaches import BoundBreach, explained
 from tokenroof.usecases.measured.predict import Forecaster
 from tokenroof.usecases.measured.replay import replayed
+from tokenroof.usecases.measured.scores import Group, Tally, group_of, pooled
 
-__all__ = ["BoundBreach", "Group", "Scored", "ValidateResponse", "score_rows", "validate"]
+__all__ = ["BY", "BoundBreach", "Group", "Scored", "ValidateResponse", "score_rows", "validate"]
 
 _LOGS = (".jsonl", ".jsonl.gz")
 _MOST_FAULTS_KEPT = 1000
@@ -31,6 +31,16 @@ _KINDS = {
     "tpot": "TPOT", "ttft": "TTFT", "ttft_p50": "TTFT", "e2e": "E2E", "output": "throughput",
     "output_per_gpu": "throughput", "total": "throughput", "input": "throughput",
 }  # fmt: skip
+# What scores can be told apart by, as a run says it.
+BY: Mapping[str, Callable[[Run], str]] = {
+    "model": lambda run: run.model,
+    "hardware": lambda run: run.hardware.removeprefix("NVIDIA "),
+    "engine": lambda run: run.engine,
+    "format": lambda run: run.weight_dtype or "not stated",
+    "mode": lambda run: run.mode,
+    "source": lambda run: run.source or run.file,
+}
+_Key = tuple[str, str, str, tuple[str, ...]]  # file, metric, split, values of what rows are told apart by
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,33 +71,19 @@ class Scored:
         return self.low <= self.run.value <= self.high
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Group:
-    """Scores of one metric of one set and split. Errors are relative to the measurement.
-
-    `median_over_bound` is how far from the roof runs are: measured over bound, of throughput the reverse.
-    """
-
-    set: str
-    metric: str
-    split: str
-    n: int
-    median_absolute_error: float
-    median_error: float
-    within_15: float
-    within_30: float
-    coverage_80: float
-    median_over_bound: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ValidateResponse:
-    """Scores by group and `overall` by kind of quantity, all sets together; reasons for what was skipped, unreadable
-    rows, and rows that beat the hardware bound.
+    """Scores by group, `overall` by kind of quantity, all sets together, and `apart` by the values of `by`.
+
+    Reasons for what was skipped, unreadable rows, and rows that beat the hardware bound.
     """
 
     groups: tuple[Group, ...]
     overall: tuple[Group, ...]
+    by: tuple[str, ...]
+    apart: tuple[Group, ...]
     rows: int
     scored: int
     skipped: tuple[tuple[str, int], ...]
@@ -95,19 +91,6 @@ class ValidateResponse:
     n_faults: int
     breaches: tuple[BoundBreach, ...]
     n_breaches: int
-
-
-@dataclass(slots=True)
-class _Tally:
-    errors: "array[float]" = field(default_factory=lambda: array("d"))
-    roofs: "array[float]" = field(default_factory=lambda: array("d"))
-    covered: int = 0
-
-
-def _median(values: list[float]) -> float:
-    ordered = sorted(values)
-    half = len(ordered) // 2
-    return ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2
 
 
 def score_rows(paths: Iterable[str | Path]) -> Iterator[Scored | Skip | Fault]:
@@ -164,43 +147,60 @@ def _breach(row: Scored) -> BoundBreach:
     )  # fmt: skip
 
 
-def _group(key: tuple[str, str, str], tally: _Tally) -> Group:
-    errors, n = list(tally.errors), len(tally.errors)
-    absolute = [abs(error) for error in errors]
-    return Group(
-        set=key[0],
-        metric=key[1],
-        split=key[2],
-        n=n,
-        median_absolute_error=_median(absolute),
-        median_error=_median(errors),
-        within_15=sum(error <= 0.15 for error in absolute) / n,
-        within_30=sum(error <= 0.30 for error in absolute) / n,
-        coverage_80=tally.covered / n,
-        median_over_bound=_median(list(tally.roofs)),
-    )
+def _of_kind(metric: str) -> str:
+    return _KINDS[METRICS[metric][0]]
 
 
-def _overall(tallies: Mapping[tuple[str, str, str], _Tally]) -> tuple[Group, ...]:
+def _by_set(tallies: Mapping[_Key, Tally]) -> tuple[Group, ...]:
+    parts: dict[tuple[str, str, str], list[Tally]] = {}
+    for (name, metric, split, _), tally in tallies.items():
+        parts.setdefault((name, metric, split), []).append(tally)
+    return tuple(group_of(*key, (), pooled(found)) for key, found in sorted(parts.items()))
+
+
+def _overall(tallies: Mapping[_Key, Tally]) -> tuple[Group, ...]:
     """The scores of latencies and of throughput, whatever table they are from."""
-    pooled: dict[str, _Tally] = {}
-    for (_, metric, _), tally in tallies.items():
-        one = pooled.setdefault(_KINDS[METRICS[metric][0]], _Tally())
-        one.errors.extend(tally.errors)
-        one.roofs.extend(tally.roofs)
-        one.covered += tally.covered
-    order = tuple(dict.fromkeys(_KINDS.values()))
-    return tuple(_group(("all", kind, ""), pooled[kind]) for kind in order if kind in pooled)
+    kinds = tuple(dict.fromkeys(_KINDS.values()))
+    named = {kind: [tally for key, tally in tallies.items() if _of_kind(key[1]) == kind] for kind in kinds}
+    return tuple(group_of("all", kind, "", (), pooled(parts)) for kind, parts in named.items() if parts)
+
+
+def _apart(tallies: Mapping[_Key, Tally], by: Sequence[str]) -> tuple[Group, ...]:
+    """The same by what the rows are told apart by."""
+    if not by:
+        return ()
+    parts: dict[tuple[tuple[str, ...], str], list[Tally]] = {}
+    for (_, metric, _, values), tally in tallies.items():
+        parts.setdefault((values, _of_kind(metric)), []).append(tally)
+    kinds = tuple(dict.fromkeys(_KINDS.values()))
+    order = sorted(parts, key=lambda key: (key[0], kinds.index(key[1])))
+    return tuple(group_of("all", kind, "", values, pooled(parts[values, kind])) for values, kind in order)
+
+
+def _checked(by: Iterable[str]) -> tuple[str, ...]:
+    names = tuple(by)
+    for name in names:
+        if name not in BY:
+            raise InputError("by", name, f"some of {', '.join(BY)}")
+    if len(set(names)) < len(names):
+        raise InputError("by", ",".join(names), "each name once")
+    return names
 
 
 def validate(
     paths: Iterable[str | Path],
     *,
+    by: Iterable[str] = (),
     each: Callable[[Scored], None] | None = None,
     progress: Callable[[], None] | None = None,
 ) -> ValidateResponse:
-    """Score tables of measured runs. `each` sees every scored row, `progress` is called once per row read."""
-    tallies: dict[tuple[str, str, str], _Tally] = {}
+    """Score tables of measured runs, apart by some of BY.
+
+    `each` sees every scored row, `progress` is called once per row read.
+    """
+    names = _checked(by)
+    tallies: dict[_Key, Tally] = {}
+    deployments: dict[tuple[str, ...], int] = {}
     skipped: Counter[str] = Counter()
     faults: list[Fault] = []
     breaches: list[tuple[Run, BoundBreach]] = []
@@ -218,10 +218,11 @@ def validate(
             skipped[row.reason] += 1
         else:
             scored += 1
-            tally = tallies.setdefault((row.run.file, row.run.metric, row.run.split), _Tally())
-            tally.errors.append(row.error)
-            tally.roofs.append(row.over_bound)
-            tally.covered += row.covered
+            run = row.run
+            values = tuple(BY[name](run) for name in names)
+            tally = tallies.setdefault((run.file, run.metric, run.split, values), Tally())
+            cluster = deployments.setdefault((run.model, run.hardware, run.engine), len(deployments))
+            tally.add(row.error, row.low, row.high, row.over_bound, row.covered, cluster)
             if row.beats_bound:
                 n_breaches += 1
                 if len(breaches) < _MOST_BREACHES_KEPT:
@@ -232,8 +233,10 @@ def validate(
     if not rows:
         raise InputError("csv", "no rows", "a table with at least one row")
     return ValidateResponse(
-        groups=tuple(_group(key, tally) for key, tally in sorted(tallies.items())),
+        groups=_by_set(tallies),
         overall=_overall(tallies),
+        by=names,
+        apart=_apart(tallies, names),
         rows=rows,
         scored=scored,
         skipped=tuple(skipped.most_common()),
