@@ -4,8 +4,8 @@
 
 Runs of one table, model, chip, engine, format and lengths that differ in layout and load are one choice, of at least
 two layouts. Under a limit on TPOT (a quartile of those measured) the run with the most predicted output tokens per
-second and GPU is taken. Regret is how much fewer tokens it measured than the best run that held the limit, none where it
-measured more; the limit is broken where its measured TPOT lies above it.
+second and GPU is taken. Regret is how much fewer tokens it measured than the best run that held the limit, none where
+it measured more; the limit is broken where its measured TPOT lies above it.
 """
 
 import statistics
