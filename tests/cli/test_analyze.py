@@ -147,7 +147,13 @@ def bad_files(folder: Path) -> dict[str, Path]:
 
 
 @pytest.mark.parametrize(
-    "kind,needle", [("directory", "file"), ("truncated", "JSON"), ("keyless", "num_attention_heads"), ("huge", "MB")]
+    "kind,needle",
+    [
+        ("directory", "file"),
+        ("truncated", "JSON"),
+        ("keyless", "num_attention_heads"),
+        ("huge", "at most 16,000,000 bytes"),
+    ],
 )
 def test_bad_config_files_are_one_line_and_exit_2(tmp_path: Path, kind: str, needle: str) -> None:
     done = run("analyze", str(bad_files(tmp_path)[kind]), "--system", "h100")

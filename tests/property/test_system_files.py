@@ -127,7 +127,7 @@ def test_names(name: str) -> None:
 def test_composed_systems_keep_their_limits(n: int, chip: str) -> None:
     system = load_system(f"{n}x{chip}")
     assert system.n_chips == n
-    assert system.domain_size == min(n, system.chip.scaleup_domain)
+    assert system.domain_size == min(n, system.chip.reach)
     if system.scaleup_bytes_per_s is not None:
         assert system.chip.scaleup_bytes_per_s is not None
         assert system.scaleup_bytes_per_s <= system.chip.scaleup_bytes_per_s

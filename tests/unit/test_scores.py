@@ -54,14 +54,14 @@ def test_rows_are_told_apart(tmp_path):
     path.write_text(_TABLE)
     answer = validate([path], by=("model", "hardware"))
     assert answer.by == ("model", "hardware")
-    assert [(one.by, one.metric, one.n) for one in answer.apart] == [
+    assert [(one.by, one.metric, one.n) for one in answer.by_value] == [
         (("Llama-3.1-70B", "H100 SXM 80GB"), "TPOT", 1),
         (("Llama-3.1-70B", "H200 SXM 141GB"), "TPOT", 1),
         (("gpt-oss-120b", "H200 SXM 141GB"), "TPOT", 1),
         (("gpt-oss-120b", "H200 SXM 141GB"), "TTFT", 1),
     ]
     whole = validate([path])
-    assert whole.apart == () and whole.groups == answer.groups and whole.overall == answer.overall
+    assert whole.by_value == () and whole.groups == answer.groups and whole.overall == answer.overall
     assert whole.overall[0].deployments == 3 and whole.overall[0].n == 3
 
 

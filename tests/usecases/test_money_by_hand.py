@@ -269,10 +269,11 @@ def test_the_floor_is_the_cheapest_load_that_memory_holds() -> None:
     assert found.discounts.batch == pytest.approx(found.floor.slow_mode_saves)
 
 
-def test_a_frontier_goes_from_all_that_memory_holds_to_one_request() -> None:
+def test_a_frontier_goes_from_most_that_pay_to_one_request() -> None:
+    """A full memory puts answers back and is beaten by one with a little room."""
     found = priced(tp=8)
     room = int(found.economics.deployment.room())
-    assert (found.frontier[0].concurrency, found.frontier[-1].concurrency) == (room, 1.0)
+    assert 0.75 * room < found.frontier[0].concurrency <= room and found.frontier[-1].concurrency == 1.0
     for one in found.frontier:
         assert one.speed_ratio * one.tpot_s == pytest.approx(found.economics.served.tpot_s)
         assert (one.tokens_per_s_per_user or 0.0) * one.tpot_s == pytest.approx(1.0)
@@ -484,7 +485,7 @@ def test_files_of_loads_have_limits(tmp_path: Path) -> None:
     file.write_bytes(b"000000001\n" * 100_000)
     assert traffic.traffic_of(str(file)).duty_cycle == 1.0
     file.write_bytes(b"0000000001\n" + b"000000001\n" * 99_999)
-    with pytest.raises(InputError, match="at most 1 MB"):
+    with pytest.raises(InputError, match="at most 1,000,000 bytes"):
         traffic.traffic_of(str(file))
 
 

@@ -68,7 +68,7 @@ def test_a_percentile_asks_for_a_lighter_load_than_a_mean_and_a_higher_one_for_a
 
 def test_percentiles_take_more_units_than_means():
     load = {"request_rate": 60.0, "tp": 1}
-    means, tails = (ask(tpot=tpot, ttft=1.0, **load).winner for tpot in (0.012, "p99:12ms"))
+    means, tails = (ask(tpot=tpot, ttft=1.0, **load).winner for tpot in (0.013, "p99:13ms"))
     assert means.simulated is None and tails.units > means.units
     assert tails.gpus_paid == tails.units
 

@@ -95,17 +95,18 @@ def test_bounds_have_no_error_and_the_best_wins():
 def test_what_differs_in_more_must_differ_by_more(llama):
     machine = llama.machines[0]
     layouts, formats, roles = (machine.equal_within[name] for name in ("layouts", "formats", "roles"))
-    assert (layouts, formats) == (0.2031, 0.3886)  # measured: see the theory of serving
+    assert (layouts, formats) == (0.1857, 0.2466)  # measured: see the theory of serving
     independent = math.sqrt(2.0) * machine.space.profile.spread["throughput"]
-    assert independent < roles == formats  # no pairs of roles: independent, and no nearer than formats
-    assert equal_width("throughput", load_profile(load_chip("h100")), "roles") == pytest.approx(math.sqrt(2.0) * 0.4585)
+    assert roles == max(independent, formats)  # no pairs of roles: independent, and no nearer than formats
+    spread = load_profile(load_chip("h100")).spread["throughput"]
+    assert equal_width("throughput", load_profile(load_chip("h100")), "roles") == pytest.approx(math.sqrt(2.0) * spread)
 
 
 def test_the_widest_of_what_differs_holds(llama):
     machine = llama.machines[0]
     profile, winner = machine.space.profile, llama.winner
     for changes, name in (({}, "layouts"), ({"kv": "int8"}, "formats"), ({"mode": "disagg"}, "roles"),
-                          ({"mode": "disagg", "weights": "int8"}, "formats")):  # fmt: skip
+                          ({"mode": "disagg", "weights": "int8"}, "roles")):  # fmt: skip
         assert width_between(winner, replace(winner, **changes), "cost", profile) == machine.equal_within[name]
 
 

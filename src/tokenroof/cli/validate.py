@@ -85,7 +85,7 @@ class _Sample:
 @click.option(
     "--plot", type=click.Path(path_type=Path, dir_okay=False), help="Predicted against measured: svg, png, html."
 )
-@click.option("--by", help="Scores apart by some of model,hardware,engine,format,mode,source.")
+@click.option("--by", help="Scores by some of model,hardware,engine,format,mode,source.")
 @click.option("--all-rows", is_flag=True, help="Every set, every row that beats the hardware bound or cannot be read.")
 @click.option("--json", "as_json", is_flag=True, help="Print the response as JSON.")
 def command(

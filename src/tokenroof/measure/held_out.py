@@ -121,17 +121,21 @@ def summarise(residuals: Sequence[Residual]) -> tuple[HeldOut, ...]:
 
 
 def ranges(residuals: Sequence[Residual], share: float = 0.8) -> dict[str, float]:
-    """Half-widths, as logarithms, that hold `share` of unseen cases; what is left out weighs by its root size."""
-    found: dict[str, list[Residual]] = {}
+    """Half-widths, as logarithms, that hold `share` of unseen cases; what is left out weighs by its root size.
+
+    A range has to hold on the next model and on the next chip: the wider of both counts.
+    """
+    found: dict[tuple[str, bool], list[Residual]] = {}
     for one in residuals:
-        found.setdefault(one.metric, []).append(one)
-    widths = {}
-    for metric, members in found.items():
+        found.setdefault((one.metric, one.left_out == one.case.model), []).append(one)
+    widths: dict[str, float] = {}
+    for (metric, _), members in found.items():
         sizes: dict[tuple[str, str], int] = {}
         for one in members:
             sizes[one.left_out, one.case.set] = sizes.get((one.left_out, one.case.set), 0) + 1
         weights = [1.0 / math.sqrt(sizes[one.left_out, one.case.set]) for one in members]
-        widths[metric] = weighted_quantile([abs(one.value) for one in members], weights, share)
+        width = weighted_quantile([abs(one.value) for one in members], weights, share)
+        widths[metric] = max(width, widths.get(metric, 0.0))
     return widths
 
 

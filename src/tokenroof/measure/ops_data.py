@@ -64,12 +64,15 @@ class CollectiveRow:
     seconds: float
 
 
+def _paths(folder: Path, name: str) -> list[Path]:
+    return [path for path in (folder / f"{name}.csv.gz", folder / f"{name}.csv") if path.is_file()]
+
+
 def _rows(folder: Path, name: str) -> Iterator[dict[str, str]]:
-    for path in (folder / f"{name}.csv.gz", folder / f"{name}.csv"):
-        if path.is_file():
-            with opened(path, "ops", errors="strict") as file:
-                yield from csv.DictReader(lines(file, str(path), _LONGEST_LINE))
-            return
+    for path in _paths(folder, name)[:1]:
+        with opened(path, "ops", errors="strict") as file:
+            yield from csv.DictReader(lines(file, str(path), _LONGEST_LINE))
+        return
     raise InputError("ops", str(folder), f"a folder with {name}.csv.gz")
 
 
@@ -194,13 +197,14 @@ def _sparse(row: dict[str, str]) -> KernelRow | None:
     return None
 
 
+_SPARSE = "ops_sparse_attention_subset"  # of few models: where it is not there, what is assumed stays
 _TABLES: dict[str, tuple[Callable[[dict[str, str]], KernelRow | None], str]] = {
     "ops_gemm_subset": (_gemm, "latency_ms"),
     "ops_decode_attention_subset": (_decode_attention, "latency_ms"),
     "ops_prefill_attention_subset": (_prefill_attention, "latency_ms"),
     "ops_moe_subset": (_experts, "latency"),
     "ops_mla_subset": (_latent, "latency"),
-    "ops_sparse_attention_subset": (_sparse, "latency"),
+    _SPARSE: (_sparse, "latency"),
 }
 
 
@@ -213,6 +217,8 @@ def _timed(row: KernelRow, seconds: float) -> KernelRow:
 def read_kernels(folder: Path, progress: Callable[[str], None] | None = None) -> Iterator[KernelRow]:
     """Every usable timing of the kernel tables; of several kernels for one matmul the quickest, as engines choose."""
     for name, (read, column) in _TABLES.items():
+        if name == _SPARSE and not any(_paths(folder, name)):
+            continue
         quickest: dict[tuple[str, float, float, str], KernelRow] = {}
         kept = 0
         for raw in _rows(folder, name):

@@ -64,7 +64,7 @@ def _latency(deployment: Deployment, served: Served, limit: str) -> Infeasible:
         if most.fits:
             fixes.append(f"concurrency {most.concurrency:.0f}")
     else:
-        reason = f"{name} is {alone * 1e3:.4g} ms even with one request at once; the limit is {allowed * 1e3:.4g} ms"
+        reason = f"{name} is {alone * 1e3:.3g} ms even with one request at once; the limit is {allowed * 1e3:.3g} ms"
     if math.isfinite(shown) and met(_limited(deployment, limit, shown)):
         fixes.append(f"{limit} {_milli(shown)}")
     return Infeasible(reason=reason, fixes=(*fixes, *other_ways(deployment)), limit=limit)

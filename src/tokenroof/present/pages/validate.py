@@ -86,11 +86,11 @@ def _sets(answer: ValidateResponse) -> Table:
 
 
 def _apart(answer: ValidateResponse) -> list[Table]:
-    if not answer.apart:
+    if not answer.by_value:
         return []
     rows: list[tuple[str, ...]] = []
     before: tuple[str, ...] = ()
-    for one in answer.apart:
+    for one in answer.by_value:
         error, signed = percent(one.median_absolute_error, decimals=1), change(one.median_error, decimals=1)
         names = ("",) * len(one.by) if one.by == before else one.by
         covered, factor = percent(one.coverage_80), f"{one.range_factor:.2f}x"
@@ -98,7 +98,7 @@ def _apart(answer: ValidateResponse) -> list[Table]:
         before = one.by
     heads = (numbers(name) for name in ("n", "median error", "signed", "in 80 % range", "range"))
     columns = (*(words(name) for name in answer.by), words("metric"), *heads)
-    return [Table(name="apart", title=f"By {_listed(answer.by)}", columns=columns, rows=rows)]
+    return [Table(name="by", title=f"By {_listed(answer.by)}", columns=columns, rows=rows)]
 
 
 def _some(title: str, columns: Sequence[Column], rows: Sequence[tuple[str, ...]]) -> list[Table]:

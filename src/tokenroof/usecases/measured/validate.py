@@ -75,7 +75,7 @@ class Scored:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ValidateResponse:
-    """Scores by group, `overall` by kind of quantity, all sets together, and `apart` by the values of `by`.
+    """Scores by group, `overall` by kind of quantity, all sets together, and `by_value` by the values of `by`.
 
     Reasons for what was skipped, unreadable rows, and rows that beat the hardware bound.
     """
@@ -83,7 +83,7 @@ class ValidateResponse:
     groups: tuple[Group, ...]
     overall: tuple[Group, ...]
     by: tuple[str, ...]
-    apart: tuple[Group, ...]
+    by_value: tuple[Group, ...]
     rows: int
     scored: int
     skipped: tuple[tuple[str, int], ...]
@@ -236,7 +236,7 @@ def validate(
         groups=_by_set(tallies),
         overall=_overall(tallies),
         by=names,
-        apart=_apart(tallies, names),
+        by_value=_apart(tallies, names),
         rows=rows,
         scored=scored,
         skipped=tuple(skipped.most_common()),
