@@ -71,8 +71,6 @@ class Scored:
         return self.low <= self.run.value <= self.high
 
 
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ValidateResponse:
     """Scores by group, `overall` by kind of quantity, all sets together, and `by_value` by the values of `by`.
