@@ -3,7 +3,8 @@
     python scripts/compare_serving.py > table.md        # some ten minutes on one core
 
 Each cell is a deployment under the rules of vLLM at one load: the ratio of the closed form's mean to that of simulated
-requests (lengths within 11 % of the mean). Closed loops begin in the middle, with answers of every age; open loops run
+requests (lengths within 11 % of the mean). Closed loops begin in the middle, with answers of every age, and a client's
+next request reaches the engine after the time that it takes outside, not with the end of a step; open loops run
 for 40 times as many requests as are present at once, and the first quarter and the last tenth of them are left out:
 they see a server that fills, or that drains.
 """
@@ -71,9 +72,10 @@ def simulated(
     else:
         arrivals = np.cumsum(rng.exponential(1.0 / rate, count))
         arrivals = (arrivals - arrivals[0]) * (count - 1) / rate / (arrivals[-1] - arrivals[0])
+    outside_s = deployment.profile.outside_s(prompts)
     out = simulate(
         Requests(arrival_s=arrivals, isl=prompts, osl=answers), table_of(deployment), rules_of(deployment),
-        concurrency=held or None, request_s=deployment.profile.outside_s(prompts),
+        concurrency=held or None, request_s=outside_s, think_s=float(outside_s.mean()) if held else 0.0,
     )  # fmt: skip
     kept = np.arange(count) >= (2 * held if held else count // 4)
     last = count - (held or count // 10)
