@@ -17,7 +17,7 @@ ALL    := dev,docs,export,cluster,prices,hub,web
 MAKEFLAGS += --no-print-directory
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: oracle help demo test dev lint format unit quick docs wheel bench predictions mutants pins clean distclean
+.PHONY: oracle help demo test dev lint format unit quick docs wheel bench fuzz predictions mutants pins clean distclean
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -110,6 +110,9 @@ oracle:  ## hold the reader of configs to the modelling library's builds (downlo
 	@$(PYTHON) -m venv build/oracle-venv
 	@build/oracle-venv/bin/python -m pip --disable-pip-version-check -qq install --editable '.[oracle]'
 	@build/oracle-venv/bin/python scripts/oracle.py --write --fixture $(ARGS)
+
+fuzz: $(VENV)/.dev  ## 30,000 made-up inputs at every door (FUZZ=N for another number, FUZZ_SEED=N to go on from there)
+	@TOKENROOF_FUZZ=$(or $(FUZZ),30000) TOKENROOF_FUZZ_SEED=$(or $(FUZZ_SEED),0) $(BIN)/pytest -q $(ARGS) tests/property/test_doors_fuzz.py
 
 mutants: $(VENV)/.dev  ## make small faults on purpose and count those that tests catch (ARGS="--count 20")
 	@$(PY) scripts/mutants.py $(ARGS)

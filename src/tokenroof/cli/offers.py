@@ -26,7 +26,7 @@ class TokensType(click.ParamType[int]):
             return 0
         text = str(value)
         label = (param.opts[0] if param is not None else "tokens").lstrip("-")
-        return parse_tokens(int(text) if text.isdigit() else text, label)
+        return parse_tokens(text, label)
 
 
 def parse_rates(given: tuple[str, ...]) -> dict[str, float]:
