@@ -457,4 +457,4 @@ def test_too_slow_by_hand() -> None:
     never = resolve(asked(tp=1, concurrency=1.0, tpot=1e-4))
     alone = unmet.unmet(never, never.serve())
     one_s = float(resolve(asked(tp=1, concurrency=1.0)).closed(1.0).tpot_s)
-    assert alone is not None and f"TPOT is {one_s * 1e3:.4g} ms even with one request at once" in alone.reason
+    assert alone is not None and f"TPOT is {one_s * 1e3:.3g} ms even with one request at once" in alone.reason

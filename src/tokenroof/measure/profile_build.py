@@ -5,6 +5,7 @@ from typing import Any
 
 from tokenroof.measure.fit_ops import FittedCurve
 from tokenroof.types.machine import Chip
+from tokenroof.units import parse_quantity
 
 __all__ = ["ASSUMED", "chip_tables"]
 
@@ -49,7 +50,7 @@ _FROM: dict[str, tuple[str, ...]] = {
     "mla_decode": ("mla_decode.bf16", "attention_decode.bf16"),
     "mla_decode.fp8": ("mla_decode.fp8", "attention_decode.fp8"),
 }
-_MIB = float(1 << 20)
+_MIB = parse_quantity("1 MiB", "B")
 # All-reduce inside a server as vLLM 0.24 chooses it (distributed/device_communicators/all_reduce_utils.py): its small
 # kernel by most ranks and bytes; beyond it the switch's sums, by ranks and bytes. Ampere's switch cannot add: there the
 # kernel goes on, in a second line. Ranks beyond a server take NCCL's symmetric memory at any size.
