@@ -109,8 +109,8 @@ def test_numbers_out_of_bounds(line: str, fault: str) -> None:
         ("engine = 'vlm'", "engine = 'vlm': must be one of vllm, sglang, trtllm, none"),
         ("layout = 'tp=x'", "layout.tp = 'x': must be a whole number from 1 to 1,000,000"),
         ("layout = ['auto', { tp = 0 }]", "layout[1].tp = '0': must be a whole number from 1 to 1,000,000"),
-        ("layout = 'tq=8'", "layout = 'tq=8': must be one of tp, pp, ep, dp, cp, dcp, redundant_experts = a whole number; "
-                            "nearest: tp"),
+        ("layout = 'tq=8'", "layout = 'tq=8': must be one of tp, pp, ep, dp, cp, dcp, redundant_experts = a whole "
+                            "number; nearest: tp"),
         ("layout = 'tp=2,tp=4'", "layout = 'tp=2,tp=4': must be each degree once; tp is given twice"),
         ("price_per_gpu_hour = 'rent'", "price_per_gpu_hour = 'rent': must be rental"),
         ("isl = 3", "context: given with isl; give one or the other"),
