@@ -178,7 +178,10 @@ def _params(request: TrainRequest, model: Model | None, defaults: list[Default])
     if request.active_params is not None:
         return check_number("active", request.active_params, low=1e6, high=1e15)
     if model is not None:
-        return float(architecture.active_params(model).without_input_embedding)
+        multiplied = float(architecture.active_params(model).without_input_embedding)
+        reason = f"{model.id}'s without its input table, which multiplies with nothing"
+        defaults.append(Default(field="active parameters", value=f"{multiplied / 1e9:.3g} B", reason=reason))
+        return multiplied
     defaults.append(Default(field="active parameters", value="100 B", reason="the lecture's example"))
     return _ACTIVE
 
