@@ -20,6 +20,8 @@ _KINDS = {
 
 
 def _panel(axis: Any, name: str, rows: Sequence[Scored]) -> None:
+    from matplotlib.ticker import LogLocator, NullFormatter
+
     for label, (metrics, colour, marker) in _KINDS.items():
         points = [(row.run.value, row.predicted) for row in rows if row.run.metric in metrics]
         if points:
@@ -32,6 +34,11 @@ def _panel(axis: Any, name: str, rows: Sequence[Scored]) -> None:
         [low, high], [low * 0.85, high * 0.85], [low * 1.15, high * 1.15], color=COLOURS["muted"], alpha=0.2, lw=0
     )
     axis.set(xscale="log", yscale="log", xlim=(low, high), ylim=(low, high), title=name.removesuffix(".csv"))
+    if high < 100.0 * low:  # few powers of ten: labels at 1, 2 and 5, since those of every tick run into each other
+        for side in (axis.xaxis, axis.yaxis):
+            side.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+            side.set_major_formatter(lambda value, _position=0: f"{value:g}")
+            side.set_minor_formatter(NullFormatter())
     axis.legend(loc="upper left", markerscale=2, handletextpad=0.2)
 
 
