@@ -49,7 +49,8 @@ def test_a_row_becomes_a_run(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "load,concurrency,rate",
-    [("64", 64, None), ("qps=8", None, 8), ("qps=INF", None, math.inf), ("poisson target_qps=67.2", None, 67.2),
+    [("64", 64, None), ("qps=8", None, 8), ("qps=INF", None, math.inf), ("qps=.", None, None),
+     ("qps=.5", None, 0.5), ("poisson target_qps=67.2", None, 67.2),
      ("poisson ~10 req/s, max_num_seqs 256", None, 10), ("max-load", None, None), ("", None, None)],
 )  # fmt: skip
 def test_loads_as_people_write_them(tmp_path: Path, load: str, concurrency: float | None, rate: float | None) -> None:

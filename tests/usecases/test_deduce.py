@@ -227,3 +227,9 @@ def test_charts_without_evidence(tmp_path: Path) -> None:
         draw(response, tmp_path / "prior.svg")
     with pytest.raises(InputError, match="ending in"):
         draw_corner(response, tmp_path / "prior.gif")
+
+
+@pytest.mark.parametrize("seed", [-1, 10**9 + 1])
+def test_a_seed_that_numbers_cannot_be_drawn_from_is_refused(seed: int) -> None:
+    with pytest.raises(InputError, match="seed"):
+        deduce(DeduceRequest(offer="deepseek/deepseek-v3", draws=65_536, seed=seed))

@@ -27,7 +27,7 @@ METRIC_UNITS = {
     "input_tok_s": "tok/s",
     "total_tok_s": "tok/s",
 }
-_RATE = re.compile(r"(?:qps|rate)\s*=\s*([\d.]+|inf)|~\s*([\d.]+)\s*req/s", re.IGNORECASE)
+_RATE = re.compile(r"(?:qps|rate)\s*=\s*(\d+\.?\d*|\.\d+|inf)|~\s*(\d+\.?\d*|\.\d+)\s*req/s", re.IGNORECASE)
 _ARRIVALS = ("poisson", "constant")
 _LOAD, _RATE_COLUMN = "batch_or_concurrency", "request_rate"
 _EXAMPLE = """model,hardware,num_gpus,tp,engine,mode,input_len,output_len,batch_or_concurrency,metric,value,unit

@@ -28,6 +28,8 @@ __all__ = [
     "reference_machine", "sheet_date",
 ]  # fmt: skip
 
+_LARGEST_SEED = 10**9
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeduceRequest:
@@ -148,6 +150,8 @@ def deduce(request: DeduceRequest) -> DeduceResponse:
         if not 1e-3 <= request.tokens_per_s <= 1e9:
             raise InputError("speed", request.tokens_per_s, "a number of tokens per second from 0.001 to 1e9")
         offer = replace(offer, output_tokens_per_s=request.tokens_per_s)
+    if not 0 <= request.seed <= _LARGEST_SEED:
+        raise InputError("seed", request.seed, f"a whole number from 0 to {_LARGEST_SEED:,}")
     usd, rate = in_usd(offer, request.rates)
     evidence = evidence_of(usd)
     found = readings(evidence)
