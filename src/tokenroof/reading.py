@@ -29,8 +29,20 @@ from typing import Any, BinaryIO, TextIO
 from tokenroof.errors import FileError, InputError
 
 __all__ = [
-    "MOST_BYTES", "expanded", "first_bytes", "lines", "opened", "parse_json", "parse_toml", "read_bytes", "read_json",
-    "read_text", "read_toml", "regular",
+    "MOST_BYTES",
+    "expanded",
+    "first_bytes",
+    "is_file",
+    "is_folder",
+    "lines",
+    "opened",
+    "parse_json",
+    "parse_toml",
+    "read_bytes",
+    "read_json",
+    "read_text",
+    "read_toml",
+    "regular",
 ]  # fmt: skip
 
 MOST_BYTES = 1_000_000  # of a file that is held whole, where its kind has no limit of its own
@@ -51,6 +63,16 @@ def expanded(path: str | os.PathLike[str], field: str = "file") -> Path:
         raise InputError(
             field, str(path), "a path", "there is no such user: write ./~ for a name that begins so"
         ) from None
+
+
+def is_file(path: Path) -> bool:
+    """Whether a file is there; False for a name longer than any system takes, where Path.is_file raises."""
+    return os.path.isfile(path)
+
+
+def is_folder(path: Path) -> bool:
+    """The same of a folder."""
+    return os.path.isdir(path)
 
 
 def regular(path: Path, field: str = "file") -> os.stat_result:

@@ -7,9 +7,9 @@ import pytest
 from click.testing import CliRunner
 
 from tokenroof.catalog.offers.files import parse_tokens, parse_ttl
-from tokenroof.cli.main import VERBS
+from tokenroof.cli.main import VERBS, cli
 from tokenroof.cli.render import QuantityType
-from tokenroof.errors import InputError, UnitError
+from tokenroof.errors import InputError, TokenroofError, UnitError
 from tokenroof.schema import parse, parse_sweep_spec
 from tokenroof.types.scenario import Scenario
 from tokenroof.units import parse_amount
@@ -109,3 +109,17 @@ def test_one_fault_is_told_once() -> None:
     with pytest.raises(InputError) as caught:
         parse(Scenario, {"model": "m", "system": "s", "drafts": 1, "acceptance": 1.5})
     assert str(caught.value) == "acceptance = 1.5: must be from 0 to 1"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["train", "--micro-batches", "9" * 400], ["deduce", "claude-opus-5", "--seed", "9" * 400],
+        ["speculate", "qwen3-8b", "--system", "h100", "--draft", "9" * 3000],
+        ["plan", "qwen3-8b", "--system", "h100", "--kv-dtype", ","],
+        ["plan", "qwen3-8b", "--system", "h100", "--weight-dtype", " "], ["plan", "qwen3-8b", "--system", ","],
+    ],
+)  # fmt: skip
+def test_what_made_up_inputs_once_broke_is_one_line(arguments: list[str]) -> None:
+    result = CliRunner().invoke(cli, arguments)
+    assert isinstance(result.exception, TokenroofError) or result.exit_code == 2, result.exception

@@ -63,3 +63,9 @@ def test_bad_input_is_one_error(arguments: list[str]) -> None:
     assert isinstance(result.exception, TokenroofError | SystemExit)
     assert result.exit_code != 0
     assert "Traceback" not in result.output
+
+
+@pytest.mark.parametrize("ending", ["", ".toml"])
+def test_a_name_that_no_folder_takes_is_one_error(tmp_path, ending: str) -> None:
+    result = run("anthropic/claude-opus-5", "--output", str(tmp_path / ("9" * 3000 + ending)))
+    assert isinstance(result.exception, TokenroofError) and "output" in str(result.exception)

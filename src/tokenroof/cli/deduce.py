@@ -7,7 +7,7 @@ import click
 
 from tokenroof.cli.deduce_flags import check_together, offer_from_flags, sheet_options
 from tokenroof.cli.offers import parse_rates
-from tokenroof.cli.render import QuantityType, echo_json, echo_page, note
+from tokenroof.cli.render import WHOLE, QuantityType, echo_json, echo_page, note
 from tokenroof.cli.unused import refuse_unused
 from tokenroof.errors import InputError
 from tokenroof.files import put
@@ -79,8 +79,8 @@ def _whole(lecture: bool, out: Path | None, full: bool, as_json: bool) -> int:
 @click.option("--leave-out", multiple=True, metavar="CHANNEL", help="Evidence not to use (repeatable).")
 @click.option("--prior-only", is_flag=True, help="Use no evidence: shows the prior.")
 @click.option("--active", type=QuantityType("param"), help="Active parameters that single-channel formulas assume.")
-@click.option("--draws", type=int, default=16 * 65_536, show_default=True, help="Weighted draws, at least 10,000.")
-@click.option("--seed", type=int, default=1, show_default=True, help="Seed of the random numbers.")
+@click.option("--draws", type=WHOLE, default=16 * 65_536, show_default=True, help="Weighted draws, at least 10,000.")
+@click.option("--seed", type=WHOLE, default=1, show_default=True, help="Seed of the random numbers.")
 @click.option("-o", "out", type=click.Path(path_type=Path, dir_okay=False), help="FILE.svg .png .html .csv .json")
 @click.option(
     "--chart", type=click.Choice(["corner", "evidence"]), default="corner", show_default=True, help="What -o draws."

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from tokenroof.cli.offer_reports import show_diff, show_stale, write_offers
-from tokenroof.cli.render import echo_json, echo_page
+from tokenroof.cli.render import WHOLE, echo_json, echo_page
 from tokenroof.cli.unused import refuse_unused
 from tokenroof.errors import InputError
 
@@ -64,7 +64,7 @@ def _list(request: Any, full: bool, as_json: bool) -> None:
     help="snapshot (shipped), genai-prices (the installed package), a TOML file or a folder of them.",
 )
 @click.option("--diff", is_flag=True, help="What the source has changed, added or dropped against the snapshot.")
-@click.option("--stale", type=int, default=None, metavar="DAYS", help="Sheets older than this many days on --today.")
+@click.option("--stale", type=WHOLE, default=None, metavar="DAYS", help="Sheets older than this many days on --today.")
 @click.option(
     "--today",
     default=None,

@@ -13,7 +13,22 @@ from tokenroof.units import parse_amount
 if TYPE_CHECKING:
     from tokenroof.present.page import Page
 
-__all__ = ["QuantityType", "echo_json", "echo_page", "note", "written"]
+__all__ = ["WHOLE", "QuantityType", "echo_json", "echo_page", "note", "written"]
+
+_LARGEST_WHOLE = 10**15
+
+
+class WholeType(click.types.IntParamType):
+    """A whole number that arithmetic can take: not one of hundreds of digits."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        found: int = super().convert(value, param, ctx)
+        if abs(found) > _LARGEST_WHOLE:
+            self.fail(f"must be at most {_LARGEST_WHOLE:,}", param, ctx)
+        return found
+
+
+WHOLE = WholeType()
 
 
 class QuantityType(click.ParamType[float]):

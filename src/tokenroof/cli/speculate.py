@@ -8,7 +8,7 @@ import click
 from tokenroof.cli.economics_options import refuse
 from tokenroof.cli.options import model_argument, output_options, scenario_from, scenario_options, warn
 from tokenroof.cli.outputs import check_outputs, write_outputs
-from tokenroof.cli.render import QuantityType, echo_json, echo_page
+from tokenroof.cli.render import WHOLE, QuantityType, echo_json, echo_page
 from tokenroof.cli.unused import refuse_unused
 from tokenroof.present.json import finite_json
 from tokenroof.types.scenario import APART
@@ -38,7 +38,7 @@ def _list() -> None:
 @click.option("--measured", help="A measured acceptance curve: tokenroof speculate --list.")
 @click.option("--draft", help="mtp, head (one more layer), or a model. [default: the model's MTP head]")
 @click.option("--draft-cost", metavar="SHARE", help="Instead: a draft's step over the target's, 0 to 1.")
-@click.option("--depth", "depths", type=int, multiple=True, help="Drafts in a verify step (repeatable).")
+@click.option("--depth", "depths", type=WHOLE, multiple=True, help="Drafts in a verify step (repeatable).")
 @click.option(
     "--batch",
     "batches",

@@ -8,7 +8,7 @@ import click
 from tokenroof.cli.economics_options import NumbersType
 from tokenroof.cli.options import output_options
 from tokenroof.cli.outputs import check_outputs, write_outputs
-from tokenroof.cli.render import QuantityType, echo_json, echo_page
+from tokenroof.cli.render import WHOLE, QuantityType, echo_json, echo_page
 from tokenroof.cli.unused import refuse_unused
 
 __all__ = ["command"]
@@ -37,17 +37,17 @@ __all__ = ["command"]
 @click.option("--mfu", type=float, default=0.4, show_default=True, help="Share of peak arithmetic that training gets.")
 @click.option("--arithmetic", default="bf16", show_default=True, help="Rate that the MFU is of: bf16, fp8 ...")
 @click.option("--price-per-gpu-hour", type=float, help="USD. [default: median rental]")
-@click.option("--stages", type=int, default=8, show_default=True, help="Pipeline stages.")
-@click.option("--micro-batches", type=int, default=32, show_default=True, help="Micro-batches in a step.")
-@click.option("--chunks", type=int, default=4, show_default=True, help="Shorter stages a chip holds in turn.")
+@click.option("--stages", type=WHOLE, default=8, show_default=True, help="Pipeline stages.")
+@click.option("--micro-batches", type=WHOLE, default=32, show_default=True, help="Micro-batches in a step.")
+@click.option("--chunks", type=WHOLE, default=4, show_default=True, help="Shorter stages a chip holds in turn.")
 @click.option(
     "--micro-batch-tokens", type=QuantityType("token"), default=4096.0, show_default=True, help="Tokens in one."
 )
 @click.option(
     "--tensors-per-layer", type=float, default=17.0, show_default=True, help="Kept for a layer's backward pass."
 )
-@click.option("--layers", type=int, help="[default: the model's]")
-@click.option("--hidden", type=int, help="Width. [default: the model's]")
+@click.option("--layers", type=WHOLE, help="[default: the model's]")
+@click.option("--hidden", type=WHOLE, help="Width. [default: the model's]")
 @click.option("--full", is_flag=True, help="Defaults and why; with --system also pipeline schedules.")
 @output_options
 def command(model: str | None, full: bool, outputs: tuple[Path, ...], as_json: bool, **options: Any) -> None:

@@ -15,7 +15,7 @@ from tokenroof.catalog.models.importer_dtypes import read_dtypes, read_kv_dtype
 from tokenroof.catalog.models.other_files import as_config, index_warnings, refuse_gguf
 from tokenroof.catalog.models.unread import listed, shown, structural
 from tokenroof.errors import InputError, TokenroofError
-from tokenroof.reading import expanded, first_bytes, parse_json, read_bytes
+from tokenroof.reading import expanded, first_bytes, is_folder, parse_json, read_bytes
 from tokenroof.types.model import Model
 
 __all__ = [
@@ -34,7 +34,7 @@ def load_config(path: str | os.PathLike[str]) -> dict[str, Any]:
     The size is looked at before anything is read; a directory, a device or a file over the cap is refused.
     """
     file, shown = expanded(path, "config path"), str(path)
-    if file.is_dir():
+    if is_folder(file):
         raise InputError("config path", shown, "a file, not a directory", f"try {file / 'config.json'}")
     refuse_gguf(first_bytes(file, 4, "config path"), shown)
     return parse_config(read_bytes(file, "config path", MAX_CONFIG_BYTES, "is this a weights file?"), label=shown)

@@ -8,7 +8,7 @@ from typing import Any
 
 from tokenroof.catalog.models.files import is_saved_model, model_from_json
 from tokenroof.errors import UnknownName
-from tokenroof.reading import expanded, read_json
+from tokenroof.reading import expanded, is_file, read_json
 from tokenroof.registry import nearest
 from tokenroof.types.model import Model
 
@@ -60,7 +60,7 @@ def load_model(name_or_path: str | os.PathLike[str]) -> Model:
     if found is not None:
         return _load(found)
     path = expanded(name, "model")
-    if _looks_like_path(name) or path.is_file():
+    if _looks_like_path(name) or is_file(path):
         return load_model_file(path)
     # several names of one model count once
     close = dict.fromkeys(_index()[near] for near in nearest(name, known_names(), n=12))

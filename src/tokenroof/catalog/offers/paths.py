@@ -6,7 +6,7 @@ from pathlib import Path
 from tokenroof.catalog.offers.files import read_offer_file
 from tokenroof.catalog.offers.index import load_offer
 from tokenroof.errors import InputError, UnknownName
-from tokenroof.reading import expanded
+from tokenroof.reading import expanded, is_folder
 from tokenroof.registry import nearest
 from tokenroof.types.offer import Offer
 
@@ -17,7 +17,7 @@ _MAX_FILES = 1000
 
 def read_offers(path: Path) -> tuple[Offer, ...]:
     """The sheets of a TOML file, or of every TOML file of a folder, in order of file name."""
-    if not path.is_dir():
+    if not is_folder(path):
         return read_offer_file(path)
     files = sorted(path.glob("*.toml"))
     if not 0 < len(files) <= _MAX_FILES:

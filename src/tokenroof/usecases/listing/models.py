@@ -29,7 +29,7 @@ from tokenroof.mixers.architecture_cache import (
     state_bytes_per_sequence,
 )
 from tokenroof.provenance import Fact
-from tokenroof.reading import expanded
+from tokenroof.reading import expanded, is_file, is_folder
 from tokenroof.registry import nearest
 from tokenroof.types.dtype import dtype
 from tokenroof.types.model import DenseFfn, LayerGroup, Model, MoeFfn, NoFfn
@@ -310,7 +310,7 @@ def show_model(name: str, *, kv_dtype: str = "bf16") -> ModelView:
 def import_model(source: str, *, online: bool = False) -> Model:
     """Read a config.json, or the config of a Hugging Face id: from the catalogue, or from the hub if `online`."""
     path = expanded(source, "source")
-    if path.is_file() or path.suffix == ".json":
+    if is_file(path) or path.suffix == ".json":
         return load_model_file(path)
     looks_like_repo = re.fullmatch(r"[\w.\-]+/[\w.\-]+", source) is not None
     if online:
@@ -322,7 +322,7 @@ def import_model(source: str, *, online: bool = False) -> Model:
         fetched = load_model_file(file)
         plain = re.sub(r"[^a-z0-9.]+", "-", source.rpartition("/")[2].lower()).strip("-.")
         return replace(fetched, id=plain, name=source, source=f"huggingface.co/{source}@{commit[:7]} config.json")
-    if path.is_dir():
+    if is_folder(path):
         raise InputError("config path", source, "a file, not a directory", f"try {path / 'config.json'}")
     if find_id(source) is not None:
         return load_model(source)

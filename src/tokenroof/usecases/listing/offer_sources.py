@@ -13,7 +13,7 @@ from tokenroof.catalog.offers.index import list_offers
 from tokenroof.catalog.offers.paths import read_offers
 from tokenroof.catalog.offers.text import offers_text
 from tokenroof.errors import FileError, InputError
-from tokenroof.reading import expanded, opened
+from tokenroof.reading import expanded, is_file, is_folder, opened
 from tokenroof.types.offer import Offer
 
 __all__ = ["PACKAGE_SOURCE", "SNAPSHOT", "Source", "files_of", "iso_day", "open_source", "snapshot_day"]
@@ -71,7 +71,7 @@ def open_source(name: str, *, today: str | None = None, as_of: str | None = None
     if name == SNAPSHOT:
         return Source(name=name, day=today or snapshot_day(), offers=list_offers())
     path = expanded(name, "from")
-    if not path.exists():
+    if not is_file(path) and not is_folder(path):
         raise InputError("from", name, f"{SNAPSHOT}, {PACKAGE_SOURCE}, or a TOML file or folder of them")
     offers = read_offers(path)
     newest = max(offer.origin.as_of for offer in offers)
@@ -85,7 +85,7 @@ def _writable(path: Path) -> None:
     """The shipped snapshot stays as it is, and so does a file that somebody else wrote."""
     if path.resolve().is_relative_to(_SHIPPED.resolve()):
         raise InputError("output", str(path), "outside the shipped snapshot", "name another file or folder")
-    if not path.is_file():
+    if not is_file(path):
         return
     try:
         with opened(path, "output") as file:
@@ -103,7 +103,7 @@ def files_of(offers: Sequence[Offer], source: Source, path: Path) -> Mapping[Pat
     if path.suffix.lower() == ".toml":
         groups = {path: list(offers)}
     else:
-        if path.exists() and not path.is_dir():
+        if is_file(path):
             raise InputError("output", str(path), "a .toml file or a folder")
         groups = {}
         for offer in offers:

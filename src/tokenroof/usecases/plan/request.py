@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
+from tokenroof.errors import InputError
 from tokenroof.types.limits import OneOf, TpotLimits, TtftLimits, Within
 from tokenroof.types.scenario import MODES, Scenario
 
@@ -39,6 +40,11 @@ class PlanRequest(Scenario):
     measured: str | None = None
 
 
-def words_of(text: str | None) -> tuple[str, ...]:
-    """The names in a list with commas."""
-    return tuple(word.strip() for word in text.split(",") if word.strip()) if text else ()
+def words_of(field: str, text: str | None) -> tuple[str, ...]:
+    """The names in a list with commas; none where it is left out."""
+    if text is None:
+        return ()
+    words = tuple(word.strip() for word in text.split(",") if word.strip())
+    if not words:
+        raise InputError(field, text, "a name, or several with commas between them")
+    return words

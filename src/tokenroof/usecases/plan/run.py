@@ -64,7 +64,7 @@ def _cheapest_change(
     request: PlanRequest, model: Model, machine: MachinePlan, slo: Slo, demand: Demand, load: Workload
 ) -> str:
     """Another machine on which the limits are met, the cheapest of those looked at."""
-    names = [system.id for system in larger_systems(load_system(words_of(request.system)[0]))[:6]]
+    names = [system.id for system in larger_systems(load_system(words_of("system", request.system)[0]))[:6]]
     names += ["8xh200", "8xb200", "8xb300", "gb200-nvl72", "gb300-nvl72"]
     simulated = slo.by_percentiles
     means = replace(means_of(slo), ttft_percentile=None, tpot_percentile=None)
@@ -129,7 +129,7 @@ def _checked(request: PlanRequest) -> tuple[str, ...]:
         if getattr(request, name):
             raise InputError(name, getattr(request, name), "left out: a plan chooses it", fix)
     check_planned(request.set)
-    systems = words_of(request.system)
+    systems = words_of("system", request.system)
     if not systems:
         raise InputError("system", request.system, "at least one system")
     return systems

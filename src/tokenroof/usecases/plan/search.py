@@ -74,11 +74,12 @@ def _narrower(model: Model, name: str) -> tuple[str, Any]:
 
 def _formats(request: PlanRequest, model: Model, system: System) -> tuple[Format, ...]:
     own = main_format(model)
-    names = [own if name == "own" else name for name in words_of(request.weight_dtype)]
+    names = [own if name == "own" else name for name in words_of("weight_dtype", request.weight_dtype)]
     weights = [_narrower(model, name) for name in names or weight_formats(model, system.chip)]
     kvs = list(kv_formats(model, system.chip))
-    if request.kv_dtype:
-        kvs = [(dtype(name).name, None if name == model.kv_dtype else name) for name in words_of(request.kv_dtype)]
+    asked = words_of("kv_dtype", request.kv_dtype)
+    if asked:
+        kvs = [(dtype(name).name, None if name == model.kv_dtype else name) for name in asked]
     return tuple(
         Format(name=name, kv_name=kv_name, own=stored is None, weights=stored, kv=kv)
         for name, stored in weights
