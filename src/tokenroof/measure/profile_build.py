@@ -24,7 +24,7 @@ ASSUMED: dict[str, dict[str, float]] = {
     "embedding": {"fixed_s": 3e-6, "flops_share": 1.0, "bytes_share": 0.6},
     "sampling": {"fixed_s": 30e-6, "flops_share": 1.0, "bytes_share": 0.5},
 }
-# Choosing the best of what an indexer has scored: lower quartile of 480 timings at more than 2,048 tokens, 8 to 12 us.
+# Choosing the best of what an indexer has scored: lower quartile of 477 timings at more than 2,048 tokens, 8 to 12 us.
 _CHOOSING_S = 10e-6
 # engine's key -> the fitted keys that may serve it, best first
 _FROM: dict[str, tuple[str, ...]] = {

@@ -9,6 +9,7 @@ from tokenroof.catalog.dialects.parts import (
     Layer,
     context_length,
     hyper_connections,
+    layer_kinds,
     moe,
     mtp_count,
     mtp_size,
@@ -26,13 +27,9 @@ _BY_KIND = {"sliding_attention": 0, "compressed_sparse_attention": 4, "heavily_c
 def _ratios(r: ConfigReader, n: int) -> list[int]:
     ratios = r.counts("compress_ratios", length=n)
     if ratios is None:
-        kinds = r.texts("layer_types", length=n)
-        if kinds is None:
+        if not r.has("layer_types"):
             raise r.missing(["compress_ratios or layer_types"])
-        for kind in kinds:
-            if kind not in _BY_KIND:
-                raise InputError("layer_types", kind, f"one of {', '.join(_BY_KIND)}")
-        ratios = [_BY_KIND[kind] for kind in kinds]
+        ratios = [_BY_KIND[kind] for kind in layer_kinds(r, n, *_BY_KIND)]
     for ratio in ratios:
         if ratio not in (0, 4, 128):
             raise InputError("compress_ratios", ratio, "0, 4 or 128 in every layer")
