@@ -23,7 +23,10 @@ from tokenroof.types.machine import Chip, System
 from tokenroof.types.program import Form, Load, Num, Operator, Program, StepTimes, Totals
 from tokenroof.xp import NUMPY, SCALAR, Namespace
 
-__all__ = ["RULES", "Timed", "arithmetic_rate", "bind", "curve_of", "link_s", "padded_flops", "step"]
+__all__ = [
+    "RULES", "Link", "Row", "Timed", "arithmetic_rate", "bind", "bound_link", "curve_of", "link_s", "padded_flops",
+    "row_s", "step",
+]  # fmt: skip
 
 RULES = ("lecture", "text", "book", "operators")
 _PRESENT = {"all": ONE, "decode": DECODE, "prefill": PREFILL}
@@ -62,7 +65,7 @@ def _merged(*forms: Form) -> Form:
 
 
 @dataclass(frozen=True, slots=True)
-class _Link:
+class Link:
     """All runs of a collective: bytes of one run, lines of its algorithms, runs, time that ranks wait before each.
 
     `part`: the tokens without which it does not run (all, decode or prefill).
@@ -100,7 +103,7 @@ class Timed:
     program: Program
     profile: Efficiency
     parts: Mapping[str, _Part]
-    links: tuple[_Link, ...]
+    links: tuple[Link, ...]
 
     def step(self, *, decode: Load | None = None, prefill: Load | None = None, rule: str = "operators") -> StepTimes:
         """One pass: decode, prefill, or both at once (a chunk that rides on decode)."""
@@ -192,7 +195,7 @@ def _roofs_s(parts: list[_Part], values: list[Num], xp: Namespace) -> Num:
     return total
 
 
-def link_s(link: _Link, values: list[Num], xp: Namespace) -> Num:
+def link_s(link: Link, values: list[Num], xp: Namespace) -> Num:
     """One run by the quickest algorithm."""
     size = form_value(link.size, values)
     best: Num = None
@@ -204,7 +207,7 @@ def link_s(link: _Link, values: list[Num], xp: Namespace) -> Num:
     return best
 
 
-def _communication_s(links: tuple[_Link, ...], values: list[Num], xp: Namespace) -> Num:
+def _communication_s(links: tuple[Link, ...], values: list[Num], xp: Namespace) -> Num:
     total: Num = 0.0
     for link in links:
         seconds = link.count * (link.wait_s + link_s(link, values, xp))
@@ -224,7 +227,7 @@ def bind(
     parts = {}
     for part, present in _PRESENT.items():
         rows = [row for row in program.operators if row.part == part and row.comm is None]
-        timed = [_row(row, present, program, system, profile, attention_flops) for row in rows]
+        timed = [row_s(row, present, program, system, profile, attention_flops) for row in rows]
         parts[part] = _Part(
             rows=tuple((row.compute, row.memory) for row in timed if row.sharpness == math.inf),
             smooth=tuple((row.compute, row.memory, row.sharpness) for row in timed if 1.0 < row.sharpness < math.inf),
@@ -236,12 +239,14 @@ def bind(
             kv=_merged(*(row.kv for row in timed)),
             activations=_merged(*(row.activations for row in timed)),
         )
-    links = [] if free_networks else [_link(row, program, system, profile) for row in program.operators if row.comm]
+    links = (
+        [] if free_networks else [bound_link(row, program, system, profile) for row in program.operators if row.comm]
+    )
     return Timed(program, profile, parts, tuple(links))
 
 
 @dataclass(frozen=True, slots=True)
-class _Row:
+class Row:
     """One operator, all its runs, in seconds."""
 
     compute: Form
@@ -255,9 +260,10 @@ class _Row:
     sharpness: float
 
 
-def _row(
+def row_s(
     row: Operator, present: int, program: Program, system: System, profile: Efficiency, attention_flops: bool
-) -> _Row:
+) -> Row:
+    """One operator in seconds: every coefficient over the rate that its curve leaves."""
     rate, flops_per_s = arithmetic_rate(system.chip, row.rate)
     curve = curve_of(profile, row.kind, row.format, rate)
     busiest: Num = 1.0
@@ -270,7 +276,7 @@ def _row(
     arithmetic = _scaled(padded_flops(row, program, curve), per_flop) if counted else ()
     weights, kv = _scaled(row.weights, per_byte), _scaled(row.kv_read, per_byte)
     activations = _scaled(row.activations, per_byte * busiest)
-    return _Row(
+    return Row(
         compute=_merged(arithmetic, _floor(curve.compute_floor_s, row.count, present)),
         memory=_merged(
             weights, kv, _scaled(row.kv_write, per_byte), activations, _floor(curve.memory_floor_s, row.count, present)
@@ -303,14 +309,15 @@ def _floor(seconds: float, count: Num, present: int) -> Form:
     return ((present, count * seconds),) if seconds else ()
 
 
-def _link(row: Operator, program: Program, system: System, profile: Efficiency) -> _Link:
+def bound_link(row: Operator, program: Program, system: System, profile: Efficiency) -> Link:
+    """A collective with the lines of its algorithms, without those that are never the quickest."""
     comm = row.comm
     assert comm is not None
     xp = NUMPY if program.vectorised else SCALAR
     lines = collective_lines(comm.kind, comm.group, comm.stride, system, profile, xp, comm.routes)
     plain = not any(hasattr(line.latency_s, "shape") or hasattr(line.s_per_byte, "shape") for line in lines)
     runs = xp.where(comm.group > 1, row.count, 0.0) if program.vectorised else row.count
-    return _Link(
+    return Link(
         comm.bytes, _useful(lines) if plain else lines, runs, profile.skew_s_per_width * program.hidden, row.part
     )
 
