@@ -157,7 +157,9 @@ def _layout(run: Run, model: Model, kv_dtype: str, weights: WeightDtypes | None)
         heads = [cut.size for cut in kind_of(group.mixer).cuts(group.mixer) if cut.name == "attention heads"]
         if any(size % tp for size in heads):
             return Skip(f"tp {tp} does not divide {heads[0]} heads")
-    return Layout(tp=tp, pp=pp, ep=ep, dp=dp, redundant_experts=copies, weights=weights, kv_dtype=kv_dtype)
+    return Layout(
+        tp=tp, pp=pp, ep=ep, dp=dp, dcp=run.dcp or 1, redundant_experts=copies, weights=weights, kv_dtype=kv_dtype
+    )
 
 
 def _roles(run: Run, model: Model, kv_dtype: str, weights: WeightDtypes | None) -> tuple[Layout, Layout | None] | Skip:
@@ -299,7 +301,7 @@ def setup_of(run: Run) -> Setup | Skip:
             kind=kind, value=value, requests=_requests(run, value, kind, launch),
             range_ratio=1.0 if launch.range_ratio is None else launch.range_ratio, evenly=run.evenly,
         ),
-        memory_fraction=launch.memory_fraction,
+        memory_fraction=launch.memory_fraction if run.memory_fraction is None else run.memory_fraction,
         prefill=front, prefill_workers=run.prefill.workers if run.prefill else 1,
         decode_workers=run.decode_workers or 1, drafts=drafted[0], acceptance=drafted[1],
         counted=None if _generated(run, launch) is None else run.osl,

@@ -30,7 +30,7 @@ class Run:
     written. `prefix` of the `isl` tokens were in the cache, `requests` is how many the run had, `evenly` that they
     arrived one by one at equal times. Of `generated` tokens an answer the client counted `osl`. Where `prefill`
     workers stand beside it, degrees are those of one of `decode_workers`. `drafts` are verified with each token and
-    accepted at the rate `acceptance`. `quality` A is
+    accepted at the rate `acceptance`. `memory_fraction` is what the engine was told to take. `quality` A is
     controlled and complete, B has a stated unknown, C is never scored.
     """
 
@@ -76,6 +76,8 @@ class Run:
     drafts: int | None = None
     acceptance: float | None = None
     gather_passes: float | None = None
+    dcp: int | None = None
+    memory_fraction: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,7 @@ from typing import TextIO
 
 from tokenroof import reading
 from tokenroof.errors import FileError, InputError
+from tokenroof.types.benchmark import Benchmark
 from tokenroof.types.run import Fault, Run
 
 __all__ = ["BadRow", "Importer", "Row", "columns_of", "count", "head_of", "number", "rows"]
@@ -30,13 +31,14 @@ class Importer:
     """One format of result files.
 
     `detect` is given the first characters of a file. `columns` are those without which nothing can be predicted or
-    compared; a format that has none is no table. `example` is a short file of the format.
+    compared; a format that has none is no table. `read` gives benchmarks, or runs of one metric
+    each. `example` is a short file of the format.
     """
 
     name: str
     columns: tuple[str, ...]
     detect: Callable[[str], bool]
-    read: Callable[[Path], Iterator[Run | Fault]]
+    read: Callable[[Path], Iterator[Benchmark | Run | Fault]]
     example: str
 
 

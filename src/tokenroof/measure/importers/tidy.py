@@ -119,6 +119,8 @@ def _run(row: Row, line: int, file: str) -> Run:
         drafts=count(row, "drafts"),
         acceptance=_share(row, "acceptance"),
         gather_passes=number(row, "gather_passes"),
+        dcp=count(row, "dcp"),
+        memory_fraction=_share(row, "memory_fraction"),
     )
 
 

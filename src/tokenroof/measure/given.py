@@ -1,0 +1,32 @@
+"""What a user or a launch command says of a deployment, put over what its result file says."""
+
+from dataclasses import fields, replace
+from typing import Any
+
+from tokenroof.types.benchmark import Benchmark, Deployed, Given, Note, Spread
+
+__all__ = ["with_given"]
+
+
+def _differing(name: str, over: Deployed, below: Deployed) -> list[str]:
+    """Fields that both say, differently, as `tp 8 and not 4`."""
+    pairs = ((one.name, getattr(over, one.name), getattr(below, one.name)) for one in fields(Deployed))
+    return [
+        f"{field} is {high} as {name} has it, not {low}"
+        for field, high, low in pairs
+        if high not in (None, "") and low not in (None, "") and high != low and field not in ("model", "prefill")
+    ]
+
+
+def with_given(one: Benchmark, given: Given) -> Benchmark:
+    """The benchmark with what was said beside its file; each difference is a note."""
+    said = given.command.over(one.deployed)
+    differ = _differing("the command", given.command, one.deployed) + _differing("asked", given.deployed, said)
+    notes = [Note(kind="merged", text=text) for text in differ]
+    if given.unknown_flags:
+        notes.append(Note(kind="command", text=f"flags not known: {' '.join(given.unknown_flags)}"))
+    lengths = (("isl", given.isl), ("osl", given.osl))
+    loads = (("concurrency", given.concurrency), ("request_rate", given.request_rate))
+    changes: dict[str, Any] = {name: Spread(mean=value) for name, value in lengths if value is not None}
+    changes |= {name: value for name, value in loads if value is not None}
+    return replace(one, deployed=given.deployed.over(said), notes=(*one.notes, *notes), **changes)
