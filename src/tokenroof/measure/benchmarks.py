@@ -68,7 +68,7 @@ def _gpus(where: Deployed) -> int | None:
 
 
 def _acceptance(where: Deployed) -> float | None:
-    """Of each draft: from the tokens of a verification where they are known, since later drafts are accepted less."""
+    """Of each draft: from the tokens of a verify step where they are known, since later drafts are accepted less."""
     if where.accepted_length and where.drafts and where.accepted_length <= where.drafts + 1:
         return implied_acceptance(where.accepted_length, where.drafts)
     return where.acceptance

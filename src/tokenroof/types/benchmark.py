@@ -18,7 +18,7 @@ __all__ = ["NOTES", "Benchmark", "Deployed", "Given", "Note", "Request", "Spread
 NOTES = {
     "chunks": "ITL is the gap between chunks of several tokens",
     "frames": "ITL is the gap between frames, several to a token",
-    "speculation": "a gap between chunks is a verification that gives several tokens",
+    "speculation": "a gap between chunks is a verify step that gives several tokens",
     "definition": "the tool means something else by the word",
     "lengths": "lengths are spread, or other than the nominal ones",
     "rate": "requests were served at another rate than asked",
@@ -75,7 +75,7 @@ class Deployed:
     deployment; degrees are those of one replica, and of one of `decode_workers` where `prefill` workers stand beside
     it. `max_num_seqs` and `max_batched_tokens` are those of one dp group, as the planner counts them. `eager`: no CUDA
     graphs. `speculation` is the method, "none" where it is said to be off; `acceptance` is the share of drafts that
-    were accepted and `accepted_length` the tokens of one verification. `prefix_hits` is the share of input tokens that
+    were accepted and `accepted_length` the tokens of one verify step. `prefix_hits` is the share of input tokens that
     were found in the cache. `weights_bytes` is the size of the weights where it was counted and not worked out.
     """
 
