@@ -37,7 +37,7 @@ CHANGES: dict[str, tuple[dict[str, Any], Any]] = {
     "tpot": (DENSE, 0.03), "slo": (DENSE, "code"), "mode": (DENSE, "disagg"), "acceptance": (MOE | {"drafts": 2}, 0.5),
     "drafts": (MOE | {"acceptance": 0.5}, 2), "price_per_gpu_hour": (DENSE, 9), "profile": (DENSE, "peak"),
     "prefill_layout": (APART, "tp2"), "decode_layout": (APART, "tp2"), "prefill_workers": (APART, 1),
-    "decode_workers": (APART, 1), "set": (DENSE, {"chip.memory_bandwidth": "2x"}),
+    "decode_workers": (APART, 1), "decode_system": (APART, "8xh200"), "set": (DENSE, {"chip.memory_bandwidth": "2x"}),
 }  # fmt: skip
 
 

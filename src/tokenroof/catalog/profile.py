@@ -12,7 +12,7 @@ from tokenroof.types.efficiency import PEAK, Efficiency
 from tokenroof.types.machine import System
 from tokenroof.types.model import Model
 
-__all__ = ["EFFICIENCIES", "FITTED_RANKS", "beyond_fitted", "claim_level", "profile_for"]
+__all__ = ["EFFICIENCIES", "FITTED_RANKS", "beyond_fitted", "claim_level", "profile_for", "side_by_side"]
 
 EFFICIENCIES = ("auto", "peak")
 # 75 text types of transformers 5.24.0 read by key names alone: nine in ten come within this of their true size, as a
@@ -45,6 +45,21 @@ def beyond_fitted(profile: Efficiency) -> Efficiency:
     """The profile where more ranks sum than were ever timed together: extrapolated, and said so."""
     note = f"all-reduces over more than {FITTED_RANKS} ranks were not timed: extrapolated, with a wider range"
     return _extrapolated(profile, note)
+
+
+def side_by_side(front: Efficiency, back: Efficiency) -> Efficiency:
+    """The profile of `back` where a part of the work runs under another one: its ranges are the wider of both."""
+
+    def wider(name: str) -> dict[str, float]:
+        mine, other = getattr(back, name), getattr(front, name)
+        return {key: max(width, other.get(key, 0.0)) for key, width in mine.items()}
+
+    errors = [one.median_error for one in (front, back) if one.median_error is not None]
+    return replace(
+        back, id=", ".join(dict.fromkeys((front.id, back.id))), spread=wider("spread"), n=min(front.n, back.n),
+        pair_spread=wider("pair_spread"), low=min(front.low, back.low), high=max(front.high, back.high),
+        median_error=max(errors, default=None), notes=tuple(dict.fromkeys((*front.notes, *back.notes))),
+    )  # fmt: skip
 
 
 @functools.lru_cache(maxsize=64)

@@ -56,6 +56,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "decode_layout": ("DEGREES", "Layout of workers that only decode: 'dp32 ep32'."),
     "prefill_workers": ("N", "Prefill workers of one unit. [default: 1]"),
     "decode_workers": ("N", "Decode workers of one unit. [default: 1]"),
+    "decode_system": ("NAME", "System of the decode workers, where prompts have --system to themselves."),
     "replicas": ("N", "Copies of the layout that serve side by side. [default: as many as the system holds]"),
     "mode": ("MODE", "agg: prefill and decode on the same GPUs; disagg: on GPUs of their own; auto: the better one."),
     "weight_dtype": ("DTYPE", "bf16, fp8, nvfp4 ... [default: the checkpoint's own]"),
@@ -82,7 +83,7 @@ _WORDS: dict[str, tuple[str, str]] = {
 
 def _option(name: str) -> Callable[[F], F]:
     metavar, words = _WORDS[name]
-    completed = complete_systems if name == "system" else None
+    completed = complete_systems if name in ("system", "decode_system") else None
     return click.option(
         f"--{name.replace('_', '-')}", name, metavar=metavar, help=words, multiple=name == "set",
         shell_complete=completed,

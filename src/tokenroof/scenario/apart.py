@@ -11,6 +11,7 @@ from tokenroof.operators.lower import lower
 from tokenroof.operators.timing import bind
 from tokenroof.scenario.deployment import Deployment
 from tokenroof.scenario.layouts import unit_label
+from tokenroof.scenario.machines import PrefillMachine
 from tokenroof.scenario.prefill_workers import PrefillWorkers
 from tokenroof.types.default import Default
 from tokenroof.types.layout import Layout
@@ -43,13 +44,15 @@ def _named(text: str, field: str, model: Model, system: System) -> Layout:
     return layout
 
 
-def layouts_apart(scenario: Scenario, model: Model, system: System) -> tuple[Layout, Layout] | None:
-    """Layouts of prefill and decode workers where the scenario names them."""
+def layouts_apart(
+    scenario: Scenario, model: Model, system: System, decode_system: System | None = None
+) -> tuple[Layout, Layout] | None:
+    """Layouts of prefill and decode workers where the scenario names them, each on its own machine."""
     if scenario.prefill_layout is None or scenario.decode_layout is None:
         return None
     return (
         _named(scenario.prefill_layout, "prefill_layout", model, system),
-        _named(scenario.decode_layout, "decode_layout", model, system),
+        _named(scenario.decode_layout, "decode_layout", model, decode_system or system),
     )
 
 
@@ -62,26 +65,35 @@ def workers_of(scenario: Scenario, defaults: list[Default]) -> tuple[int, int]:
 
 
 def with_prefill(
-    deployment: Deployment, front: Layout, prefill_workers: int, decode_workers: int, chunk: float
-) -> Deployment:
-    """A deployment of decode workers with prefill workers beside them, in its formats; replicas stay as they are."""
+    deployment: Deployment, front: Layout, prefill_workers: int, decode_workers: int, chunk: float,
+    on: PrefillMachine | None = None,
+) -> Deployment:  # fmt: skip
+    """A deployment of decode workers with prefill workers beside them, in its formats; replicas stay as they are.
+
+    `on` is the machine of the prefill workers, where it is another.
+    """
+    own = on is not None
+    on = on or PrefillMachine(system=deployment.system, profile=deployment.profile, scheduler=deployment.scheduler)
     layout = replace(front, weights=deployment.layout.weights, kv_dtype=deployment.layout.kv_dtype)
     return replace(
         deployment,
         prefill_workers=PrefillWorkers(
-            timed=bind(lower(deployment.model, layout), deployment.system, deployment.profile), layout=layout,
-            workers=prefill_workers, decode_workers=decode_workers, chunk=chunk,
+            timed=bind(lower(deployment.model, layout), on.system, on.profile), layout=layout, system=on.system,
+            workers=prefill_workers, decode_workers=decode_workers, chunk=chunk, scheduler=on.scheduler,
+            own_machine=own,
         ),
     )  # fmt: skip
 
 
 def apart_on(deployment: Deployment, replicas: int | None) -> Deployment:
     """As many units as the system holds, or so many. InputError where it does not hold them."""
-    system, each = deployment.system, deployment.unit_gpus
-    most = int(units_on(system, each))
+    each, split = deployment.unit_gpus, deployment.prefill_workers
+    assert split is not None
+    sizes = (each,) if not split.own_machine else (split.n_gpus, each - split.n_gpus)
+    most = min(int(units_on(machine, gpus)) for machine, gpus in zip(deployment.machines, sizes, strict=True))
     if most < max(replicas or 1, 1):
-        unit = f"{unit_label(deployment)} = {each} GPUs"
-        limit = f"at most {system.n_chips} GPUs on {system.id}"
+        unit = f"{unit_label(deployment)} = {' + '.join(map(str, sizes))} GPUs"
+        limit = " and ".join(f"at most {one.n_chips} GPUs on {one.id}" for one in deployment.machines)
         if most < 1:
             raise InputError("prefill_workers, decode_workers", unit, limit, "fewer workers or a larger system")
         raise InputError("replicas", replicas, f"at most {most} of {unit}: {limit}", "fewer, or a larger system")

@@ -80,9 +80,9 @@ def _apart(deployment: Deployment, timed: Timed, asked: float) -> Bounds:
     assert split is not None
     free = replace(engine_of("none").scheduler, max_sequences=_UNLIMITED)
     work, answer = deployment.workload, deployment.workload.osl / deployment.tokens_per_step
-    front = roof(lower(deployment.model, split.layout), deployment.system)
+    front = roof(lower(deployment.model, split.layout), split.system)
     lengths = {"isl": work.isl, "prefix": work.prefix}
-    prompts = split.workers * float(most_served(front, deployment.system, free, osl=1.0, **lengths).requests_per_s)
+    prompts = split.workers * float(most_served(front, split.system, free, osl=1.0, **lengths).requests_per_s)
     room = max(deployment.room() / split.decode_workers, 1.0)
     share = room / deployment.layout.pp
     full_s = float(timed.step(decode=StepLoad(share, share, work.context)).step_s)
@@ -112,5 +112,5 @@ def _bounds(
     return Bounds(
         decode_step_s=step_s, ttft_s=prompt_s, tpot_s=token_s / deployment.tokens_per_step, e2e_s=e2e_s,
         requests_per_s=requests_per_s,
-        output_tokens_per_s_per_gpu=requests_per_s * deployment.workload.osl / deployment.system.n_chips,
+        output_tokens_per_s_per_gpu=requests_per_s * deployment.workload.osl / deployment.gpus,
     )  # fmt: skip

@@ -11,7 +11,7 @@ from tokenroof.types.served import Cost, Served
 from tokenroof.types.workload import Workload
 from tokenroof.xp import NUMPY, SCALAR
 
-__all__ = ["ALLOCATIONS", "Shares", "allocated", "cost_of", "request_usd", "shares_of"]
+__all__ = ["ALLOCATIONS", "Shares", "allocated", "cost_of", "prompt_share", "request_usd", "shares_of"]
 
 ALLOCATIONS = ("time", "flops", "output")
 _MTOK = 1e6
@@ -29,8 +29,8 @@ class Shares:
 def request_usd(
     deployment: Deployment, served: Served, usd_per_gpu_h: float, duty_cycle: float = 1.0, gpus: int | None = None
 ) -> float:
-    """Price of all GPUs that are paid for (by default the system's) over the requests served, idle hours included."""
-    usd_per_s = usd_per_gpu_h / 3600.0 * (gpus or deployment.system.n_chips)
+    """Price of all GPUs that are paid for (by default all) over the requests served, idle hours included."""
+    usd_per_s = usd_per_gpu_h / 3600.0 * (gpus or deployment.gpus)
     busy_s: Num = 1.0 / served.requests_per_s
     found: float = serving_cost.request_cost_usd(usd_per_s=usd_per_s, busy_s=busy_s, duty_cycle=duty_cycle)
     return found
@@ -66,16 +66,26 @@ def _flops(deployment: Deployment, served: Served) -> tuple[float, float, float]
     return uncached, max(whole - uncached, 0.0), work.osl * decode
 
 
+def prompt_share(deployment: Deployment, served: Served) -> float:
+    """Prefill's share of machine time; where it has a machine of its own, each at its price."""
+    split, part = deployment.prefill_workers, served.prefill_share
+    if split is None or not split.own_machine or deployment.price is None:
+        return part
+    dearer = deployment.price.prefill_over_decode
+    return part * dearer / (part * dearer + 1.0 - part)
+
+
 def shares_of(deployment: Deployment, served: Served, allocation: str = "time") -> Shares:
-    """Who pays for a request. `time`: prefill's share of machine time is the input's."""
+    """Who pays for a request. `time`: prefill's share of machine time is the input's, at the price of its machine."""
     if allocation == "output":
         return Shares(uncached=0.0, cached=0.0, output=1.0)
     if allocation == "flops":
         parts = _flops(deployment, served)
         whole = sum(parts)
         return Shares(uncached=parts[0] / whole, cached=parts[1] / whole, output=parts[2] / whole)
-    cached = served.prefill_share * _cached_share(deployment)
-    return Shares(uncached=served.prefill_share - cached, cached=cached, output=1.0 - served.prefill_share)
+    part = prompt_share(deployment, served)
+    cached = part * _cached_share(deployment)
+    return Shares(uncached=part - cached, cached=cached, output=1.0 - part)
 
 
 def allocated(shares: Shares, work: Workload, usd: Num, allocation: str) -> Cost:

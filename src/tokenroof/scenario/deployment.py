@@ -40,8 +40,9 @@ SLACK = 1.0 + 1e-9  # of a limit: what rounding adds to a time does not miss it
 class Deployment:
     """A scenario with every name looked up and every default said.
 
-    `replicas` copies of `layout` stand on the system (disaggregated: units of prefill and decode workers). Times are
-    of one replica, throughputs of all of the system's GPUs. `tokens_per_step` is 1 plus the accepted drafts.
+    `replicas` copies of `layout` stand on the system (disaggregated: units of prefill and decode workers, where those
+    that prefill may have a machine of their own beside `system`). Times are of one replica, throughputs of all GPUs.
+    `tokens_per_step` is 1 plus the accepted drafts.
     `overrides` are the what-ifs asked for.
     """
 
@@ -98,14 +99,25 @@ class Deployment:
         return self.layout.n_gpus if split is None else split.n_gpus + split.decode_workers * self.layout.n_gpus
 
     @property
+    def machines(self) -> tuple[System, ...]:
+        """The system; where prefill workers have a machine of their own that one first."""
+        split = self.prefill_workers
+        return (self.system,) if split is None or not split.own_machine else (split.system, self.system)
+
+    @property
+    def gpus(self) -> int:
+        """GPUs of all machines: they are paid for."""
+        return sum(machine.n_chips for machine in self.machines)
+
+    @property
     def gpus_used(self) -> int:
         """GPUs with work."""
         return self.replicas * self.unit_gpus
 
     @property
     def gpus_idle(self) -> int:
-        """GPUs of the system that no replica uses; they are paid for."""
-        return self.system.n_chips - self.gpus_used
+        """GPUs that no replica uses; they are paid for."""
+        return self.gpus - self.gpus_used
 
     # ------------------------------------------------------------------ one step
 
@@ -160,7 +172,7 @@ class Deployment:
         """Bytes on the fullest GPU of a prefill worker, and how many prompts it holds."""
         if self.prefill_workers is None:
             return self.memory()
-        return self.prefill_workers.memory(self.system, self.workload, self.known_engine, self.memory_fraction)
+        return self.prefill_workers.memory(self.workload, self.known_engine, self.memory_fraction)
 
     @property
     def prompts_at_once(self) -> float:
@@ -285,7 +297,12 @@ class Deployment:
         return {"isl": work.isl, "osl": work.osl / self.tokens_per_step, "prefix": work.prefix}
 
     def link_bytes_per_s(self) -> float:
-        """What one GPU sends to a worker of the other role: inside a domain where the unit fits in one."""
+        """What one GPU sends to a worker of the other role: inside a domain where the unit fits in one.
+
+        Between two machines the slower of their networks sets the pace.
+        """
+        if len(self.machines) > 1:
+            return min(machine.scaleout_bytes_per_s or math.inf for machine in self.machines)
         inside = self.unit_gpus <= min(self.system.domain_size, self.system.n_chips)
         rate = self.system.scaleup_bytes_per_s if inside else self.system.scaleout_bytes_per_s
         return rate or math.inf
@@ -330,7 +347,7 @@ class Deployment:
         )  # fmt: skip
 
     def _served(self, found: ServingEstimate, held: Num, used: int, room: Num, limit: str, load: Load) -> Served:
-        work, gpus = self.workload, self.system.n_chips
+        work, gpus = self.workload, self.gpus
         xp = NUMPY if hasattr(found.e2e_s, "shape") else SCALAR
         rate = used * _number(found.requests_per_s)
         running = _number(found.in_flight)

@@ -11,13 +11,23 @@ from tokenroof.formulas.power import joules_per_token
 from tokenroof.provenance import Grade
 from tokenroof.scenario.deployment import Deployment
 from tokenroof.scenario.ranges import spread
-from tokenroof.serving.power import Work, arithmetic_joules, decoding_at_once, drawn_w, request_work
+from tokenroof.serving.power import (
+    Work,
+    added,
+    arithmetic_joules,
+    decoding_at_once,
+    drawn_w,
+    request_works,
+    shared_power,
+)
 from tokenroof.types.power import Power
 from tokenroof.types.program import Num
 from tokenroof.types.served import Ranged, Served
 from tokenroof.xp import NUMPY, SCALAR
 
 __all__ = ["Energy", "energy_of", "joules_per_output_token", "watts_per_gpu", "work_of_request"]
+
+Paid = tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,14 +48,35 @@ class Energy:
     notes: tuple[str, ...] = ()
 
 
-def work_of_request(deployment: Deployment, served: Served) -> Work:
-    """Work of one request in the served state; drafts are verified in fewer passes of more tokens."""
+def _works(deployment: Deployment, served: Served) -> tuple[Work, Work]:
+    """Work of one request in the served state: of prompt and answer; drafts take fewer passes of more tokens."""
     split, work = deployment.prefill_workers, deployment.workload
     pools = deployment.replicas * (1 if split is None else split.decode_workers) * deployment.layout.pp
     answer_s = work.osl * served.tpot_s
     batch = decoding_at_once(served.requests_per_s / pools, answer_s, NUMPY if hasattr(answer_s, "shape") else SCALAR)
     passes = work.osl / deployment.tokens_per_step
-    return request_work(deployment.timed, deployment.prompt_timed, work, batch=batch, passes=passes)
+    return request_works(deployment.timed, deployment.prompt_timed, work, batch=batch, passes=passes)
+
+
+def work_of_request(deployment: Deployment, served: Served) -> Work:
+    """Both together."""
+    return added(*_works(deployment, served))
+
+
+def _power(deployment: Deployment, served: Served, paid: Paid) -> Power | None:
+    """What a GPU of the deployment draws. Of two kinds each does its own work: what waits is the mean of those that are
+    paid for, the limit that of those with work, as all GPUs of one machine share one.
+    """
+    powers = [known_power(machine.chip) for machine in deployment.machines]
+    if len(powers) == 1 or powers[0] is None or powers[1] is None:
+        return None if None in powers else powers[0]
+    split, each = deployment.prefill_workers, paid or tuple(machine.n_chips for machine in deployment.machines)
+    assert split is not None
+    front, back = powers[0], powers[1]
+    share = split.n_gpus / deployment.unit_gpus
+    idle_w = (front.idle_w * each[0] + back.idle_w * each[1]) / sum(each)
+    limit_w = share * front.limit_w + (1.0 - share) * back.limit_w
+    return shared_power((front, back), _works(deployment, served), idle_w, limit_w)
 
 
 def _watts(deployment: Deployment, served: Served, power: Power, gpus: float) -> tuple[Num, Work]:
@@ -57,27 +88,30 @@ def _watts(deployment: Deployment, served: Served, power: Power, gpus: float) ->
 
 def watts_per_gpu(deployment: Deployment, served: Served, power: Power, gpus: int | None = None) -> Num:
     """Mean over the GPUs that are paid for, by default the system's. Arrays too."""
-    return _watts(deployment, served, power, float(gpus or deployment.system.n_chips))[0]
+    return _watts(deployment, served, power, float(gpus or deployment.gpus))[0]
 
 
 def joules_per_output_token(deployment: Deployment, served: Served, power: Power, gpus: int | None = None) -> Num:
     """Energy of all GPUs that are paid for over the tokens of answers. Arrays too."""
-    paid = gpus or deployment.system.n_chips
+    paid = gpus or deployment.gpus
     tokens_per_s = served.requests_per_s * deployment.workload.osl
     return joules_per_token(watts=watts_per_gpu(deployment, served, power, paid) * paid, tokens_per_s=tokens_per_s)
 
 
-def energy_of(deployment: Deployment, served: Served, gpus: int | None = None) -> Energy | None:
-    """Power and energy with their 80 % ranges; None where nothing is served, or nobody published the chip's TDP."""
+def energy_of(deployment: Deployment, served: Served, paid: Paid = ()) -> Energy | None:
+    """Power and energy with their 80 % ranges; None where nothing is served, or nobody published the chip's TDP.
+
+    `paid` are the GPUs that are paid for, of each machine, by default all.
+    """
     if not served.fits or not served.requests_per_s > 0.0:
         return None
-    power = known_power(deployment.system.chip)
+    power = _power(deployment, served, paid)
     if power is None:
         return None
-    paid = gpus or deployment.system.n_chips
-    watts, work = _watts(deployment, served, power, float(paid))
-    joules = float(joules_per_token(watts=watts * paid, tokens_per_s=served.requests_per_s * deployment.workload.osl))
-    per_gpu_s = served.requests_per_s / paid
+    gpus = sum(paid) or deployment.gpus
+    watts, work = _watts(deployment, served, power, float(gpus))
+    joules = float(joules_per_token(watts=watts * gpus, tokens_per_s=served.requests_per_s * deployment.workload.osl))
+    per_gpu_s = served.requests_per_s / gpus
     # what the power and the speed are off by are taken as independent
     both = math.exp(math.hypot(power.spread, spread("throughput", deployment.profile)))
     wide = math.exp(power.spread)

@@ -67,7 +67,7 @@ def _tpot(deployment: Deployment, served: Served, decode: Explanation) -> Explan
     if others_s > _NOBODY * served.tpot_s:
         work = deployment.workload
         prefill = explain_step(
-            deployment.prompt_timed.program, deployment.system, deployment.profile,
+            deployment.prompt_timed.program, deployment.machines[0], deployment.prompt_timed.profile,
             prefill=Load(work.uncached, 1.0, work.isl), number="prefill of others",
         )  # fmt: skip
         parts.append((others_s / prefill.value, prefill))

@@ -41,7 +41,7 @@ def other_ways(deployment: Deployment) -> tuple[str, ...]:
     free = _free(scenario)
     fixes: list[str] = []
     if free != scenario and met(free):
-        fixes.append("another layout")
+        fixes.append("another layout" if scenario.decode_system is None else f"all of it on {scenario.system}")
     for name in _NARROWER:
         if name != scenario.weight_dtype and met(replace(free, weight_dtype=name)):
             fixes.append(f"weight_dtype {name}")
@@ -75,15 +75,16 @@ def infeasible_of(deployment: Deployment) -> Infeasible:
     weights, pool = float(use.weights_bytes), float(use.cache_pool_bytes)
     available = max(weights + pool, 0.0)
     who = engine_of(deployment.engine).display_name
+    of = " of a decode worker" if deployment.disaggregated else ""
     if pool <= 0.0:
-        reason = f"its weights alone need {weights / 1e9:,.1f} GB per GPU; {who} can give {available / 1e9:,.1f} GB"
+        reason = f"its weights{of} alone need {weights / 1e9:,.1f} GB per GPU; {who} can give {available / 1e9:,.1f} GB"
     else:
         asked = deployment.asked_at_once
         each = float(use.cache_bytes_per_sequence)
         need = weights + max(asked / deployment.layout.dp, 1.0) * each
         requests = "one request" if asked == 1.0 else f"{asked:,.0f} requests"
         reason = (
-            f"weights and the KV cache of {requests} need {need / 1e9:,.1f} GB per GPU; "
+            f"weights{of} and the KV cache of {requests} need {need / 1e9:,.1f} GB per GPU; "
             f"{who} can give {available / 1e9:,.1f} GB"
         )
     most = deployment.room() // deployment.layout.pp

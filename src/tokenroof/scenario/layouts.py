@@ -104,11 +104,17 @@ def apart_label(front: Layout, prefill_workers: int, back: Layout, decode_worker
 
 
 def unit_label(deployment: Deployment, replicas: int = 1) -> str:
-    """The layout of a deployment, or both where prompts and answers have workers of their own."""
+    """The layout of a deployment, or both where prompts and answers have workers of their own: `1 x (tp4) : 2 x (tp2)`.
+
+    Where they have machines of their own these are named.
+    """
     split = deployment.prefill_workers
     if split is None:
         return layout_label(deployment.layout, replicas)
     shape = apart_label(split.layout, split.workers, deployment.layout, split.decode_workers)
+    if split.own_machine:
+        front, back = shape.split(" : ")
+        shape = f"{front} on {split.system.id} : {back} on {deployment.system.id}"
     return shape if replicas == 1 else f"{replicas} replicas of {shape}"
 
 

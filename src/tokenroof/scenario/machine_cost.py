@@ -42,7 +42,8 @@ class MachineCost:
     """USD for each hour of one GPU, idle hours included, with the parts it is made of.
 
     `low` and `high` are the range of rents. `busy_extra_usd_per_h` is what a busy hour costs above an idle one.
-    `rent_usd_per_h` and `own_from_duty` compare owning with renting only the hours that are needed.
+    `rent_usd_per_h` and `own_from_duty` compare owning with renting only the hours that are needed. Where prompts and
+    answers have machines of their own prices are means over all GPUs, and `by_machine` has that of each.
     """
 
     kind: str
@@ -54,6 +55,13 @@ class MachineCost:
     source: str
     rent_usd_per_h: float | None = None
     own_from_duty: float | None = None
+    by_machine: tuple[tuple[str, float], ...] = ()
+
+    @property
+    def prefill_over_decode(self) -> float:
+        """Price of a GPU that prefills over that of one that decodes."""
+        rents = [usd for _, usd in self.by_machine]
+        return rents[0] / rents[-1] if rents and rents[-1] > 0.0 else 1.0
 
     def usd_per_s(self, gpus: int) -> float:
         """Price of the whole system per second."""

@@ -18,13 +18,19 @@ __all__ = ["PrefillWorkers"]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PrefillWorkers:
-    """The prefill side of a disaggregated unit: `workers` of one layout beside `decode_workers` of the other."""
+    """The prefill side of a disaggregated unit: `workers` of one layout beside `decode_workers` of the other.
+
+    They stand on `system`, which is a machine of their own where `own_machine`.
+    """
 
     timed: Timed = field(repr=False)
     layout: Layout
     workers: int
     decode_workers: int
     chunk: float
+    system: System
+    scheduler: Scheduler
+    own_machine: bool = False
 
     @property
     def n_gpus(self) -> int:
@@ -35,10 +41,10 @@ class PrefillWorkers:
         """Prompts that one worker must hold: a full pass for every stage."""
         return float(prompts_in_flight(self.layout.dp, self.layout.pp, self.chunk, workload.uncached))
 
-    def memory(self, system: System, workload: Workload, engine: Engine, fraction: float | None) -> MemoryUse:
+    def memory(self, workload: Workload, engine: Engine, fraction: float | None) -> MemoryUse:
         """Bytes on the fullest GPU of one worker, and how many prompts it holds."""
         return memory_use(
-            self.timed.program, system, context=workload.isl, engine=engine, fraction=fraction,
+            self.timed.program, self.system, context=workload.isl, engine=engine, fraction=fraction,
             max_batched_tokens=int(self.chunk),
         )  # fmt: skip
 
@@ -47,10 +53,10 @@ class PrefillWorkers:
         link_bytes_per_s: float, memory_fraction: float | None,
     ) -> ServingEstimate:  # fmt: skip
         """One unit with so many requests at once: each prompt's cache goes over the link to a worker that decodes."""
-        front = replace(scheduler, mixed=False, token_budget=self.chunk)
+        front = replace(self.scheduler, mixed=False, token_budget=self.chunk)
         sent = cache_bytes_per_sequence(self.timed.program, isl) / self.layout.pp
         return serve_apart(
-            Pool(timed=self.timed, system=system, scheduler=front, copies=float(self.workers)),
+            Pool(timed=self.timed, system=self.system, scheduler=front, copies=float(self.workers)),
             Pool(timed=decode, system=system, scheduler=scheduler, copies=float(self.decode_workers)),
             concurrency=concurrency, transfer_s=sent / link_bytes_per_s, memory_fraction=memory_fraction,
             isl=isl, osl=osl, prefix=prefix,

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tokenroof.catalog import load_model, load_system
-from tokenroof.catalog.profile import FITTED_RANKS, beyond_fitted, claim_level, profile_for
+from tokenroof.catalog.profile import FITTED_RANKS, beyond_fitted, claim_level, profile_for, side_by_side
 from tokenroof.engines import engine as engine_of
 from tokenroof.errors import DataMissing, InputError, TokenroofError
 from tokenroof.operators.layout_space import units_on
@@ -18,7 +18,8 @@ from tokenroof.scenario.apart import apart_on, layouts_apart, with_prefill, work
 from tokenroof.scenario.deployment import Deployment
 from tokenroof.scenario.formats import main_format, served_weights, with_weights
 from tokenroof.scenario.layouts import chosen, layout_label, legal, reason, usual_layouts
-from tokenroof.scenario.machine_cost import MachineCost, machine_cost
+from tokenroof.scenario.machine_cost import MachineCost
+from tokenroof.scenario.machines import PrefillMachine, decode_machine, fleet_cost
 from tokenroof.scenario.overrides import Override, overridden
 from tokenroof.scenario.said import check_version, think_s
 from tokenroof.scenario.slo import PRESETS, Slo, by_means, slo_of
@@ -116,9 +117,9 @@ def _limits(scenario: Scenario, load: Load, defaults: list[Default]) -> Slo:
     return slo
 
 
-def _price(scenario: Scenario, system: System, defaults: list[Default]) -> MachineCost | None:
+def _price(scenario: Scenario, systems: tuple[System, ...], defaults: list[Default]) -> MachineCost | None:
     try:
-        return machine_cost(system, duty_cycle=1.0, defaults=defaults, usd_per_gpu_h=scenario.price_per_gpu_hour)
+        return fleet_cost(systems, duty_cycle=1.0, defaults=defaults, usd_per_gpu_h=scenario.price_per_gpu_hour)
     except DataMissing:
         defaults.append(Default(field="price_per_gpu_hour", value="none", reason="no rental price recorded"))
         return None
@@ -259,27 +260,36 @@ def _settled(scenario: Scenario, model: Model | None, system: System | None) -> 
     _said(scenario, served if scenario.set else found, overrides, defaults)
     workload, load = workload_of(scenario, served, defaults), load_of(scenario, defaults)
     slo = _limits(scenario, load, defaults)
-    price = _price(scenario, machine, defaults)
+    other = decode_machine(scenario, machine)
+    price = _price(scenario, (machine,) if other is None else (machine, other), defaults)
     check_version(scenario, defaults)
     rules, chunk = _rules(scenario, machine)
     profile = profile_for(machine, scenario.engine, scenario.profile, scenario.engine_version, model=served)
+    front: PrefillMachine | None = None
+    if other is not None:
+        front = PrefillMachine(system=machine, profile=profile, scheduler=rules)
+        rules, _ = _rules(scenario, other)
+        mine = profile_for(other, scenario.engine, scenario.profile, scenario.engine_version, model=served)
+        profile = side_by_side(profile, mine)
     if scenario.drafts and not served.mtp_layers:
         raise DataMissing(served.name, "draft head", "no multi-token-prediction layer", "leave drafts out")
 
-    roles = layouts_apart(scenario, served, machine)
+    roles = layouts_apart(scenario, served, machine, other)
     workers = (0, 0) if roles is None else workers_of(scenario, defaults)
 
     def make(layout: Layout) -> Deployment:
         made = assemble(
-            scenario, served, machine, layout, profile=profile, scheduler=rules, workload=workload, load=load,
+            scenario, served, other or machine, layout, profile=profile, scheduler=rules, workload=workload, load=load,
             limits=slo.limits, weights=weights, price=price, replicas=scenario.replicas, overrides=overrides,
         )  # fmt: skip
 
-        return made if roles is None else apart_on(with_prefill(made, roles[0], *workers, chunk), scenario.replicas)
+        if roles is None:
+            return made
+        return apart_on(with_prefill(made, roles[0], *workers, chunk, front), scenario.replicas)
 
     given = given_layout(scenario) if roles is None else roles[1]
     return _Settled(
-        model=served, system=machine, make=make, given=given, defaults=tuple(defaults),
+        model=served, system=other or machine, make=make, given=given, defaults=tuple(defaults),
         replicas=scenario.replicas, engine=scenario.engine,
     )  # fmt: skip
 

@@ -8,12 +8,22 @@ from dataclasses import dataclass
 
 from tokenroof.formulas import power as f
 from tokenroof.operators.timing import Timed
+from tokenroof.provenance import worst_grade
 from tokenroof.types.power import Power
 from tokenroof.types.program import Load, Num
 from tokenroof.types.workload import Workload
 from tokenroof.xp import SCALAR, Namespace
 
-__all__ = ["Work", "arithmetic_joules", "decoding_at_once", "drawn_w", "request_work"]
+__all__ = [
+    "Work",
+    "added",
+    "arithmetic_joules",
+    "decoding_at_once",
+    "drawn_w",
+    "request_work",
+    "request_works",
+    "shared_power",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,8 +39,8 @@ def decoding_at_once(requests_per_s: Num, answer_s: Num, xp: Namespace = SCALAR)
     return xp.maximum(requests_per_s * answer_s, 1.0)
 
 
-def request_work(decode: Timed, prompt: Timed, workload: Workload, *, batch: Num, passes: Num) -> Work:
-    """Work of one request: its prompt, and `passes` decode passes with `batch` requests in each."""
+def request_works(decode: Timed, prompt: Timed, workload: Workload, *, batch: Num, passes: Num) -> tuple[Work, Work]:
+    """Work of one request: of its prompt, and of `passes` decode passes with `batch` requests in each."""
     load = Load(batch, batch, workload.context)
     groups = prompt.program.layout.dp
     answer = decode.counts(decode=load)
@@ -38,12 +48,49 @@ def request_work(decode: Timed, prompt: Timed, workload: Workload, *, batch: Num
     # counts are of one GPU of each stage, and a pass serves all that are in it
     of_answer = decode.program.layout.stage * passes / batch
     of_prompt = prompt.program.layout.stage / groups
+    return (
+        Work(
+            flops={key: of_prompt * count for key, count in asked.flops.items()},
+            memory_bytes=of_prompt * asked.memory_bytes,
+        ),
+        Work(
+            flops={key: of_answer * count for key, count in answer.flops.items()},
+            memory_bytes=of_answer * answer.memory_bytes,
+        ),
+    )  # fmt: skip
+
+
+def request_work(decode: Timed, prompt: Timed, workload: Workload, *, batch: Num, passes: Num) -> Work:
+    """The work of both together."""
+    return added(*request_works(decode, prompt, workload, batch=batch, passes=passes))
+
+
+def added(asked: Work, answer: Work) -> Work:
+    """Prompt and answer together."""
     keys = dict.fromkeys((*answer.flops, *asked.flops))
     return Work(
-        flops={
-            key: of_answer * answer.flops.get(key, 0.0) + of_prompt * asked.flops.get(key, 0.0) for key in keys
-        },
-        memory_bytes=of_answer * answer.memory_bytes + of_prompt * asked.memory_bytes,
+        flops={key: answer.flops.get(key, 0.0) + asked.flops.get(key, 0.0) for key in keys},
+        memory_bytes=answer.memory_bytes + asked.memory_bytes,
+    )
+
+
+def shared_power(powers: tuple[Power, Power], works: tuple[Work, Work], idle_w: Num, limit_w: Num) -> Power:
+    """Two kinds of GPU as one: energy of arithmetic and memory as these two works spend it, `idle_w` and `limit_w`
+    means over all of them.
+    """
+    first, second = works
+    flops = {}
+    for key in dict.fromkeys((*first.flops, *second.flops)):
+        counts = [one.flops.get(key, 0.0) for one in works]
+        joules = sum(count * power.joules_per_flop[key] for count, power in zip(counts, powers, strict=True))
+        flops[key] = joules / sum(counts) if sum(counts) > 0.0 else powers[0].joules_per_flop[key]
+    moved = [one.memory_bytes for one in works]
+    per_byte = sum(count * power.joules_per_byte for count, power in zip(moved, powers, strict=True)) / sum(moved)
+    return Power(
+        idle_w=idle_w, limit_w=limit_w, joules_per_flop=flops, joules_per_byte=per_byte,
+        spread=max(one.spread for one in powers), source="; ".join(dict.fromkeys(one.source for one in powers)),
+        as_of=min(one.as_of for one in powers), grade=worst_grade(one.grade for one in powers),
+        notes=tuple(dict.fromkeys(note for one in powers for note in one.notes)),
     )  # fmt: skip
 
 

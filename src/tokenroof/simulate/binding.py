@@ -14,7 +14,7 @@ from tokenroof.simulate.prefix_cache import MOST_BLOCKS
 from tokenroof.simulate.rules import Rules
 from tokenroof.simulate.run import Tiers
 from tokenroof.simulate.step_times import StepTable
-from tokenroof.types.machine import MemoryTier
+from tokenroof.types.machine import MemoryTier, System
 from tokenroof.units import format_bytes
 
 __all__ = ["prefill_rules_of", "prefill_table_of", "rules_of", "table_of", "tiers_of", "transfer_of"]
@@ -40,11 +40,11 @@ def _block_bytes(deployment: Deployment, *, prompts: bool = False) -> float:
     return float(use.cache_bytes_per_sequence) / math.ceil(tokens / _block_tokens(deployment))
 
 
-def _blocks(deployment: Deployment, pool_bytes: float, each: float) -> int:
+def _blocks(system: System, pool_bytes: float, each: float) -> int:
     """Blocks of a data-parallel rank."""
     blocks = int(max(pool_bytes, 0.0) // each) if each > 0.0 else 1 << 62
     if blocks < 1:
-        raise InputError("system", deployment.system.id, "one whose memory holds a request", "see tokenroof analyze")
+        raise InputError("system", system.id, "one whose memory holds a request", "see tokenroof analyze")
     return blocks
 
 
@@ -61,7 +61,7 @@ def rules_of(deployment: Deployment) -> Rules:
         max_sequences=int(scheduler.max_sequences),
         reserve="output" if scheduler.reserves_output else "pages",
         block_tokens=_block_tokens(deployment),
-        blocks=_blocks(deployment, float(deployment.memory().cache_pool_bytes), _block_bytes(deployment)),
+        blocks=_blocks(deployment.system, float(deployment.memory().cache_pool_bytes), _block_bytes(deployment)),
         ranks=layout.dp,
         stages=_stages(deployment.program.layers, layout.pp),
         gather_steps=scheduler.gather_passes,
@@ -76,7 +76,8 @@ def prefill_rules_of(deployment: Deployment) -> Rules:
     each, pool = _block_bytes(deployment, prompts=True), float(deployment.prompt_memory().cache_pool_bytes)
     return replace(
         rules_of(deployment), policy="prompts-first", token_budget=int(split.chunk), ranks=split.layout.dp,
-        blocks=_blocks(deployment, pool, each), stages=_stages(split.timed.program.layers, split.layout.pp),
+        max_sequences=int(split.scheduler.max_sequences), blocks=_blocks(split.system, pool, each),
+        stages=_stages(split.timed.program.layers, split.layout.pp),
         gather_steps=0.0, drafts=0, acceptance=0.0,
     )  # fmt: skip
 
@@ -84,7 +85,7 @@ def prefill_rules_of(deployment: Deployment) -> Rules:
 def prefill_table_of(deployment: Deployment) -> StepTable:
     """Step times of a prefill worker."""
     split = _split(deployment)
-    return StepTable(split.timed, int(split.chunk) + int(deployment.scheduler.max_sequences))
+    return StepTable(split.timed, int(split.chunk) + int(split.scheduler.max_sequences))
 
 
 def _split(deployment: Deployment) -> PrefillWorkers:

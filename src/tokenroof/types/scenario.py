@@ -23,13 +23,14 @@ from tokenroof.types.limits import (
 __all__ = ["APART", "DEGREES", "LOADS", "MODES", "NEEDS", "OSL_FIX", "Scenario", "over", "scenario_faults"]
 
 DEGREES = ("tp", "pp", "ep", "dp", "cp", "dcp")
-APART = ("prefill_layout", "decode_layout", "prefill_workers", "decode_workers")
+APART = ("prefill_layout", "decode_layout", "prefill_workers", "decode_workers", "decode_system")
 LOADS = ("batch", "concurrency", "request_rate", "users")
 MODES = ("agg", "disagg", "auto")
 # field -> the field without which it would change nothing
 NEEDS = {
     "think": "users", "acceptance": "drafts", "drafts": "acceptance", "prefill_layout": "decode_layout",
     "decode_layout": "prefill_layout", "prefill_workers": "prefill_layout", "decode_workers": "decode_layout",
+    "decode_system": "decode_layout",
 }  # fmt: skip
 # what means nothing where prompts and answers have workers of their own, and what to give in its place
 _NOT_APART = {
@@ -44,8 +45,9 @@ class Scenario:
     """The whole question. None means: choose, and say so. Names are those of the command line's options; SI inside.
 
     Degrees are of one replica; `replicas` copies of it stand on the system. `prefill_layout` and `decode_layout`,
-    such as "tp4 pp2", put prompts and answers on workers of their own, so many of each in a replica. `context` is
-    the mean length of a sequence in decode, for those who do not give `isl` and `osl`. At most one of `batch`
+    such as "tp4 pp2", put prompts and answers on workers of their own, so many of each in a replica; those that decode
+    stand on `decode_system`, a machine beside `system`, where it is another. `context` is the mean length of a sequence
+    in decode, for those who do not give `isl` and `osl`. At most one of `batch`
     (requests at once in one replica), `concurrency` (on the whole system), `request_rate` (requests/s) and `users`
     (who read for `think` seconds between requests, 30 where it is not given) is the load; without one the system is
     filled up to its limits. `ttft` and `tpot` are limits in seconds on means. `drafts` tokens are drafted for each
@@ -68,6 +70,7 @@ class Scenario:
     decode_layout: str | None = None
     prefill_workers: Degree = None
     decode_workers: Degree = None
+    decode_system: str | None = None
     replicas: Degree = None
     weight_dtype: str | None = None
     kv_dtype: str | None = None

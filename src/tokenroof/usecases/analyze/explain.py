@@ -11,6 +11,7 @@ from tokenroof.operators.explain import Explanation, explain
 from tokenroof.operators.explain_text import explanation_text, terms_text
 from tokenroof.provenance import Fact, Grade, assumed, given
 from tokenroof.registry import nearest
+from tokenroof.scenario.costs import prompt_share
 from tokenroof.scenario.explain import SERVED_NUMBERS, explain_served
 from tokenroof.types.explanation import Explanation as Terms
 from tokenroof.types.model import Model
@@ -161,7 +162,9 @@ def _explain_served(answer: AnalyzeResponse, key: str) -> OperatorExplanation:
         "osl": _given(answer, "osl", answer.osl, "token/request"),
         "isl": _given(answer, "isl", max(answer.isl - answer.prefix, 1.0), "token/request"),
         "gpus": _given(answer, "gpus", float(answer.gpus), "GPU"),
-        "prefill_share": made(served.prefill_share, "1", "part of a request's stay that is not its own decode steps"),
+        "prefill_share": made(
+            prompt_share(deployment, served), "1", "part of a request's stay that is not its own decode steps"
+        ),
     }
     if answer.cost is not None:
         price = answer.cost.usd_per_gpu_h / 3600.0

@@ -10,6 +10,7 @@ from tokenroof.scenario.costs import cost_of, request_usd
 from tokenroof.scenario.deployment import Deployment
 from tokenroof.scenario.energy import energy_of
 from tokenroof.scenario.layouts import unit_label
+from tokenroof.scenario.machines import machine_ids, machine_names
 from tokenroof.scenario.pool_log import pool_log
 from tokenroof.scenario.ranges import ranged
 from tokenroof.scenario.resolve import resolve
@@ -147,7 +148,7 @@ def analyze(request: AnalyzeRequest) -> AnalyzeResponse:
     one with more arrivals than it serves of the most that it serves. Where memory does not hold it there are none.
     """
     deployment = resolve(request)
-    model, system, layout, work = deployment.model, deployment.system, deployment.layout, deployment.workload
+    model, machines, layout, work = deployment.model, deployment.machines, deployment.layout, deployment.workload
     split = deployment.prefill_workers
     asked = deployment.serve()
     infeasible = unmet(deployment, asked)
@@ -164,10 +165,10 @@ def analyze(request: AnalyzeRequest) -> AnalyzeResponse:
     return AnalyzeResponse(
         model=model.id,
         model_name=model.name,
-        system=system.id,
-        system_name=system.name,
-        announced=system.chip.announced,
-        gpus=system.n_chips,
+        system=machine_ids(machines),
+        system_name=machine_names(machines),
+        announced=any(machine.chip.announced for machine in machines),
+        gpus=deployment.gpus,
         total_params=closed.total_params,
         active_params=active_params(deployment.model).with_embeddings,
         layout=layout,

@@ -1,6 +1,7 @@
 """The answer in one or two sentences: a verdict, a number, and its cause."""
 
 from tokenroof.scenario.deployment import Deployment
+from tokenroof.types.machine import System
 from tokenroof.types.model import Model
 from tokenroof.types.served import Infeasible, Served
 from tokenroof.units import format_figures
@@ -12,8 +13,11 @@ _MOSTLY_PREFILL = 0.4
 
 
 def hardware(deployment: Deployment) -> str:
-    """`8 x H100 SXM`, or the name of a rack."""
-    system = deployment.system
+    """`8 x H100 SXM`, or the name of a rack; `8 x H100 SXM and 8 x H200 SXM` where prompts have a machine of theirs."""
+    return " and ".join(_machine(one) for one in deployment.machines)
+
+
+def _machine(system: System) -> str:
     if system.id in (system.chip.id, f"{system.n_chips}x{system.chip.id}"):
         return f"{system.n_chips} x {system.chip.name}" if system.n_chips > 1 else system.chip.name
     return system.name

@@ -58,8 +58,8 @@ def prefill_rows(deployment: Deployment) -> tuple[OperatorTime, ...]:
     """The operators of the prefill of one prompt alone."""
     work = deployment.workload
     load = Load(work.uncached, 1.0, work.isl)
-    program = deployment.prompt_timed.program
-    return operator_table(program, deployment.system, prefill=load, profile=deployment.profile)
+    timed = deployment.prompt_timed
+    return operator_table(timed.program, deployment.machines[0], prefill=load, profile=timed.profile)
 
 
 def kind_of(row: OperatorTime) -> str:

@@ -75,7 +75,7 @@ def ranged_quantities(
         named = quantities(one, work, load, gpus)
         return named if counted is None else as_counted(named, work.osl, counted)
 
-    load, work, gpus = found.load, found.workload, found.system.n_chips
+    load, work, gpus = found.load, found.workload, found.gpus
     asked = load.value / found.replicas if load.kind == "concurrency" else 1.0
     best = seen(bounds_of(bound, asked, sure_of_room=_SURE_OF_ROOM, timed=timed))
     return {

@@ -111,7 +111,7 @@ def _request_usd(offer: Offer, work: Workload, mode: str, window: str) -> float:
 
 def _crossing(scene: Scene, usd_per_gpu_h: float, rate: float, api_usd: float) -> float:
     """Busy share at which both cost the same. An owner's busy hours draw extra power, which the API has to beat too."""
-    gpus, extra = scene.deployment.system.n_chips, scene.machine.busy_extra_usd_per_h
+    gpus, extra = scene.deployment.gpus, scene.machine.busy_extra_usd_per_h
     if extra > 0:
         return float(
             ownership.own_or_rent_duty_cycle(

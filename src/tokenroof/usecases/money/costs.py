@@ -9,6 +9,7 @@ from tokenroof.scenario.deployment import Deployment
 from tokenroof.scenario.energy import Energy, energy_of
 from tokenroof.scenario.layouts import unit_label
 from tokenroof.scenario.machine_cost import MachineCost
+from tokenroof.scenario.machines import machine_ids, machine_names
 from tokenroof.scenario.ranges import ranged
 from tokenroof.types.checks import check_number
 from tokenroof.types.default import Default
@@ -154,7 +155,7 @@ def economics_at(request: EconomicsRequest, scene: Scene) -> Economics:
     """All that a load costs."""
     deployment, served = scene.deployment, scene.served
     sell = request.sell
-    work, system, profile = deployment.workload, deployment.system, deployment.profile
+    work, machines, profile = deployment.workload, deployment.machines, deployment.profile
     costs = {
         rule: cost_of(
             deployment, served, scene.machine.usd_per_gpu_h, duty_cycle=scene.duty_cycle, allocation=rule
@@ -176,10 +177,10 @@ def economics_at(request: EconomicsRequest, scene: Scene) -> Economics:
     return Economics(
         model=deployment.model.id,
         model_name=deployment.model.name,
-        system=system.id,
-        system_name=system.name,
-        announced=system.chip.announced,
-        gpus=system.n_chips,
+        system=machine_ids(machines),
+        system_name=machine_names(machines),
+        announced=any(machine.chip.announced for machine in machines),
+        gpus=deployment.gpus,
         gpus_idle=deployment.gpus_idle,
         layout=deployment.layout,
         layout_label=unit_label(deployment, deployment.replicas),

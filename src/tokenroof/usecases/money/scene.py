@@ -6,7 +6,8 @@ from typing import Annotated
 from tokenroof.errors import InputError
 from tokenroof.scenario.costs import ALLOCATIONS
 from tokenroof.scenario.deployment import Deployment
-from tokenroof.scenario.machine_cost import OWNERS, POWERS, MachineCost, OwnershipInputs, machine_cost
+from tokenroof.scenario.machine_cost import OWNERS, POWERS, MachineCost, OwnershipInputs
+from tokenroof.scenario.machines import fleet_cost
 from tokenroof.scenario.resolve import resolve
 from tokenroof.scenario.unmet import unmet
 from tokenroof.types.default import Default
@@ -75,7 +76,7 @@ class Scene:
     @property
     def usd_per_s(self) -> float:
         """Price of the whole system per second, idle or not."""
-        return self.machine.usd_per_s(self.deployment.system.n_chips)
+        return self.machine.usd_per_s(self.deployment.gpus)
 
     @property
     def request_busy_usd(self) -> float:
@@ -113,8 +114,8 @@ def served_scene(request: EconomicsRequest) -> Scene | Infeasible:
     deployment = resolve(request)
     said: list[Default] = []
     traffic, duty = _duty(request, said)
-    machine = machine_cost(
-        deployment.system, usd_per_gpu_h=request.price_per_gpu_hour, own=request.own, owner=request.owner,
+    machine = fleet_cost(
+        deployment.machines, usd_per_gpu_h=request.price_per_gpu_hour, own=request.own, owner=request.owner,
         duty_cycle=duty, defaults=said,
     )  # fmt: skip
     served = deployment.serve()

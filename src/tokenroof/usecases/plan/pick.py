@@ -223,7 +223,7 @@ def candidate_of(
     tokens, price = served * space.osl, terms.usd_per_gpu_h
     cost = None if price is None else cost_of(unit, found, price, gpus=paid)
     usd = None if cost is None else cost.request_usd / space.osl * 1e6
-    energy = energy_of(unit, found, gpus=paid)
+    energy = energy_of(unit, found, (paid,))
     joules = None if energy is None else energy.joules_per_output_token.value
     seen = {"TTFT": ttft, "TPOT": tpot}
     if simulated is not None:

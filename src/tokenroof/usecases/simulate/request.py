@@ -1,7 +1,7 @@
 """What `simulate` is asked."""
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from tokenroof.simulate.arrivals import MAX_REQUESTS
 from tokenroof.types.limits import OneOf, Within
@@ -35,6 +35,8 @@ class SimulateRequest(Scenario):
     `capacity` looks for the highest rate at which `percentile` per cent of the requests meet every limit, `rates` such
     as "1:16:8" runs them at eight rates from 1 to 16 a second.
     """
+
+    alone: ClassVar[frozenset[str]] = frozenset({"decode_system"})  # `disaggregate` may name the layouts
 
     isl: _Lengths = None  # type: ignore[assignment]
     osl: _Lengths = None  # type: ignore[assignment]

@@ -10,6 +10,7 @@ import numpy as np
 from tokenroof.errors import InputError
 from tokenroof.scenario.deployment import Deployment
 from tokenroof.scenario.layouts import unit_label
+from tokenroof.scenario.machines import machine_ids, machine_names
 from tokenroof.simulate.disagg import Apart
 from tokenroof.simulate.rules import Rules
 from tokenroof.simulate.run import Outcome
@@ -117,16 +118,16 @@ def _answer(setup: Setup, ran: Ran) -> SimulateResponse:
     output = _per_s(int(outcome.osl[found.in_span].sum()), span_s)
     whole = output + _per_s(int(outcome.isl[found.in_span].sum()), span_s)
     price = None if deployment.price is None else deployment.price.usd_per_gpu_h
-    usd_per_s = None if price is None else price * deployment.system.n_chips / _HOUR_S
+    usd_per_s = None if price is None else price * deployment.gpus / _HOUR_S
     series = _series(outcome, recorder, setup)
     hits = hits_of(setup.kept, deployment, outcome, found.sent)
     cached = sum(one.cache_hit_rate for one in hits)
     answer = SimulateResponse(
         model=deployment.model.id,
         model_name=deployment.model.name,
-        system=deployment.system.id,
-        system_name=deployment.system.name,
-        gpus=deployment.system.n_chips,
+        system=machine_ids(deployment.machines),
+        system_name=machine_names(deployment.machines),
+        gpus=deployment.gpus,
         layout_label=unit_label(deployment),
         replicas=deployment.replicas,
         gpus_idle=deployment.gpus_idle,
@@ -156,8 +157,8 @@ def _answer(setup: Setup, ran: Ran) -> SimulateResponse:
         tpot_limit_s=limits.tpot_s,
         slo_share=float(good[found.sent].mean()) if limited and found.sent.any() else None,
         goodput=_per_s(int((good & found.in_span).sum()), span_s) if limited else None,
-        output_tokens_per_s_per_gpu=output / deployment.system.n_chips,
-        total_tokens_per_s_per_gpu=whole / deployment.system.n_chips,
+        output_tokens_per_s_per_gpu=output / deployment.gpus,
+        total_tokens_per_s_per_gpu=whole / deployment.gpus,
         duty_cycle=_duty(setup, recorder, found),
         batch=_ratio(recorder.sum("decoded", *_span(found)), recorder.sum("steps", *_span(found))),
         kv_fill=_fill(setup, recorder, found),
