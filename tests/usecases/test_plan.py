@@ -17,7 +17,7 @@ from tokenroof.usecases.plan.answer import Demand
 from tokenroof.usecases.plan.launch import commands
 from tokenroof.usecases.plan.pick import Terms, deployment_at
 from tokenroof.usecases.plan.run import PlanRequest, PlanResponse, plan
-from tokenroof.usecases.plan.search import system_with
+from tokenroof.usecases.plan.spaces import system_with
 
 
 def ask(model: str = "llama-3.1-8b", *systems: str, **more: object) -> PlanResponse:
@@ -345,7 +345,7 @@ def test_energy_is_searched_for_by_the_rule_that_it_is_told_by(mode):
     machine = plan(request).machines[0]
     space, points = machine.space, machine.points
     power = power_of(space.system.chip)
-    watts = unit_watts(space, points, power, points.rate)
+    watts = unit_watts(space, points, (power,), points.rate)
     assert (watts >= power.idle_w).all()
     assert (watts <= power.limit_w).all()
     terms = Terms(

@@ -12,7 +12,6 @@ from tokenroof.cli.render import echo_json, echo_page, note
 from tokenroof.errors import InputError
 from tokenroof.files import put
 from tokenroof.present.json import dump
-from tokenroof.types.scenario import APART
 
 __all__ = ["command"]
 
@@ -48,7 +47,7 @@ def _check(path: Path) -> None:
 
 @click.command("plan", short_help="The best deployment under limits on latency, and why the others lose.")
 @model_argument
-@scenario_options("batch", "replicas", "redundant_experts", *APART)
+@scenario_options("batch", "replicas", "redundant_experts")
 @click.option("--gpus", metavar="N", help="GPUs at hand. [default: the system's; with a load, as many as it takes]")
 @click.option("--rent-by", metavar="N", help="GPUs that are rented at a time. [default: a whole machine]")
 @click.option("--objective", metavar="WHAT", help="cost, throughput, latency or energy. [default: cost]")
@@ -69,6 +68,9 @@ def command(outputs: tuple[Path, ...], key: str | None, full: bool, as_json: boo
     tokenroof plan deepseek-v3 --system gb200-nvl72 --ttft 1s --tpot 50ms
     tokenroof plan llama-3.1-70b --system 8xh100,8xh200,8xb200 --slo chat --request-rate 20
     tokenroof plan deepseek-r1 --system 8xh200 --ttft 2s --tpot 30ms --acceptance 0.8 -o plan.svg -o plan.csv
+
+    Roles apart, held where they are named, on two kinds of GPU if you like:
+    --prefill-layout tp4 --decode-layout tp4, --decode-system 8xh200.
 
     Limits hold on means, or on percentiles that are simulated: --ttft p99:2s --tpot p90:50ms, --slo p99:chat.
 

@@ -32,10 +32,12 @@ _LEFT_OUT = (
 @click.option("--osl", metavar="DIST", help="Output tokens, likewise.")
 @click.option("--requests", metavar="N", help="How many; of a trace the first. [default: 1000, or the whole trace]")
 @click.option(
-    "--slo", metavar="SLO", help="Limits for goodput: ttft:500,tpot:50 (ms), ttft:1s, or chat, rag, code, content."
-)
-@click.option("--ttft", metavar="TIME", help="Limit on a request's TTFT, over that of --slo.")
-@click.option("--tpot", metavar="TIME", help="Limit on a request's TPOT, over that of --slo.")
+    "--slo",
+    metavar="SLO",
+    help="Limits for goodput: ttft:500,tpot:50 (ms), ttft:p99:1s, chat, rag, code, content, p99:chat.",
+)  # fmt: skip
+@click.option("--ttft", metavar="TIME", help="Limit on a request's TTFT, over that of --slo: 1s, p99:1s.")
+@click.option("--tpot", metavar="TIME", help="Limit on a request's TPOT, over that of --slo: 50ms, p90:50ms.")
 @click.option("--warmup", metavar="SHARE", help="First share of the requests, left out of statistics. [default: 0.1]")
 @click.option("--router", metavar="ROUTER", help="round-robin, least-loaded, prefix-aware. [default: round-robin]")
 @click.option("--disaggregate", metavar="P:D", help="P prefill workers for D decode workers, in layouts of their own.")
@@ -70,6 +72,7 @@ def command(
     tokenroof simulate llama-3.1-8b --system h100 --rate 5 --isl lognormal:1155:1.1 --osl exp:211 --slo ttft:500,tpot:50
     tokenroof simulate llama-3.3-70b --system 8xh100 --trace requests.jsonl --scale 2 -o requests.csv
     tokenroof simulate llama-3.1-8b --system h100 --capacity --slo ttft:500,tpot:50 --percentile 95
+    tokenroof simulate llama-3.1-8b --system h100 --rate 5 --slo ttft:p99:1s,tpot:p90:20ms
     tokenroof simulate llama-3.1-8b --system h100 --rates 1:64:10 -o loads.svg
     tokenroof simulate llama-3.1-8b --system h100 --rate 20 --seeds 8 --cluster tcp://10.0.0.5:8786
     tokenroof simulate llama-3.3-70b --system 8xh100 --trace chat.jsonl --prefix-cache block

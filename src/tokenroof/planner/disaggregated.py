@@ -74,6 +74,8 @@ def link_bytes_per_s(space: Space, gpus: Any) -> Any:
     """What one GPU sends to a worker of the other role: inside a scale-up domain where the unit fits in one."""
     import numpy as np
 
+    if len(space.machines) > 1:  # the slower of two networks
+        return min(machine.scaleout_bytes_per_s or 0.0 for machine in space.machines)
     system = space.system
     domain = min(system.domain_size, system.n_chips)
     up, out = system.scaleup_bytes_per_s or 0.0, system.scaleout_bytes_per_s or 0.0
@@ -201,6 +203,9 @@ def _once(workers: Workers) -> Workers:
 
 def _fitting(space: Space, fronts: Workers, backs: Workers) -> tuple[Workers, Workers]:
     """Workers that leave room on the machine for the smallest of the other role."""
+    if len(space.machines) > 1:
+        front, back = space.machines
+        return fronts.take(fronts.gpus <= front.n_chips), backs.take(backs.gpus <= back.n_chips)
     chips = space.system.n_chips
     least_front, least_back = (min(side.gpus, default=chips) for side in (fronts, backs))
     return fronts.take(fronts.gpus + least_back <= chips), backs.take(backs.gpus + least_front <= chips)
@@ -210,7 +215,7 @@ def apart(space: Space) -> list[Points]:
     """Disaggregated units of at most the machine's GPUs, at decode workers' numbers of answers."""
     found = []
     for form in range(len(space.formats)):
-        fronts = prefill_workers(space, form)
+        fronts = prefill_workers(space.prompts, form)
         if not fronts.gpus.size:
             continue
         for depth in space.depths:
@@ -227,17 +232,23 @@ def _pairs(space: Space, form: int, depth: int, fronts: Workers, backs: Workers)
     import numpy as np
 
     backs, level = _by_speed(backs, space.tpot_s, _LEVELS)
-    decoders = np.arange(1.0, _MOST_DECODE + 1.0)[None, None, :]
+    given_front, given_back = space.workers
+    counts = np.arange(1.0, _MOST_DECODE + 1.0) if given_back is None else np.array([float(given_back)])
+    decoders = counts[None, None, :]
     rate_p, gpus_p = fronts.rate[:, None, None], fronts.gpus[:, None, None]
     rate_d, gpus_d = backs.rate[None, :, None], backs.gpus[None, :, None]
     fewest, most = worker_counts(rate_p, rate_d, decoders)
-    fitting = np.maximum((space.system.n_chips - decoders * gpus_d) // gpus_p, 1.0)
-    prefillers = np.stack([fewest, most, most + 1.0, np.minimum(fitting, most + 4.0)])
-    total = prefillers * gpus_p + decoders * gpus_d
+    room = space.machines[0].n_chips - (decoders * gpus_d if len(space.machines) == 1 else 0.0)
+    fitting = np.maximum(room // gpus_p, 1.0)
+    tried = [fewest, most, most + 1.0, np.minimum(fitting, most + 4.0)]
+    prefillers = np.stack(tried if given_front is None else [np.full(most.shape, float(given_front))])
+    of_front, of_back = prefillers * gpus_p, decoders * gpus_d
+    total = of_front + of_back
     pace = np.minimum(prefillers * rate_p * _BUSY, decoders * rate_d)
-    usable = (total <= space.system.n_chips) & (link_bytes_per_s(space, total) > 0)
-    per_gpu = np.where(usable, pace / total, -1.0)
-    filled = np.where(usable, pace * units_in(space, np.where(usable, total, 1.0)), -1.0)
+    held = units_in(space, total, of_front)
+    usable = (held >= 1) & (link_bytes_per_s(space, total) > 0)
+    per_gpu = np.where(usable, pace / (of_front * space.dearer + of_back), -1.0)
+    filled = np.where(usable, pace * held, -1.0)
     keep = []
     for number in range(int(level.max()) + 1):
         mine = np.flatnonzero(level == number)
@@ -245,14 +256,14 @@ def _pairs(space: Space, form: int, depth: int, fronts: Workers, backs: Workers)
             some = wanted[:, :, mine, :].ravel()
             top = np.argpartition(-some, min(_PER_LEVEL, some.size - 1))[:_PER_LEVEL]
             top = top[some[top] > 0]
-            option, front, back, count = np.unravel_index(top, (len(prefillers), len(gpus_p), mine.size, _MOST_DECODE))
+            option, front, back, count = np.unravel_index(top, (len(prefillers), len(gpus_p), mine.size, counts.size))
             x = prefillers[option, front, mine[back], count]
             keep.append(np.stack([x, front, mine[back], count], axis=1))
     rows = np.unique(np.concatenate(keep), axis=0)
     if not rows.size:
         return None
     front, back, count = rows[:, 1:].astype(int).T
-    return pairs_served(space, form, depth, fronts.take(front), backs.take(back), rows[:, 0], count + 1.0)
+    return pairs_served(space, form, depth, fronts.take(front), backs.take(back), rows[:, 0], counts[count])
 
 
 def pairs_served(
@@ -271,8 +282,8 @@ def pairs_served(
     """
     import numpy as np
 
-    tokens = tokens_per_pass(space.acceptance, depth)
-    front, back = _bound(space, form, 0, fronts.layout), _bound(space, form, depth, backs.layout)
+    tokens, side = tokens_per_pass(space.acceptance, depth), space.prompts
+    front, back = _bound(side, form, 0, fronts.layout), _bound(space, form, depth, backs.layout)
     gpus = prefillers * fronts.gpus + decoders * backs.gpus
     sent = cache_bytes_per_sequence(front.program, space.isl) / front.program.layout.pp
     transfer_s = sent / link_bytes_per_s(space, gpus)
@@ -282,7 +293,7 @@ def pairs_served(
         waiting_s = fronts.seconds * (1.0 + 0.5 * busy / (1.0 - busy)) + transfer_s
         concurrency = np.maximum(np.rint(decoders * backs.number + pace * waiting_s), 1.0)
     found = serve_apart(
-        Pool(timed=front, system=space.system, scheduler=_prompts_only(space.scheduler, fronts.chunk.astype(float)),
+        Pool(timed=front, system=side.system, scheduler=_prompts_only(side.scheduler, fronts.chunk.astype(float)),
              copies=prefillers),
         Pool(timed=back, system=space.system, scheduler=space.scheduler, copies=decoders),
         concurrency=concurrency, isl=space.isl, osl=space.osl / tokens, prefix=space.prefix, transfer_s=transfer_s,
@@ -320,9 +331,9 @@ def refined_apart(space: Space, points: Points, accepted: Any, value: Any) -> li
     for number in np.unique(lot):
         some = points.take(chosen[lot == number])
         loads = np.maximum(np.rint(some.concurrency * np.geomspace(0.2, 0.99, _LOADS)[:, None]), 1.0)
-        gpus = np.array([layout.n_gpus for layout in space.layouts])
+        gpus, of_fronts = (np.array([one.n_gpus for one in side.layouts]) for side in (space, space.prompts))
         blank = np.zeros(len(some))
-        front = Workers(layout=some.prefill, gpus=gpus[some.prefill], rate=blank, seconds=blank, number=blank,
+        front = Workers(layout=some.prefill, gpus=of_fronts[some.prefill], rate=blank, seconds=blank, number=blank,
                         chunk=some.chunk)  # fmt: skip
         back = Workers(layout=some.layout, gpus=gpus[some.layout], rate=blank, seconds=blank, number=blank, chunk=blank)
         counts = some.prefill_copies.astype(float), some.decode_copies.astype(float)

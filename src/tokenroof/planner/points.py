@@ -30,6 +30,7 @@ __all__ = [
     "Space",
     "decode_grid",
     "decode_seconds",
+    "front_gpus",
     "joined",
     "refined",
     "slice_of",
@@ -46,7 +47,12 @@ _FINE = 15
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Space:
-    """What is searched: layouts by formats by chunks by depths, for one request shape on one machine."""
+    """What is searched: layouts by formats by chunks by depths, for one request shape on one machine.
+
+    `front` is where prefill workers are looked for, where they have layouts or a machine of their own; `workers` are
+    numbers of prefill and decode workers that are given, and `dearer` the price of a GPU that prefills over that of one
+    that decodes.
+    """
 
     model: Model
     system: System
@@ -64,6 +70,20 @@ class Space:
     ttft_s: float | None = None
     tpot_s: float | None = None
     memory_fraction: float | None = None
+    front: "Space | None" = None
+    workers: tuple[int | None, int | None] = (None, None)
+    dearer: float = 1.0
+
+    @property
+    def prompts(self) -> "Space":
+        """Where prefill workers are looked for."""
+        return self.front or self
+
+    @property
+    def machines(self) -> tuple[System, ...]:
+        """The machine, or that of prefill and that of decode workers."""
+        front = self.prompts.system
+        return (self.system,) if front is self.system else (front, self.system)
 
     @property
     def new(self) -> float:
@@ -199,9 +219,21 @@ def decode_grid(part: Slice, rungs: int = _DENSE_RUNGS) -> tuple[Any, Any]:
     return numbers, decode_seconds(part, numbers)
 
 
-def units_in(space: Space, gpus: Any) -> Any:
-    """Whole units that the machine holds."""
-    return units_on(space.system, gpus, NUMPY)
+def front_gpus(space: Space, points: Points) -> Any:
+    """GPUs of a unit that do nothing but prefill."""
+    import numpy as np
+
+    gpus = np.array([layout.n_gpus for layout in space.prompts.layouts])
+    return np.where(points.prefill >= 0, points.prefill_copies * gpus[points.prefill], 0)
+
+
+def units_in(space: Space, gpus: Any, front: Any = 0) -> Any:
+    """Whole units that the machine holds, or both: of `gpus` GPUs, `front` of which prefill."""
+    if len(space.machines) == 1:
+        return units_on(space.system, gpus, NUMPY)
+    sides = zip(space.machines, (front, gpus - front), strict=True)
+    of_front, of_back = (units_on(machine, NUMPY.maximum(each, 1), NUMPY) for machine, each in sides)
+    return NUMPY.minimum(of_front, of_back)
 
 
 def _served(part: Slice, numbers: Any) -> Points:

@@ -28,7 +28,7 @@ from tokenroof.types.dtype import dtype
 from tokenroof.types.efficiency import Efficiency
 from tokenroof.types.engine import Scheduler
 from tokenroof.types.layout import Layout
-from tokenroof.types.limits import faults_of
+from tokenroof.types.limits import faults_of, percentile_of
 from tokenroof.types.machine import System
 from tokenroof.types.model import Model, WeightDtypes
 from tokenroof.types.program import Num
@@ -49,7 +49,7 @@ def lengths_at(context: Num, osl: float | None = None, xp: Namespace = SCALAR) -
 
 def workload_of(scenario: Scenario, model: Model, defaults: list[Default]) -> Workload:
     """Lengths as given; a context alone is the mean length in decode, isl + osl / 2."""
-    named = PRESETS.get(scenario.slo or "", Slo())
+    named = PRESETS.get(percentile_of(scenario.slo or "", "slo")[1], Slo())
     osl = scenario.osl
     if osl is None:
         osl = named.osl or _OSL

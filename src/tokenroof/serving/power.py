@@ -5,6 +5,7 @@ A request is its prompt, one pass for each dp group, and so many decode passes s
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from tokenroof.formulas import power as f
 from tokenroof.operators.timing import Timed
@@ -74,18 +75,20 @@ def added(asked: Work, answer: Work) -> Work:
     )
 
 
-def shared_power(powers: tuple[Power, Power], works: tuple[Work, Work], idle_w: Num, limit_w: Num) -> Power:
+def shared_power(
+    powers: tuple[Power, Power], works: tuple[Work, Work], idle_w: Any, limit_w: Any, xp: Namespace = SCALAR
+) -> Power:
     """Two kinds of GPU as one: energy of arithmetic and memory as these two works spend it, `idle_w` and `limit_w`
     means over all of them.
     """
     first, second = works
-    flops = {}
+    pairs = list(zip(powers, works, strict=True))
+    flops: dict[str, Any] = {}
     for key in dict.fromkeys((*first.flops, *second.flops)):
-        counts = [one.flops.get(key, 0.0) for one in works]
-        joules = sum(count * power.joules_per_flop[key] for count, power in zip(counts, powers, strict=True))
-        flops[key] = joules / sum(counts) if sum(counts) > 0.0 else powers[0].joules_per_flop[key]
-    moved = [one.memory_bytes for one in works]
-    per_byte = sum(count * power.joules_per_byte for count, power in zip(moved, powers, strict=True)) / sum(moved)
+        joules = sum(work.flops.get(key, 0.0) * power.joules_per_flop[key] for power, work in pairs)
+        flops[key] = xp.ratio(joules, sum(work.flops.get(key, 0.0) for work in works), powers[0].joules_per_flop[key])
+    joules = sum(work.memory_bytes * power.joules_per_byte for power, work in pairs)
+    per_byte: Any = joules / (first.memory_bytes + second.memory_bytes)
     return Power(
         idle_w=idle_w, limit_w=limit_w, joules_per_flop=flops, joules_per_byte=per_byte,
         spread=max(one.spread for one in powers), source="; ".join(dict.fromkeys(one.source for one in powers)),

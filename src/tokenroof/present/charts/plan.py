@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from tokenroof.planner.points import units_in
+from tokenroof.planner.points import front_gpus, units_in
 from tokenroof.present.charts.style import (
     COLOURS,
     check_ending,
@@ -146,7 +146,11 @@ def _faint(axis: Any, answer: PlanResponse, machine: MachinePlan, low: float) ->
     some = np.flatnonzero(usable)
     some = some[:: max(1, some.size // 1500)]
     gpus = points.gpus[some]
-    share = 1.0 / gpus if answer.demand.given else units_in(space, gpus) / space.system.n_chips
+    share = (
+        1.0 / gpus
+        if answer.demand.given
+        else units_in(space, gpus, front_gpus(space, points.take(some))) / sum(one.n_chips for one in space.machines)
+    )
     axis.plot(
         1.0 / points.tpot_s[some], points.rate[some] * space.osl * share, ".", ms=1.8, rasterized=True,
         color=COLOURS["muted"], alpha=0.4, label="other deployments",

@@ -79,8 +79,11 @@ def _machine(one: Candidate, machine: MachinePlan) -> str:
     """`12 x H100 SXM`, or the name of the system that it runs on."""
     if one.deployment is None:
         return f"{counted(one.gpus_paid, 'GPU')} of {machine.system_name}"
-    name = one.deployment.system.chip.name
-    return f"{count(one.gpus_paid)} x {name}" if one.gpus_paid > 1 else f"one {name}"
+    names = [machine.chip.name for machine in one.deployment.machines]
+    return " and ".join(
+        f"{count(number)} x {name}" if number > 1 else f"one {name}"
+        for (_, number), name in zip(one.gpus_paid_of, names, strict=True)
+    )
 
 
 def _sentence(answer: PlanResponse) -> str:

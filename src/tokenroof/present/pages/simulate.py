@@ -1,5 +1,6 @@
 """The page of `simulate`: latencies in percentiles, what the machine did meanwhile, the closed form beside it."""
 
+import math
 from collections.abc import Sequence
 from statistics import fmean, stdev
 
@@ -21,6 +22,7 @@ from tokenroof.present.numbers import (
 )  # fmt: skip
 from tokenroof.present.page import KeyValues, Page, Remark, Table, note, numbers, warning, words
 from tokenroof.present.pages.parts import counted, defaults_of, defaults_table
+from tokenroof.scenario.slo import statistic
 from tokenroof.usecases.simulate.answer import Latency, SimulateResponse
 
 __all__ = ["page_of"]
@@ -35,6 +37,21 @@ def _row(name: str, spread: Latency | None, unit: Unit, limit_s: float | None = 
         return (name, *(UNKNOWN,) * 4, "")
     shown = column((spread.mean, spread.p50, spread.p90, spread.p99), unit)
     return (name, *shown, "" if limit_s is None else quantity(limit_s, unit))
+
+
+def _held(answer: SimulateResponse) -> list[Table]:
+    """Limits on percentiles, and whether they hold."""
+    rows = [
+        (
+            f"{statistic(one.percentile)} {one.metric}",
+            quantity(one.seen_s, MS) if math.isfinite(one.seen_s) else "never", quantity(one.limit_s, MS),
+            "holds" if one.held else "missed",
+        )
+        for one in answer.percentiles
+    ]  # fmt: skip
+    return (
+        [Table(title="SLO", columns=(words(), numbers("seen"), numbers("limit"), words()), rows=rows)] if rows else []
+    )
 
 
 def _latency(answer: SimulateResponse) -> Table:
@@ -127,6 +144,8 @@ def _machine(answer: SimulateResponse) -> KeyValues:
     pairs = [("throughput", quantity(answer.requests_per_s, REQUESTS_PER_S), offered)]
     if answer.goodput is not None:
         inside = f"{percent(answer.slo_share, decimals=1)} meet the SLO"
+        if answer.slo_held is not None:
+            inside = f"the percentiles {'hold' if answer.slo_held else 'do not hold'}; {inside} each by itself"
         pairs.append(("goodput", quantity(answer.goodput, REQUESTS_PER_S), inside))
     total = f"{quantity(answer.total_tokens_per_s_per_gpu, TOK_PER_S_PER_GPU)} with input"
     fullest = "" if answer.kv_fill_most is None else f"mean; {percent(answer.kv_fill_most, decimals=1)} at most"
@@ -231,7 +250,7 @@ def page_of(answer: SimulateResponse) -> Page:
     return Page(
         title=f"simulate {answer.model} on {answer.system}", sentence=answer.sentence, scenario=_scenario(answer),
         blocks=(
-            *_loads(answer), *_repeats(answer), _latency(answer), _machine(answer), _windows(answer),
+            *_loads(answer), *_repeats(answer), _latency(answer), *_held(answer), _machine(answer), _windows(answer),
             *defaults_table(answer.defaults),
         ),
         defaults=defaults_of(answer.defaults), left_out=_left_out(answer), next=following, kind="Simulation",

@@ -17,6 +17,7 @@ from tokenroof.types.program import Load, Program
 from tokenroof.usecases.analyze.explain_rows import OperatorExplanation
 from tokenroof.usecases.money.price import PriceResponse
 from tokenroof.usecases.plan.answer import Candidate, PlanResponse
+from tokenroof.usecases.plan.pick import MONTH_H
 from tokenroof.xp import Num
 
 __all__ = ["PLAN_KEYS", "PRICE_KEYS", "explain_plan", "explain_price"]
@@ -109,6 +110,13 @@ def _answering(winner: Candidate, step_s: Callable[[float], float]) -> float:
     return low
 
 
+def _paid_usd(winner: Candidate, usd_per_gpu_h: float) -> float:
+    """An hour of one of the GPUs that are paid for: of two kinds the mean."""
+    if len(winner.gpus_paid_of) == 1 or winner.usd_per_month is None:
+        return usd_per_gpu_h
+    return winner.usd_per_month / MONTH_H / winner.gpus_paid
+
+
 def explain_plan(answer: PlanResponse, key: str) -> Explanation | OperatorExplanation:
     """The derivation of one number of the winner of `plan`."""
     _check_key(key, PLAN_KEYS)
@@ -121,7 +129,7 @@ def explain_plan(answer: PlanResponse, key: str) -> Explanation | OperatorExplan
         if machine.usd_per_gpu_h is None:
             raise DataMissing(system.name, "price", "no rental known", "give `price_per_gpu_hour`")
         facts = {
-            "usd_per_gpu_s": _rent(machine.usd_per_gpu_h, machine.price_source, system),
+            "usd_per_gpu_s": _rent(_paid_usd(winner, machine.usd_per_gpu_h), machine.price_source, system),
             "gpus_paid": assumed(float(winner.gpus_paid), "GPU", "all that are paid for, idle ones too"),
             "requests_per_s": _modelled(winner.requests_per_s, "1/s", profile),
             "osl": given(answer.workload.osl, "token", "output tokens of a request"),

@@ -105,6 +105,7 @@ class Candidate:
     decode_workers: int
     gpus: int
     gpus_paid: int
+    gpus_paid_of: tuple[tuple[str, int], ...]
     systems: int
     concurrency: float
     unit_concurrency: float

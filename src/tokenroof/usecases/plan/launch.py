@@ -75,6 +75,12 @@ def _fraction(known: Engine, system: System, layout: Layout, given: float | None
     return round(float(fraction_of(known.memory, visible_bytes(system.chip), layout)), 3)
 
 
+def _machine(plan: Candidate, role: str, system: System) -> System:
+    """Where workers of a role stand."""
+    machines = (system,) if plan.deployment is None else plan.deployment.machines
+    return machines[0] if role == "prefill" else machines[-1]
+
+
 def commands(
     model: Model,
     system: System,
@@ -107,7 +113,7 @@ def commands(
             sequences=_sequences(plan, layout, role, load, at_random), gather_passes=plan.gather_passes,
             drafts=plan.drafts, experts=_experts(model),
         )  # fmt: skip
-        share = _fraction(known, system, layout, memory_fraction)
+        share = _fraction(known, _machine(plan, role, system), layout, memory_fraction)
         flag = "" if share is None else f" \\\n    {known.launcher.fraction_flag} {share:g}"
         lines.append(known.launcher.command(worker) + flag)
     return "\n".join(lines)

@@ -15,7 +15,7 @@ from tokenroof.types.workload import Load
 from tokenroof.usecases.plan.answer import Candidate, Simulated
 from tokenroof.usecases.plan.choose import pool_of, ranked, widths
 from tokenroof.usecases.plan.pick import Terms, candidate_of, deployment_at, load_of
-from tokenroof.usecases.plan.score import Scored, rented_gpus
+from tokenroof.usecases.plan.score import Scored
 from tokenroof.usecases.plan.simulated import Bench, excess, holds
 
 __all__ = ["Found", "best_simulated", "proposed"]
@@ -135,7 +135,7 @@ def _with_units(terms: Terms, points: Points, at: int, one: Candidate, bench: Be
         low, high = (low, middle) if good(middle) else (middle, high)
     unit = replace(bench.deployment, replicas=high)
     served = served_by(high)
-    paid = int(rented_gpus(high, each, terms.rent_by)) if terms.demand.given else one.gpus_paid
+    paid = terms.paid(unit, high)
     rate = one.most_requests_per_s / one.units * high
     return candidate_of(terms, points, at, unit, served, paid, rate, one.complexity, rate, runs[high]), runs[high]
 
@@ -153,10 +153,10 @@ def _at_rate(terms: Terms, points: Points, at: int, one: Candidate, bench: Bench
     least = max(top * one.score / reach, top * 0.5**_HALVINGS)  # below this it would surely be worse than the best
     rate = _highest(over, top, least)
     while rate >= least:
-        served = unit.serve(Load(kind="request_rate", value=rate))
+        served, paid = unit.serve(Load(kind="request_rate", value=rate)), terms.paid(unit, one.units)
         if over(rate, screen=False) <= _SLACK and not served.saturated:
             seen = runs[rate]
-            return candidate_of(terms, points, at, unit, served, one.gpus_paid, rate, one.complexity, rate, seen), seen
+            return candidate_of(terms, points, at, unit, served, paid, rate, one.complexity, rate, seen), seen
         rate *= min(_BACK, 1.0 / excess(terms.slo, runs[rate]))
     return None, runs[min(runs)]
 

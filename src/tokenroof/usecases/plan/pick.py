@@ -15,6 +15,8 @@ from tokenroof.scenario.costs import cost_of
 from tokenroof.scenario.deployment import Deployment
 from tokenroof.scenario.energy import energy_of
 from tokenroof.scenario.layouts import apart_label, layout_label
+from tokenroof.scenario.machine_cost import MachineCost
+from tokenroof.scenario.machines import PrefillMachine, machine_ids
 from tokenroof.scenario.pool_log import pool_log
 from tokenroof.scenario.ranges import chance_within
 from tokenroof.scenario.resolve import assemble
@@ -24,12 +26,22 @@ from tokenroof.types.scenario import DEGREES, Scenario
 from tokenroof.types.served import Served
 from tokenroof.types.workload import Load, Workload
 from tokenroof.usecases.plan.answer import Candidate, Curve, Demand, MemoryBar, Simulated
-from tokenroof.usecases.plan.score import Scored, rented_gpus, usd_per_mtok
+from tokenroof.usecases.plan.score import Scored, mean_price, paid_for, usd_per_mtok
 from tokenroof.usecases.plan.simplest import Complexity
 
-__all__ = ["Terms", "candidate_at", "candidate_of", "curve_at", "deployment_at", "distinct", "label_of", "load_of"]
+__all__ = [
+    "MONTH_H",
+    "Terms",
+    "candidate_at",
+    "candidate_of",
+    "curve_at",
+    "deployment_at",
+    "distinct",
+    "label_of",
+    "load_of",
+]
 
-_MONTH_H = 730.0
+MONTH_H = 730.0
 _CURVE = 28
 _ROUNDING = 1e-6  # of the largest load that a unit carries
 _TRIED = 3  # numbers of units from the one that the load over this gives
@@ -38,7 +50,11 @@ _SLACK = 1.0 + 1e-9
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """What deployments of one machine are judged by: `asked` are the limits as given, `slo` what is planned for."""
+    """What deployments of one machine are judged by: `asked` are the limits as given, `slo` what is planned for.
+
+    Where prompts have a machine of their own `usd_per_gpu_h` is of the other one, and there are two of `rent_by` and
+    `chips_of_one`; `cost` has the price of both.
+    """
 
     scenario: Scenario
     space: Space
@@ -48,8 +64,21 @@ class Terms:
     objective: str
     usd_per_gpu_h: float | None
     gpus: int | None
-    rent_by: int
-    chips_of_one: int
+    rent_by: tuple[int, ...]
+    chips_of_one: tuple[int, ...]
+    cost: MachineCost | None = None
+
+    def paid(self, unit: Deployment, units: int) -> tuple[int, ...]:
+        """GPUs of each machine that are paid for with so many units."""
+        split = unit.prefill_workers
+        if not self.demand.given:
+            return tuple(machine.n_chips for machine in self.space.machines)
+        fronts = 0 if split is None else split.n_gpus
+        return tuple(int(one) for one in paid_for(self.space, units, unit.unit_gpus, fronts, self.rent_by))
+
+    def usd_per_paid_gpu_h(self, paid: tuple[int, ...]) -> float | None:
+        """Mean price of these GPUs."""
+        return None if self.usd_per_gpu_h is None else self.usd_per_gpu_h * float(mean_price(self.space, paid))
 
     def as_given(self, limit: str, seconds: float) -> float:
         """The limit to be given (`ttft_s`, `tpot_s`) for what is planned for to be so many seconds."""
@@ -87,18 +116,22 @@ def deployment_at(terms: Terms, points: Points, at: int, units: int) -> Deployme
         gather_passes=space.scheduler.gather_passes or None,
         max_num_seqs=terms.scenario.max_num_seqs, max_batched_tokens=chunk, isl=space.isl, osl=space.osl,
         prefix=space.prefix, acceptance=space.acceptance if depth else None, drafts=depth or None,
-        mode="disagg" if disaggregated else "agg", price_per_gpu_hour=terms.usd_per_gpu_h, **degrees,
+        mode="disagg" if disaggregated else "agg",
+        price_per_gpu_hour=terms.usd_per_gpu_h if len(space.machines) == 1 else None, **degrees,
     )  # fmt: skip
     scheduler = space.scheduler if disaggregated else replace(space.scheduler, token_budget=float(chunk))
     found = assemble(
         scenario, space.model, space.system, layout, profile=space.profile, scheduler=scheduler,
         workload=Workload(isl=space.isl, osl=space.osl, prefix=space.prefix), load=Load(), limits=terms.slo.limits,
-        weights=form.weights, replicas=units, why="searched",
+        weights=form.weights, replicas=units, why="searched", price=terms.cost,
     )  # fmt: skip
     if not disaggregated:
         return found
-    front = space.layouts[int(points.prefill[at])]
-    return with_prefill(found, front, int(points.prefill_copies[at]), int(points.decode_copies[at]), float(chunk))
+    side, copies = space.prompts, (int(points.prefill_copies[at]), int(points.decode_copies[at]))
+    on = None
+    if len(space.machines) > 1:
+        on = PrefillMachine(system=side.system, profile=side.profile, scheduler=side.scheduler)
+    return with_prefill(found, side.layouts[int(points.prefill[at])], *copies, float(chunk), on)
 
 
 def curve_at(terms: Terms, points: Points, scored: Scored, at: int, best: Candidate) -> Curve:
@@ -106,6 +139,8 @@ def curve_at(terms: Terms, points: Points, scored: Scored, at: int, best: Candid
     import numpy as np
 
     unit, price = deployment_at(terms, points, at, 1), terms.usd_per_gpu_h
+    if price is not None:
+        price *= float(np.broadcast_to(scored.dearness, points.rate.shape)[at])
     top = 3.0 * best.unit_concurrency
     if not unit.disaggregated:
         top = max(min(unit.room(), top), 2.0)
@@ -173,18 +208,19 @@ def _bars(space: Space, unit: Deployment, found: Served, held: float, chunk: flo
     waiting = max(chunk * split.layout.dp / space.new, 1.0) * split.layout.pp  # a full step for every stage
     each = held * (1.0 - found.ttft_s / found.e2e_s) / split.decode_workers
     return (
-        _bar(space, split.timed, "prefill", waiting, space.isl, chunk),
+        _bar(space.prompts, split.timed, "prefill", waiting, space.isl, chunk),
         _bar(space, unit.timed, "decode", each, context, float(space.scheduler.token_budget)),
     )
 
 
 def candidate_at(terms: Terms, points: Points, scored: Scored, at: int, complexity: Complexity) -> Candidate | None:
     """The deployment of a point, with as many units as the load needs; None where its GPUs run out on the way."""
-    demand, units, each = terms.demand, int(scored.units[at]), int(points.gpus[at])
+    demand, units = terms.demand, int(scored.units[at])
     unit = deployment_at(terms, points, at, units)
     if not demand.given:
         found = _filled(terms, points, at, unit)
-        return candidate_of(terms, points, at, unit, found, int(scored.paid[at]), found.requests_per_s, complexity)
+        paid = terms.paid(unit, units)
+        return candidate_of(terms, points, at, unit, found, paid, found.requests_per_s, complexity)
     load, rate = load_of(demand), float(points.rate[at])
     highest = rate
     if demand.concurrency is None and not unit.disaggregated:
@@ -193,8 +229,8 @@ def candidate_at(terms: Terms, points: Points, scored: Scored, at: int, complexi
             return None
         units = max(1, math.ceil(load.value / by_one * (1.0 - _ROUNDING)))
     for number in range(units, units + _TRIED):
-        paid = int(rented_gpus(number, each, terms.rent_by))
-        if terms.gpus is not None and paid > terms.gpus:
+        paid = terms.paid(unit, number)
+        if terms.gpus is not None and sum(paid) > terms.gpus:
             return None
         unit = replace(unit, replicas=number)
         found = unit.serve(load)
@@ -210,20 +246,22 @@ def candidate_of(
     at: int,
     unit: Deployment,
     found: Served,
-    paid: int,
+    each: tuple[int, ...],
     most: float,
     complexity: Complexity,
     carried_at_most: float = 0.0,
     simulated: Simulated | None = None,
 ) -> Candidate:
-    """A deployment as it serves; its limits are held by what was simulated, where it was."""
-    space, slo = terms.space, terms.slo
+    """A deployment as it serves, with so many GPUs of each machine; its limits are held by what was simulated, where it
+    was.
+    """
+    space, slo, paid = terms.space, terms.slo, sum(each)
     held = found.concurrency / unit.replicas
     served, ttft, tpot, e2e = found.requests_per_s, found.ttft_s, found.tpot_s, found.e2e_s
-    tokens, price = served * space.osl, terms.usd_per_gpu_h
+    tokens, price = served * space.osl, terms.usd_per_paid_gpu_h(each)
     cost = None if price is None else cost_of(unit, found, price, gpus=paid)
     usd = None if cost is None else cost.request_usd / space.osl * 1e6
-    energy = energy_of(unit, found, (paid,))
+    energy = energy_of(unit, found, each)
     joules = None if energy is None else energy.joules_per_output_token.value
     seen = {"TTFT": ttft, "TPOT": tpot}
     if simulated is not None:
@@ -239,10 +277,10 @@ def candidate_of(
     margins["memory"] = max(0.0, 1.0 - answering / found.room)
     limit = min(margins, key=lambda name: margins[name])
     form, split = space.formats[int(points.form[at])], unit.prefill_workers
-    by_bill, month = terms.demand.by_bill, None if price is None else price * paid * _MONTH_H
+    by_bill, month = terms.demand.by_bill, None if price is None else price * paid * MONTH_H
     score = {"latency": e2e, "energy": joules, "cost": month if by_bill else usd}.get(terms.objective)
     return Candidate(
-        system=space.system.id,
+        system=machine_ids(space.machines),
         mode="agg" if split is None else "disagg",
         layout=unit.layout,
         prefill_layout=None if split is None else split.layout,
@@ -261,7 +299,8 @@ def candidate_of(
         decode_workers=unit.replicas * int(points.decode_copies[at]),
         gpus=unit.gpus_used,
         gpus_paid=paid,
-        systems=-(-paid // terms.chips_of_one),
+        gpus_paid_of=tuple((machine.id, number) for machine, number in zip(space.machines, each, strict=True)),
+        systems=sum(-(-number // chips) for number, chips in zip(each, terms.chips_of_one, strict=True)),
         concurrency=found.concurrency,
         unit_concurrency=held,
         ttft_s=ttft,

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar
 
 from tokenroof.errors import InputError
 from tokenroof.types.limits import OneOf, TpotLimits, TtftLimits, Within
-from tokenroof.types.scenario import MODES, Scenario
+from tokenroof.types.scenario import APART, MODES, Scenario
 
 __all__ = ["EVEN", "OBJECTIVES", "PlanRequest", "words_of"]
 
@@ -24,10 +24,12 @@ class PlanRequest(Scenario):
     Limits hold with a probability of `confidence` each, by the profile's range (by default 0.5:
     the prediction itself meets them).
     `ttft` and `tpot` are limits on means, or on percentiles such as "p99:2s": the simulator then has a say.
+    `prefill_layout` and `decode_layout`, `prefill_workers` and `decode_workers` are held where they are given, and on
+    `decode_system` answers have a machine of their own: prompts and answers then never share GPUs.
     `acceptance` allows drafts, up to `drafts` of them (by default 4).
     """
 
-    alone: ClassVar[frozenset[str]] = frozenset({"acceptance"})
+    alone: ClassVar[frozenset[str]] = frozenset({"acceptance", "decode_system", "prefill_workers", "decode_workers"})
 
     ttft: TtftLimits = None  # type: ignore[assignment]
     tpot: TpotLimits = None  # type: ignore[assignment]
@@ -38,6 +40,11 @@ class PlanRequest(Scenario):
     confidence: Annotated[float | None, Within(0.5, 0.999)] = None
     alternatives: Annotated[int, Within(0, 50)] = 5
     measured: str | None = None
+
+    @property
+    def apart(self) -> bool:
+        """Whether the question leaves no room for prompts and answers on the same GPUs."""
+        return any(getattr(self, name) is not None for name in APART)
 
 
 def words_of(field: str, text: str | None) -> tuple[str, ...]:

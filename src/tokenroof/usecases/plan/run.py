@@ -7,6 +7,7 @@ near the top are worked out at the load itself, and the best of those is the ans
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 from tokenroof.catalog import load_model, load_system
 from tokenroof.engines import ENGINES, LAUNCHED
@@ -38,8 +39,8 @@ __all__ = ["PlanRequest", "PlanResponse", "plan"]
 # what a plan does not take, and what to give in its place
 _CHOSEN = {
     "batch": "give concurrency, request_rate or users", "replicas": "give gpus", "redundant_experts": "ask analyze",
-    **dict.fromkeys(APART, "ask analyze or price"),
 }  # fmt: skip
+_NOT_APART: dict[str, Any] = dict.fromkeys(APART)
 _TTFT_S, _PROMPT_TOKENS_PER_S = 2.0, 5000.0
 _MACHINES = 2  # other machines that are simulated where nothing meets the limits on the one asked for
 _MEANS = "percentiles (limits hold on means)"
@@ -71,11 +72,11 @@ def _cheapest_change(
     found: list[tuple[float, str, Candidate]] = []
     bounded = machine.unmet is not None and machine.unmet.binding == "GPUs"
     for name in dict.fromkeys(names):
-        if name == machine.system:
+        if name == machine.system and not request.apart:
             continue
         try:
             gpus = load_system(name).n_chips if bounded else None
-            smaller = replace(request, mode="agg", alternatives=1, gpus=gpus)
+            smaller = replace(request, mode="agg", alternatives=1, gpus=gpus, **_NOT_APART)
             other = machine_plan(smaller, model, name, means, demand, load, [])
         except TokenroofError:
             continue
@@ -98,7 +99,7 @@ def _held_there(
     """The first of these machines on which percentiles hold."""
     for name in names:
         gpus = None if request.gpus is None else load_system(name).n_chips
-        quick = replace(request, mode="agg", alternatives=1, gpus=gpus, pp=request.pp or 1)
+        quick = replace(request, mode="agg", alternatives=1, gpus=gpus, pp=request.pp or 1, **_NOT_APART)
         best = machine_plan(quick, model, name, slo, demand, load, []).winner
         if best is not None:
             yield (float("inf") if best.usd_per_mtok_all is None else best.usd_per_mtok_all), name, best
@@ -129,6 +130,10 @@ def _checked(request: PlanRequest) -> tuple[str, ...]:
         if getattr(request, name):
             raise InputError(name, getattr(request, name), "left out: a plan chooses it", fix)
     check_planned(request.set)
+    if request.apart and request.mode == "agg":
+        raise InputError("mode", request.mode, "disagg or auto: workers of each role are named")
+    if request.decode_system is not None and request.gpus is not None:
+        raise InputError("gpus", request.gpus, "left out with `decode_system`", "name machines of that size: 4xh100")
     systems = words_of("system", request.system)
     if not systems:
         raise InputError("system", request.system, "at least one system")
@@ -218,7 +223,8 @@ def plan(request: PlanRequest, on_progress: OnProgress | None = None) -> PlanRes
     if request.measured is not None:
         from tokenroof.usecases.plan.measured import measured_points
 
-        chips = frozenset(one.space.system.chip.id for one in machines if one.space is not None)
+        spaces = [one.space for one in machines if one.space is not None]
+        chips = frozenset(system.chip.id for space in spaces for system in space.machines)
         measured, remarks = measured_points(request.measured, model, chips, load.isl, load.osl)
         defaults.append(Default(field="measured", value=remarks[0], reason="; ".join(remarks[1:]) or "all rows used"))
     return PlanResponse(

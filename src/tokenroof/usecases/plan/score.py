@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from tokenroof.catalog.power import power_of
-from tokenroof.planner.points import Points, Space, units_in
+from tokenroof.planner.points import Points, Space, front_gpus, units_in
 from tokenroof.planner.power import unit_watts
 from tokenroof.scenario.slo import Slo
 from tokenroof.usecases.plan.answer import Demand
 
-__all__ = ["Scored", "need_per_s", "rented_gpus", "scored", "usd_per_mtok"]
+__all__ = ["Scored", "mean_price", "need_per_s", "paid_for", "rented_gpus", "scored", "usd_per_mtok"]
 
 _HOUR_S = 3600.0
 _MTOK = 1e6
@@ -23,7 +23,8 @@ _SLACK = 1.0 + 1e-9
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scored:
     """Arrays beside Points: units, GPUs paid for, requests/s served, whether the limits are met, score (less is better)
-    and requests/s per paid GPU when units are full.
+    and requests/s per paid GPU when units are full; `dearness` is the mean price of those GPUs over that of one that
+    decodes.
     """
 
     units: Any
@@ -32,6 +33,7 @@ class Scored:
     met: Any
     score: Any
     per_gpu: Any
+    dearness: Any = 1.0
 
 
 def usd_per_mtok(usd_per_gpu_h: float, gpus: Any, tokens_per_s: Any) -> Any:
@@ -51,6 +53,13 @@ def rented_gpus(units: Any, each: Any, at_a_time: int) -> Any:
     return machines * at_a_time
 
 
+def mean_price(space: Space, gpus: tuple[Any, ...]) -> Any:
+    """Price of the mean of so many GPUs that prefill and that decode over that of one that decodes."""
+    if len(space.machines) == 1:
+        return 1.0
+    return (gpus[0] * space.dearer + gpus[1]) / (gpus[0] + gpus[1])
+
+
 def need_per_s(demand: Demand, e2e_s: Any) -> Any:
     """Requests per second that the load asks for when a request takes so long."""
     if demand.rate is not None:
@@ -61,13 +70,25 @@ def need_per_s(demand: Demand, e2e_s: Any) -> Any:
     return demand.users / (demand.think_s + e2e_s)
 
 
-def _joules(space: Space, points: Points, units: Any, paid: Any, served: Any) -> Any:
+def _joules(space: Space, points: Points, units: Any, paid: tuple[Any, ...], served: Any) -> Any:
     """Joules a second of all GPUs that are paid for; those without work idle."""
     import numpy as np
 
-    power, busy = power_of(space.system.chip), units * points.gpus
-    watts = unit_watts(space, points, power, np.minimum(served / np.maximum(units, 1.0), points.rate))
-    return busy * watts + np.maximum(paid - busy, 0.0) * power.idle_w
+    powers, fronts = tuple(power_of(machine.chip) for machine in space.machines), front_gpus(space, points)
+    watts = unit_watts(space, points, powers, np.minimum(served / np.maximum(units, 1.0), points.rate))
+    used = (points.gpus,) if len(powers) == 1 else (fronts, points.gpus - fronts)
+    idle_w = sum(
+        np.maximum(rented - units * each, 0.0) * power.idle_w
+        for power, rented, each in zip(powers, paid, used, strict=True)
+    )
+    return units * points.gpus * watts + idle_w
+
+
+def paid_for(space: Space, units: Any, gpus: Any, fronts: Any, rent_by: tuple[int, ...]) -> tuple[Any, ...]:
+    """GPUs that are rented for so many units of `gpus` GPUs, `fronts` of which prefill: of each machine, whole."""
+    if len(space.machines) == 1:
+        return (rented_gpus(units, gpus, rent_by[0]),)
+    return rented_gpus(units, fronts, rent_by[0]), rented_gpus(units, gpus - fronts, rent_by[-1])
 
 
 def scored(
@@ -78,27 +99,29 @@ def scored(
     slo: Slo,
     objective: str,
     gpus: int | None,
-    rent_by: int,
+    rent_by: tuple[int, ...],
 ) -> Scored:
-    """Score all points of a space. With a load `gpus` is how many may be used, and `rent_by` are rented at a time;
-    without one all of the machine's are.
+    """Score all points of a space. With a load `gpus` is how many may be used, and `rent_by` are rented at a time, of
+    each machine; without one all of the machine's are.
     """
     import numpy as np
 
-    chips = space.system.n_chips
     served_by_one = points.rate > 0
     rate = np.where(served_by_one, points.rate, 1e-300)
     if demand.given:
         need = need_per_s(demand, points.e2e_s)
         whole = demand.concurrency / points.concurrency if demand.concurrency is not None else need / rate
         units = np.maximum(np.ceil(whole * (1 - 1e-9)), 1.0)
-        paid = rented_gpus(units, points.gpus, rent_by)
+        fronts = front_gpus(space, points)
+        each = paid_for(space, units, points.gpus, fronts, rent_by)
+        paid, dearness = sum(each), mean_price(space, (fronts, points.gpus - fronts))
         served = np.broadcast_to(need, rate.shape)
         room = paid <= (np.inf if gpus is None else gpus)
         per_gpu = points.rate / points.gpus
     else:
-        units = units_in(space, points.gpus).astype(float)
-        paid = np.full(rate.shape, float(chips))
+        units = units_in(space, points.gpus, front_gpus(space, points)).astype(float)
+        each = tuple(np.full(rate.shape, float(machine.n_chips)) for machine in space.machines)
+        paid, dearness = sum(each), mean_price(space, each)
         served = units * points.rate
         room = units >= 1
         per_gpu = served / paid
@@ -107,12 +130,13 @@ def scored(
         if limit is not None:
             met = met & (value <= limit * _SLACK)
     tokens = np.maximum(served * space.osl, 1e-300)
+    bill = paid if objective != "cost" else paid * mean_price(space, each)
     if objective == "latency":
         score = points.e2e_s
     elif objective == "energy":
-        score = _joules(space, points, units, paid, served) / tokens
+        score = _joules(space, points, units, each, served) / tokens
     elif demand.by_bill:
-        score = paid
+        score = bill
     else:
-        score = paid / tokens
-    return Scored(units=units, paid=paid, served=served, met=met, score=score, per_gpu=per_gpu)
+        score = bill / tokens
+    return Scored(units=units, paid=paid, served=served, met=met, score=score, per_gpu=per_gpu, dearness=dearness)

@@ -5,27 +5,19 @@ from dataclasses import replace
 from typing import Any
 
 from tokenroof.catalog import load_system
-from tokenroof.catalog.chips import load_chip
-from tokenroof.catalog.profile import claim_level, profile_for
-from tokenroof.catalog.systems import compose_system
+from tokenroof.catalog.profile import claim_level
 from tokenroof.engines import engine as engine_of
-from tokenroof.errors import DataMissing, InputError
+from tokenroof.errors import DataMissing
 from tokenroof.planner.disaggregated import apart, refined_apart
 from tokenroof.planner.pareto import frontier
 from tokenroof.planner.points import Points, Space, joined, refined, together
-from tokenroof.planner.space import CHUNKS, Format, kv_formats, planned_layouts, weight_formats
-from tokenroof.scenario.formats import main_format, served_weights
-from tokenroof.scenario.machine_cost import machine_cost
+from tokenroof.scenario.machine_cost import MachineCost
+from tokenroof.scenario.machines import decode_machine, fleet_cost, machine_ids, machine_names
 from tokenroof.scenario.overrides import overridden
-from tokenroof.scenario.ranges import tightened
-from tokenroof.scenario.resolve import engine_scheduler
 from tokenroof.scenario.slo import Slo, means_of
 from tokenroof.types.default import Default
-from tokenroof.types.dtype import dtype
-from tokenroof.types.efficiency import Efficiency
 from tokenroof.types.machine import System
 from tokenroof.types.model import Model
-from tokenroof.types.scenario import DEGREES
 from tokenroof.types.workload import Workload
 from tokenroof.usecases.plan.answer import (
     Candidate,
@@ -38,105 +30,32 @@ from tokenroof.usecases.plan.answer import (
 )
 from tokenroof.usecases.plan.choose import best_of, told_apart, widths
 from tokenroof.usecases.plan.pick import Terms, curve_at, label_of
-from tokenroof.usecases.plan.request import EVEN, PlanRequest, words_of
+from tokenroof.usecases.plan.request import EVEN, PlanRequest
 from tokenroof.usecases.plan.score import Scored, scored, usd_per_mtok
+from tokenroof.usecases.plan.spaces import held_degrees, planned, spaces, system_with
 from tokenroof.usecases.plan.unmet import beyond, unmet_empty, unmet_of
 
-__all__ = ["OnProgress", "machine_plan", "system_with"]
+__all__ = ["OnProgress", "machine_plan"]
 
 OnProgress = Callable[[float], None]
 
 _REFINEMENTS = 2  # a rung of the ladder is a factor of up to 2.5, each pass divides it by 16
-_DRAFTS = 4
 
 
-def system_with(name: str, gpus: int | None) -> System:
-    """A system by name, with another number of the same chips where one is given."""
-    one = load_system(name)
-    if gpus is None or gpus == one.n_chips:
-        return one
-    if not 1 <= gpus <= 100_000:
-        raise InputError("gpus", gpus, "a whole number from 1 to 100000")
-    if one.id in (one.chip.id, f"{one.n_chips}x{one.chip.id}"):
-        return compose_system(load_chip(one.chip.id), gpus)
-    power = None if one.power_w is None else one.power_w / one.n_chips * gpus
-    return replace(
-        one, id=f"{one.id}, {gpus} GPUs", name=f"{gpus} GPUs of {one.name}", n_chips=gpus,
-        domain_size=min(one.domain_size, gpus), power_w=power,
-    )  # fmt: skip
-
-
-def _narrower(model: Model, name: str) -> tuple[str, Any]:
-    """A format by its name, with the weights that it stands for; None where they are the checkpoint's own."""
-    served, weights = served_weights(model, name)
-    return name, weights if served is model else served.weights
-
-
-def _formats(request: PlanRequest, model: Model, system: System) -> tuple[Format, ...]:
-    own = main_format(model)
-    names = [own if name == "own" else name for name in words_of("weight_dtype", request.weight_dtype)]
-    weights = [_narrower(model, name) for name in names or weight_formats(model, system.chip)]
-    kvs = list(kv_formats(model, system.chip))
-    asked = words_of("kv_dtype", request.kv_dtype)
-    if asked:
-        kvs = [(dtype(name).name, None if name == model.kv_dtype else name) for name in asked]
-    return tuple(
-        Format(name=name, kv_name=kv_name, own=stored is None, weights=stored, kv=kv)
-        for name, stored in weights
-        for kv_name, kv in kvs
-    )
-
-
-def held_degrees(request: PlanRequest) -> dict[str, int]:
-    """Degrees that the request pins."""
-    return {name: value for name in DEGREES if (value := getattr(request, name)) is not None}
-
-
-def _depths(request: PlanRequest, model: Model) -> tuple[int, ...]:
-    if request.acceptance is None:
-        return (0,)
-    if not model.mtp_layers:
-        raise DataMissing(model.name, "draft head", "no multi-token-prediction layer", "leave acceptance out")
-    return (0, *range(1, (request.drafts or _DRAFTS) + 1))
-
-
-def _planned(slo: Slo, profile: Efficiency, confidence: float) -> Slo:
-    """What predictions must stay within for each limit to hold with this probability."""
-    return replace(
-        slo, ttft_s=tightened("ttft", slo.ttft_s, profile, confidence),
-        tpot_s=tightened("tpot", slo.tpot_s, profile, confidence),
-    )  # fmt: skip
-
-
-def _space(
-    request: PlanRequest, model: Model, system: System, profile: Efficiency, slo: Slo, load: Workload
-) -> tuple[Space, dict[str, int]]:
-    formats = _formats(request, model, system)
-    layouts, refused = planned_layouts(model, system, request.engine, fixed=held_degrees(request))
-    scheduler = engine_scheduler(replace(request, max_batched_tokens=None), system)
-    chunks = CHUNKS if request.max_batched_tokens is None else (request.max_batched_tokens,)
-    space = Space(
-        model=model, system=system, engine=request.engine, scheduler=scheduler,
-        profile=profile,
-        layouts=layouts, formats=formats,
-        chunks=chunks, depths=_depths(request, model), acceptance=request.acceptance or 0.0,
-        isl=load.isl, osl=load.osl, prefix=load.prefix, ttft_s=slo.ttft_s, tpot_s=slo.tpot_s,
-        memory_fraction=request.memory_fraction,
-    )  # fmt: skip
-    return space, refused
-
-
-def _price(request: PlanRequest, system: System, defaults: list[Default]) -> tuple[float | None, str]:
+def _price(request: PlanRequest, systems: tuple[System, ...], defaults: list[Default]) -> MachineCost | None:
     own: list[Default] = []
     try:
-        cost = machine_cost(system, duty_cycle=1.0, defaults=own, usd_per_gpu_h=request.price_per_gpu_hour)
+        cost = fleet_cost(systems, duty_cycle=1.0, defaults=own, usd_per_gpu_h=request.price_per_gpu_hour)
     except DataMissing:
         defaults.append(
-            Default(field=f"price of {system.id}", value="none", reason="no offer recorded; scored by GPU time")
+            Default(
+                field=f"price of {machine_ids(systems)}", value="none", reason="no offer recorded; scored by GPU time"
+            )
         )
-        return None, ""
-    defaults.extend(replace(choice, field=f"price of {system.id}") for choice in own)
-    return cost.usd_per_gpu_h, cost.source
+        return None
+    names = [systems[0].id] * len(own) if len(systems) == 1 else [system.id for system in systems]
+    defaults.extend(replace(choice, field=f"price of {name}") for choice, name in zip(own, names, strict=False))
+    return cost
 
 
 def _rent_by(request: PlanRequest, one: System, demand: Demand, defaults: list[Default]) -> int:
@@ -150,7 +69,7 @@ def _rent_by(request: PlanRequest, one: System, demand: Demand, defaults: list[D
 
 
 def _points(space: Space, request: PlanRequest, rejected: dict[str, int], judge: Any) -> Points | None:
-    lots = [] if request.mode == "disagg" else together(space, rejected)
+    lots = [] if request.mode == "disagg" or request.apart else together(space, rejected)
     for _ in range(_REFINEMENTS if lots else 0):
         points = joined(lots)
         judged = judge(points)
@@ -171,6 +90,7 @@ def _frontier(terms: Terms, points: Points, judged: Scored) -> tuple[FrontierPoi
     import numpy as np
 
     space, slo, price = terms.space, terms.slo, terms.usd_per_gpu_h
+    dearness = np.broadcast_to(judged.dearness, points.rate.shape)
     allowed = points.rate > 0
     if slo.ttft_s is not None and (allowed & (points.ttft_s <= slo.ttft_s)).any():
         allowed = allowed & (points.ttft_s <= slo.ttft_s)
@@ -183,11 +103,11 @@ def _frontier(terms: Terms, points: Points, judged: Scored) -> tuple[FrontierPoi
             FrontierPoint(
                 tokens_per_s_per_user=float(1.0 / points.tpot_s[at]),
                 output_tokens_per_s_per_gpu=float(tokens[at]),
-                usd_per_mtok_all=None if price is None else float(usd_per_mtok(price, 1.0, tokens[at])),
+                usd_per_mtok_all=None if price is None else float(usd_per_mtok(price * dearness[at], 1.0, tokens[at])),
                 ttft_s=float(points.ttft_s[at]),
                 tpot_s=float(points.tpot_s[at]),
                 label=label_of(
-                    space.layouts[int(points.layout[at])], None if front < 0 else space.layouts[front],
+                    space.layouts[int(points.layout[at])], None if front < 0 else space.prompts.layouts[front],
                     int(points.prefill_copies[at]), int(points.decode_copies[at]),
                 ),
                 mode="agg" if front < 0 else "disagg",
@@ -231,16 +151,23 @@ def _machine_plan(
     """The plan on one machine; what was chosen for the user is added to `defaults`."""
     _, system, changed = overridden(model, system_with(name, request.gpus), request.set)
     defaults += [Default(field="set", value=one.text, reason=f"on {name}, as asked") for one in changed]
-    one = load_system(name)
-    price, source = _price(request, system, defaults)
-    rent_by = _rent_by(request, one, demand, defaults)
+    named, other = load_system(name), decode_machine(request, system)
+    systems, ones = ((system,), (named,)) if other is None else ((system, other), (named, other))
+    cost = _price(request, systems, defaults)
+    price, source = (None, "") if cost is None else (cost.usd_per_gpu_h, cost.source)
+    rent_by = tuple(_rent_by(request, one, demand, defaults) for one in ones)
     scored_by = "throughput" if request.objective == "cost" and not price else request.objective
-    profile = profile_for(system, request.engine, request.profile, request.engine_version, model=model)
-    asked, slo = slo, _planned(slo, profile, request.confidence or EVEN)
-    space, refused = _space(request, model, system, profile, slo, load)
+    asked, confidence = slo, request.confidence or EVEN
+    space, refused = spaces(request, model, systems, slo, load, confidence)
+    if cost is not None:
+        space = replace(space, dearer=cost.prefill_over_decode)
+    profile = space.profile
+    slo = planned(slo, profile, confidence)
+    each = price if cost is None or not cost.by_machine else cost.by_machine[-1][1]
     terms = Terms(
         scenario=request, space=space, demand=demand, slo=slo, asked=asked, objective=scored_by,
-        usd_per_gpu_h=price, gpus=request.gpus, rent_by=rent_by, chips_of_one=one.n_chips,
+        usd_per_gpu_h=each, gpus=request.gpus, rent_by=rent_by, chips_of_one=tuple(one.n_chips for one in ones),
+        cost=None if other is None else cost,
     )  # fmt: skip
     rejected: dict[str, int] = {}
     means = means_of(slo)
@@ -248,7 +175,8 @@ def _machine_plan(
     def judge(points: Points, limits: Slo = means, gpus: int | None = request.gpus) -> Scored:
         return scored(space, points, demand=demand, slo=limits, objective=scored_by, gpus=gpus, rent_by=rent_by)
 
-    points = _points(space, request, rejected, judge) if space.layouts else None
+    layouts = space.layouts and space.prompts.layouts
+    points = _points(space, request, rejected, judge) if layouts else None
     best: Candidate | None = None
     runners: tuple[Candidate, ...] = ()
     edge: tuple[FrontierPoint, ...] = ()
@@ -280,10 +208,10 @@ def _machine_plan(
             notes.append("no disaggregated deployment meets the limits on these GPUs")
     notes += profile.notes
     return MachinePlan(
-        system=system.id,
-        system_name=system.name,
-        announced=system.chip.announced,
-        gpus=system.n_chips,
+        system=machine_ids(systems),
+        system_name=machine_names(systems),
+        announced=any(one.chip.announced for one in systems),
+        gpus=sum(one.n_chips for one in systems),
         usd_per_gpu_h=price,
         scored_by=scored_by,
         price_source=source,

@@ -45,10 +45,12 @@ def complexities(space: Space, points: Points) -> Any:
     """A whole number for each point that orders them as their complexities do."""
     import numpy as np
 
-    odd = np.array([odd_degrees(layout, space.system) for layout in space.layouts])
+    odd, fronts = (
+        np.array([odd_degrees(layout, side.system) for layout in side.layouts]) for side in (space, space.prompts)
+    )
     formats = np.array([(not form.own) + (form.kv is not None) for form in space.formats])
     apart = points.prefill >= 0
-    number = odd[points.layout] + np.where(apart, odd[points.prefill], 0)
+    number = odd[points.layout] + np.where(apart, fronts[points.prefill], 0)
     return ((apart * _MOST + number) * _MOST + formats[points.form]) * _MOST + (points.depth > 0)
 
 

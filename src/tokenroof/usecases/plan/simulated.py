@@ -15,7 +15,7 @@ from tokenroof.simulate.straight import straight
 from tokenroof.types.latency import Latency
 from tokenroof.types.workload import Load
 from tokenroof.usecases.plan.answer import Simulated
-from tokenroof.usecases.simulate.statistics import count, latency_of, overload_of
+from tokenroof.usecases.simulate.statistics import at_percentile, count, latency_of, overload_of
 
 __all__ = ["Bench", "excess", "holds"]
 
@@ -130,4 +130,4 @@ def _at(values: Any, percentile: float | None) -> float:
     known = values[np.isfinite(values)]
     if not len(known):
         return float("inf")
-    return float(known.mean() if percentile is None else np.percentile(known, percentile))
+    return at_percentile(known, percentile)

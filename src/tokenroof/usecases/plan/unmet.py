@@ -5,7 +5,8 @@ from typing import Any
 
 from tokenroof.mixers.architecture import weight_bytes
 from tokenroof.operators.layouts import legal_tp
-from tokenroof.planner.points import Points, slice_of
+from tokenroof.planner.disaggregated import Workers, decode_workers, prefill_workers
+from tokenroof.planner.points import Points, Space, slice_of
 from tokenroof.scenario.slo import statistic
 from tokenroof.units import format_figures
 from tokenroof.usecases.plan.answer import Unmet
@@ -42,7 +43,7 @@ def beyond(terms: Terms, points: Points, scored: Scored) -> dict[str, int]:
 
 
 def _pinned(terms: Terms) -> str:
-    return f"{terms.space.system.n_chips} x {terms.space.system.chip.name}"
+    return " and ".join(f"{machine.n_chips} x {machine.chip.name}" for machine in terms.space.machines)
 
 
 def unmet_empty(terms: Terms, held: Mapping[str, int], refused: Mapping[str, int]) -> Unmet:
@@ -51,6 +52,10 @@ def unmet_empty(terms: Terms, held: Mapping[str, int], refused: Mapping[str, int
 
     space = terms.space
     every = np.arange(len(space.layouts))
+    if space.front is not None and space.layouts and space.prompts.layouts:
+        who = _role_without_room(terms)
+        if who:
+            return Unmet(binding="memory", reason=who)
     if space.layouts:
         if all(slice_of(space, at, min(space.chunks), 0, every).most.max() < 1 for at in range(len(space.formats))):
             return _unmet_memory(terms)
@@ -66,6 +71,21 @@ def unmet_empty(terms: Terms, held: Mapping[str, int], refused: Mapping[str, int
     if "tp" in held:
         reason += f"; tp can be {', '.join(map(str, legal_tp(space.model, space.system.n_chips)))}"
     return Unmet(binding="layout", reason=reason)
+
+
+def _role_without_room(terms: Terms) -> str:
+    """Which role has no layout on its machine that holds what it must."""
+    space = terms.space
+    for role, side, found in (("prefill", space.prompts, prefill_workers), ("decode", space, _decoders)):
+        if not any(found(side, form).gpus.size for form in range(len(space.formats))):
+            what = f"one request of {space.isl + space.osl:,.0f} tokens"
+            what = "the prompts of a full pass" if role == "prefill" else what
+            return f"no layout of {role} workers holds {what} on {side.system.n_chips} x {side.system.chip.name}"
+    return ""
+
+
+def _decoders(space: Space, form: int) -> Workers:
+    return decode_workers(space, form, 0)[0]
 
 
 def _unmet_memory(terms: Terms) -> Unmet:
@@ -87,7 +107,7 @@ def what_words(terms: Terms, points: Points, at: int) -> str:
     space = terms.space
     front = int(points.prefill[at])
     label = label_of(
-        space.layouts[int(points.layout[at])], None if front < 0 else space.layouts[front],
+        space.layouts[int(points.layout[at])], None if front < 0 else space.prompts.layouts[front],
         int(points.prefill_copies[at]), int(points.decode_copies[at]),
     )  # fmt: skip
     form = space.formats[int(points.form[at])]

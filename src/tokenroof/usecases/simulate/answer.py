@@ -8,7 +8,7 @@ from tokenroof.types.default import Default
 from tokenroof.types.latency import Latency
 from tokenroof.usecases.simulate.request import SimulateRequest
 
-__all__ = ["ClosedLoad", "Latency", "LoadPoint", "Overload", "Series", "SimulateResponse", "TierHits"]
+__all__ = ["ClosedLoad", "Latency", "LoadPoint", "Overload", "Series", "SimulateResponse", "TierHits", "Verdict"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +62,20 @@ class Series:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """A limit on a percentile of the requests (None: their mean), what was seen, and whether it is held.
+
+    Requests that were rejected, or that a stopped run left waiting, were infinitely late.
+    """
+
+    metric: str
+    percentile: float | None
+    limit_s: float
+    seen_s: float
+    held: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LoadPoint:
     """The same requests at another rate, or others at the same one; `request_rate` is None in a closed loop."""
 
@@ -73,6 +87,7 @@ class LoadPoint:
     e2e: Latency | None
     slo_share: float | None
     goodput: float | None
+    slo_held: bool | None
     output_tokens_per_s_per_gpu: float
     batch: float
     kv_fill: float | None
@@ -86,8 +101,10 @@ class SimulateResponse:
 
     Rates are over the span from `from_s` to `to_s`: from the first counted arrival to the last one, or to the last
     token where the run is too short for that. `slo_share` are the counted requests that met every limit, those that
-    were rejected among them; `goodput` those per second. Percentiles of ITL are over tokens. Where several rates
-    were asked for they are `loads`, and all else is of the run at `capacity`, at the `knee`, or at the last rate.
+    were rejected among them; `goodput` those per second. With limits on percentiles each has a verdict in
+    `percentiles`, `slo_held` says whether all hold, and goodput is all that is served where they do, else 0.
+    Percentiles of ITL are over tokens. Where several rates were asked for they are `loads`, and all else is of the run
+    at `capacity`, at the `knee`, or at the last rate.
     Where `seeds` were asked for `repeats` has a row each, and all else is of the first.
     `tokens_per_step` is what requests had from each of their decode steps where these verify drafts; ITL then has a
     mean alone.
@@ -131,6 +148,8 @@ class SimulateResponse:
     tpot_limit_s: float | None
     slo_share: float | None
     goodput: float | None
+    slo_held: bool | None
+    percentiles: tuple[Verdict, ...]
     output_tokens_per_s_per_gpu: float
     total_tokens_per_s_per_gpu: float
     duty_cycle: float

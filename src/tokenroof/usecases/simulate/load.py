@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tokenroof.errors import InputError, UnitError
+from tokenroof.scenario.slo import slo_of
 from tokenroof.simulate.arrivals import closed_loop, synthetic
 from tokenroof.simulate.requests import Requests
 from tokenroof.simulate.traces import format_of, read_trace
@@ -162,6 +163,9 @@ def scenario_of(request: SimulateRequest, source: Source) -> Scenario:
         if held[name] is not None or source.requests is not None:
             held[name] = float(getattr(drawn, name).mean())
     held |= workers_named(request)
+    slo = slo_of(request.slo, request.ttft, request.tpot)
+    if slo.by_percentiles:  # the closed form knows means alone
+        held |= {"slo": slo.name or None, "ttft": slo.ttft_s, "tpot": slo.tpot_s}
     held["osl"] = None if held["osl"] is None else max(held["osl"], 2.0)  # one token has no time per output token
     if request.rates is not None:
         held["request_rate"] = rates_of(request.rates)[-1]

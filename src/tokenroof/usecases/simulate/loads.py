@@ -44,7 +44,7 @@ def point_of(answer: SimulateResponse, rate: float | None) -> LoadPoint:
     """One row of a sweep."""
     return LoadPoint(
         seed=answer.seed, request_rate=rate, requests_per_s=answer.requests_per_s, ttft=answer.ttft, tpot=answer.tpot,
-        e2e=answer.e2e, slo_share=answer.slo_share, goodput=answer.goodput,
+        e2e=answer.e2e, slo_share=answer.slo_share, goodput=answer.goodput, slo_held=answer.slo_held,
         output_tokens_per_s_per_gpu=answer.output_tokens_per_s_per_gpu, batch=answer.batch, kv_fill=answer.kv_fill,
         cache_hit_rate=answer.cache_hit_rate, overloaded=answer.overload is not None,
     )  # fmt: skip
@@ -64,12 +64,14 @@ def knee_of(points: Sequence[LoadPoint]) -> int | None:
 
 
 def _holds(answer: SimulateResponse, share: float) -> bool:
+    if answer.slo_held is not None:
+        return answer.slo_held
     return answer.overload is None and answer.slo_share is not None and answer.slo_share >= share
 
 
 def capacity_of(setup: Setup, runs: Runs, share: float) -> tuple[SimulateResponse, float, tuple[LoadPoint, ...]]:
-    """The run at the highest rate at which so large a share of the requests meets every limit, that rate (0 where there
-    is none), and every rate that was tried, in order.
+    """The run at the highest rate at which so large a share of the requests meets every limit, or limits on percentiles
+    hold, that rate (0 where there is none), and every rate that was tried, in order.
 
     Bisection, begun at what the closed form says the machine serves at most.
     """

@@ -4,12 +4,13 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 from tokenroof.simulate.arrivals import MAX_REQUESTS
-from tokenroof.types.limits import OneOf, Within
+from tokenroof.types.limits import OneOf, TpotLimits, TtftLimits, Within
 from tokenroof.types.scenario import Scenario
 
-__all__ = ["PREFIX_CACHES", "REQUESTS", "ROUTERS", "SCHEDULERS", "SimulateRequest"]
+__all__ = ["PERCENTILE", "PREFIX_CACHES", "REQUESTS", "ROUTERS", "SCHEDULERS", "SimulateRequest"]
 
 REQUESTS = 1000  # where neither a trace nor the question says how many
+PERCENTILE = 99.0  # of requests that meet the SLO at a capacity
 SCHEDULERS = ("vllm", "sglang", "trtllm", "static", "train")
 ROUTERS = ("round-robin", "least-loaded", "prefix-aware")
 PREFIX_CACHES = ("off", "block")
@@ -32,12 +33,17 @@ class SimulateRequest(Scenario):
     `disaggregate` P:D puts prompts and answers on so many workers each, in `prefill_layout` and `decode_layout` or both
     in the degrees that are given; `scheduler` is then that of decode workers, the cache that of prefill workers.
     `seeds` runs so many draws, from `seed` on.
-    `capacity` looks for the highest rate at which `percentile` per cent of the requests meet every limit, `rates` such
+    Limits are of every request, or with a percentile (`slo` "ttft:p99:1s,tpot:50ms", `ttft` "p99:1s") of percentiles
+    and means, as in `plan`.
+    `capacity` looks for the highest rate at which `percentile` per cent of the requests meet every limit, or at which
+    limits on percentiles hold; `rates` such
     as "1:16:8" runs them at eight rates from 1 to 16 a second.
     """
 
     alone: ClassVar[frozenset[str]] = frozenset({"decode_system"})  # `disaggregate` may name the layouts
 
+    ttft: TtftLimits = None  # type: ignore[assignment]
+    tpot: TpotLimits = None  # type: ignore[assignment]
     isl: _Lengths = None  # type: ignore[assignment]
     osl: _Lengths = None  # type: ignore[assignment]
     trace: str | None = None
@@ -58,5 +64,5 @@ class SimulateRequest(Scenario):
     seed: Annotated[int, Within(0, 1e9)] = 0
     seeds: Annotated[int | None, Within(1, 1000, "seeds")] = None
     capacity: bool = False
-    percentile: Annotated[float, Within(1.0, 100.0)] = 99.0
+    percentile: Annotated[float, Within(1.0, 100.0)] = PERCENTILE
     rates: str | None = None

@@ -25,7 +25,16 @@ from tokenroof.usecases.simulate.request import SimulateRequest
 from tokenroof.usecases.simulate.runs import Runs, runs_on
 from tokenroof.usecases.simulate.sentence import sentence_of
 from tokenroof.usecases.simulate.setup import Setup, set_up
-from tokenroof.usecases.simulate.statistics import BoolArray, Counted, count, latency_of, met, overload_of, queue_at
+from tokenroof.usecases.simulate.statistics import (
+    BoolArray,
+    Counted,
+    count,
+    latency_of,
+    met,
+    overload_of,
+    queue_at,
+    verdicts_of,
+)
 
 __all__ = ["SimulateRequest", "SimulateResponse", "simulate"]
 
@@ -81,7 +90,8 @@ def _capacity(setup: Setup, runs: Runs) -> SimulateResponse:
     """The run at the highest rate that meets the SLO."""
     share = setup.request.percentile / 100.0
     answer, rate, tried = capacity_of(setup, runs, share)
-    return _told(replace(answer, capacity=rate, capacity_share=share, loads=tried))
+    asked = None if setup.slo.by_percentiles else share
+    return _told(replace(answer, capacity=rate, capacity_share=asked, loads=tried))
 
 
 def _rates(setup: Setup, rates: tuple[float, ...], runs: Runs) -> SimulateResponse:
@@ -117,6 +127,9 @@ def _answer(setup: Setup, ran: Ran) -> SimulateResponse:
     rate = _per_s(int(found.in_span.sum()), span_s)
     output = _per_s(int(outcome.osl[found.in_span].sum()), span_s)
     whole = output + _per_s(int(outcome.isl[found.in_span].sum()), span_s)
+    verdicts = verdicts_of(outcome, found.sent, setup.slo)
+    held = all(one.held for one in verdicts) and overload is None if verdicts else None
+    good_per_s = rate * bool(held) if verdicts else _per_s(int((good & found.in_span).sum()), span_s)
     price = None if deployment.price is None else deployment.price.usd_per_gpu_h
     usd_per_s = None if price is None else price * deployment.gpus / _HOUR_S
     series = _series(outcome, recorder, setup)
@@ -156,7 +169,9 @@ def _answer(setup: Setup, ran: Ran) -> SimulateResponse:
         ttft_limit_s=limits.ttft_s,
         tpot_limit_s=limits.tpot_s,
         slo_share=float(good[found.sent].mean()) if limited and found.sent.any() else None,
-        goodput=_per_s(int((good & found.in_span).sum()), span_s) if limited else None,
+        goodput=good_per_s if limited else None,
+        slo_held=held,
+        percentiles=verdicts,
         output_tokens_per_s_per_gpu=output / deployment.gpus,
         total_tokens_per_s_per_gpu=whole / deployment.gpus,
         duty_cycle=_duty(setup, recorder, found),

@@ -1,5 +1,8 @@
 """The answer of a run in one or two sentences."""
 
+import math
+
+from tokenroof.scenario.slo import statistic
 from tokenroof.units import format_figures
 from tokenroof.usecases.analyze.sentence import hardware, short_name
 from tokenroof.usecases.simulate.answer import Latency, SimulateResponse
@@ -24,12 +27,33 @@ def _share(share: float) -> str:
 
 
 def _capacity(answer: SimulateResponse, what: str, latency: str) -> str:
+    if answer.capacity_share is None:
+        if not answer.capacity:
+            at = format_figures(answer.loads[0].request_rate or 0.0)
+            return f"{what} has no rate at which its limits hold: at {at} requests/s {_verdicts(answer)} ({latency})."
+        return f"{what} holds {format_figures(answer.capacity)} requests/s: {_verdicts(answer)} ({latency})."
     share = f"{100.0 * (answer.capacity_share or 0.0):g} % of requests"
     if not answer.capacity:
         at = format_figures(answer.loads[0].request_rate or 0.0)
         inside = _share(answer.slo_share or 0.0)
         return f"{what} has no rate at which {share} meet the SLO: at {at} requests/s {inside} requests do ({latency})."
     return f"{what} holds {format_figures(answer.capacity)} requests/s with {share} inside the SLO ({latency})."
+
+
+def _verdicts(answer: SimulateResponse) -> str:
+    """`p99 TTFT of 1,436 ms misses 500 ms`, or what is held."""
+    shown = answer.percentiles if answer.slo_held else [one for one in answer.percentiles if not one.held]
+    if not shown:
+        return "the SLO is missed, since the queue grows"
+    return " and ".join(
+        f"{statistic(one.percentile)} {one.metric} of {_seen(one.seen_s)} {'keeps' if one.held else 'misses'} "
+        f"{time_text(one.limit_s)}"
+        for one in shown
+    )
+
+
+def _seen(seconds: float) -> str:
+    return time_text(seconds) if math.isfinite(seconds) else "requests that never ended"
 
 
 def _knee(answer: SimulateResponse, what: str, latency: str) -> str:
@@ -59,6 +83,8 @@ def sentence_of(answer: SimulateResponse) -> str:
     if answer.loads:
         return _knee(answer, what, latency)
     slo = "" if answer.slo_share is None else f"; {_share(answer.slo_share)} requests meet the SLO"
+    if answer.percentiles:
+        slo = f"; {_verdicts(answer)}"
     if answer.overload is not None:
         came = "" if answer.request_rate is None else f" of the {format_figures(answer.request_rate)} that come"
         since = (

@@ -9,6 +9,7 @@ from tokenroof.errors import InputError
 from tokenroof.scenario.deployment import Deployment
 from tokenroof.scenario.infeasible import infeasible_of
 from tokenroof.scenario.resolve import resolve
+from tokenroof.scenario.slo import Slo, slo_of
 from tokenroof.simulate.binding import prefill_rules_of, rules_of
 from tokenroof.simulate.requests import Requests
 from tokenroof.simulate.rules import Rules
@@ -17,7 +18,7 @@ from tokenroof.types.scenario import scenario_faults
 from tokenroof.types.served import Infeasible
 from tokenroof.usecases.simulate.cache import Kept, check_cache, kept_of
 from tokenroof.usecases.simulate.load import Source, draw, scenario_of, source_of
-from tokenroof.usecases.simulate.request import SimulateRequest
+from tokenroof.usecases.simulate.request import PERCENTILE, SimulateRequest
 
 __all__ = ["Setup", "set_up"]
 
@@ -40,15 +41,21 @@ class Setup:
     concurrency: int | None
     think_s: float
     rate: float
+    slo: Slo
     kept: Kept | None = None
 
 
 def set_up(request: SimulateRequest, on_rows: Callable[[int], None] | None = None) -> Setup | Infeasible:
     """Requests and deployment; Infeasible where memory does not hold one request of the mean length."""
-    numbers = replace(request, isl=None, osl=None)  # those that are given are checked with the scenario
+    ttft, tpot = (None if isinstance(one, str) else one for one in (request.ttft, request.tpot))
+    # lengths that are given are checked with the scenario, limits with a percentile where they are read
+    numbers = replace(request, isl=None, osl=None, ttft=ttft, tpot=tpot)
     for fault in (*faults_of(numbers), *scenario_faults(numbers)):
         raise fault
     _check(request)
+    slo = slo_of(request.slo, request.ttft, request.tpot)
+    if slo.by_percentiles and request.percentile != PERCENTILE:
+        raise InputError("percentile", request.percentile, "left out: the limits have percentiles of their own")
     source = source_of(request, on_rows)
     deployment = resolve(scenario_of(request, source))
     if deployment.room() < 1.0:
@@ -63,7 +70,7 @@ def set_up(request: SimulateRequest, on_rows: Callable[[int], None] | None = Non
         request=request, source=source, requests=requests, deployment=deployment,
         rules=rules if kept is None or deployment.disaggregated else kept.rules, scheduler=scheduler,
         concurrency=None if at_once is None else int(at_once), think_s=deployment.load.think_s,
-        rate=_rate(request, source), kept=kept,
+        rate=_rate(request, source), slo=slo, kept=kept,
     )  # fmt: skip
 
 

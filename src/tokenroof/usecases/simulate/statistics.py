@@ -6,13 +6,24 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from tokenroof.scenario.slo import Slo
 from tokenroof.simulate.disagg import Apart
 from tokenroof.simulate.requests import FloatArray
 from tokenroof.simulate.run import Outcome
 from tokenroof.types.workload import Limits
-from tokenroof.usecases.simulate.answer import Latency, Overload
+from tokenroof.usecases.simulate.answer import Latency, Overload, Verdict
 
-__all__ = ["BoolArray", "Counted", "count", "latency_of", "met", "overload_of", "queue_at"]
+__all__ = [
+    "BoolArray",
+    "Counted",
+    "at_percentile",
+    "count",
+    "latency_of",
+    "met",
+    "overload_of",
+    "queue_at",
+    "verdicts_of",
+]
 
 _LONG = 4.0  # a run that lasts so many times a request's stay is measured while requests still arrive
 _SIGMAS = 4.0  # a queue that chance alone would not leave
@@ -95,6 +106,34 @@ def met(outcome: Outcome, limits: Limits) -> BoolArray:
         if limits.tpot_s is not None:
             good &= (outcome.tpot_s <= limits.tpot_s) | (outcome.osl == 1)
     return good
+
+
+def verdicts_of(outcome: Outcome, sent: BoolArray, slo: Slo) -> tuple[Verdict, ...]:
+    """Whether each limit is held by its percentile of the requests that count; none where no limit has one.
+
+    A limit without a percentile beside one that has it is of the mean, as `plan` has it. An answer of one token has no
+    TPOT.
+    """
+    found = []
+    for metric, seconds, limit_s, percentile, some in (
+        ("TTFT", outcome.ttft_s, slo.ttft_s, slo.ttft_percentile, sent),
+        ("TPOT", outcome.tpot_s, slo.tpot_s, slo.tpot_percentile, sent & (outcome.osl > 1)),
+    ):
+        if not slo.by_percentiles or limit_s is None or not some.any():
+            continue
+        seen = np.where(outcome.done[some], seconds[some], math.inf)
+        value = at_percentile(seen, percentile)
+        found.append(
+            Verdict(metric=metric, percentile=percentile, limit_s=limit_s, seen_s=value, held=value <= limit_s)
+        )
+    return tuple(found)
+
+
+def at_percentile(seconds: FloatArray, percentile: float | None) -> float:
+    """A percentile, or the mean; of infinite ones it is the next that somebody saw."""
+    if percentile is None:
+        return float(seconds.mean())
+    return float(np.percentile(seconds, percentile, method="linear" if np.isfinite(seconds).all() else "higher"))
 
 
 def _seen(outcome: Outcome) -> BoolArray:
