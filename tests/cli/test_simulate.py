@@ -23,6 +23,15 @@ def test_the_page_starts_with_the_answer() -> None:
     assert "Over time" in full.stdout and max(map(len, full.stdout.splitlines())) <= 100
 
 
+def test_limits_on_percentiles_have_a_verdict() -> None:
+    done = run_inside(*LLAMA, "--rate", "5", "--slo", "ttft:p99:1s,tpot:p90:1ms")
+    assert (done.returncode, done.stderr) == (0, "")
+    for words in ("p99 TTFT", "holds", "p90 TPOT", "missed", "goodput", "0 requests/s", "do not hold"):
+        assert words in done.stdout, words
+    found = json.loads(run_inside(*LLAMA, "--rate", "5", "--slo", "p99:chat", "--json").stdout)
+    assert [one["percentile"] for one in found["percentiles"]] == [99.0, 99.0] and found["slo_held"] is True
+
+
 def test_json_is_strict(tmp_path: Path) -> None:
     done = run_inside(*LLAMA, "--rate", "5", "--json", "-o", str(tmp_path / "a.json"))
     answer = json.loads(done.stdout, parse_constant=lambda text: pytest.fail(f"{text} in JSON"))
@@ -46,6 +55,7 @@ def test_charts(tmp_path: Path) -> None:
         (("--rate", "1", "--slo", "e2e:500"), ("--slo", "pairs")),
         (("--rate", "1", "--warmup", "1"), ("--warmup 1", "0.9")),
         (("--rate", "1", "--scheduler", "orca"), ("--scheduler orca", "sglang")),
+        (("--rate", "1", "--ttft", "p0:1s"), ("--ttft", "p50")),
         (("--rates", "3:1:9"), ("--rates 3:1:9", "LOW:HIGH:COUNT")),
         (("--capacity",), ("--slo", "capacity")),
         (("--rate", "5", "--percentile", "95"), ("--percentile", "--capacity")),

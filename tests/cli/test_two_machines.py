@@ -42,6 +42,19 @@ def test_bad_input_is_one_line(changed: tuple[str, ...], needles: tuple[str, ...
     assert_one_line(run_inside("analyze", *ROLES, *changed), *needles)
 
 
+def test_plan_searches_both_machines() -> None:
+    asked = ("plan", "llama-3.3-70b", "--weight-dtype", "fp8", *H200, "--ttft", "1s", "--tpot", "50ms")
+    done = run_inside(*asked, "--prefill-layout", "tp4", "--decode-layout", "tp2", "--request-rate", "3")
+    assert (done.returncode, done.stderr) == (0, "")
+    text = " ".join(done.stdout.split())
+    assert "8 x H100 SXM and 8 x H200 SXM: 2 x tp4 prefill, " in text and "x tp2 decode" in text
+    assert "price of 8xh200" in text and max(map(len, done.stdout.splitlines())) <= 100
+    none = run_inside("plan", "llama-3.3-70b", "--system", "2xl4", "--decode-system", "8xh200")
+    assert none.returncode == 1 and "no layout of prefill workers" in " ".join(none.stdout.split())
+    assert_one_line(run_inside(*asked, "--gpus", "8"), "--gpus", "--decode-system", "4xh100")
+    assert_one_line(run_inside(*asked, "--mode", "agg"), "--mode", "disagg")
+
+
 def test_it_needs_layouts() -> None:
     done = run_inside("analyze", "llama-3.3-70b", "--system", "8xh100", "--decode-system", "8xh200")
     assert_one_line(done, "--decode-system", "--decode-layout")

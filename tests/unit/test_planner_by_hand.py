@@ -43,10 +43,10 @@ def one(space: Space, depth: int = 0) -> Points:
 
 def test_a_unit_that_leaves_its_domain_sends_over_the_slow_network():
     machine = cases.system(n=16, domain=8, up=450e9, out=50e9)
-    found = link_bytes_per_s(SimpleNamespace(system=machine), np.array([2, 8, 9, 16]))
+    found = link_bytes_per_s(SimpleNamespace(system=machine, machines=(machine,)), np.array([2, 8, 9, 16]))
     assert found.tolist() == [450e9, 450e9, 50e9, 50e9]
     alone = replace(machine, n_chips=4)  # a domain is no larger than the machine
-    assert link_bytes_per_s(SimpleNamespace(system=alone), np.array([4])).tolist() == [450e9]
+    assert link_bytes_per_s(SimpleNamespace(system=alone, machines=(alone,)), np.array([4])).tolist() == [450e9]
 
 
 def test_a_request_waits_for_its_cache_to_move():

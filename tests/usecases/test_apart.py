@@ -128,10 +128,16 @@ def test_what_names_no_deployment_is_refused(changes, field, limit):
     assert limit in str(refused.value)
 
 
-@pytest.mark.parametrize(("ask", "request_class"), [(plan, PlanRequest), (speculate, SpeculateRequest)])
-def test_verbs_that_choose_layouts_refuse_named_ones(ask, request_class):
+def test_drafts_are_not_weighed_in_two_layouts():
     with pytest.raises(InputError, match="prefill_layout"):
-        ask(request_class(**fields_of(LLAMA)))
+        speculate(SpeculateRequest(**fields_of(LLAMA)))
+
+
+def test_a_plan_with_named_roles_has_no_shared_ones():
+    with pytest.raises(InputError, match="workers of each role are named"):
+        plan(PlanRequest(**fields_of(LLAMA)))  # a scenario's mode is agg where it is not given
+    found = plan(PlanRequest(**(fields_of(LLAMA) | {"mode": "auto"}))).winner
+    assert found is not None and found.label == "4 x (tp1) : 1 x (tp4)"
 
 
 def test_more_requests_at_once_are_served_faster_up_to_the_slower_role():
