@@ -12,7 +12,7 @@ DEMO   := build/demo
 QUICK  := tests/unit tests/contract tests/golden tests/packaging/test_source_rules.py
 
 # All optional packages but torch, which only the probes of a GPU use.
-ALL    := dev,docs,export,cluster,prices,hub,web
+ALL    := dev,docs,export,cluster,prices,hub,formats,web
 
 MAKEFLAGS += --no-print-directory
 .DELETE_ON_ERROR:

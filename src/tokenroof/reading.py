@@ -4,6 +4,7 @@ read_bytes(path), read_text(path)      a whole file of at most `most` bytes
 first_bytes(path, count)               how a file begins
 parse_toml(text, where)                TOML of a few levels as plain data
 parse_json(text, where)                JSON of a few levels as plain data
+json_at(text, place)                   the JSON value that begins there, of several in a text
 read_toml(path), read_json(path)       both in one
 with opened(path) as file: ...         text that is streamed, unpacked where it is gzip
 lines(file, path, longest)             its lines, none longer than `longest`
@@ -34,6 +35,7 @@ __all__ = [
     "first_bytes",
     "is_file",
     "is_folder",
+    "json_at",
     "lines",
     "opened",
     "parse_json",
@@ -43,11 +45,13 @@ __all__ = [
     "read_text",
     "read_toml",
     "regular",
+    "within",
 ]  # fmt: skip
 
 MOST_BYTES = 1_000_000  # of a file that is held whole, where its kind has no limit of its own
 _MOST_DEPTH = 64  # levels of JSON: no file of ours needs more, and readers of data go down by calling themselves
 # A dotted key of this depth: no file needs one, and the TOML reader takes time that grows with its square.
+_DECODER = json.JSONDecoder()
 _DEEP_KEY = re.compile(r"""(?:(?:(?<![\w-])[\w-]++|"(?:[^"\\\n]|\\.)*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){32}""")
 _GZIP = b"\x1f\x8b"
 # Text packs to a fifth or a tenth of its size; more than a hundredth is one line over and over.
@@ -151,12 +155,27 @@ def parse_json(text: str, where: str, field: str = "file", most_depth: int = _MO
         raise
     except ValueError:  # an integer of thousands of digits
         raise InputError(field, where, "JSON with numbers of a sane length") from None
-    if not _within(data, most_depth):
+    if not within(data, most_depth):
         raise InputError(field, where, f"JSON nested at most {most_depth} deep")
     return data
 
 
-def _within(value: object, levels: int) -> bool:
+def json_at(text: str, place: int, most_depth: int = _MOST_DEPTH) -> tuple[Any, int, str]:
+    """(data, place behind it, blank) of the JSON value that begins at a place of a text, or why there is none."""
+    try:
+        found, end = _DECODER.raw_decode(text, place)
+    except RecursionError:
+        return None, place, f"nested more than {most_depth} deep"
+    except json.JSONDecodeError as error:
+        at = f"line {error.lineno}, column {error.colno}: {error.msg}"
+        return None, place, f"no whole JSON at {at}; is the file cut off?"
+    except ValueError:
+        return None, place, "a number of thousands of digits"
+    return found, end, "" if within(found, most_depth) else f"nested more than {most_depth} deep"
+
+
+def within(value: object, levels: int) -> bool:
+    """Whether plain data is nested at most so many levels deep."""
     level: list[object] = [value]
     for _ in range(levels):
         level = [

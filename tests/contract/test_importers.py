@@ -14,12 +14,19 @@ import tokenroof.measure.importers
 from tokenroof.errors import InputError, TokenroofError
 from tokenroof.measure.importers import IMPORTERS, Importer, importer_of, read_results
 from tokenroof.measure.importers.inferencex import INFERENCEX
+from tokenroof.types.benchmark import Deployed, Given
 from tokenroof.types.run import Fault, Run
 
 every_importer = pytest.mark.parametrize("one", IMPORTERS, ids=[one.name for one in IMPORTERS])
 every_table = pytest.mark.parametrize(
     "one", [one for one in IMPORTERS if one.columns], ids=[one.name for one in IMPORTERS if one.columns]
 )
+
+
+# What no file of some formats says.
+SAID = Given(
+    deployed=Deployed(model="llama-3.1-8b", hardware="h100", gpus=1, tp=1, engine="vllm"), isl=512.0, osl=100.0
+)  # fmt: skip
 
 
 def written(folder: Path, text: str) -> Path:
@@ -43,7 +50,7 @@ def examples(one: Importer) -> list[dict[str, str]]:
 def test_every_file_of_a_format_is_in_the_registry() -> None:
     files = {path.stem for path in Path(tokenroof.measure.importers.__file__).parent.glob("*.py")}
     modules = {one.read.__module__.rpartition(".")[2] for one in IMPORTERS}
-    assert files - {"__init__", "table"} == modules
+    assert files - {"__init__", "table", "documents", "details"} == modules
     assert len({one.name for one in IMPORTERS}) == len(IMPORTERS)
 
 
@@ -58,12 +65,12 @@ def test_an_example_reads_whole_plain_and_compressed(one: Importer, tmp_path: Pa
     packed = tmp_path / "a.csv.gz"
     packed.write_bytes(gzip.compress(one.example.encode()))
     for path in (written(tmp_path, one.example), packed):
-        runs = list(read_results(path))
+        runs = list(read_results(path, given=SAID))
         assert runs
         for run in runs:
             assert isinstance(run, Run), run
             assert run.file == path.name
-            assert run.line >= 2
+            assert run.line >= 1
             assert run.metric
             assert run.unit
             assert math.isfinite(run.value)
@@ -107,9 +114,9 @@ def test_any_bytes_end_in_rows_or_one_error(
         assert isinstance(row, Fault) or (math.isfinite(row.value) and row.value > 0)
 
 
-@pytest.mark.parametrize("text", ["", "\n", "a,b\n1,2\n", "{}", "model\n"])
+@pytest.mark.parametrize("text", ["", "\n", "a,b\n1,2\n", "{}", "model\n", '[{"completed": 1}]'])
 def test_a_file_of_no_known_format_is_one_line(text: str, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"known format \(tidy table, InferenceX\)") as caught:
+    with pytest.raises(InputError, match=r"known format \(tidy table, InferenceX, .*missing: ") as caught:
         list(read_results(written(tmp_path, text)))
     assert "\n" not in str(caught.value)
 

@@ -2,6 +2,7 @@
 
 runs_of(benchmark)       its metrics as runs: what `measure.setups.setup_of` and `Forecaster.forecast` take
 gathered(runs)           rows of one run, one metric each, as the benchmark they are of
+deployed_of(run)         what a row says of its deployment
 lacking(benchmark)       what nobody said and must not be guessed, as the one error to show
 """
 
@@ -15,7 +16,7 @@ from tokenroof.planner.drafts import implied_acceptance
 from tokenroof.types.benchmark import Benchmark, Deployed, Spread
 from tokenroof.types.run import Fault, Run
 
-__all__ = ["gathered", "lacking", "runs_of"]
+__all__ = ["deployed_of", "gathered", "lacking", "runs_of"]
 
 # metric of a row -> (field of Benchmark, percentile or None for the mean, scale from SI to the row's unit, unit)
 _SPREADS = {
@@ -92,6 +93,7 @@ def _row(one: Benchmark) -> Run:
         requests=one.completed or one.requests, evenly=one.evenly, max_num_seqs=where.max_num_seqs,
         max_batched_tokens=where.max_batched_tokens, prefill=where.prefill, decode_workers=where.decode_workers,
         drafts=where.drafts, acceptance=_acceptance(where), memory_fraction=where.memory_fraction,
+        mean_lengths=one.mean_lengths,
     )  # fmt: skip
 
 
@@ -148,6 +150,18 @@ def _spread(name: str, found: dict[str, float]) -> Spread:
     return Spread(mean=mean, percentiles=() if median is None else ((50.0, median),))
 
 
+def deployed_of(run: Run) -> Deployed:
+    """What a row says of its deployment."""
+    return Deployed(
+        model=run.model, hardware=run.hw_key or run.hardware, gpus=run.num_gpus, tp=run.tp, pp=run.pp, ep=run.ep,
+        dp=run.dp, dcp=run.dcp, prefill=run.prefill, decode_workers=run.decode_workers,
+        weight_dtype=run.weight_dtype, kv_dtype=run.kv_dtype, engine=run.engine, engine_version=run.engine_version,
+        max_num_seqs=_whole(run.max_num_seqs), max_batched_tokens=_whole(run.max_batched_tokens),
+        memory_fraction=run.memory_fraction, speculation=run.spec_decode, drafts=run.drafts,
+        acceptance=run.acceptance, prefix_hits=run.prefix / run.isl if run.prefix and run.isl else None,
+    )  # fmt: skip
+
+
 def _whole(number: float | None) -> int | None:
     return None if number is None else int(number)
 
@@ -156,23 +170,12 @@ def _benchmark(kept: list[Run], tool: str) -> Benchmark:
     first = kept[0]
     found = {run.metric: run.value / _SPREADS[run.metric][2] if run.metric in _SPREADS else run.value for run in kept}
     rates: dict[str, Any] = {name: found[metric] for metric, (name, _) in _RATES.items() if metric in found}
-    gpus = first.num_gpus
-    if _PER_GPU in found and gpus is not None:
-        rates.setdefault("output_tok_s", found[_PER_GPU] * gpus)
-    where = Deployed(
-        model=first.model, hardware=first.hw_key or first.hardware, gpus=gpus, tp=first.tp, pp=first.pp, ep=first.ep,
-        dp=first.dp, dcp=first.dcp, prefill=first.prefill, decode_workers=first.decode_workers,
-        weight_dtype=first.weight_dtype, kv_dtype=first.kv_dtype, engine=first.engine,
-        engine_version=first.engine_version, max_num_seqs=_whole(first.max_num_seqs),
-        max_batched_tokens=_whole(first.max_batched_tokens),
-        memory_fraction=first.memory_fraction, speculation=first.spec_decode, drafts=first.drafts,
-        acceptance=first.acceptance, prefix_hits=first.prefix / first.isl if first.prefix and first.isl else None,
-    )  # fmt: skip
+    if _PER_GPU in found and first.num_gpus is not None:
+        rates.setdefault("output_tok_s", found[_PER_GPU] * first.num_gpus)
     return Benchmark(
-        tool=tool, file=first.file, position=first.line, mode=first.mode, deployed=where, date=first.date,
+        tool=tool, file=first.file, position=first.line, mode=first.mode, deployed=deployed_of(first), date=first.date,
         isl=Spread(mean=first.isl), osl=Spread(mean=first.osl), concurrency=first.concurrency,
         request_rate=first.request_rate, evenly=first.evenly, requests=first.requests,
         ttft=_spread("ttft", found), tpot=_spread("tpot", found), itl=_spread("itl", found), e2e=_spread("e2e", found),
-        row=first.row_id, source=first.source,
-        **rates,
+        row=first.row_id, source=first.source, mean_lengths=first.mean_lengths, **rates,
     )  # fmt: skip

@@ -7,6 +7,8 @@ from tokenroof.types.benchmark import Benchmark, Deployed, Given, Note, Spread
 
 __all__ = ["with_given"]
 
+_NAMES = ("model", "tokenizer", "prefill")  # of which a difference is no contradiction
+
 
 def _differing(name: str, over: Deployed, below: Deployed) -> list[str]:
     """Fields that both say, differently, as `tp 8 and not 4`."""
@@ -14,7 +16,7 @@ def _differing(name: str, over: Deployed, below: Deployed) -> list[str]:
     return [
         f"{field} is {high} as {name} has it, not {low}"
         for field, high, low in pairs
-        if high not in (None, "") and low not in (None, "") and high != low and field not in ("model", "prefill")
+        if high not in (None, "") and low not in (None, "") and high != low and field not in _NAMES
     ]
 
 
@@ -29,4 +31,7 @@ def with_given(one: Benchmark, given: Given) -> Benchmark:
     loads = (("concurrency", given.concurrency), ("request_rate", given.request_rate))
     changes: dict[str, Any] = {name: Spread(mean=value) for name, value in lengths if value is not None}
     changes |= {name: value for name, value in loads if value is not None}
-    return replace(one, deployed=given.deployed.over(said), notes=(*one.notes, *notes), **changes)
+    deployed = given.deployed.over(said)
+    if given.deployed.model:  # a model that is asked for is the checkpoint, whatever the file's tokenizer is
+        deployed = replace(deployed, tokenizer=given.deployed.tokenizer)
+    return replace(one, deployed=deployed, notes=(*one.notes, *notes), **changes)

@@ -236,7 +236,7 @@ def _lengths(run: Run, kind: str, launch: Launch) -> tuple[float, float] | Skip:
     osl = 1.0 if run.mode == "prefill" else _generated(run, launch) or run.osl
     if osl is None:
         return Skip("output length is not stated")
-    if kind == "concurrency" and launch.nominal == "longest":
+    if kind == "concurrency" and launch.nominal == "longest" and not run.mean_lengths:
         mean = (1.0 + (launch.range_ratio if launch.range_ratio is not None else 1.0)) / 2.0
         return isl * mean, osl * mean
     return isl, osl

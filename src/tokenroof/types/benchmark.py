@@ -31,6 +31,9 @@ NOTES = {
     "names": "the name of the model is what the server calls it",
     "merged": "the file, the command and the user differ",
     "command": "flags of the command that are not known",
+    "unsaid": "something that changes the answer is not in the file",
+    "offload": "weights are in the memory of the host",
+    "engine": "the engine is taken to be the tool's own",
 }
 
 
@@ -130,8 +133,7 @@ class Request:
 class Given:
     """What a user says beside a file; it is believed before the file. `format` is the name of an importer.
 
-    `deployed` is said in options and `command` in a launch command, which stands below them. `first_token_row` is the
-    row of a locust table that holds the times to first tokens.
+    `deployed` is said in options and `command` in a launch command, which stands below them.
     """
 
     deployed: Deployed = Deployed()
@@ -142,25 +144,24 @@ class Given:
     concurrency: float | None = None
     request_rate: float | None = None
     format: str = ""
-    first_token_row: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Benchmark:
     """One run: what was asked, what was served, and what every request saw.
 
-    `position` is the place of the record in its file, from 1; in a table it is the row. `mode` is that of Run.
-    `concurrency` and `request_rate` are what the client was asked for (an infinite rate: all at once), `served_rate`
-    and `in_flight` what came of it. Lengths are the real ones, `nominal_isl` and `nominal_osl` those that were asked
-    for. `tpot` is that of requests, (e2e - ttft) / (osl - 1); `itl` is the gap between chunks as the tool has it,
-    whatever a chunk holds. Rates are of the whole deployment. `looked_at` are the keys of the file that could have said
-    what the deployment is.
+    `position` is the place of the record in its file, from 1; in a table it is the row. `mode` is that of Run, blank
+    until the load says it. `concurrency` and `request_rate` are what the client was asked for (an infinite rate: all at
+    once), `served_rate` and `in_flight` what came of it. Lengths are real means unless `mean_lengths` is off: then they
+    are as their source has them; `nominal_isl` and `nominal_osl` are those that were asked for. `tpot` is that of
+    requests, (e2e - ttft) / (osl - 1); `itl` is the gap between chunks as the tool has it, whatever a chunk holds.
+    Rates are of the whole deployment. `looked_at` are the keys of the file that could have said what the deployment is.
     """
 
     tool: str
     file: str
     position: int
-    mode: str
+    mode: str = ""
     deployed: Deployed = Deployed()
     date: str = ""
     label: str = ""
@@ -192,3 +193,4 @@ class Benchmark:
     looked_at: tuple[str, ...] = ()
     row: str = ""
     source: str = ""
+    mean_lengths: bool = True

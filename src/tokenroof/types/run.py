@@ -30,7 +30,8 @@ class Run:
     written. `prefix` of the `isl` tokens were in the cache, `requests` is how many the run had, `evenly` that they
     arrived one by one at equal times. Of `generated` tokens an answer the client counted `osl`. Where `prefill`
     workers stand beside it, degrees are those of one of `decode_workers`. `drafts` are verified with each token and
-    accepted at the rate `acceptance`. `memory_fraction` is what the engine was told to take. `quality` A is
+    accepted at the rate `acceptance`. `memory_fraction` is what the engine was told to take. `mean_lengths`:
+    isl and osl are means, whatever the convention of the source. `quality` A is
     controlled and complete, B has a stated unknown, C is never scored.
     """
 
@@ -78,15 +79,17 @@ class Run:
     gather_passes: float | None = None
     dcp: int | None = None
     memory_fraction: float | None = None
+    mean_lengths: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """A row that could not be read, and why; line 0 is the table itself."""
+    """A row that could not be read, and why; line 0 is the table itself. `place`: what a line of the file is."""
 
     file: str
     line: int
     text: str
+    place: str = "row"
 
     def __str__(self) -> str:
-        return f"{self.file} row {self.line}: {self.text}" if self.line else f"{self.file}: {self.text}"
+        return f"{self.file} {self.place} {self.line}: {self.text}" if self.line else f"{self.file}: {self.text}"

@@ -11,9 +11,21 @@ from pathlib import Path
 from tokenroof.errors import InputError, UnknownName
 from tokenroof.measure.benchmarks import gathered, lacking, runs_of
 from tokenroof.measure.given import with_given
+from tokenroof.measure.importers.aiperf import AIPERF, AIPERF_CSV
+from tokenroof.measure.importers.decode_bench import DECODE_BENCH
+from tokenroof.measure.importers.documents import keys_of
+from tokenroof.measure.importers.guidellm import GUIDELLM
+from tokenroof.measure.importers.inference_perf import INFERENCE_PERF
 from tokenroof.measure.importers.inferencex import INFERENCEX
+from tokenroof.measure.importers.inferencex_agg import INFERENCEX_AGG
+from tokenroof.measure.importers.llama_bench import LLAMA_BENCH, LLAMA_BENCH_CSV, LLAMA_BENCH_MD
+from tokenroof.measure.importers.locust import LOCUST
+from tokenroof.measure.importers.sglang_bench import SGLANG_BENCH
 from tokenroof.measure.importers.table import Importer, columns_of, head_of
 from tokenroof.measure.importers.tidy import TIDY
+from tokenroof.measure.importers.trtllm_bench import TRTLLM_BENCH
+from tokenroof.measure.importers.vllm_bench import VLLM_BENCH
+from tokenroof.measure.recompute import recomputed
 from tokenroof.registry import nearest
 from tokenroof.types.benchmark import Benchmark, Given
 from tokenroof.types.run import Fault, Run
@@ -25,6 +37,19 @@ _NOTHING = Given()
 IMPORTERS: tuple[Importer, ...] = (
     TIDY,
     INFERENCEX,
+    VLLM_BENCH,
+    SGLANG_BENCH,
+    GUIDELLM,
+    AIPERF,
+    AIPERF_CSV,
+    INFERENCE_PERF,
+    LLAMA_BENCH,
+    LLAMA_BENCH_CSV,
+    LLAMA_BENCH_MD,
+    TRTLLM_BENCH,
+    INFERENCEX_AGG,
+    LOCUST,
+    DECODE_BENCH,
 )
 
 
@@ -37,14 +62,20 @@ def importer_of(path: str | Path, name: str = "") -> Importer:
     for one in IMPORTERS:
         if one.detect(head):
             return one
-    columns = set(columns_of(head))
-    tables = [one for one in IMPORTERS if one.columns]
-    nearest = min(tables, key=lambda one: len(set(one.columns) - columns) / len(one.columns))
-    lacking = ", ".join(name for name in nearest.columns if name not in columns)
+    kind, has, needs = "columns", set(columns_of(head)), {one.name: set(one.columns) for one in IMPORTERS}
+    if head.lstrip()[:1] in ("{", "["):
+        kind, has, needs = "keys", set(keys_of(head)), {one.name: set(one.keys) for one in IMPORTERS}
+    raise _unknown(path, kind, has, {name: wanted for name, wanted in needs.items() if wanted})
+
+
+def _unknown(path: Path, kind: str, has: set[str], needs: dict[str, set[str]]) -> InputError:
+    name = min(needs, key=lambda one: len(needs[one] - has) / len(needs[one]))
+    absent = ", ".join(sorted(needs[name] - has))
     known = ", ".join(one.name for one in IMPORTERS)
-    raise InputError(
-        "columns", path.name, f"those of a known format ({known})", f"nearest is {nearest.name}, missing: {lacking}"
-    )
+    hint = f"nearest is {name}, missing: {absent}"
+    if path.name.endswith(".pytorch.json"):
+        hint = "vLLM writes it beside its result: give that one"
+    return InputError(kind, path.name, f"those of a known format ({known})", hint)
 
 
 def _named(name: str) -> Importer:
@@ -61,20 +92,27 @@ def read_benchmarks(path: str | Path, *, given: Given = _NOTHING) -> Iterator[Be
     """
     one = importer_of(path, given.format)
     for found in gathered(one.read(Path(path)), one.name):
-        yield found if isinstance(found, Fault) else with_given(found, given)
+        yield found if isinstance(found, Fault) else _settled(found, given, tells_all=bool(one.columns))
+
+
+def _settled(found: Benchmark, given: Given, tells_all: bool) -> Benchmark:
+    """With what was given, and recomputed where it is a tool's own file and not a table that somebody made of such."""
+    whole = with_given(found, given)
+    return whole if tells_all else recomputed(whole)
 
 
 def read_results(path: str | Path, *, given: Given = _NOTHING) -> Iterator[Run | Fault]:
     """Every metric of a result file, in order; a row that cannot be used is a Fault and the rest is read."""
     one = importer_of(path, given.format)
-    read = one.read(Path(path))
-    for found in read if given == _NOTHING else gathered(read, one.name):
-        if isinstance(found, Benchmark):
-            whole = with_given(found, given)
-            unsaid = lacking(whole)
-            if unsaid is not None:
-                yield Fault(file=found.file, line=found.position, text=str(unsaid))
-            else:
-                yield from runs_of(whole)
-        else:
+    if one.columns and given == _NOTHING:
+        rows = one.read(Path(path))
+        yield from (row for row in rows if not isinstance(row, Benchmark))
+        return
+    for found in read_benchmarks(path, given=given):
+        unsaid = None if isinstance(found, Fault) else lacking(found)
+        if isinstance(found, Fault):
             yield found
+        elif unsaid is not None:
+            yield Fault(file=found.file, line=found.position, text=str(unsaid), place="record")
+        else:
+            yield from runs_of(found)

@@ -1,7 +1,8 @@
 """InferenceX: rows of its database and of its result files, which give a run's metrics side by side, in seconds.
 
-A row is a closed loop. Rates are of each GPU, and of input and output together where nothing else is said. Runs on GPUs
-of their own for prefill are read as disaggregated, runs with drafts as such: neither is silently left out.
+A row is a closed loop. Rates are of each GPU, and of input and output together where nothing else is said; where
+prefill has GPUs of its own, output is of each decode GPU and input of each prefill GPU. Such runs are read as
+disaggregated, runs with drafts as such: neither is silently left out.
 """
 
 import re
@@ -14,22 +15,22 @@ from tokenroof.errors import UnknownName
 from tokenroof.measure.importers.table import BadRow, Importer, Row, columns_of, count, number, rows
 from tokenroof.types.run import Fault, Role, Run
 
-__all__ = ["INFERENCEX", "NEEDED"]
+__all__ = ["INFERENCEX", "NEEDED", "base_of", "counted_gpus"]
 
 NEEDED = ("model", "hardware", "framework", "precision", "isl", "osl", "decode_tp", "num_decode_gpu")
 _CONCURRENCY = ("concurrency", "conc")  # the database's column, and that of the result files
-# metric, column, scale to the metric's unit, unit, whether the column counts one GPU's share of a whole
+# metric, column, scale to the metric's unit, unit, of which GPUs the column counts one's share
 _METRICS = (
-    ("ttft_ms", "mean_ttft_s", 1e3, "ms", False),
-    ("ttft_p50_ms", "median_ttft_s", 1e3, "ms", False),
-    ("tpot_ms", "mean_tpot_s", 1e3, "ms", False),
-    ("tpot_p50_ms", "median_tpot_s", 1e3, "ms", False),
-    ("e2e_latency_s", "mean_e2el", 1.0, "s", False),
-    ("total_tok_s", "total_tok_s_per_gpu", 1.0, "tok/s", True),
-    ("total_tok_s", "tput_per_gpu", 1.0, "tok/s", True),
-    ("output_tok_s", "output_tput_per_gpu", 1.0, "tok/s", True),
-    ("input_tok_s", "input_tput_per_gpu", 1.0, "tok/s", True),
-    ("joules_per_output_token", "joules_per_output_token", 1.0, "J/token", False),
+    ("ttft_ms", "mean_ttft_s", 1e3, "ms", ""),
+    ("ttft_p50_ms", "median_ttft_s", 1e3, "ms", ""),
+    ("tpot_ms", "mean_tpot_s", 1e3, "ms", ""),
+    ("tpot_p50_ms", "median_tpot_s", 1e3, "ms", ""),
+    ("e2e_latency_s", "mean_e2el", 1.0, "s", ""),
+    ("total_tok_s", "total_tok_s_per_gpu", 1.0, "tok/s", "total"),
+    ("total_tok_s", "tput_per_gpu", 1.0, "tok/s", "total"),
+    ("output_tok_s", "output_tput_per_gpu", 1.0, "tok/s", "output"),
+    ("input_tok_s", "input_tput_per_gpu", 1.0, "tok/s", "input"),
+    ("joules_per_output_token", "joules_per_output_token", 1.0, "J/token", ""),
 )
 _MODELS = {"dsr1": "DeepSeek-R1"}  # short names of the result files
 _DATE = re.compile(r"\b(20\d\d-[01]\d)(?:-\d\d)?\b")
@@ -103,7 +104,8 @@ def _role(row: Row, name: str) -> Role:
     )  # fmt: skip
 
 
-def _runs(row: Row, line: int, file: str) -> Iterator[Run]:
+def base_of(row: Row, line: int, file: str) -> Run:
+    """What a row says of its run, without a metric."""
     apart = _flag(row, "disagg")
     gpus, tp = _gpus(row, apart), count(row, "decode_tp")
     groups = gpus if _flag(row, "decode_dp_attention") and not apart else None
@@ -121,13 +123,27 @@ def _runs(row: Row, line: int, file: str) -> Iterator[Run]:
         load=row[concurrency].strip(), metric="", value=0.0, unit="",
         spec_decode=(row.get("spec_method") or "none").strip(), quality="B", split="",
     )  # fmt: skip
-    if apart:
-        one = _role(row, "decode")
-        front = _role(row, "prefill") if (row.get("num_prefill_gpu") or "").strip() else None
-        base = replace(base, tp=one.tp, dp=one.dp, ep=one.ep, decode_workers=one.workers, prefill=front)
-    for metric, column, scale, unit, shared in _METRICS:
+    if not apart:
+        return base
+    one = _role(row, "decode")
+    front = _role(row, "prefill") if (row.get("num_prefill_gpu") or "").strip() else None
+    return replace(base, tp=one.tp, dp=one.dp, ep=one.ep, decode_workers=one.workers, prefill=front)
+
+
+def counted_gpus(base: Run, share: str) -> int:
+    """GPUs that a rate is told for: decode GPUs for output and prefill GPUs for input, where each has its own."""
+    gpus, front = base.num_gpus or 1, base.prefill
+    if front is None or share == "total":
+        return gpus
+    own = front.each * front.workers
+    return own if share == "input" else gpus - own
+
+
+def _runs(row: Row, line: int, file: str) -> Iterator[Run]:
+    base = base_of(row, line, file)
+    for metric, column, scale, unit, share in _METRICS:
         if (row.get(column) or "").strip():
-            value = _above_zero(row, column) * scale * (gpus if shared else 1)
+            value = _above_zero(row, column) * scale * (counted_gpus(base, share) if share else 1)
             yield replace(base, row_id=f"{file}-{line}-{metric}", metric=metric, value=value, unit=unit)
 
 

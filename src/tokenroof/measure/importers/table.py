@@ -32,7 +32,8 @@ class Importer:
 
     `detect` is given the first characters of a file. `columns` are those without which nothing can be predicted or
     compared; a format that has none is no table. `read` gives benchmarks, or runs of one metric
-    each. `example` is a short file of the format.
+    each. `example` is a short file of the format; `keys` are those that one in JSON is
+    known by.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Importer:
     detect: Callable[[str], bool]
     read: Callable[[Path], Iterator[Benchmark | Run | Fault]]
     example: str
+    keys: frozenset[str] = frozenset()
 
 
 class BadRow(Exception):

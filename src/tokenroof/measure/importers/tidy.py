@@ -120,6 +120,7 @@ def _run(row: Row, line: int, file: str) -> Run:
         acceptance=_share(row, "acceptance"),
         gather_passes=number(row, "gather_passes"),
         dcp=count(row, "dcp"),
+        mean_lengths=(row.get("lengths") or "").strip().lower() == "mean",
         memory_fraction=_share(row, "memory_fraction"),
     )
 
