@@ -17,7 +17,7 @@ ALL    := dev,docs,export,cluster,prices,hub,formats,web
 MAKEFLAGS += --no-print-directory
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: oracle help demo test dev lint format unit quick docs wheel bench fuzz predictions mutants pins clean distclean
+.PHONY: oracle help demo test browser web dev lint format unit quick docs wheel bench fuzz predictions mutants pins clean distclean
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -58,6 +58,7 @@ demo: $(VENV)/.core  ## set up, analyze DeepSeek-V3 on one GB200 NVL72 rack, dra
 test: $(VENV)/.dev  ## set up, then lint, types, floors, wheel, tests and docs
 	@$(MAKE) lint
 	@$(MAKE) wheel
+	@$(MAKE) browser
 	@TOKENROOF_WHEEL_FOLDER=build/dist TOKENROOF_KEEP_DOCS=build $(MAKE) unit
 	@echo "docs: build/docs/index.html"
 
@@ -75,6 +76,14 @@ format: $(VENV)/.dev  ## let ruff fix and format the tree
 	@$(BIN)/ruff check --quiet --fix . || true
 	@$(BIN)/ruff format --quiet .
 
+# Tests of the page drive the system's own Chromium. Where it cannot be had they are skipped, and say so.
+browser:  ## install Chromium where it is missing and root or sudo is there
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || { \
+	  command -v apt-get >/dev/null && { [ "$$(id -u)" = 0 ] || sudo -n true 2>/dev/null; } && { \
+	    SUDO=$$([ "$$(id -u)" = 0 ] || echo "sudo -n"); echo "installing Chromium for the tests of the page"; \
+	    $$SUDO apt-get -qq update >/dev/null 2>&1; $$SUDO apt-get -qq install -y --no-install-recommends chromium fonts-liberation >/dev/null 2>&1; } \
+	  || echo "no Chromium, and no way to install it: tests of the page are skipped"; }
+
 unit: $(VENV)/.dev  ## the tests alone (ARGS="-k word" to choose)
 	@$(BIN)/pytest -q -n $(JOBS) $(ARGS)
 
@@ -85,6 +94,11 @@ quick: $(VENV)/.dev  ## in under a minute: lint, and the tests of units, contrac
 docs: $(VENV)/.dev  ## build the documentation; a warning is an error
 	@$(PY) -m sphinx -q -W --keep-going -n -b html -d build/doctrees docs build/docs
 	@echo "docs: build/docs/index.html"
+
+# Users never need Node: the bundle is committed, and a test compares it with what the sources build.
+web:  ## build the page of `tokenroof web` from frontend/ (needs Node 20.19 or later)
+	@cd frontend && { [ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --silent; } && npm run --silent types && npx vite build --logLevel warn
+	@echo "page: src/tokenroof/web/static"
 
 wheel: $(VENV)/.dev  ## build the wheel, install it elsewhere and run it from there
 	@rm -rf build/dist build/wheel-check && mkdir -p build

@@ -26,6 +26,7 @@ EXTRAS = {
         "hypothesis",
         "import-linter",
         "mypy",
+        "playwright",
         "pre-commit",
         "prometheus-client",
         "pyarrow",

@@ -1,0 +1,56 @@
+/** What the reader has to know about the answer: it is being searched, it is old, it could not be had. */
+
+import type { ComponentChildren, JSX } from "preact";
+
+import type { Answered } from "../api/useAnswer";
+
+export function NotePlain({ children }: { children: ComponentChildren }): JSX.Element {
+  return <div class="notebar" role="status"><span>{children}</span></div>;
+}
+
+function share(progress: Record<string, unknown> | null): number | null {
+  const told = progress?.["share"];
+  return typeof told === "number" ? Math.min(1, Math.max(0, told)) : null;
+}
+
+export function Note<T>({ asked, doing = "Computing" }: { asked: Answered<T>; doing?: string }): JSX.Element | null {
+  const { problem, waiting, answer } = asked;
+  if (problem) {
+    return (
+      <div class="notebar" role="alert">
+        <span>
+          <b>{problem.unreachable ? problem.title : `${problem.title}.`}</b>{" "}
+          {problem.unreachable
+            ? answer === undefined ? "Nothing could be asked yet; it is tried again." : "This is the last result; it is tried again."
+            : problem.detail}
+          {problem.faults.length > 1 && (
+            <ul class="faults">
+              {problem.faults.map((fault) => <li key={fault.field + fault.limit}><b>{fault.field}</b> {fault.value}: {fault.limit}{fault.fix ? `; ${fault.fix}` : ""}</li>)}
+            </ul>
+          )}
+        </span>
+        <button type="button" class="button" onClick={asked.retry}>Try again</button>
+      </div>
+    );
+  }
+  if (!waiting) return null;
+  const done = share(asked.progress);
+  return (
+    <div class="notebar" role="status">
+      <span><b>{doing}{done === null ? " …" : `: ${Math.round(done * 100)} %.`}</b>{answer !== undefined ? " The last answer stays until then." : ""}</span>
+      <button type="button" class="button" onClick={asked.cancel}>Cancel</button>
+      {done !== null && <i class="bar" style={{ width: `${done * 100}%` }} />}
+    </div>
+  );
+}
+
+/** A view without an answer yet: never a blank. */
+export function Pending<T>({ asked, name }: { asked: Answered<T>; name: string }): JSX.Element {
+  return (
+    <section aria-label={name}>
+      <h1 class="answer">{name}</h1>
+      <Note asked={asked} />
+      {asked.cancelled && <NotePlain>Cancelled. <button type="button" class="button" onClick={asked.retry}>Ask again</button></NotePlain>}
+    </section>
+  );
+}

@@ -1,0 +1,102 @@
+/** From a public price sheet back to what the model can be: never a point alone. */
+
+import type { JSX } from "preact";
+
+import { Note, Pending } from "../../app/Note";
+import { useAnswer } from "../../api/useAnswer";
+import { DataTable, Figure, type Table } from "../../charts/Figure";
+import { linePath } from "../../charts/shapes";
+import { XYChart, type Dot, type Sheet } from "../../charts/XYChart";
+import { figures, percent, scaled, whole, bytes } from "../../numbers/format";
+import { state } from "../../state/store";
+import { Evidence } from "./Evidence";
+import { estimateOf, outline, type Deduced, type Estimate, type Region } from "./types";
+
+const X: [number, number] = [1e9, 1.2e12];
+const Y: [number, number] = [5e3, 2e6];
+const LANDMARKS = new Set(["llama-3.1-405b", "deepseek-r1", "gpt-oss-120b", "qwen3-235b-a22b", "kimi-k2", "falcon-180b", "palm-540b"]);
+
+/** Before the evidence as a box, 80 % of each quantity; after it as the joint regions that Python fits. */
+function Regions({ sheet, active, cache, after }: { sheet: Sheet; active: Estimate; cache: Estimate; after: Region }): JSX.Element {
+  const path = (region: Region, distance: number): string => linePath(outline(region, distance).map(([a, b]) => [sheet.x(a), sheet.y(b)] as const));
+  const at = (region: Region, distance: number, index: number): [number, number] => {
+    const [a, b] = outline(region, distance)[index] as [number, number];
+    return [sheet.x(a), sheet.y(b)];
+  };
+  const [ax, ay] = at(after, after.distance80, 12);
+  const [bx, by] = at(after, after.distance50, 84);
+  const [x0, x1] = [sheet.x(active.prior_low80), sheet.x(active.prior_high80)];
+  const [y0, y1] = [sheet.y(cache.prior_high80), sheet.y(cache.prior_low80)];
+  return (
+    <g clip-path="url(#deduce-clip)">
+      <rect class="prior" x={x0} y={y0} width={x1 - x0} height={y1 - y0} rx="4" />
+      <path class="region80" d={path(after, after.distance80)} />
+      <path class="region50" d={path(after, after.distance50)} />
+      <text class="end-label halo text-weights" x={ax + 8} y={ay - 4}>80 %</text>
+      <text class="end-label halo text-weights" x={bx + 6} y={by + 14}>50 %</text>
+      <text class="halo" x={x0 + 8} y={Math.min(y1 - 8, sheet.bottom - 8)}>before evidence: 80 % of each</text>
+    </g>
+  );
+}
+
+function dotsOf(answer: Deduced): Dot[] {
+  const named = new Set([...answer.neighbours].sort((a, b) => a.level - b.level).slice(0, 5).map((one) => one.model));
+  return answer.neighbours.map((one) => {
+    const shown = named.has(one.model) || LANDMARKS.has(one.model);
+    return { key: one.model, x: one.truth["active_params"] ?? NaN, y: one.truth["kv_bytes_per_token"] ?? NaN, kind: shown ? ("solid" as const) : ("faint" as const), ...(shown ? { label: one.model } : {}) };
+  });
+}
+
+function Regression({ answer }: { answer: Deduced }): JSX.Element {
+  const show = (value: number | null, unit: string): string => (value === null ? "–" : unit === "param" ? scaled(value) : unit.startsWith("B") ? bytes(value) : figures(value));
+  return (
+    <section class="block" aria-label="Each fact alone">
+      <h2>What each fact says alone</h2>
+      <DataTable name="deductions one by one" table={{
+        columns: [{ name: "Fact" }, { name: "Quantity" }, { name: "Low", right: true }, { name: "Point", right: true }, { name: "High", right: true }, { name: "Formula" }],
+        rows: answer.deductions.map((one) => [one.name, one.quantity, show(one.low, one.unit), show(one.point, one.unit), show(one.high, one.unit), one.formula]),
+      }} />
+    </section>
+  );
+}
+
+export function Deduce(): JSX.Element {
+  const now = state.value;
+  const asked = useAnswer<Deduced>("/api/v1/deduce", { offer: now.offer }, { streamed: true });
+  const { answer } = asked;
+  const active = answer && estimateOf(answer, "active_params");
+  const total = answer && estimateOf(answer, "total_params");
+  const cache = answer && estimateOf(answer, "kv_bytes_per_token");
+  const region = answer?.regions.find((one) => one.names[0] === "active_params" && one.names[1] === "kv_bytes_per_token");
+  if (!answer || !active || !cache || !region) return <Pending asked={asked} name="Deduce" />;
+  const line = answer.offer.lines[0];
+  const sign = answer.offer.currency === "USD" ? "$" : `${answer.offer.currency} `;
+  const says = `Four times in five ${answer.offer.name} has ${scaled(active.low80, 2)} to ${scaled(active.high80, 2)} active parameters and ${bytes(cache.low80, 2)} to ${bytes(cache.high80, 2)} of cache a token.`;
+  const table = (): Table => ({
+    columns: [{ name: "Quantity" }, { name: "10 %", right: true }, { name: "25 %", right: true }, { name: "median", right: true }, { name: "75 %", right: true }, { name: "90 %", right: true }, { name: "before, 80 %", right: true }, { name: "width left", right: true }],
+    rows: answer.estimates.map((one) => [one.name.replace(/_/g, " "), ...[one.low80, one.low50, one.median, one.high50, one.high80].map((value) => scaled(value, 2)), `${scaled(one.prior_low80, 2)} to ${scaled(one.prior_high80, 2)}`, percent(one.width_left)]),
+  });
+  return (
+    <section aria-label="Deduce" class={asked.stale ? "stale" : ""}>
+      <Note asked={asked} doing="Drawing" />
+      <h1 class="answer">
+        {line && <>At {sign}{figures(line.input_per_mtok)} in and {sign}{figures(line.output_per_mtok)} out, </>}{answer.offer.name} runs <b>{scaled(active.low50, 2)} to {scaled(active.high50, 2)}</b> active parameters at even odds.
+      </h1>
+      <p class="because">
+        Read it as a cap: how much the seller marks up is hardly known. Four times in five: {scaled(active.low80, 2)} to {scaled(active.high80, 2)} active{total ? `, ${scaled(total.low80, 2)} to ${scaled(total.high80, 2)} in all` : ""}. {answer.notes[0] ? `${answer.notes[0].charAt(0).toUpperCase()}${answer.notes[0].slice(1)}.` : ""}
+      </p>
+      <div class="two">
+        <Figure name="Active parameters against cache per token" stamp={`${answer.offer.id}, ${answer.offer.origin.as_of}`} table={table} data={answer} dim={asked.stale} source={<span>{whole(answer.neighbours.length)} open models; named: the nearest, and landmarks. {answer.offer.origin.source}, {answer.offer.origin.as_of}. {scaled(answer.health.draws)} draws, {scaled(answer.health.ess)} effective.</span>}>
+          {(width) => (
+            <XYChart id="deduce" width={width} height={innerWidth <= 900 ? 340 : 460} margin={20} says={says}
+              x={{ kind: "log", domain: X, text: (value) => scaled(value), name: "active parameters (log)" }}
+              y={{ kind: "log", domain: Y, text: (value) => bytes(value), name: "KV cache per token", unit: "bytes, log" }}
+              under={(sheet) => <Regions sheet={sheet} active={active} cache={cache} after={region} />} dots={dotsOf(answer)} />
+          )}
+        </Figure>
+        <Evidence answer={answer} />
+      </div>
+      <Regression answer={answer} />
+    </section>
+  );
+}

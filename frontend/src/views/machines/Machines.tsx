@@ -1,0 +1,114 @@
+/** Several machines under the same question: cost at my interactivity, and the fleet behind it. */
+
+import type { JSX } from "preact";
+
+import { Note, Pending } from "../../app/Note";
+import { useAnswer } from "../../api/useAnswer";
+import { Figure, DataTable, type Table } from "../../charts/Figure";
+import { Handle } from "../../charts/Handle";
+import { clamp } from "../../charts/scales";
+import { XYChart } from "../../charts/XYChart";
+import { Slider } from "../../controls/Slider";
+import { Pick } from "../../app/fields";
+import { dollars, figures, money, scaled, whole } from "../../numbers/format";
+import { searched } from "../../state/request";
+import { commit, drag, state } from "../../state/store";
+import type { FrontierPoint, Machine, PlanAnswer } from "../plan/types";
+
+interface Standing {
+  machine: Machine;
+  point: FrontierPoint | null;
+}
+
+/** The cheapest point of the frontier that is at least as fast as asked. */
+function at(machine: Machine, speed: number): FrontierPoint | null {
+  const fast = machine.frontier.filter((one) => one.tokens_per_s_per_user >= speed * 0.999 && one.usd_per_mtok_all !== null);
+  return fast.reduce<FrontierPoint | null>((best, one) => (!best || (one.usd_per_mtok_all as number) < (best.usd_per_mtok_all as number) ? one : best), null);
+}
+
+const LOOKS = ["line-1", "line-2", "line-2", "line-3", "line-3"];
+const DASHES = ["", "7 4", "2 3", "10 3 2 3", "4 2 1 2"];
+
+/** Users on one system, whole systems for all, and what they draw and cost. */
+function fleetRow({ machine, point }: Standing, users: number): (string | null)[] {
+  if (!point) return [machine.system_name, machine.frontier.length ? "too slow" : "does not fit", ...Array<string>(6).fill("–")];
+  const watts = machine.winner?.energy?.watts_per_gpu.value ?? null;
+  const systems = Math.ceil(users / point.concurrency);
+  const gpus = systems * point.gpus;
+  const monthly = machine.usd_per_gpu_h === null ? null : gpus * machine.usd_per_gpu_h * 730;
+  const perDollar = point.usd_per_mtok_all ? 1e6 / point.usd_per_mtok_all : null;
+  return [
+    machine.system_name, point.label.toUpperCase(), dollars(point.usd_per_mtok_all), scaled(perDollar), whole(point.concurrency), whole(systems),
+    watts === null ? "–" : `${figures((watts * gpus) / 1e6, 2)} MW`, money(monthly),
+  ];
+}
+
+const COLUMNS = ["Machine", "Layout", "$ per M, all tokens", "tokens per $", "users each", "systems", "GPU power", "$ a month"].map((name, index) => ({ name, right: index > 1 }));
+
+function Choose(): JSX.Element {
+  const now = state.value;
+  const list = now.vs.split(",").filter(Boolean);
+  return (
+    <div class="row block">
+      {list.map((one) => <button type="button" class="button" key={one} aria-label={`Remove ${one}`} onClick={() => commit({ vs: list.filter((other) => other !== one).join(",") })}>{one} ×</button>)}
+      {list.length < 4 && <Pick id="versus" name="Add a machine" value="" options={[]} onPick={(one) => commit({ vs: [...list.filter((other) => other !== one), one].join(",") })} />}
+    </div>
+  );
+}
+
+export function Machines(): JSX.Element {
+  const now = state.value;
+  const systems = [now.s, ...now.vs.split(",").filter((one) => one && one !== now.s)].slice(0, 5);
+  const asked = useAnswer<PlanAnswer>("/api/v1/plan", { ...searched(now), system: systems.join(",") }, { streamed: true, settle: 350 });
+  const { answer } = asked;
+  if (!answer) return <Pending asked={asked} name="Compare machines" />;
+  const speed = 1000 / now.tpot;
+  const machines = answer.machines.filter((one) => one.frontier.some((point) => point.usd_per_mtok_all));
+  const standing = answer.machines.map((machine) => ({ machine, point: at(machine, speed) }));
+  const able = standing.filter((one): one is Standing & { point: FrontierPoint } => one.point !== null).sort((a, b) => (a.point.usd_per_mtok_all as number) - (b.point.usd_per_mtok_all as number));
+  const best = able[0];
+  const mine = standing.find((one) => one.machine.system === now.s);
+  const all = machines.flatMap((one) => one.frontier.filter((point) => point.usd_per_mtok_all));
+  const xs = all.map((one) => one.tokens_per_s_per_user);
+  const ys = all.map((one) => one.usd_per_mtok_all as number);
+  const x: [number, number] = all.length ? [Math.min(...xs) * 0.9, Math.max(...xs) * 1.1] : [1, 100];
+  const y: [number, number] = all.length ? [Math.min(...ys) * 0.8, Math.max(...ys) * 1.2] : [0.1, 100];
+  const says = best ? `At ${figures(speed)} tokens a second for each user, ${best.machine.system_name} is the cheapest at ${dollars(best.point.usd_per_mtok_all)} per million tokens.` : "No machine is this fast.";
+  const table = (): Table => ({ columns: COLUMNS, rows: standing.map((one) => fleetRow(one, now.users)) });
+  return (
+    <section aria-label="Compare machines" class={asked.stale ? "stale" : ""}>
+      <Note asked={asked} doing="Searching on every machine" />
+      <h1 class="answer">
+        {best ? <>At <b>{figures(speed)} tokens a second</b> for each user, <b>{best.machine.system_name}</b> is the cheapest: {dollars(best.point.usd_per_mtok_all)} a million tokens{mine?.point && mine.machine !== best.machine ? `, against ${dollars(mine.point.usd_per_mtok_all)} on yours` : ""}.</> : <>None of these machines gives each user {figures(speed)} tokens a second.</>}
+      </h1>
+      <p class="because">All tokens counted, input and output. Each line is the best of every layout at its speed; drag the line to your interactivity.</p>
+      <Figure name="Cost against interactivity" stamp={answer.model_name} table={table} data={answer} dim={asked.stale} source={<><span>Machines without a known rent are left out of the chart.</span><span>{answer.model_name.split("/").pop()}</span></>}>
+        {(width) => (
+          <XYChart id="machines" width={width} margin={150} says={says}
+            x={{ kind: "log", domain: x, text: (value) => figures(value), name: "tokens per second and user (log)" }}
+            y={{ kind: "log", domain: y, text: (value) => figures(value), name: "Cost per million tokens", unit: "US dollars, all tokens, log" }}
+            series={machines.map((one, index) => ({
+              key: one.system, look: LOOKS[index] ?? "line-3", dash: DASHES[index] ?? "", label: one.system_name,
+              points: [...one.frontier].filter((point) => point.usd_per_mtok_all).sort((a, b) => a.tokens_per_s_per_user - b.tokens_per_s_per_user).map((point) => [point.tokens_per_s_per_user, point.usd_per_mtok_all as number] as const),
+            }))}
+            dots={able.map((one) => ({ key: one.machine.system, x: one.point.tokens_per_s_per_user, y: one.point.usd_per_mtok_all as number, kind: one === best ? "solid" as const : "open" as const }))}
+            cursor={clamp(speed, x[0], x[1])}
+            flag={{ at: clamp(speed, x[0], x[1]), text: figures(speed) }}
+            handles={(sheet) => (
+              <Handle name="Interactivity" whole={false} x={sheet.x(clamp(speed, x[0], x[1]))} y={sheet.top + 10} value={Number(speed.toPrecision(3))} low={Number(x[0].toPrecision(2))} high={Number(x[1].toPrecision(3))} says={says}
+                at={(px) => sheet.x.invert(px)} onDrag={(value) => drag({ tpot: Number((1000 / value).toPrecision(3)) })} onCommit={(value) => commit({ tpot: Number((1000 / value).toPrecision(3)) })} />
+            )} />
+        )}
+      </Figure>
+      <div class="controls">
+        <Slider id="limit" name="Limit per token" unit="ms" value={now.tpot} low={5} high={500} text={(value) => figures(value)} ends={["5 ms", "500 ms"]} onDrag={(tpot) => drag({ tpot })} onCommit={(tpot) => commit({ tpot })} />
+        <Slider id="users" name="Users at once" unit="people" value={now.users} low={1} high={1e7} text={whole} ends={["1", "10,000,000"]} onDrag={(users) => drag({ users })} onCommit={(users) => commit({ users })} />
+      </div>
+      <section class="block" aria-label="Fleet">
+        <h2>The fleet for {whole(now.users)} users at once</h2>
+        <DataTable name="fleet" table={table()} />
+      </section>
+      <Choose />
+    </section>
+  );
+}
