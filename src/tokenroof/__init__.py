@@ -17,6 +17,8 @@ _LAZY = {
     "AnalyzeRequest": "tokenroof.usecases.analyze.request",
     "break_even": "tokenroof.api.verbs",
     "BreakEvenRequest": "tokenroof.usecases.money.break_even",
+    "compare": "tokenroof.api.measured",
+    "CompareRequest": "tokenroof.usecases.compare.request",
     "chip": "tokenroof.api.lists",
     "chips": "tokenroof.api.lists",
     "model": "tokenroof.api.lists",
@@ -55,6 +57,7 @@ __all__ = [
     "AnalyzeRequest",
     "Answer",
     "BreakEvenRequest",
+    "CompareRequest",
     "DeduceRequest",
     "KvRequest",
     "PlanRequest",
@@ -72,6 +75,7 @@ __all__ = [
     "break_even",
     "chip",
     "chips",
+    "compare",
     "deduce",
     "diff",
     "kv",
@@ -98,6 +102,7 @@ __all__ = [
 if TYPE_CHECKING:
     from tokenroof.api.answers import Answer
     from tokenroof.api.lists import chip, chips, model, models, system, systems, tiers
+    from tokenroof.api.measured import compare
     from tokenroof.api.verbs import (
         analyze,
         break_even,
@@ -119,6 +124,7 @@ if TYPE_CHECKING:
     from tokenroof.types.scenario import Scenario
     from tokenroof.usecases.analyze.closed_form import RooflineRequest
     from tokenroof.usecases.analyze.request import AnalyzeRequest
+    from tokenroof.usecases.compare.request import CompareRequest
     from tokenroof.usecases.deduce.run import DeduceRequest
     from tokenroof.usecases.listing.kv import KvRequest
     from tokenroof.usecases.money.break_even import BreakEvenRequest

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from tokenroof.usecases.money.price import PriceRequest
 from tokenroof.usecases.money.speculate import SpeculateRequest
 from tokenroof.usecases.train.run import TrainRequest
 
+RESULTS = str(Path(__file__).parents[2] / "examples" / "results" / "sweep.csv")
 SERVED = {"isl": 512, "osl": 128}
 FLAGS = ("--isl", "512", "--osl", "128")
 NUMBERS = {"params": 671e9, "active": 37e9, "flops": 2.88e17, "bandwidth": "512TB/s", "kv_bytes_per_token": 70272}
@@ -56,6 +58,11 @@ ASKED: dict[str, tuple[Callable[[], Any], tuple[str, ...], Callable[[], Any]]] =
             tokenroof.make_scenario("llama-3.1-8b", "h100", batch=8),
             tokenroof.analyze("llama-3.1-8b", "b200", weight_dtype="fp8", batch=8),
         ),
+    ),
+    "compare": (
+        lambda: tokenroof.compare(RESULTS, tp=1, changes=False),
+        (RESULTS, "--tp", "1", "--no-changes"),
+        lambda: tokenroof.compare([RESULTS], tp="1", changes=False),
     ),
     "roofline": (
         lambda: tokenroof.roofline(context="4Ki", batch=2400, price_per_hour=128, **NUMBERS),
@@ -173,6 +180,7 @@ WRONG: tuple[Callable[[], Any], ...] = (
     lambda: tokenroof.train(7), lambda: tokenroof.train(mfu=[]), lambda: tokenroof.train(split="1:2"),
     lambda: tokenroof.chips(vendor=3), lambda: tokenroof.chip(None), lambda: tokenroof.models([3]),
     lambda: tokenroof.model("llama-3.1-8b", kv_dtype="fp3"), lambda: tokenroof.systems(sort="beauty"),
+    lambda: tokenroof.compare(7), lambda: tokenroof.compare(["nowhere.csv"]),
     lambda: tokenroof.deduce(7), lambda: tokenroof.deduce("openai/gpt-5", draws="many"), lambda: tokenroof.trace(7),
 )  # fmt: skip
 

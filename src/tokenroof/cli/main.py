@@ -23,6 +23,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "break-even": ("break_even", "Self-hosting against an API price: from which load on does it pay?"),
     "chip": ("chip", "One accelerator: every figure with source, date and grade."),
     "chips": ("chips", "List accelerators, or draw ridge and drain time across generations."),
+    "compare": ("compare", "Is my server as fast as it should be? One's own runs, and where the gap goes."),
     "deduce": ("deduce", "From public prices and speeds back to what a model can be."),
     "diff": ("diff", "Two scenarios side by side: which operators, bytes and rates make the difference."),
     "fit": ("fit", "Refit the efficiency profiles on kernel timings and measured runs."),

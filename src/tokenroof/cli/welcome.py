@@ -20,8 +20,8 @@ QUESTIONS: tuple[tuple[str, str], ...] = (
         "tokenroof price llama-3.3-70b --system 8xh100",
     ),
     (
-        "Are my servers as fast as they should be?",
-        "tokenroof validate runs.csv",
+        "Is my server as fast as it should be?",
+        "tokenroof compare bench.json --system 4xh100 --tp 4",
     ),
     (
         "What does an API's price say about the model behind it?",
@@ -30,7 +30,7 @@ QUESTIONS: tuple[tuple[str, str], ...] = (
 )
 
 _BELOW = (
-    ("More", "diff, simulate, speculate, kv, sweep, trace, train, roofline, lecture, fit"),
+    ("More", "diff, simulate, speculate, kv, sweep, trace, train, roofline, lecture, validate, fit"),
     ("Look up", "models, model, systems, chips, chip, offers, tiers, import"),
     ("Trust", "median error on models it was not fitted to: TPOT 12 %, TTFT 20 %, throughput 10 %"),
     ("Help", "tokenroof VERB --help | tokenroof --install-completion"),

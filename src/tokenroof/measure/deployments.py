@@ -41,8 +41,12 @@ def deployment_of(setup: Setup, profile: Efficiency, timed: Timed | None = None)
 
 @dataclass(slots=True)
 class Deployments:
-    """Deployments and their bounds by what is lowered and timed: tables repeat one for many loads and lengths."""
+    """Deployments and their bounds by what is lowered and timed: tables repeat one for many loads and lengths.
 
+    `profile` is what they are timed with, as a scenario names it.
+    """
+
+    profile: str = "auto"
     _kept: dict[Any, tuple[Deployment, Deployment, Timed]] = field(default_factory=dict)
 
     def of(self, setup: Setup) -> tuple[Deployment, Deployment, Timed]:
@@ -63,7 +67,7 @@ class Deployments:
         if kept is None:
             if len(self._kept) >= _MOST_KEPT:
                 self._kept.clear()
-            kept = self._kept[key] = _made(setup)
+            kept = self._kept[key] = _made(setup, self.profile)
         return _loaded(kept[0], setup), _loaded(kept[1], setup), kept[2]
 
 
@@ -75,9 +79,9 @@ def _loaded(kept: Deployment, setup: Setup) -> Deployment:
     )  # fmt: skip
 
 
-def _made(setup: Setup) -> tuple[Deployment, Deployment, Timed]:
+def _made(setup: Setup, profile_name: str) -> tuple[Deployment, Deployment, Timed]:
     version = generation_of(setup.engine, setup.generation).version
-    profile = profile_for(setup.system, setup.engine, version=version, model=setup.model)
+    profile = profile_for(setup.system, setup.engine, profile_name, version, model=setup.model)
     found = deployment_of(setup, profile)
     free = unbeatable(found, kv_dtype=None if setup.kv_stated else NARROWEST_KV)
     return found, replace(found, layout=free.program.layout, timed=free), free

@@ -255,8 +255,15 @@ def _requests(run: Run, load: float, kind: str, launch: Launch) -> float | None:
     return None
 
 
-def setup_of(run: Run) -> Setup | Skip:
-    """The deployment of a run, or why it cannot be said."""
+def _machine(system: System | None, chip: Chip, gpus: int) -> System | Skip:
+    """The machine that the run was given, or as many of its GPUs as the layout takes."""
+    if system is None or gpus < system.n_chips:
+        return compose_system(chip, gpus)
+    return system if gpus == system.n_chips else Skip(f"layout takes {gpus} GPUs, and {system.id} has {system.n_chips}")
+
+
+def setup_of(run: Run, system: System | None = None) -> Setup | Skip:
+    """The deployment of a run, or why it cannot be said. `system` stands in for the hardware that the run names."""
     kind = _MODES.get(run.mode)
     if kind is None or (run.load == "max-load" and kind != "saturated"):
         return Skip(f"mode {run.mode} {run.load if kind else ''} is not predicted".replace("  ", " "))
@@ -270,7 +277,7 @@ def setup_of(run: Run) -> Setup | Skip:
         if isinstance(found, Skip):
             return found
     assert isinstance(engine, Engine) and isinstance(model, Model)
-    chip = _chip(run.hw_key or run.hardware)
+    chip = _chip(run.hw_key or run.hardware) if system is None else system.chip
     if chip is None:
         return Skip(f"hardware {run.hw_key or run.hardware} is not in the catalogue")
     launch = launch_settings(
@@ -294,8 +301,11 @@ def setup_of(run: Run) -> Setup | Skip:
     gpus = layout.n_gpus * (run.decode_workers or 1)
     if front is not None and run.prefill is not None:
         gpus += front.n_gpus * run.prefill.workers
+    machine = _machine(system, chip, gpus)
+    if isinstance(machine, Skip):
+        return machine
     return Setup(
-        model=served[0], system=compose_system(chip, gpus), layout=layout, engine=engine.name,
+        model=served[0], system=machine, layout=layout, engine=engine.name,
         generation=engine.generation.name, scheduler=_scheduler(run, engine, launch),
         workload=Workload(isl=lengths[0], osl=lengths[1], prefix=run.prefix or 0.0), load=Load(
             kind=kind, value=value, requests=_requests(run, value, kind, launch),

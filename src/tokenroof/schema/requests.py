@@ -20,6 +20,7 @@ REQUESTS: dict[str, tuple[str, str]] = {
     "break-even": ("tokenroof.usecases.money.break_even", "BreakEvenRequest"),
     "chip": ("tokenroof.usecases.listing.machines", "show_chip"),
     "chips": ("tokenroof.usecases.listing.machines", "list_chips"),
+    "compare": ("tokenroof.usecases.compare.request", "CompareRequest"),
     "deduce": ("tokenroof.usecases.deduce.run", "DeduceRequest"),
     "diff": ("tokenroof.usecases.diff.run", "diff"),
     "fit": ("tokenroof.usecases.measured.refit", "FitRequest"),

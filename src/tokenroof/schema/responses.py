@@ -18,6 +18,7 @@ RESPONSES: dict[str, tuple[tuple[str, str], ...]] = {
     "break-even": ((f"{_MONEY}.break_even", "BreakEvenResponse"), _INFEASIBLE),
     "chip": ((f"{_LISTING}.machines", "ChipView"),),
     "chips": ((f"{_LISTING}.machines", "ChipRow"),),
+    "compare": (("tokenroof.usecases.compare.answer", "CompareResponse"),),
     "deduce": (
         (f"{_DEDUCE}.run", "DeduceResponse"), (f"{_DEDUCE}.run", "Comparison"), (f"{_DEDUCE}.lecture", "LectureRow"),
         ("tokenroof.infer.validate", "Validation"),

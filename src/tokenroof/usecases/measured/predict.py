@@ -104,7 +104,7 @@ class Forecaster:
         if isinstance(setup, Skip):
             return setup
         try:
-            found = self._found(setup)
+            found = self.quantities(setup)
         except InputError as error:
             return Skip(f"{error.field} cannot be used")
         except DataMissing as error:
@@ -115,7 +115,8 @@ class Forecaster:
             return Skip("by our count it does not fit into memory")
         return in_unit(one, scale)
 
-    def _found(self, setup: Setup) -> dict[str, Ranged]:
+    def quantities(self, setup: Setup) -> dict[str, Ranged]:
+        """Every quantity of a setup in SI; none where its decode workers have no room."""
         for known, found in self._last:
             if known == setup:
                 return found

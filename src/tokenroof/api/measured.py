@@ -1,0 +1,60 @@
+"""`tokenroof.compare("bench.json", system="4xh100", tp=4)` and its like: answers that rest on one's own runs."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tokenroof.api.answers import Answer, Rows, View
+from tokenroof.api.asked import Name, name_of, request_of
+from tokenroof.errors import InputTypeError
+
+if TYPE_CHECKING:
+    from tokenroof.present.page import Page
+
+__all__ = ["compare"]
+
+
+def _paths(results: Name | Sequence[Name]) -> list[str]:
+    """One file or several, as the request has them."""
+    several = [results] if isinstance(results, str | os.PathLike) else results
+    if not isinstance(several, list | tuple):
+        raise InputTypeError("results", results, "a path, or several")
+    return [name_of("results", one) for one in several]
+
+
+def _compare_page(answer: Any) -> "Page":
+    from tokenroof.present.pages.compare import page_of
+
+    return page_of(answer)
+
+
+def _compare_rows(answer: Any) -> Rows:
+    from tokenroof.usecases.compare.table import rows_of
+
+    return rows_of(answer)
+
+
+def _compare_parts(answer: Any) -> Rows:
+    from tokenroof.usecases.compare.table import part_rows
+
+    return part_rows(answer)
+
+
+def _compare_draw(answer: Any, path: Path) -> None:
+    from tokenroof.present.charts.compare import draw
+
+    draw(answer, path)
+
+
+COMPARISON = View(
+    kind="Comparison", page=_compare_page, draw=_compare_draw, tables={"main": _compare_rows, "parts": _compare_parts}
+)
+
+
+def compare(results: Name | Sequence[Name], **options: Any) -> Answer:
+    """One's own runs beside predictions: ranges, MFU and MBU, and where the gap to the roof goes."""
+    from tokenroof.usecases.compare.run import CompareRequest
+    from tokenroof.usecases.compare.run import compare as run
+
+    return Answer(run(request_of(CompareRequest, None, options, results=_paths(results))), COMPARISON)

@@ -1,0 +1,57 @@
+"""`tokenroof compare`: what the page shows, files by ending, bad input in a line."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tokenroof.cli.main import main
+
+SWEEP = str(Path(__file__).parents[2] / "examples" / "results" / "sweep.csv")
+
+
+def ran(*words: str, monkeypatch: pytest.MonkeyPatch) -> int:
+    monkeypatch.setattr("sys.argv", ["tokenroof", "compare", *words])
+    monkeypatch.setenv("COLUMNS", "100")
+    with pytest.raises(SystemExit) as ended:
+        main()
+    code = ended.value.code
+    assert isinstance(code, int)
+    return code
+
+
+def test_page_json_and_chart_have_the_same_numbers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    chart, rows = tmp_path / "roofline.svg", tmp_path / "rows.csv"
+    assert ran(SWEEP, "--full", "-o", str(chart), "-o", str(rows), monkeypatch=monkeypatch) == 0
+    page = capsys.readouterr().out
+    assert ran(SWEEP, "--json", monkeypatch=monkeypatch) == 0
+    answer = json.loads(capsys.readouterr().out)
+    worst = answer["runs"][0]
+    assert page.startswith("4 of 16 runs do what they should on this hardware; worst is 2 at once")
+    for part in worst["tpot_parts"]:
+        assert part["name"] in page
+    assert sum(part["time_s"] for part in worst["tpot_parts"]) == pytest.approx(worst["numbers"][0]["measured"])
+    assert len(rows.read_text().splitlines()) == 1 + 32
+    assert "on the roofline of one GPU" in chart.read_text()
+    assert max(map(len, page.splitlines())) <= 100
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("nowhere.csv",), "nowhere.csv"),
+        ((SWEEP, "--system", "8xh1000"), "8xh1000"),
+        ((SWEEP, "--tp", "0"), "--tp"),
+        ((SWEEP, "--profile", "nobody's"), "nobody's"),
+        ((SWEEP, "-o", "x.pdf"), "x.pdf"),
+        ((), "RESULT"),
+    ],
+)
+def test_bad_input_is_told_in_a_line(
+    words: tuple[str, ...], said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ran(*words, monkeypatch=monkeypatch) == 2
+    text = capsys.readouterr().err
+    assert said in text and "Traceback" not in text and len(text.strip().splitlines()) <= 3
