@@ -129,6 +129,16 @@ def test_drafts_of_a_row_are_those_of_its_series_and_accepted_as_measured():
     assert not isinstance(stated, Skip) and (stated.drafts, stated.acceptance) == (1, 0.5)
 
 
+def test_itl_with_drafts_is_of_a_pass_and_not_of_a_token():
+    """One draft accepted always: two tokens come in one chunk of the stream, and gaps are twice as long."""
+    tpot, itl = (
+        forecast(replace(RUN, metric=metric, spec_decode="mtp", drafts=1, acceptance=1.0))
+        for metric in ("tpot_ms", "itl_ms")
+    )
+    assert itl.value == pytest.approx(2.0 * tpot.value) and itl.high == pytest.approx(2.0 * tpot.high)
+    assert forecast(replace(RUN, metric="itl_ms")) == forecast(RUN)
+
+
 def test_tpot_with_drafts_is_of_a_token_and_not_of_a_pass():
     """A pass that is accepted whole gives two tokens, and verifying them takes a little longer than one."""
     plain = forecast(replace(RUN, concurrency=4.0))

@@ -110,6 +110,8 @@ class Forecaster:
         except DataMissing as error:
             return Skip(str(error))  # names the machine or model and the figure: the other rows are predicted
         name, scale = METRICS[run.metric]
+        if run.metric.startswith("itl"):
+            name = "itl"
         one = found.get("decode" if run.mode == "decode" and name == "output" else name)
         if one is None or one.value <= 0.0:
             return Skip("by our count it does not fit into memory")
@@ -127,6 +129,8 @@ class Forecaster:
         passes = deployment.estimate(setup.load)
         tokens = replace(passes, tpot_s=passes.tpot_s / deployment.tokens_per_step)
         found = ranged_quantities(tokens, deployment, bound, timed, setup.counted)
+        if "tpot" in found:  # engines stream what a pass yields at once
+            found["itl"] = in_unit(found["tpot"], deployment.tokens_per_step)
         self._last = [(setup, found), *self._last[: _LAST_KEPT - 1]]
         return found
 

@@ -106,8 +106,8 @@ class SimulateResponse:
     Percentiles of ITL are over tokens. Where several rates were asked for they are `loads`, and all else is of the run
     at `capacity`, at the `knee`, or at the last rate.
     Where `seeds` were asked for `repeats` has a row each, and all else is of the first.
-    `tokens_per_step` is what requests had from each of their decode steps where these verify drafts; ITL then has a
-    mean alone.
+    `tokens_per_step` is what requests had from each of their decode steps where these verify drafts; ITL is then the
+    gap between steps, whose tokens are streamed at once.
     With prefill workers `duty_cycle`, `batch` and `kv_fill` are those of the decode workers, and percentiles of ITL
     those of decode steps: the gap in which a cache is sent is in its mean alone.
     `cache_hit_rate` is what the prefix cache had of all prompt tokens, `cache_hits` by tier; with one, `kv_fill` is

@@ -277,13 +277,15 @@ def _fill(setup: Setup, recorder: Recorder, found: Counted) -> float | None:
 
 def _itl(setup: Setup, outcome: Outcome, found: Counted, recorder: Recorder) -> Latency | None:
     """Gaps between tokens: the mean is exact; percentiles are those of steps, which lanes of a pipeline do not show.
-    Where a step yields several tokens they are no gaps of theirs.
+    Where a step yields several tokens an engine streams them at once: the gap is that of steps, and so is the mean.
     """
     later = int((outcome.osl[found.ended] - 1).sum())
     if not later:
         return None
     mean = float((outcome.end_s - outcome.first_s)[found.ended].sum()) / later
-    followed = len(setup.rules.stages) == 1 and not setup.rules.drafts
+    if outcome.verified_steps:
+        mean *= outcome.verified_tokens / outcome.verified_steps
+    followed = len(setup.rules.stages) == 1
     shares = recorder.gap_percentiles((0.5, 0.9, 0.99), found.from_s) if followed else None
     p50, p90, p99 = shares or (None, None, None)
     return Latency(mean=mean, p50=p50, p90=p90, p99=p99)
