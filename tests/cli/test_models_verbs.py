@@ -97,9 +97,9 @@ def test_model_takes_a_path_and_checks_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "formula"),
     [
-        ("deepseek-v3.2", "61 x ((512 + 64) x 2 B + 132 B) = 78,324 B/token"),
+        ("deepseek-v3.2", "61 x (512 x 1 B + 4 x 4 B + 64 x 2 B + 132 B) = 48,068 B/token"),
         ("llama-3.1-405b", "126 x 8 x (128 + 128) x 2 B = 516,096 B/token"),
-        ("deepseek-v4-flash", "21 x (512 x 2 B + (512 x 2 B + 132 B) / 4) = 27,573 B/token"),
+        ("deepseek-v4-flash", "21 x (584 B + (584 B + 132 B) / 4) = 16,023 B/token"),
         ("minimax-m1", "70 layers keep 294 MB per sequence"),
         ("glm-5.2", "57 x (512 + 64) x 2 B"),
         ("llama-3.2-11b-vision", "8 layers keep nothing"),

@@ -123,11 +123,11 @@ def _parts(table: str, answer: Any) -> Rows:
     return [asdict(one) for one in getattr(answer, table)]
 
 
-def model(name: Name, *, kv_dtype: str = "bf16") -> Answer:
+def model(name: Name, *, kv_dtype: str | None = None) -> Answer:
     """One model: parameters by part, layers, weights, KV cache, sources."""
     from tokenroof.present.pages.model import page_of
     from tokenroof.usecases.listing.models import show_model
 
     tables = {"main": partial(_parts, "parts"), **{t: partial(_parts, t) for t in ("layer_rows", "weights")}}
-    view = show_model(name_of("name", name), kv_dtype=name_of("kv_dtype", kv_dtype))
+    view = show_model(name_of("name", name), kv_dtype=None if kv_dtype is None else name_of("kv_dtype", kv_dtype))
     return Answer(view, View(kind="Model", page=page_of, tables=tables))

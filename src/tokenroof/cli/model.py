@@ -9,10 +9,10 @@ __all__ = ["command"]
 
 @click.command("model")
 @click.argument("model")
-@click.option("--kv-dtype", default="bf16", show_default=True, help="Format of the cache.")
+@click.option("--kv-dtype", metavar="DTYPE", help="Format of the cache. [default: the engine's for this checkpoint]")
 @click.option("--full", is_flag=True, help="Stored formats, and what is not in the total or published otherwise.")
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
-def command(model: str, kv_dtype: str, full: bool, as_json: bool) -> None:
+def command(model: str, kv_dtype: str | None, full: bool, as_json: bool) -> None:
     """Show one model: an id, a Hugging Face id of the catalogue, or the path of a config.json.
 
     \b

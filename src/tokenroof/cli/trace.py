@@ -51,7 +51,7 @@ def _reading() -> Iterator[Callable[[int], None] | None]:
 @click.option("--scale", metavar="FACTOR", help="The same requests at so many times the rate: 2 halves every gap.")
 @click.option("--model", metavar="MODEL", shell_complete=complete_models, help="Its KV in prefix caches of many sizes.")
 @click.option("--cache", metavar="SIZES", help="The sizes to try, with commas: 64GiB,1TiB. Needs --model.")
-@click.option("--kv-dtype", metavar="DTYPE", help="Format of the model's KV cache. [default: bf16]")
+@click.option("--kv-dtype", metavar="DTYPE", help="Format of the model's KV cache. [default: the engine's]")
 @click.option("--full", is_flag=True, help="The stream window by window.")
 @output_options
 def command(full: bool, outputs: tuple[Path, ...], as_json: bool, **options: Any) -> None:

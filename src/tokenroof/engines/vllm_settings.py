@@ -4,12 +4,14 @@ Sources: the packages 0.11.0, 0.15.1, 0.17.0, 0.19.0, 0.21.0, 0.28.0 and 0.33.0 
 v1/worker/gpu_worker.py, v1/sample, fused_moe). What no source says is read from logs of runs on H100 that no test
 of ours scores; those of 0.11 are in llm-d-benchmark, those of 0.19 in llm-d-planner:
 
-- outside the allocator: 0.13 and 0.55 GiB on one and two GPUs under 0.11; under 0.19 0.25 GiB on one, 2.1 with ranks
-  (gpt-oss-20b, Llama-3.3-70B, Mistral-Small-24B), 0.07 with stages alone (Qwen3-8B on three);
+- outside the allocator: 0.35 GiB before 0.8 (Llama-3.1-8B on an RTX 3090, vllm issue 10517), 0.13 and 0.55 on one
+  and two GPUs under 0.11; under 0.19 0.25 GiB on one, 2.1 with ranks (gpt-oss-20b, Llama-3.3-70B, Mistral-Small-24B),
+  0.07 with stages alone (Qwen3-8B on three);
 - the sort of the sampler under 0.11: 9.6 times the fp32 logits of 1,024 sequences (gpt-oss-20b, Llama-3.3-70B-FP8,
   Qwen3-0.6B);
 - small buffers under 0.19: 0.03 GiB of tables of rotary embeddings and 0.035 of inputs (gpt-oss-20b, DeepSeek-V2-Lite,
   phi-4, granite-3.1-8b);
+- pages of models with recurrent states: 1,568 tokens of Qwen3.8-27B (0.28, club-3090 issue 1047);
 - a CUDA graph under 0.19: 4 to 8 MiB, the first of its kind 136 to 262 (granite-3.1-8b, Qwen1.5-MoE-A2.7B).
 """
 
@@ -18,7 +20,6 @@ from dataclasses import replace
 from tokenroof.engines.memory_facts import (
     GIB,
     MIB,
-    OUTSIDE_BYTES,
     OUTSIDE_PER_RANK_BYTES,
     REDUCING_BYTES,
     SAMPLED_SEQUENCES,
@@ -35,9 +36,10 @@ def _pool_bytes(one: MemoryTerms) -> Num:
     return one.fraction * one.total_bytes - one.weights_bytes - one.activations_bytes - one.outside_bytes
 
 
+# Residual stream: itself, its norm, and what the layer gives.
 _V0 = MemoryRule(
-    pool_bytes=_pool_bytes, fraction=0.9, outside_bytes=OUTSIDE_BYTES, outside_per_rank_bytes=OUTSIDE_PER_RANK_BYTES,
-    sampled_sequences=SAMPLED_SEQUENCES, block_tokens=16,
+    pool_bytes=_pool_bytes, fraction=0.9, outside_bytes=0.35 * GIB, outside_per_rank_bytes=OUTSIDE_PER_RANK_BYTES,
+    sampled_sequences=SAMPLED_SEQUENCES, residual_copies=3.0, block_tokens=16,
     source="vLLM before 0.8: gpu_memory_utilization 0.9 of the device's total, 256 sequences",
 )  # fmt: skip
 
@@ -45,15 +47,15 @@ _V0 = MemoryRule(
 _SORTS = replace(
     _V0, first=(0, 8), outside_bytes=0.13 * GIB, outside_per_rank_bytes=0.42 * GIB, buffers_bytes=0.065 * GIB,
     sampled_sequences=1_000_000,
-    sampler_copies=9.6, residual_copies=4.0, up_projections=True, expert_padding=Padding(hidden=256, inner=128),
-    native_padding=Padding(hidden=256, inner=256),
+    sampler_copies=9.6, residual_copies=4.0, profiles_vision=True, up_projections=True,
+    expert_padding=Padding(hidden=256, inner=128), native_padding=Padding(hidden=256, inner=256),
     source="vLLM 0.8: 0.9 of the total; logits are sorted in PyTorch; MXFP4 experts run by Marlin",
 )  # fmt: skip
 
 # Logits in 16 bits (half a copy), in 32, their softmax and the random numbers; a row of the kernel for each of 132 SMs.
 _KERNEL = replace(
     _SORTS, first=(0, 17), outside_bytes=0.25 * GIB, outside_per_rank_bytes=REDUCING_BYTES,
-    outside_stages_bytes=0.07 * GIB, sampler_copies=3.5, sampler_rows=132, expert_workspace=True,
+    outside_stages_bytes=0.07 * GIB, sampler_copies=3.5, sampler_rows=132, expert_workspace=True, state_pages=True,
     expert_padding=Padding(summed=256), native_padding=Padding(hidden=256, inner=128),
     source="vLLM 0.17: 0.9 of the total; top-k and top-p in a kernel; workspace of fused experts stays",
 )  # fmt: skip

@@ -66,6 +66,7 @@ def keep(rows: Rows, mixer: PerToken, count: int, rule: ContextRule, written: Nu
     """The entries that stay in memory: all tokens' unless a window drops them."""
     if mixer.stores_kv:
         rows.keep(rule if mixer.window is not None else FULL, count * written / rows.cp / rows.dcp)
+        rows.largest_entry = rows.xp.maximum(rows.largest_entry, written)
 
 
 def scanned_formula(mixer: PerToken, names: str, numbers: str) -> tuple[str, str]:

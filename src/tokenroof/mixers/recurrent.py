@@ -58,5 +58,6 @@ def lower_recurrent(rows: Rows, mixer: Recurrent, count: int) -> None:
             activations=((tokens, (mixer.in_params / hidden / tp + inner) * rows.act),),
         )
     rows.state = rows.state + count * state
+    rows.largest_state = rows.xp.maximum(rows.largest_state, state)
     rows.gemm("recurrent output projection", count, n=hidden, k=inner, weight_class="recurrent", driver=TOKENS)
     close(rows, "recurrent", count)

@@ -75,6 +75,8 @@ class Rows:
         self.cache: list[CacheEntry] = []
         self.state: Num = 0.0
         self.padding: Num = 0.0
+        self.largest_state: Num = 0.0  # of one layer
+        self.largest_entry: Num = 0.0  # of one token in one layer
 
     def variable(self, wanted: Variable) -> int:
         """Position of a variable; equal ones are shared."""

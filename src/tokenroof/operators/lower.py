@@ -58,6 +58,8 @@ def _program(rows: Rows) -> Program:
         cache=tuple(rows.cache),
         state_bytes_per_sequence=rows.state,
         padding_bytes_per_token=rows.padding,
+        vision_pass_bytes=(model.vision_pass_whole + model.vision_pass_cut / rows.tp) * rows.act,
+        state_tokens=rows.xp.ratio(rows.largest_state, rows.largest_entry, 0.0),
         vectorised=rows.vectorised,
     )
 

@@ -98,6 +98,9 @@ def _activations(program: Program, rules: MemoryRule, *, tokens: int, sequences:
         program, tokens=tokens, sequences=sampled, sampler_copies=rules.sampler_copies,
         sampler_rows=rules.sampler_rows, residual_copies=rules.residual_copies, workspace=rules.expert_workspace,
     )  # fmt: skip
+    if rules.profiles_vision:
+        xp = NUMPY if program.vectorised else SCALAR
+        peak = xp.maximum(peak, program.vision_pass_bytes)
     return peak + kept_buffers_bytes(
         program, tokens=tokens, sequences=int(sequences), penalty_copies=rules.penalty_copies,
         workspace=rules.expert_workspace,
@@ -111,6 +114,19 @@ def _outside(rules: MemoryRule, layout: Layout, sequences: float, xp: Namespace)
     several = xp.where(layout.n_gpus > layout.pp, ranks, stages)
     graphs = graphs_bytes(sequences, first=rules.first_graph_bytes, each=rules.graph_bytes)
     return xp.where(layout.n_gpus > 1, several, rules.outside_bytes) + rules.buffers_bytes + graphs
+
+
+def _kept_bytes(program: Program, rules: MemoryRule, context: Num, xp: Namespace) -> Num:
+    """Of a sequence on a GPU, in whole pages; a page that holds a state may be a little larger than it."""
+    block: Num = rules.block_tokens
+    state: Num = 0.0
+    if rules.state_pages:
+        aligned = xp.ceil(program.state_tokens / block) * block
+        state = program.state_bytes_per_sequence * (xp.ratio(aligned, program.state_tokens, 1.0) - 1.0)
+        block = xp.maximum(block, aligned)
+    pages = xp.ceil(context / block) * block
+    padding = program.padding_bytes_per_token * pages if rules.equal_pages else 0.0
+    return cache_bytes_per_sequence(program, pages) + padding + state
 
 
 def fraction_of(rules: MemoryRule, total: float, layout: Layout, xp: Namespace = SCALAR) -> Num:
@@ -146,9 +162,7 @@ def memory_use(
     outside = _outside(rules, layout, sequences, xp)
     share = fraction_of(rules, total, layout, xp) if fraction is None else fraction
     pool = rules.pool_bytes(MemoryTerms(total, weights, activations, outside, share))
-    pages = xp.ceil(context / rules.block_tokens) * rules.block_tokens
-    padding = program.padding_bytes_per_token * pages if rules.equal_pages else 0.0
-    each = (cache_bytes_per_sequence(program, pages) + padding) * _stage_share(program)
+    each = _kept_bytes(program, rules, context, xp) * _stage_share(program)
     return MemoryUse(
         runtime=known.name,
         total_bytes=total,

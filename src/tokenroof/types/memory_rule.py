@@ -51,13 +51,14 @@ class MemoryRule:
     Activations are those of a pass with the scheduler's token budget: the residual stream `residual_copies` times, and
     beside it the widest operator, or what sampling holds for at most `sampled_sequences` sequences: `sampler_copies` of
     the logits in fp32 over the whole vocabulary, and `sampler_rows` rows more. None: the rule counts no activations.
+    With `profiles_vision` a vision tower is given its largest picture before.
     Buffers that stay: `penalty_copies` of the logits, and with `expert_workspace` the two of fused experts.
 
     CUDA graphs that it profiles take `first_graph_bytes`, and `graph_bytes` for each after the first of its kind.
     `expert_padding` and, on chips with arithmetic in 4 bits, `native_padding` round MXFP4 experts up when they are
     loaded. `up_projections`: it keeps 16-bit copies of the up-projections of latent attention where the checkpoint's
     are narrower. `block_tokens` is the page of the cache; with `equal_pages` those of compressed layers are all as
-    large as the largest.
+    large as the largest. With `state_pages` a recurrent state is a page too: pages grow until one holds it.
     """
 
     pool_bytes: Callable[[MemoryTerms], Num]
@@ -71,6 +72,7 @@ class MemoryRule:
     sampler_rows: int = 0
     penalty_copies: float = 0.0
     residual_copies: float = 2.0
+    profiles_vision: bool = False
     expert_workspace: bool = False
     first_graph_bytes: float = 0.0
     graph_bytes: float = 0.0
@@ -78,6 +80,7 @@ class MemoryRule:
     native_padding: Padding = Padding()
     up_projections: bool = False
     equal_pages: bool = False
+    state_pages: bool = False
     block_tokens: int = 1
     first: tuple[int, ...] = (0,)
     source: str = ""

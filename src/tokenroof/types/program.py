@@ -113,7 +113,9 @@ class Program:
 
     `hidden` is the width of the residual stream, `activation_bytes` what one of its elements takes.
     `stored_bytes` is weights by class. `cache` and `state_bytes_per_sequence` are what a sequence of this GPU's
-    dp group holds; an engine that gives all layers pages of one size adds `padding_bytes_per_token`.
+    dp group holds; an engine that gives all layers pages of one size adds `padding_bytes_per_token`. A layer's state
+    takes as much as its entries for `state_tokens` tokens (0: no state, or no entries beside it).
+    `vision_pass_bytes` is what a vision tower holds at most.
     `vectorised`: coefficients are arrays, one element per layout.
     """
 
@@ -128,6 +130,8 @@ class Program:
     cache: tuple[CacheEntry, ...]
     state_bytes_per_sequence: Num
     padding_bytes_per_token: Num = 0.0
+    state_tokens: Num = 0.0
+    vision_pass_bytes: Num = 0.0
     vectorised: bool = False
 
 

@@ -9,7 +9,7 @@ from tokenroof.catalog.dialects.reader import MAX_LAYERS, ConfigReader
 from tokenroof.catalog.dialects.towers import TOWERS_BY_MODEL, block
 from tokenroof.errors import InputError
 
-__all__ = ["vision_params"]
+__all__ = ["vision_params", "vision_pass"]
 
 _WHY = "class default of the tower"
 
@@ -119,6 +119,25 @@ _SAID = ("gemma4", "gemma3n", "kimi_k25")
 def _refuse(root: ConfigReader, part: str, kind: str) -> InputError:
     fix = "its weights take memory; give the file's text part alone, or a model of the catalogue"
     return InputError(part, kind or root.model_type, "of a kind that is read", fix)
+
+
+# Pixels of the largest picture that the processors of these families take (preprocessor_config.json, longest_edge).
+_MOST_PIXELS = 16_777_216
+
+
+def vision_pass(root: ConfigReader) -> tuple[int, int]:
+    """Elements that the tower's pass over its largest picture holds at once: whole on every GPU, and cut over them.
+
+    The picture's patches, the stream and its norm; and of the MLP the inner tensor, before and after the activation.
+    Towers that cut pictures to a size of their own need little beside the language model's pass: 0.
+    """
+    v = root.child("vision_config")
+    if v is None or _BY_MODEL.get(root.model_type) is not _qwen:
+        return 0, 0
+    patch = v.count("patch_size")
+    patches = _MOST_PIXELS // patch**2
+    pixels = v.count("in_channels") * v.count_or("temporal_patch_size", 2, _WHY) * patch**2
+    return patches * (pixels + 2 * v.count("hidden_size")), patches * 2 * v.count("intermediate_size")
 
 
 def vision_params(root: ConfigReader, hidden_text: int) -> int:

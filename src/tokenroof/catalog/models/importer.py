@@ -10,7 +10,7 @@ from typing import Any
 from tokenroof.catalog.dialects import DIALECTS, ConfigReader, read_architecture
 from tokenroof.catalog.dialects.family import find_family, headless, refuse_other_kinds
 from tokenroof.catalog.dialects.parts import fold
-from tokenroof.catalog.dialects.vision import vision_params
+from tokenroof.catalog.dialects.vision import vision_params, vision_pass
 from tokenroof.catalog.models.importer_dtypes import read_dtypes, read_kv_dtype
 from tokenroof.catalog.models.other_files import as_config, index_warnings, refuse_gguf
 from tokenroof.catalog.models.unread import listed, shown, structural
@@ -132,6 +132,7 @@ def _model_from_config(config: Mapping[str, Any], id: str | None, name: str | No
     groups, order = fold(architecture.layers)
     weights = read_dtypes(root, r, architecture, name=shown)
     plain = weights.other if weights.other in ("bf16", "fp16") else "bf16"
+    whole, cut = vision_pass(root)
     model = Model(
         id=id or _kebab(shown),
         name=shown,
@@ -146,6 +147,8 @@ def _model_from_config(config: Mapping[str, Any], id: str | None, name: str | No
         mtp_layers=architecture.mtp_layers,
         mtp_params=architecture.mtp_params,
         vision_params=vision_params(root, architecture.hidden),
+        vision_pass_whole=whole,
+        vision_pass_cut=cut,
         context_config=architecture.context,
         weights=weights,
         kv_dtype=read_kv_dtype(root, r, plain),

@@ -19,16 +19,16 @@ _CONTEXTS = tuple(2**power for power in range(8, 21))
 _LINES = ("-", "--", "-.", ":")
 
 
-def draw_kv(names: tuple[str, ...], kv_dtype: str, path: Path) -> None:
+def draw_kv(names: tuple[str, ...], kv_dtype: str | None, path: Path) -> None:
     """Draw the chart into `path`; recurrent state is counted, since it is kept too."""
     check_ending(path)
     models = [load_model(name) for name in names]
-    width = dtype(kv_dtype).bytes_per_element
     colours = [COLOURS[key] for key in ("compute", "limit", "kv", "weights", "second", "third", "total")]
     figure, axes = new_figure(1, 1, width=7.5, height=4.6)
     axis = axes[0][0]
     for index, model in enumerate(models):
         limit = model.context_config or _CONTEXTS[-1]
+        width = dtype(kv_dtype or model.kv_dtype).bytes_per_element
         contexts = [c for c in _CONTEXTS if c <= limit] or [limit]
         kept = [kv_bytes_per_sequence(model, c, width) + state_bytes_per_sequence(model) for c in contexts]
         style = _LINES[index // len(colours) % len(_LINES)]
@@ -37,7 +37,7 @@ def draw_kv(names: tuple[str, ...], kv_dtype: str, path: Path) -> None:
     axis.set_yscale("log")
     axis.set_xlabel("context, tokens")
     axis.set_ylabel("bytes kept by one sequence")
-    title = f"What one sequence keeps: KV cache and recurrent state, {kv_dtype} entries"
+    title = f"What one sequence keeps: KV cache and recurrent state, {kv_dtype or 'own'} entries"
     axis.set_title(title)
     axis.xaxis.set_major_formatter(thousands)
     axis.legend()

@@ -48,7 +48,10 @@ def _sentence(models: Sequence[ModelKv]) -> str:
 
 
 def _remarks(answer: KvResponse) -> Iterable[Remark]:
-    yield note(f"one sequence, {answer.kv_dtype} entries; kept and read leave the recurrent state out")
+    kept = dict.fromkeys(kv.kv_dtype for kv in answer.models)
+    said = " or ".join(kept) if len(kept) > 1 else next(iter(kept))
+    each = ", each model's own" if len(kept) > 1 else ""
+    yield note(f"one sequence, {said} entries{each}; kept and read leave the recurrent state out")
     if any(at.beyond_config for kv in answer.models for at in kv.contexts):
         yield note("* longer than the config allows")
     for kv in answer.models:

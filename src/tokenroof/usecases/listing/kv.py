@@ -101,14 +101,14 @@ class KvRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KvRequest:
-    """Models by name or path, contexts in tokens, and the format of the cache.
+    """Models by name or path, contexts in tokens, and the format of the cache: by default what engines keep.
 
     With a `system` also what an engine gives to the cache there, and how many requests of each context that holds.
     """
 
     models: tuple[str, ...]
     context: tuple[Annotated[int, Within(1, MAX_CONTEXT, "tokens")], ...] = (8_192, 131_072)
-    kv_dtype: str = "bf16"
+    kv_dtype: str | None = None
     system: str | None = None
     tp: Degree = None
     engine: str = DEFAULT_ENGINE
@@ -120,9 +120,9 @@ class KvRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KvResponse:
-    """One entry per model, in the order asked."""
+    """One entry per model, in the order asked. `kv_dtype` is what was asked for; each model says what it keeps."""
 
-    kv_dtype: str
+    kv_dtype: str | None
     contexts: tuple[int, ...]
     models: tuple[ModelKv, ...]
     system: str | None = None
@@ -171,14 +171,15 @@ def kv_terms(model: Model, kv_bytes: float) -> tuple[KvTerm, ...]:
     return tuple(terms)
 
 
-def model_kv(model: Model, contexts: tuple[int, ...], kv_dtype: str) -> ModelKv:
-    """The cache of one model at several contexts."""
-    width = dtype(kv_dtype).bytes_per_element
+def model_kv(model: Model, contexts: tuple[int, ...], kv_dtype: str | None = None) -> ModelKv:
+    """The cache of one model at several contexts; without a format in the one that engines keep for it."""
+    kept = kv_dtype or model.kv_dtype
+    width = dtype(kept).bytes_per_element
     limit = model.context_config
     return ModelKv(
         id=model.id,
         name=model.name,
-        kv_dtype=kv_dtype,
+        kv_dtype=kept,
         bytes_per_token=kv_bytes_per_token(model, width),
         growth_bytes_per_token=kv_growth_bytes_per_token(model, width),
         state_bytes_per_sequence=state_bytes_per_sequence(model),

@@ -278,7 +278,7 @@ def _weight_rows(model: Model) -> tuple[WeightRow, ...]:
     return tuple(rows)
 
 
-def view_model(model: Model, *, kv_dtype: str = "bf16") -> ModelView:
+def view_model(model: Model, *, kv_dtype: str | None = None) -> ModelView:
     """Everything about a model that is already loaded."""
     return ModelView(
         row=_row(model),
@@ -288,7 +288,7 @@ def view_model(model: Model, *, kv_dtype: str = "bf16") -> ModelView:
         tied_embeddings=model.tied_embeddings,
         active=active_params(model),
         parts=params_by_part(model),
-        layer_rows=_layer_rows(model, dtype(kv_dtype).bytes_per_element),
+        layer_rows=_layer_rows(model, dtype(kv_dtype or model.kv_dtype).bytes_per_element),
         weights=_weight_rows(model),
         mtp_layers=model.mtp_layers,
         mtp_params=model.mtp_params,
@@ -302,7 +302,7 @@ def view_model(model: Model, *, kv_dtype: str = "bf16") -> ModelView:
     )
 
 
-def show_model(name: str, *, kv_dtype: str = "bf16") -> ModelView:
+def show_model(name: str, *, kv_dtype: str | None = None) -> ModelView:
     """Everything about the model called `name`, or that a config.json describes."""
     return view_model(load_model(name), kv_dtype=kv_dtype)
 

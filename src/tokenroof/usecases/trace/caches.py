@@ -10,15 +10,19 @@ from tokenroof.mixers.architecture_cache import kv_bytes_per_token
 from tokenroof.simulate.prefix_cache import MOST_BLOCKS, lru_replay
 from tokenroof.simulate.requests import Requests
 from tokenroof.types.dtype import dtype
+from tokenroof.types.model import Model
 from tokenroof.units import format_bytes, parse_quantity
 from tokenroof.usecases.trace.answer import CacheHits, Prefixes, TraceRequest
 
 __all__ = ["bytes_per_token", "prefixes_of"]
 
 _WARM_SHARE = 0.5
-_KV_DTYPE = "bf16"
 _GIB = parse_quantity("1 GiB", "B")
 _RUNG, _RUNGS = 4.0, 6
+
+
+def _kept(request: TraceRequest, model: Model) -> str:
+    return request.kv_dtype or model.kv_dtype
 
 
 def bytes_per_token(request: TraceRequest) -> float | None:
@@ -29,7 +33,8 @@ def bytes_per_token(request: TraceRequest) -> float | None:
         if request.kv_dtype is not None:
             raise InputError("kv_dtype", request.kv_dtype, "given with a model")
         return None
-    found = kv_bytes_per_token(load_model(request.model), dtype(request.kv_dtype or _KV_DTYPE).bytes_per_element)
+    model = load_model(request.model)
+    found = kv_bytes_per_token(model, dtype(_kept(request, model)).bytes_per_element)
     if not found > 0.0:
         raise InputError("model", request.model, "one that keeps a KV cache by the token")
     return found
@@ -70,6 +75,6 @@ def prefixes_of(requests: Requests, request: TraceRequest, per_token: float | No
     return Prefixes(
         block_tokens=requests.block_tokens, blocks=len(requests.block_ids), distinct_blocks=distinct,
         reuse_share=lru_replay(requests, (MOST_BLOCKS,), warm_share=0.0).share,
-        model=request.model, kv_dtype=None if per_token is None else request.kv_dtype or _KV_DTYPE,
+        model=request.model, kv_dtype=None if request.model is None else _kept(request, load_model(request.model)),
         kv_bytes_per_token=per_token, caches=tuple(caches),
     )  # fmt: skip
