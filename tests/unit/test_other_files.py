@@ -117,3 +117,27 @@ def test_mlx_quantises_tables_too_and_names_layers() -> None:
 def test_contexts(scaling: dict[str, Any], context: int) -> None:
     model = model_from_config({**LLAMA, "max_position_embeddings": 40_960, "rope_scaling": scaling})
     assert model.context_config == context
+
+
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        (
+            {"model_type": "whisper", "d_model": 512, "encoder_layers": 6, "num_mel_bins": 80},
+            "an encoder and a decoder",
+        ),
+        ({"model_type": "hubert", "hidden_size": 768, "conv_dim": [512]}, "hears or speaks.*conv_dim"),
+        (
+            {"model_type": "vit", "hidden_size": 768, "image_size": 224, "patch_size": 16},
+            "looks at pictures.*patch_size",
+        ),
+        ({"_class_name": "StableDiffusionPipeline"}, "pictures in steps.*_class_name"),
+        (
+            {"model_type": "zamba2", "hidden_size": 2560, "num_mem_blocks": 2, "vocab_size": 32_000},
+            "share.*num_mem_blocks",
+        ),
+    ],
+)
+def test_models_that_write_no_text_are_refused_in_words_of_their_own(config: dict[str, Any], words: str) -> None:
+    with pytest.raises(InputError, match=f"a decoder of text: this one .*{words}"):
+        model_from_config(config)

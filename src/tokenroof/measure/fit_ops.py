@@ -10,6 +10,7 @@ from typing import Any
 
 from tokenroof.catalog import load_chip
 from tokenroof.catalog.efficiency import profile_families
+from tokenroof.engines.vllm_reduce import SERVER_RANKS, largest_bytes, small_bytes
 from tokenroof.measure.ops_data import CollectiveRow, KernelRow
 from tokenroof.measure.robust import solve
 from tokenroof.operators.timing import arithmetic_rate
@@ -50,12 +51,6 @@ _INDEPENDENT = 12.0
 _DELTA, _SIGMA = 1.0, 0.2
 # Engines' own all-reduce kernels are used up to about this buffer; beyond it their timings are of no use.
 _CUSTOM_KERNEL_BYTES = parse_quantity("1 MiB", "B")
-# On eight ranks the small kernel ends here. Above it vLLM sums in symmetric memory where the switch can add, and keeps
-# to its own kernel up to 8 MiB where it cannot (vLLM 0.24, distributed/device_communicators/all_reduce_utils.py).
-_ALL_OF_A_SERVER = 8
-_SMALL_BYTES, _KERNEL_WITHOUT_SWITCH, _SYMMETRIC_BYTES = (
-    parse_quantity(size, "B") for size in ("256 KiB", "8 MiB", "64 MiB")
-)
 _FEWEST_TIMINGS = 5
 
 
@@ -219,21 +214,20 @@ def _line_of(row: CollectiveRow) -> str:
     """
     if row.library == "nccl":
         return "nccl"
-    if row.ranks < _ALL_OF_A_SERVER:
+    if row.ranks < SERVER_RANKS:
         return "custom" if row.bytes <= _CUSTOM_KERNEL_BYTES else ""
-    if row.bytes <= _SMALL_BYTES:
+    if row.bytes <= small_bytes():
         return "custom8"
-    return "large" if row.library == "vllm" and row.bytes <= _large_bytes(row.chip) else ""
+    return "large" if row.library == "vllm" and row.bytes <= largest_bytes(_family(row.chip)) else ""
 
 
-def _large_bytes(chip: str) -> float:
-    """The largest buffer that vLLM does not leave to the library."""
-    return _SYMMETRIC_BYTES if _adding_switch(chip) else _KERNEL_WITHOUT_SWITCH
+def _family(chip: str) -> str:
+    return profile_families().get(chip, "")
 
 
 def _adding_switch(chip: str) -> bool:
     """Whether the switch between the chips can add: from Hopper on (NVLink SHARP)."""
-    return profile_families().get(chip) in ("hopper", "blackwell")
+    return _family(chip) in ("hopper", "blackwell")
 
 
 def _steps(key: str, ranks: int) -> float:

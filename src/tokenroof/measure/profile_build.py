@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+from tokenroof.engines.vllm_reduce import BEYOND, SERVER_RANKS, SMALL
 from tokenroof.measure.fit_ops import FittedCurve
 from tokenroof.types.machine import Chip
-from tokenroof.units import parse_quantity
 
 __all__ = ["ASSUMED", "chip_tables"]
 
@@ -50,24 +50,6 @@ _FROM: dict[str, tuple[str, ...]] = {
     "mla_decode": ("mla_decode.bf16", "attention_decode.bf16"),
     "mla_decode.fp8": ("mla_decode.fp8", "attention_decode.fp8"),
 }
-_MIB = parse_quantity("1 MiB", "B")
-# All-reduce inside a server as vLLM 0.24 chooses it (distributed/device_communicators/all_reduce_utils.py): its small
-# kernel by most ranks and bytes; beyond it the switch's sums, by ranks and bytes. Ampere's switch cannot add: there the
-# kernel goes on, in a second line. Ranks beyond a server take NCCL's symmetric memory at any size.
-_SMALL = {
-    "hopper": ((4, 32 * _MIB), (8, _MIB / 4)),
-    "ampere": ((4, 8 * _MIB), (8, 8 * _MIB)),
-    "blackwell": ((4, 2 * _MIB), (8, _MIB)),
-}
-_LARGE: dict[str, tuple[dict[str, Any], ...]] = {
-    "hopper": ({"algorithm": "in-switch", "min_ranks": 5.0, "max_ranks": 8.0, "max_bytes": 64 * _MIB},),
-    "ampere": ({"algorithm": "two-shot", "min_ranks": 5.0, "max_ranks": 8.0, "max_bytes": 8 * _MIB},),
-    "blackwell": (
-        {"algorithm": "in-switch", "min_ranks": 4.0, "max_ranks": 4.0, "max_bytes": 32 * _MIB},
-        {"algorithm": "in-switch", "min_ranks": 5.0, "max_ranks": 8.0, "max_bytes": 128 * _MIB},
-        {"algorithm": "in-switch", "min_ranks": 9.0},
-    ),
-}
 _OUT = {"out_call_s": 20e-6, "out_step_s": 10e-6, "out_bytes_share": 0.8}  # networks between domains: assumed
 _HOP = {"algorithm": "direct", "call_s": 8e-6, "bytes_share": 0.7, "out_call_s": 25e-6, "out_bytes_share": 0.8}
 
@@ -111,15 +93,15 @@ def _all_reduce(fitted: Mapping[str, Mapping[str, float]], family: str) -> list[
     ring = fitted["all_reduce.nccl"]
     lines = [_line(ring, "ring", **_OUT), _line(ring, "tree", min_ranks=9.0, **_OUT)]
     small = fitted.get("all_reduce.custom")
-    for ranks, size in _SMALL.get(family, ()):
-        one = fitted.get("all_reduce.custom8", small) if ranks == 8 else small
+    for ranks, size in SMALL.get(family, ()):
+        one = fitted.get("all_reduce.custom8", small) if ranks == SERVER_RANKS else small
         if one is not None:
             lines.append(_line(one, "two-shot", max_bytes=size, max_ranks=float(ranks)))
     large = fitted.get("all_reduce.large")
     if large is not None:
         lines += [
             _line(large, **limits) | ({} if "max_ranks" not in limits else {"engine": "vllm"})
-            for limits in _LARGE.get(family, ())
+            for limits in BEYOND.get(family, ())
         ]
     return lines
 

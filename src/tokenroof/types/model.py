@@ -256,10 +256,10 @@ class Model:
     `other_params` are weights outside layers, norms and embeddings that every token uses (position tables,
     output biases). Multi-token-prediction layers and vision towers stay outside the headline size:
     `mtp_params`, `vision_params`. A tower that is given its largest picture holds `vision_pass_whole` elements at most,
-    and `vision_pass_cut` that tensor parallelism divides (0: small beside the language model's pass). `order` gives the group of each layer in turn, empty where groups follow
-    each other; `warnings` is what the importer had to assume; `grade` says how sure the architecture is.
-    An `encoder` keeps no cache and writes no tokens. Where the `structure_guessed` is, the config was read by its
-    key names, or keys that could change shapes were not read.
+    and `vision_pass_cut` that tensor parallelism divides (0: small beside the language model's pass). `order` gives
+    the group of each layer in turn, empty where groups follow each other; `warnings` is what the importer had to
+    assume; `grade` says how sure the architecture is. An `encoder` keeps no cache and writes no tokens. Where the
+    `structure_guessed` is, the config was read by its key names, or keys that could change shapes were not read.
     """
 
     id: str

@@ -53,11 +53,33 @@ def find_family(root: ConfigReader, r: ConfigReader) -> str:
     return family or candidates[-1]
 
 
+# Keys that say what a file of no known family is for, in the order in which they are looked at.
+_OTHER_WORK = (
+    (("_class_name", "_diffusers_version"), "makes pictures in steps, and no tokens"),
+    (("encoder_layers", "encoder_attention_heads", "encoder_ffn_dim", "num_decoder_layers"),
+     "has an encoder and a decoder, which are not read"),
+    (("num_mel_bins", "conv_dim", "num_feat_extract_layers", "audio_encoder", "codebook_size", "upsampling_ratios"),
+     "hears or speaks, and its layers for sound are not read"),
+    (("image_size", "patch_size", "num_channels"), "looks at pictures and writes no tokens"),
+    (("num_mem_blocks",), "has blocks that several layers share: stored once and run often, which is not read"),
+)  # fmt: skip
+
+
+def _refuse_other_work(root: ConfigReader, r: ConfigReader) -> None:
+    """In its own words: what the model does, and the keys that say so."""
+    for keys, does in _OTHER_WORK:
+        found = [key for key in keys if r.has(key) or root.has(key)]
+        pictures_with_text = "image_size" in keys and r.has("vocab_size")
+        if found and not pictures_with_text:
+            raise InputError("model_type", r.model_type, f"a decoder of text: this one {does}", ", ".join(found))
+
+
 def refuse_other_kinds(root: ConfigReader, r: ConfigReader) -> None:
     """Refuse a file of no known family whose class does not generate text."""
     name = class_name(root)
     if root.flag("is_encoder_decoder", False) or r.flag("is_encoder_decoder", False):
         raise InputError("model_type", r.model_type, "a decoder", "models of an encoder and a decoder are not read")
+    _refuse_other_work(root, r)
     if name is not None and not _CAUSAL.search(name) and not _SCORES.search(name):
         raise InputError("architectures", name, "a class that generates text, such as LlamaForCausalLM",
                          f"{r.model_type} is not a family that is read")  # fmt: skip
