@@ -8,7 +8,9 @@ import pytest
 
 from tokenroof.catalog.models.importer import load_config, model_from_config, model_from_path
 from tokenroof.errors import InputError
-from tokenroof.mixers.architecture import total_params, weight_bytes
+from tokenroof.mixers.architecture import active_params, total_params, weight_bytes
+from tokenroof.operators.lower import lower
+from tokenroof.operators.program import form_value
 from tokenroof.scenario.formats import served_weights
 from tokenroof.types.dtype import dtype
 
@@ -141,3 +143,39 @@ def test_contexts(scaling: dict[str, Any], context: int) -> None:
 def test_models_that_write_no_text_are_refused_in_words_of_their_own(config: dict[str, Any], words: str) -> None:
     with pytest.raises(InputError, match=f"a decoder of text: this one .*{words}"):
         model_from_config(config)
+
+
+# The defaults of Qwen4ExpTextConfig in transformers 5.24.0, with an indexer and with tables of n-grams in two layers.
+QWEN4 = {
+    "model_type": "qwen4_exp_text", "architectures": ["Qwen4ExpForCausalLM"], "vocab_size": 248_320,
+    "hidden_size": 2048,
+    "num_hidden_layers": 40, "num_attention_heads": 16, "num_key_value_heads": 2, "head_dim": 256,
+    "linear_conv_kernel_dim": 4, "linear_key_head_dim": 128, "linear_value_head_dim": 128, "linear_num_key_heads": 16,
+    "linear_num_value_heads": 32, "moe_intermediate_size": 512, "shared_expert_intermediate_size": 512,
+    "num_experts_per_tok": 10, "num_experts": 512, "full_attention_interval": 4, "hc_count": 4, "hc_lowrank": 320,
+    "ple_layer_ids": [], "ple_conv_kernel_size": 4, "ngram_size": 3, "heads_per_ngram": 8,
+    "ngram_vocab_size_base": 20_000_000, "make_ngram_vocab_size_divisible_by": 128, "indexer_n_heads": 4,
+    "indexer_kv_heads": 1, "indexer_head_dim": 256, "indexer_budget": 2048, "indexer_compress_ratio": 16,
+    "torch_dtype": "bfloat16", "max_position_embeddings": 32_768,
+}  # fmt: skip
+
+
+def test_qwen4_is_what_the_library_builds() -> None:
+    """67,347,848,832 weights, built on the meta device; with n-grams in two of eight layers 3,458,395,264."""
+    model = model_from_config(QWEN4)
+    assert total_params(model) == 67_347_848_832 and not model.structure_guessed
+    few = {"num_hidden_layers": 8, "num_experts": 64, "ple_layer_ids": [2, 6], "ngram_vocab_size_base": 100_000}
+    assert total_params(model_from_config({**QWEN4, **few})) == pytest.approx(3_458_395_264, rel=0.0003)
+
+
+def test_a_table_that_is_looked_up_takes_memory_and_no_time() -> None:
+    """20 million rows for each of 16 heads, 128 wide: 82 GB in 16 bits, of which a step reads 16 rows a token."""
+    plain, grams = (model_from_config({**QWEN4, "ple_layer_ids": layers}) for layers in ([], [2]))
+    assert grams.lookup_params == 16 * 20_000_000 * 128
+    assert active_params(grams).with_embeddings - active_params(plain).with_embeddings < 1e8
+    stored = [sum(lower(one).stored_bytes.values()) for one in (plain, grams)]
+    assert stored[1] - stored[0] > 2 * grams.lookup_params
+    read = [
+        sum(row.count * form_value(row.weights, [1.0] * 64) for row in lower(one).operators) for one in (plain, grams)
+    ]
+    assert read[1] - read[0] < 2e8

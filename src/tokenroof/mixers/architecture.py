@@ -135,6 +135,7 @@ def params_by_part(model: Model) -> tuple[PartParams, ...]:
     final, other = model.final_norm_params, model.other_params
     parts.append(PartParams(part="norms", weight_class="other", total=final, active=final))
     parts.append(PartParams(part="other", weight_class="other", total=other, active=other))
+    parts.append(PartParams(part="look-up tables", weight_class="embedding", total=model.lookup_params, active=0))
     merged: dict[str, PartParams] = {}
     for part in parts:
         seen = merged.get(part.part)

@@ -74,7 +74,7 @@ def _folded(layers: Iterable[tuple[K, int]]) -> Iterable[tuple[K, int]]:
 def _embedding(rows: Rows) -> None:
     """A look-up reads one row per token, never the table; its vocabulary is cut tp ways."""
     model = rows.model
-    rows.store("embedding", model.vocab * model.hidden / rows.tp)
+    rows.store("embedding", (model.vocab * model.hidden + model.lookup_params) / rows.tp)
     width = model.hidden * (rows.weight_bytes["embedding"] / rows.tp + rows.act)
     rows.add("embedding", "embedding", 1, activations=((TOKENS, width),))
     rows.all_reduce("embedding all-reduce", 1, width=model.hidden)

@@ -253,13 +253,14 @@ class WeightDtypes:
 class Model:
     """One checkpoint. `context_config` is what the config allows, `context_advertised` what the card says.
 
-    `other_params` are weights outside layers, norms and embeddings that every token uses (position tables,
-    output biases). Multi-token-prediction layers and vision towers stay outside the headline size:
-    `mtp_params`, `vision_params`. A tower that is given its largest picture holds `vision_pass_whole` elements at most,
-    and `vision_pass_cut` that tensor parallelism divides (0: small beside the language model's pass). `order` gives
-    the group of each layer in turn, empty where groups follow each other; `warnings` is what the importer had to
-    assume; `grade` says how sure the architecture is. An `encoder` keeps no cache and writes no tokens. Where the
-    `structure_guessed` is, the config was read by its key names, or keys that could change shapes were not read.
+    `other_params` are weights outside layers, norms and embeddings that every token uses (position tables, output
+    biases); of `lookup_params`, tables beside the input table, it reads a few rows. Multi-token-prediction layers and
+    vision towers stay outside the headline size: `mtp_params`, `vision_params`. A tower that is given its largest
+    picture holds `vision_pass_whole` elements at most, and `vision_pass_cut` that tensor parallelism divides (0: small
+    beside the language model's pass). `order` gives the group of each layer in turn, empty where groups follow each
+    other; `warnings` is what the importer had to assume; `grade` says how sure the architecture is. An `encoder` keeps
+    no cache and writes no tokens. Where the `structure_guessed` is, the config was read by its key names, or keys that
+    could change shapes were not read.
     """
 
     id: str
@@ -271,6 +272,7 @@ class Model:
     tied_embeddings: bool = False
     final_norm_params: int = 0
     other_params: int = 0
+    lookup_params: int = 0
     mtp_layers: int = 0
     mtp_params: int = 0
     vision_params: int = 0

@@ -106,13 +106,13 @@ def _altup(r: ConfigReader, hidden: int) -> tuple[int, int]:
     return mixing + scale + laurel, 2 * (streams - 1) * hidden * hidden
 
 
-def _per_layer_inputs(r: ConfigReader, hidden: int, n: int) -> tuple[int, int]:
-    """Weights of per-layer embeddings: in each layer, and beside the layers."""
+def _per_layer_inputs(r: ConfigReader, hidden: int, n: int) -> tuple[int, int, int]:
+    """Weights of per-layer embeddings: in each layer, beside the layers, and the table that tokens look up."""
     width = r.maybe("hidden_size_per_layer_input", low=0) or 0
     if r.model_type not in ("gemma4_text", "gemma3n_text", "gemma4_unified_text") or not width:
-        return 0, 0
+        return 0, 0, 0
     table = r.count("vocab_size_per_layer_input") * n * width
-    return 2 * hidden * width + hidden, table + hidden * n * width + width
+    return 2 * hidden * width + hidden, hidden * n * width + width, table
 
 
 def _ffns(r: ConfigReader, hidden: int, shared: list[bool]) -> list[Ffn]:
@@ -139,7 +139,7 @@ def read(r: ConfigReader) -> Architecture:
     if n_shared >= n:
         raise InputError("num_kv_shared_layers", n_shared, f"less than num_hidden_layers = {n}")
     reuses = [i >= n - n_shared for i in range(n)]
-    in_layer, beside = _per_layer_inputs(r, hidden, n)
+    in_layer, beside, table = _per_layer_inputs(r, hidden, n)
     mixing, projections = _altup(r, hidden)
     in_layer, beside = in_layer + mixing, beside + projections
     norms = (7 if r.flag("enable_moe_block", False) else 4) * hidden
@@ -157,5 +157,6 @@ def read(r: ConfigReader) -> Architecture:
         tied=r.flag("tie_word_embeddings", True),
         final_norm_params=hidden,
         other_params=beside,
+        lookup_params=table,
         context=context,
     )

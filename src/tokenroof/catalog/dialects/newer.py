@@ -1,16 +1,18 @@
-"""Families of 2026 with parts of several others: GLM-5.3-Flash (glm5_next), Ling 3 (bailing_hybrid), Inkling.
+"""Families of 2026 with parts of several others: GLM-5.3-Flash (glm5_next), Ling 3 (bailing_hybrid), Inkling, and
+Qwen3.8-Flash-Next (qwen4_exp).
 
 Facts of the published implementations (transformers 5.24.0).
 """
 
 from dataclasses import replace
 
-from tokenroof.catalog.dialects.linear import kda
+from tokenroof.catalog.dialects.linear import gated_delta, kda
 from tokenroof.catalog.dialects.parts import (
     Architecture,
     Layer,
     context_length,
     dense,
+    head_dim,
     hyper_connections,
     layer_kinds,
     mla,
@@ -134,7 +136,71 @@ def _finish(r: ConfigReader, hidden: int, layers: list[Layer]) -> Architecture:
     )
 
 
-_READERS = {"glm5_next_text": _glm5, "bailing_hybrid": _bailing, "inkling_text": _inkling}
+def _qwen4_attention(r: ConfigReader, hidden: int) -> Gqa:
+    """Grouped heads with a gate as wide as the queries; an indexer picks whole blocks by one pooled key of each."""
+    heads, kv_heads = r.count("num_attention_heads"), r.count("num_key_value_heads")
+    if kv_heads > heads or heads % kv_heads:
+        raise InputError("num_key_value_heads", kv_heads, f"a divisor of num_attention_heads = {heads}")
+    width, index, block = head_dim(r, hidden, heads), r.count("indexer_head_dim"), r.count("indexer_compress_ratio")
+    scorers, keys, budget = r.count("indexer_n_heads"), r.count("indexer_kv_heads"), r.count("indexer_budget")
+    if budget % block:
+        raise InputError("indexer_budget", budget, f"a multiple of indexer_compress_ratio = {block}")
+    indexer = Indexer(
+        top_k=budget // block, n_heads=scorers, head_dim=index, block=block,
+        extra_params=hidden * (scorers + keys) * index + 2 * index,
+    )  # fmt: skip
+    biases = (2 * heads + 2 * kv_heads) * width + hidden if r.flag("attention_bias", False) else 0
+    return Gqa(
+        n_heads=heads, n_kv_heads=kv_heads, head_dim=width, v_head_dim=width, output_gate=True, indexer=indexer,
+        extra_params=2 * width + biases,
+    )  # fmt: skip
+
+
+def _ngram_layer(r: ConfigReader, hidden: int, streams: int) -> tuple[int, int]:
+    """Of a layer that adds hashed n-grams to the stream: its own weights, and the table that tokens look up."""
+    width = r.maybe("ple_embed_dim") or hidden
+    heads = (r.count("ngram_size") - 1) * r.count("heads_per_ngram")
+    if not heads or width % heads:
+        raise InputError("ple_embed_dim", width, f"a multiple of the {heads} heads of n-grams")
+    rows, multiple = heads * r.count("ngram_vocab_size_base"), r.count("make_ngram_vocab_size_divisible_by")
+    wide = streams * hidden
+    own = width * (wide + hidden) + 3 * wide + wide * r.count("ple_conv_kernel_size", high=1_000)
+    return own, -(-rows // multiple) * multiple * (width // heads)
+
+
+def _qwen4(r: ConfigReader) -> Architecture:
+    """Gated delta net and sparse attention; several streams that two narrow matmuls mix; n-grams in some layers."""
+    hidden, n, streams = r.count("hidden_size"), r.n_layers(), r.count("hc_count", high=1_000)
+    if r.is_list("layer_types"):
+        r.has("full_attention_interval")
+        kinds = layer_kinds(r, n, "linear_attention", "indexed_attention", "full_attention")
+    else:
+        every = r.count("full_attention_interval")
+        kinds = ["linear_attention" if (i + 1) % every else "indexed_attention" for i in range(n)]
+    attention, linear = _qwen4_attention(r, hidden), gated_delta(r, hidden)
+    experts = moe(r, hidden, shared_gate=True)
+    wide = streams * hidden
+    mixer = wide + 2 * wide * r.count("hc_lowrank")
+    at = set(r.counts("ple_layer_ids", low=1) or [])
+    if at and max(at) > n:
+        raise InputError("ple_layer_ids", max(at), f"at most num_hidden_layers = {n}")
+    own, table = _ngram_layer(r, hidden, streams) if at else (0, 0)
+    layers = [
+        Layer(
+            mixer=linear if kind == "linear_attention" else attention, ffn=experts,
+            norm_params=2 * (mixer + wide * streams) + (own if i + 1 in at else 0),
+        )
+        for i, kind in enumerate(kinds)
+    ]  # fmt: skip
+    if at:
+        r.warn("tables of n-grams are counted without the few rows that round each to a prime")
+    r.has("ngram_size", "heads_per_ngram", "ngram_vocab_size_base", "make_ngram_vocab_size_divisible_by",
+          "ple_conv_kernel_size", "ple_embed_dim", "split_ngram_parts", "number_of_conv_states")  # fmt: skip
+    found = _finish(r, hidden, layers)
+    return replace(found, final_norm_params=mixer, lookup_params=len(at) * table)
+
+
+_READERS = {"glm5_next_text": _glm5, "bailing_hybrid": _bailing, "inkling_text": _inkling, "qwen4_exp_text": _qwen4}
 
 
 def read(r: ConfigReader) -> Architecture:

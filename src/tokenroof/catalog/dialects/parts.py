@@ -39,6 +39,7 @@ class Architecture:
     tied: bool
     final_norm_params: int
     other_params: int = 0
+    lookup_params: int = 0
     mtp_layers: int = 0
     mtp_params: int = 0
     context: int | None = None

@@ -41,7 +41,7 @@ def _qwen(v: ConfigReader, root: ConfigReader, hidden: int) -> int:
     out = v.maybe("out_hidden_size") or hidden
     if v.has("deepstack_visual_indexes"):
         deep = len(v.counts("deepstack_visual_indexes") or [])
-    elif root.model_type.startswith("qwen3_5"):
+    elif root.model_type.startswith(("qwen3_5", "qwen4_exp")):
         deep = 0
     else:
         deep = v.assume("deepstack_visual_indexes", 3, "three levels, " + _WHY)
@@ -104,6 +104,7 @@ _BY_MODEL = {
     "qwen3_vl_moe": _qwen,
     "qwen3_5": _qwen,
     "qwen3_5_moe": _qwen,
+    "qwen4_exp": _qwen,
     "kimi_k25": _moonvit,
 }
 

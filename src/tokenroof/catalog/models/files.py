@@ -21,9 +21,9 @@ _KINDS: dict[str, type[Any]] = {
     "no_ffn": NoFfn,
 }
 _NAMES = {cls: name for name, cls in _KINDS.items()}
-_PLAIN = ("model_type", "hidden", "vocab", "tied_embeddings", "final_norm_params", "other_params", "mtp_layers",
-          "mtp_params", "vision_params", "vision_pass_whole", "vision_pass_cut", "context_config", "context_advertised",
-          "kv_dtype", "licence", "source", "as_of", "encoder", "structure_guessed")  # fmt: skip
+_PLAIN = ("model_type", "hidden", "vocab", "tied_embeddings", "final_norm_params", "other_params", "lookup_params",
+          "mtp_layers", "mtp_params", "vision_params", "vision_pass_whole", "vision_pass_cut", "context_config",
+          "context_advertised", "kv_dtype", "licence", "source", "as_of", "encoder", "structure_guessed")  # fmt: skip
 T = TypeVar("T")
 
 

@@ -144,6 +144,7 @@ def _model_from_config(config: Mapping[str, Any], id: str | None, name: str | No
         tied_embeddings=architecture.tied,
         final_norm_params=architecture.final_norm_params,
         other_params=architecture.other_params,
+        lookup_params=architecture.lookup_params,
         mtp_layers=architecture.mtp_layers,
         mtp_params=architecture.mtp_params,
         vision_params=vision_params(root, architecture.hidden),
