@@ -24,9 +24,9 @@ CALIBRATIONS: Mapping[str, Calibration] = {
     ),
     "output_ratio": Calibration(
         channel="output_ratio",
-        offset=1.0279,
+        offset=1.028,
         pass_through=0.1256,
-        sd=0.4419,
+        sd=0.442,
         total_sd=0.4572,
         n=73,
         labs=11,
