@@ -23,7 +23,7 @@ def test_the_page_answers_every_question() -> None:
     assert done.returncode == 0, done.stderr
     for word in ("DeepSeek-V3 fits on", "TPOT, served", "TPOT, decode steps alone", "TTFT", "tok/s/user", "tok/s/GPU",
                  "cost, output", "KV memory", "critical batch", "weights", "Defaults", "Left out", "weight floor",
-                 "drain time", "critical context", "MFU", "cost floor", "departures", "claim bound"):  # fmt: skip
+                 "drain time", "critical context", "MFU", "cost floor", "departures", "claim peak rates"):  # fmt: skip
         assert word in done.stdout, word
     assert done.stderr == ""
     assert "\x1b[" not in done.stdout

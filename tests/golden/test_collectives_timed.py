@@ -69,7 +69,7 @@ def test_ranges_widen_beyond_the_ranks_that_were_timed():
     assert math.log(beyond.profile.high) == pytest.approx(1.5 * math.log(timed.profile.high))
     assert (claim_level(timed.profile), beyond.claim) == ("calibrated", "default efficiencies")
     assert "8 ranks" in beyond.profile.notes[-1]
-    assert resolve(replace(scenario, tp=16, profile="peak")).claim == "bound"
+    assert resolve(replace(scenario, tp=16, profile="peak")).claim == "peak rates"
 
 
 def _us(line, link, bytes_, volume):

@@ -114,7 +114,7 @@ def test_a_file_with_impossible_curves_is_refused(bad, tmp_path):
 def test_peak_stays_the_speed_of_light():
     system = compose_system(load_chip("h100"), 8)
     assert profile_for(system, "vllm", "peak") is PEAK
-    assert claim_level(PEAK) == "bound"
+    assert claim_level(PEAK) == "peak rates"
     with pytest.raises(InputError, match="profile"):
         profile_for(system, "vllm", "best")
 

@@ -203,7 +203,7 @@ def test_peak_is_a_bound_without_a_range():
     answer = predict(
         PredictRequest(model="llama-3.1-8b", system="h100", profile="peak", concurrency=1.0, isl=1024.0, osl=1024.0)
     )
-    assert answer.claim == "bound"
+    assert answer.claim == "peak rates"
     assert answer.quantities["tpot"].low is None and answer.quantities["tpot"].high is None
 
 

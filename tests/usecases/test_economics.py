@@ -120,7 +120,7 @@ def test_throughput_and_cost_are_two_views_of_one_time() -> None:
     answer = ask(model="llama-3.1-70b", system="8xh100")
     assert answer.requests_per_s * answer.request_usd.value == pytest.approx(8 * 2.0 / 3600, rel=1e-9)
     assert 8 * answer.output_tokens_per_s_per_gpu.value == pytest.approx(answer.requests_per_s * 512)
-    assert answer.claim == "bound"
+    assert answer.claim == "peak rates"
     assert (answer.request_usd.low, answer.request_usd.high) == (None, None)
 
 

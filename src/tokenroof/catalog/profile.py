@@ -25,7 +25,8 @@ _BEYOND = 1.5  # ranges beyond that are this much wider, as those of chips that 
 def profile_for(
     system: System, engine: str, efficiency: str = "auto", version: str = "", *, model: Model | None = None
 ) -> Efficiency:
-    """`peak` is the hardware bound; `auto` the profile fitted for this chip, engine and version of the engine.
+    """`peak` is every operator at peak rates, one after another; `auto` the profile fitted for this chip,
+    engine and version of the engine.
 
     Ranges are those of dense models where `model` is one, else the wider ones of models with experts.
     """
@@ -75,13 +76,13 @@ def _widened(profile: Efficiency, wider: Callable[[float], float]) -> Efficiency
 
 
 def claim_level(profile: Efficiency, model: Model | None = None) -> str:
-    """How sure results with this profile are: structure guessed, bound, default efficiencies, calibrated.
+    """How sure results with this profile are: structure guessed, peak rates, default efficiencies, calibrated.
 
     A profile with notes stands on other chips than its own, or on no run of its family: that is not calibrated.
-    Nothing is surer than what was read of the model.
+    Nothing is surer than what was read of the model. Peak rates are no bound: operators.roof is.
     """
     if model is not None and model.structure_guessed:
         return "structure guessed"
     if profile.id == PEAK.id:
-        return "bound"
+        return "peak rates"
     return "calibrated" if profile.n and not profile.notes else "default efficiencies"

@@ -61,7 +61,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "mode": ("MODE", "agg: prefill and decode on the same GPUs; disagg: on GPUs of their own; auto: the better one."),
     "weight_dtype": ("DTYPE", "bf16, fp8, nvfp4 ... [default: the checkpoint's own]"),
     "kv_dtype": ("DTYPE", "Format of the KV cache. [default: the engine's for this checkpoint]"),
-    "engine": ("ENGINE", f"{', '.join(ENGINES)}; none is the hardware bound. [default: {DEFAULT_ENGINE}]"),
+    "engine": ("ENGINE", f"{', '.join(ENGINES)}; none reserves nothing. [default: {DEFAULT_ENGINE}]"),
     "engine_version": ("VERSION", "Its version. [default: the newest known]"),
     "memory_fraction": ("SHARE", "Share of GPU memory that the engine takes. [default: the engine's]"),
     "max_num_seqs": ("N", "Most requests in a step, as the engine's option. [default: the engine's]"),

@@ -7,7 +7,7 @@
 
 norm_p(a, b) = (a^p + b^p)^(1/p) with p the curve's `sharpness`: infinite is the larger of the two (a perfect
 overlap), 1 their sum (none). The floors are saturation: bytes / W * (1 + half / bytes) is linear in bytes, and its
-constant is `memory_floor_s`. Every default is the hardware bound.
+constant is `memory_floor_s`. Every default is a peak rate.
 """
 
 import math
@@ -145,7 +145,7 @@ PEAK = Efficiency(
     operators={"": OperatorCurve()},
     collectives={"": tuple(CollectiveCurve(algorithm=name) for name in ALGORITHMS)},
     overlap=1.0,
-    source="hardware bound",
+    source="the datasheet: every operator at peak rates, one after another",
     as_of="2026-11-25",
     grade=Grade.DERIVED,
 )

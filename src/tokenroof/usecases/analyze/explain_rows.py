@@ -70,7 +70,7 @@ class OperatorExplanation:
             lines.append(f"  host and overlap: {format_si(host, 's')}")
         lines.append("")
         if profile.id == "peak":
-            lines.append("efficiency peak: every share is 1 and nothing costs a call; a bound")
+            lines.append("efficiency peak: every share is 1, no call costs time, operators follow each other: no bound")
         else:
             error = (
                 "" if profile.median_error is None else f", median error {profile.median_error:.0%} on held-out runs"

@@ -7,11 +7,9 @@ from typing import Any, TypeVar
 
 from tokenroof.catalog import load_model, load_system
 from tokenroof.catalog.power import known_power
-from tokenroof.catalog.profile import claim_level
 from tokenroof.errors import TokenroofError
 from tokenroof.scenario.formats import served_weights
 from tokenroof.scenario.resolve import resolve as resolve_scenario
-from tokenroof.types.efficiency import PEAK
 from tokenroof.types.layout import Layout
 from tokenroof.types.scenario import DEGREES, Scenario
 from tokenroof.usecases.analyze.pool import pool_of
@@ -104,7 +102,7 @@ def _case(labels: Mapping[str, str], common: dict[str, Any], largest: Mapping[st
             formats = {name: None if labels[name] == OWN else labels[name] for name in ("weight_dtype", "kv_dtype")}
             served, weights = served_weights(model, formats["weight_dtype"])
             pool = pool_of(served, system, weights=weights, kv_dtype=formats["kv_dtype"])
-            notes = {"layout_used": "", "claim_level": claim_level(PEAK, model)}
+            notes = {"layout_used": "", "claim_level": "structure guessed" if model.structure_guessed else "bound"}
             return Case(**common, notes=notes, pool=pool)
         scenario = _scenario(labels, largest)
         deployment = resolve_scenario(scenario, model=model, system=system)

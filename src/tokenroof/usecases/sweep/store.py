@@ -26,7 +26,7 @@ MANIFEST = "_manifest.json"
 _LABELS = tuple(name for name in CATEGORICAL if name not in ("model", "system"))  # those two are the folders
 _NOTES = {
     "layout_used": "the layout that was timed; empty for the closed forms",
-    "claim_level": "structure guessed, bound, default efficiencies or calibrated",
+    "claim_level": "structure guessed, bound, peak rates, default efficiencies or calibrated",
 }
 
 
