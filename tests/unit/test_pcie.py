@@ -1,15 +1,18 @@
 """Servers of PCIe cards: one domain on the bus, as quick as was timed, with and without peer access."""
 
+import numpy as np
 import pytest
 
 from tokenroof.catalog import load_model, load_system
 from tokenroof.catalog.efficiency import load_profile
-from tokenroof.operators.networks import collective_time_s
+from tokenroof.operators.networks import collective_lines, collective_time_s
 from tokenroof.scenario.overrides import overridden
 from tokenroof.scenario.resolve import resolve
+from tokenroof.types.efficiency import PEAK
 from tokenroof.types.scenario import Scenario
 from tokenroof.usecases.analyze.request import AnalyzeRequest
 from tokenroof.usecases.analyze.run import analyze
+from tokenroof.xp import NUMPY
 
 KIB, MIB = 1 << 10, 1 << 20
 MODEL = load_model("qwen3-32b")
@@ -87,3 +90,27 @@ def test_networks_between_servers(network, faster):
     assert told.network == network and changes[0].after == network
     assert (all_reduce_s(told, 16, 64 * KIB) < all_reduce_s(two, 16, 64 * KIB)) == faster
     assert told.scaleout_bytes_per_s == two.scaleout_bytes_per_s
+
+
+@pytest.mark.parametrize("board", ["a100-pcie", "h100-nvl", "a40"])
+def test_bridges_join_pairs_and_the_bus_joins_the_pairs(board):
+    """They were pairs over the network card, which no such server uses between its cards."""
+    eight, two = (load_system(f"{n}x{board}") for n in (8, 2))
+    assert (eight.domain_size, eight.fabric, eight.bridge_size) == (8, "pcie", 2)
+    assert eight.bridge_bytes_per_s == two.scaleup_bytes_per_s > eight.scaleup_bytes_per_s
+    for size in (8, MIB, 256 * MIB):
+        assert all_reduce_s(eight, 2, size) == all_reduce_s(two, 2, size)
+    plain = load_system(f"8x{'l40s' if eight.scaleup_bytes_per_s == 32e9 else 'rtx-pro-6000'}")
+    assert all_reduce_s(eight, 4, 256 * MIB) == all_reduce_s(plain, 4, 256 * MIB)
+    apart = collective_time_s("all_reduce", float(MIB), 2, eight, PEAK, stride=2)  # on two pairs
+    assert apart[0] > 1.5 * collective_time_s("all_reduce", float(MIB), 2, eight, PEAK)[0]
+
+
+def test_many_layouts_of_bridged_boards_at_once():
+    ranks = np.array([1.0, 2.0, 4.0, 8.0])
+    lines = collective_lines("all_reduce", ranks, np.ones(4), load_system("8xa100-pcie"), PEAK, NUMPY)
+    together = np.min([np.broadcast_to(line.latency_s + MIB * line.s_per_byte, 4) for line in lines], axis=0)
+    alone = [
+        collective_time_s("all_reduce", float(MIB), int(one), load_system("8xa100-pcie"), PEAK)[0] for one in ranks
+    ]
+    assert list(together) == pytest.approx(alone)

@@ -83,6 +83,14 @@ def _link_facts(chip: Chip, domain: int, several: bool) -> dict[str, Fact]:
     return {name: fact for name, fact in links.items() if fact is not None}
 
 
+def _bus_facts(chip: Chip, domain: int, several: bool) -> dict[str, Fact]:
+    """Of cards that bridges join in pairs and a server's bus beyond them: the bus, and the bridges apart."""
+    lanes, bridge = _lanes(chip.facts.get("pcie_generation")), chip.facts.get("scaleup_bytes_per_s")
+    scaleout = chip.facts.get("scaleout_bytes_per_s") or _ASSUMED_NETWORK
+    links = {"scaleup_bytes_per_s": lanes, "bridge_bytes_per_s": bridge, "scaleout_bytes_per_s": scaleout}
+    return {name: fact for name, fact in links.items() if fact is not None and (several or name[:8] != "scaleout")}
+
+
 def _value(facts: Mapping[str, Fact], name: str) -> float | None:
     return facts[name].value if name in facts else None
 
@@ -91,8 +99,11 @@ def compose_system(chip: Chip, n_chips: int) -> System:
     """`n_chips` of one chip in domains as large as its scale-up network reaches."""
     n_chips = _count(n_chips, f"{n_chips}x{chip.id}")
     domain = min(n_chips, chip.reach)
-    facts = _link_facts(chip, domain, n_chips > domain)
+    on_bus = chip.on_pcie or (chip.bridged and n_chips > chip.scaleup_domain)
+    facts = (_bus_facts if on_bus and chip.bridged else _link_facts)(chip, domain, n_chips > domain)
     notes = []
+    if on_bus and chip.bridged:
+        notes.append(f"Bridges join {chip.scaleup_domain} cards each; beyond them data goes over the server's PCIe.")
     if chip.on_pcie and n_chips > 1:
         how = "reach each other's memory" if chip.peer_access else "pass data through the host's memory"
         notes.append(f"One domain is a server of up to {PCIE_SERVER} cards, which {how} over PCIe.")
@@ -110,8 +121,10 @@ def compose_system(chip: Chip, n_chips: int) -> System:
         domain_size=domain,
         scaleup_bytes_per_s=_value(facts, "scaleup_bytes_per_s"),
         scaleout_bytes_per_s=_value(facts, "scaleout_bytes_per_s"),
-        pcie_generation=chip.pcie_generation if chip.on_pcie else None,
+        pcie_generation=chip.pcie_generation if on_bus else None,
         peer_access=chip.peer_access,
+        bridge_size=chip.scaleup_domain if on_bus else 1,
+        bridge_bytes_per_s=_value(facts, "bridge_bytes_per_s"),
         rental=load_rental(chip.id),
         notes=tuple(notes),
         facts=facts,

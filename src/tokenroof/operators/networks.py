@@ -194,8 +194,29 @@ def collective_lines(
     """The algorithms that can run `kind` over `ranks` ranks `stride` apart, and how long each takes.
 
     With arrays of groups an algorithm that does not apply to an element has an endless latency there. `routes` lets
-    tokens for experts cross to a domain once and be handed on inside it.
+    tokens for experts cross to a domain once and be handed on inside it. Groups as small as a bridge talk over it.
     """
+    if system.bridge_size == 1:
+        return _level_lines(kind, ranks, stride, system, profile, xp, routes)
+    pair = replace(
+        system, domain_size=system.bridge_size, scaleup_bytes_per_s=system.bridge_bytes_per_s, pcie_generation=None,
+        bridge_size=1,
+    )  # fmt: skip
+    joined = ranks * stride <= pair.domain_size
+    if xp is SCALAR:
+        return _level_lines(kind, ranks, stride, pair if joined else system, profile, xp, routes)
+    over = _level_lines(kind, xp.where(joined, ranks, 1.0), xp.where(joined, stride, 1.0), pair, profile, xp, routes)
+    beyond = _level_lines(kind, ranks, stride, system, profile, xp, routes)
+    return (
+        *(replace(line, latency_s=xp.where(joined, line.latency_s, math.inf)) for line in over),
+        *(replace(line, latency_s=xp.where(joined, math.inf, line.latency_s)) for line in beyond),
+    )
+
+
+def _level_lines(
+    kind: str, ranks: Num, stride: Num, system: System, profile: Efficiency, xp: Namespace, routes: Routes | None
+) -> tuple[Line, ...]:
+    """On what joins a domain, and between domains."""
     g = _group(ranks, stride, system, xp)
     lines = []
     for curve in _curves(profile, kind, system):

@@ -132,7 +132,11 @@ def _pcie(system: System, before: float | None, after: float) -> System:
     """A server whose cards have only its bus, of this generation."""
     domain = system.domain_size if system.pcie_generation is not None else min(system.n_chips, PCIE_SERVER)
     return replace(
-        system, pcie_generation=int(after), domain_size=domain, scaleup_bytes_per_s=PCIE_BYTES_PER_S[int(after)]
+        system,
+        pcie_generation=int(after),
+        domain_size=domain,
+        scaleup_bytes_per_s=PCIE_BYTES_PER_S[int(after)],
+        bridge_size=1,
     )
 
 

@@ -59,9 +59,14 @@ class Chip:
         return self.scaleup_domain == 1 and self.pcie_generation is not None
 
     @property
+    def bridged(self) -> bool:
+        """Whether bridges join a few cards, and the server's bus joins those to the others."""
+        return self.scaleup_domain > 1 and self.pcie_generation is not None
+
+    @property
     def reach(self) -> int:
         """Chips that a scale-up network of its own, or else a server's bus, can join."""
-        return PCIE_SERVER if self.on_pcie else self.scaleup_domain
+        return self.scaleup_domain if self.pcie_generation is None else PCIE_SERVER
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,9 +113,9 @@ class System:
     """`n_chips` of one kind, wired in scale-up domains of `domain_size` chips.
 
     Where `domain_size` does not divide `n_chips` the last domain is smaller. Bandwidths are one direction
-    of one chip; `power_w` is the whole system's. With a `pcie_generation` the domain is a server's bus. Latencies are
-    of one step of a collective on that level, `scaleout_share` what is reached of the network's bandwidth; None: the
-    profile's.
+    of one chip; `power_w` is the whole system's. With a `pcie_generation` the domain is a server's bus, on which
+    bridges may join `bridge_size` neighbours each. Latencies are of one step of a collective on that level,
+    `scaleout_share` what is reached of the network's bandwidth; None: the profile's.
     """
 
     id: str
@@ -122,6 +127,8 @@ class System:
     scaleout_bytes_per_s: float | None = None
     pcie_generation: int | None = None
     peer_access: bool = True
+    bridge_size: int = 1
+    bridge_bytes_per_s: float | None = None
     scaleup_latency_s: float | None = None
     scaleout_latency_s: float | None = None
     scaleout_share: float | None = None
