@@ -10,6 +10,7 @@ from tokenroof.catalog import load_chip, load_system, load_system_file, system_n
 from tokenroof.catalog.machine_checks import open_findings
 from tokenroof.catalog.machine_index import machine_index
 from tokenroof.errors import InputError, TokenroofError, UnknownName
+from tokenroof.operators.networks import collective_time_s
 from tokenroof.provenance import Grade
 
 OWN = """
@@ -328,3 +329,20 @@ def test_files_of_the_guide_load(repo_root: Path, tmp_path: Path) -> None:
 def test_own_file_with_an_unknown_chip(tmp_path: Path) -> None:
     with pytest.raises(UnknownName, match="nearest: h100"):
         load_system_file(own(tmp_path, OWN.replace('"h100"', '"h1000"')))
+
+
+@pytest.mark.parametrize(
+    ("name", "share"),
+    # 2 x 2 and 2 x 4 meshes have a link on either axis at their corners; 16 x 16 wraps around on both
+    [("v6e-4", 2 / 4), ("v6e-8", 2 / 4), ("v5e-256", 1.0), ("v5p-8", 2 / 6), ("v5p-16", 3 / 6), ("v5p-128", 1.0)],
+)
+def test_a_block_of_a_torus_uses_the_links_of_its_axes(name: str, share: float) -> None:
+    system = load_system(name)
+    assert system.scaleup_bytes_per_s == pytest.approx(system.chip.scaleup_bytes_per_s * share)
+    assert (system.facts["scaleup_bytes_per_s"].grade is Grade.DERIVED) is (share < 1.0)
+
+
+def test_ranks_that_are_a_part_of_a_slice_have_the_links_of_their_own_block() -> None:
+    whole = load_system("v6e-256")
+    times = [collective_time_s("all_reduce", 1e9, ranks, whole)[0] for ranks in (2, 4, 256)]
+    assert times == pytest.approx([1e9 / (links * 100e9) for links in (1, 2, 4)])

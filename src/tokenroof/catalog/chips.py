@@ -6,6 +6,7 @@ some that are facts only, such as `list_price_usd`.
 """
 
 import functools
+import math
 from collections.abc import Mapping
 
 from tokenroof.catalog.facts import Entry, Range, read_toml
@@ -41,6 +42,8 @@ CHIP_SECTIONS: dict[str, dict[str, tuple[str, Range]]] = {
         "scaleup": ("scaleup_bytes_per_s", _BANDWIDTH),
         "scaleup_peer": ("scaleup_peer_bytes_per_s", _BANDWIDTH),
         "scaleout": ("scaleout_bytes_per_s", _BANDWIDTH),
+        "torus": ("torus_axes", Range("1", 2, 3, whole=True)),
+        "wraps_from": ("wraps_from_chips", Range("GPU", 4, 1e5, whole=True)),
         "pcie": ("pcie_generation", Range("1", min(PCIE_BYTES_PER_S), max(PCIE_BYTES_PER_S), whole=True)),
         "peer_access": ("peer_access", Range("1", 0, 1, whole=True)),
     },
@@ -128,6 +131,8 @@ def chip_from_entry(entry: Entry) -> Chip:
         scaleup_bytes_per_s=value("scaleup_bytes_per_s"),
         scaleup_peer_bytes_per_s=value("scaleup_peer_bytes_per_s"),
         scaleout_bytes_per_s=value("scaleout_bytes_per_s"),
+        torus_axes=int(value("torus_axes") or 0),
+        wraps_from_chips=value("wraps_from_chips") or math.inf,
         pcie_generation=int(facts["pcie_generation"].value) if "pcie_generation" in facts else None,
         peer_access=value("peer_access") != 0,
         tdp_w=value("tdp_w"),

@@ -22,6 +22,7 @@ from tokenroof.errors import InputError, UnknownName
 from tokenroof.provenance import Fact, Grade, worst_grade
 from tokenroof.reading import expanded
 from tokenroof.types.machine import PCIE_BYTES_PER_S, PCIE_SERVER, Chip, RentalPrice, System
+from tokenroof.xp import SCALAR
 
 __all__ = ["LATENCY", "MAX_CHIPS", "PCIE", "compose_system", "load_system", "load_system_file", "system_names"]
 
@@ -62,6 +63,13 @@ def _scaleup(chip: Chip, domain: int) -> Fact | None:
     whole, peer = chip.facts.get("scaleup_bytes_per_s"), chip.facts.get("scaleup_peer_bytes_per_s")
     if domain == 1 or whole is None:
         return None
+    share = chip.torus_share(domain, SCALAR) if chip.torus_axes else 1.0
+    if share < 1.0:
+        grade, note = (
+            worst_grade((whole.grade, Grade.DERIVED)),
+            f"{share:.2g} of a chip's links: a mesh of {domain} chips",
+        )
+        return replace(whole, value=whole.value * share, grade=grade, note=note)
     if peer is None or peer.value * (domain - 1) >= whole.value:
         return whole
     return Fact(
@@ -169,8 +177,8 @@ def _slice(name: str) -> System | None:
     notes = list(system.notes)
     if cores > 1:
         notes.append(f"The name counts TensorCores, {cores} to a chip: {name} is {count // cores} chips.")
-    if count // cores < rule["torus_from_chips"]:
-        notes.append(f"Wrap-around links of the torus only from {rule['torus_from_chips']} chips on.")
+    if count // cores < system.chip.wraps_from_chips:
+        notes.append(f"Wrap-around links of the torus only from {system.chip.wraps_from_chips:g} chips on.")
     return replace(system, id=name, name=f"{system.chip.name} slice, {name}", notes=tuple(notes))
 
 

@@ -59,6 +59,8 @@ def _group(ranks: Num, stride: Num, system: System, xp: Namespace) -> _Group:
     # In a full mesh a part of the domain reaches only the links between its own members.
     peer = system.chip.scaleup_peer_bytes_per_s
     used = up if peer is None else xp.minimum(up, xp.maximum(inner - 1.0, 1.0) * peer)
+    if system.chip.torus_axes and system.chip.scaleup_bytes_per_s is not None:
+        used = xp.minimum(up, system.chip.scaleup_bytes_per_s * system.chip.torus_share(inner, xp))
     return _Group(ranks, stride, inner, ranks / inner, domain, used, out, xp)
 
 

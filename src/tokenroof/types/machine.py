@@ -1,7 +1,9 @@
 """Chips and systems as rates and capacities in SI units, each figure with its Fact beside it."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from tokenroof.provenance import Fact
 
@@ -22,9 +24,10 @@ class Chip:
     missing key means that the chip has no such arithmetic, or that nobody published its rate.
     `memory_bytes` is the label, `usable_memory_bytes` what the driver reports, where known. Link
     bandwidth is one direction of one chip, all its links together; `scaleup_peer_bytes_per_s` is the part
-    of it that one peer gets where links run straight to each peer, without a switch. `pcie_generation` is that of
-    its slot, `peer_access` whether cards reach each other's memory over it or only through the host's. Under a
-    `power_cap_w` the rates are those of the lower clocks, and the TDP is the cap.
+    of it that one peer gets where links run straight to each peer, without a switch. In a torus of `torus_axes` axes
+    two links lie on each, and blocks of fewer than `wraps_from_chips` are meshes without wrap-around.
+    `pcie_generation` is that of its slot, `peer_access` whether cards reach each other's memory over it or only through
+    the host's. Under a `power_cap_w` the rates are those of the lower clocks, and the TDP is the cap.
     """
 
     id: str
@@ -42,6 +45,8 @@ class Chip:
     scaleup_bytes_per_s: float | None = None
     scaleup_peer_bytes_per_s: float | None = None
     scaleout_bytes_per_s: float | None = None
+    torus_axes: int = 0
+    wraps_from_chips: float = math.inf
     pcie_generation: int | None = None
     peer_access: bool = True
     tdp_w: float | None = None
@@ -57,6 +62,17 @@ class Chip:
     def on_pcie(self) -> bool:
         """Whether the server's bus is all that joins it to its neighbours."""
         return self.scaleup_domain == 1 and self.pcie_generation is not None
+
+    def torus_share(self, ranks: Any, xp: Any) -> Any:
+        """Share of its links that a chip of a torus uses in a block of so many, as nearly a cube as powers of 2 allow.
+
+        A chip at the edge of a mesh has one link on each axis that the block extends over, and is waited for; a block
+        that wraps around has two.
+        """
+        extended = xp.maximum(
+            1.0, sum(xp.where(ranks >= 2.0 ** (axis + 1), 1.0, 0.0) for axis in range(self.torus_axes))
+        )
+        return extended * xp.where(ranks >= self.wraps_from_chips, 2.0, 1.0) / (2.0 * self.torus_axes)
 
     @property
     def bridged(self) -> bool:
