@@ -100,6 +100,15 @@ SYSTEM = (
     'id = "mine"\nname = "Mine"\nchip = "h100"\naliases = ["my-box"]\n[defaults]\nsource = "me"\nas_of = "2026-01-01"\n'
     'grade = "assumed"\n[size]\nn_chips = 16\ndomain = 8\n[links]\nscaleout = "50 GB/s"\n'
 )
+CHIP = (
+    'id = "mine"\nname = "Mine"\n[defaults]\nsource = "me"\nas_of = "2026-01-01"\ngrade = "assumed"\n'
+    '[size]\nn_chips = 16\n[chip]\nid = "x"\nname = "X"\nvendor = "Me"\nkind = "gpu"\nyear = 2026\n'
+    'status = "shipping"\n[chip.defaults]\nsource = "me"\nas_of = "2026-01-01"\ngrade = "assumed"\n'
+    '[chip.memory]\nlabel = "80 GB"\nusable = "79 GiB"\nbandwidth = "3.35 TB/s"\n'
+    '[chip.flops]\nbf16 = "989 TFLOP/s"\nfp8 = {value = "1979 TFLOP/s", note = "dense"}\n'
+    '[chip.links]\ndomain = 2\nscaleup = "450 GB/s"\nscaleout = "400 Gbit/s"\ntorus = 2\nwraps_from = 16\npcie = 5\n'
+    '[chip.power]\ntdp = "700 W"\n'
+)
 OFFERS = (
     '[defaults]\ncurrency = "USD"\nas_of = "2026-01-01"\nsource = "me"\ngrade = "reported"\n\n[[offer]]\nid = "me/x"\n'
     'name = "X"\nlab = "Me"\nopen_weights = false\ninput = 3.0\noutput = 15.0\ncached = 0.3\n'
@@ -151,6 +160,7 @@ def _python(path: Path) -> Any:
 DOORS: dict[str, tuple[tuple[str, ...], str, Callable[[Path], Any]]] = {
     "config": ((CONFIG,), "config.json", model_from_path),
     "system": ((SYSTEM,), "s.toml", load_system_file),
+    "chip": ((CHIP,), "c.toml", load_system_file),
     "scenario": ((SCENARIO,), "s.toml", read_scenario),
     "sweep": ((SWEEP,), "w.toml", read_sweep_spec),
     "measured": (tuple(one.example for one in IMPORTERS), "r.csv", lambda path: list(read_results(path))),

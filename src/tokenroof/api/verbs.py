@@ -96,8 +96,11 @@ def trace(file: "Name | TraceRequest", **options: Any) -> Answer:
     """What a trace of requests is like, and what prefix caches find of it."""
     from tokenroof.api.views import TRACE
     from tokenroof.usecases.trace.answer import TraceRequest
+    from tokenroof.usecases.trace.caches import named_sizes
     from tokenroof.usecases.trace.run import trace as run
 
+    if "cache" in options:
+        options["cache"] = named_sizes(options["cache"])
     if isinstance(file, TraceRequest):
         return Answer(run(request_of(TraceRequest, file, options)), TRACE)
     return Answer(run(request_of(TraceRequest, None, options, file=name_of("file", file))), TRACE)

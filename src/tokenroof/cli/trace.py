@@ -50,7 +50,9 @@ def _reading() -> Iterator[Callable[[int], None] | None]:
 @click.option("--end", metavar="TIME", help="Only requests before then: 20min.")
 @click.option("--scale", metavar="FACTOR", help="The same requests at so many times the rate: 2 halves every gap.")
 @click.option("--model", metavar="MODEL", shell_complete=complete_models, help="Its KV in prefix caches of many sizes.")
-@click.option("--cache", metavar="SIZES", help="The sizes to try, with commas: 64GiB,1TiB. Needs --model.")
+@click.option(
+    "--cache", metavar="SIZES", help="Sizes to try: 64GiB,1TiB, or with a tier, host-dram:256GiB. Needs --model."
+)
 @click.option("--kv-dtype", metavar="DTYPE", help="Format of the model's KV cache. [default: the engine's]")
 @click.option("--full", is_flag=True, help="The stream window by window.")
 @output_options
@@ -66,10 +68,11 @@ def command(full: bool, outputs: tuple[Path, ...], as_json: bool, **options: Any
     tokenroof trace mooncake_trace.jsonl --model llama-3.3-70b --cache 64GiB,1TiB
     tokenroof trace requests.csv.gz --columns arrival=ts,isl=in,osl=out -o trace.svg
     """
+    from tokenroof.usecases.trace.caches import named_sizes
     from tokenroof.usecases.trace.run import TraceRequest, trace
 
     paths = check_outputs(None, outputs)
-    asked = request_from(options, TraceRequest)
+    asked = request_from({**options, "cache": named_sizes(options["cache"])}, TraceRequest)
     with _reading() as show:
         answer = trace(asked, show)
 

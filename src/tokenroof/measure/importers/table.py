@@ -16,8 +16,9 @@ from tokenroof import reading
 from tokenroof.errors import FileError, InputError
 from tokenroof.types.benchmark import Benchmark
 from tokenroof.types.run import Fault, Run
+from tokenroof.units import parse_count
 
-__all__ = ["BadRow", "Importer", "Row", "columns_of", "count", "head_of", "number", "rows"]
+__all__ = ["BadRow", "Importer", "Row", "columns_of", "count", "head_of", "number", "plain", "rows"]
 
 _HEAD_CHARACTERS = 65_536
 _MOST_BYTES_PER_CELL = 100_000
@@ -100,13 +101,21 @@ def _rows(
             yield Fault(file=name, line=reader.line_num, text=str(error))
 
 
+def plain(text: str) -> float:
+    """The number in a cell: as a program writes it, else as `parse_count` reads it everywhere. Raises ValueError."""
+    try:
+        return float(text)
+    except ValueError:
+        return parse_count(text)
+
+
 def number(row: Row, column: str) -> float | None:
-    """A finite number that is not negative; None where the cell is blank or absent."""
+    """A finite number that is not negative, as people write one (128K); None where the cell is blank or absent."""
     text = (row.get(column) or "").strip()
     if not text:
         return None
     try:
-        value = float(text)
+        value = plain(text)
     except ValueError:
         raise BadRow(f"{column} = {text[:40]!r} is not a number") from None
     if not math.isfinite(value) or value < 0:

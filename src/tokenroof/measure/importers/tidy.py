@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from tokenroof.measure.importers.table import BadRow, Importer, Row, columns_of, count, number, rows
+from tokenroof.measure.importers.table import BadRow, Importer, Row, columns_of, count, number, plain, rows
 from tokenroof.types.run import Fault, Role, Run
 
 __all__ = ["METRIC_UNITS", "NEEDED", "TIDY"]
@@ -39,7 +39,7 @@ Llama-3.1-8B,NVIDIA H100 SXM,1,1,vLLM,server,1024,128,qps=8,ttft_ms,80,ms
 def _load(text: str) -> tuple[float | None, float | None]:
     """Concurrency (or batch) and request rate of a load column: `64`, `qps=8`, `poisson target_qps=75`."""
     try:
-        return float(text), None
+        return plain(text), None
     except ValueError:
         found = _RATE.search(text)
         if not found:

@@ -182,11 +182,13 @@ def _scenario(answer: AnalyzeResponse) -> tuple[str, ...]:
     idle = f", {counted(answer.gpus_idle, 'GPU')} idle" if answer.gpus_idle else ""
     prefix = f" ({count(answer.prefix)} cached)" if answer.prefix else ""
     price = [] if answer.cost is None else [quantity(answer.cost.usd_per_gpu_h, USD_PER_GPU_HOUR)]
+    cap = answer.deployment.system.chip.power_cap_w
     return (
         f"{answer.weight_dtype} weights, {answer.kv_dtype} KV",
         f"{answer.layout_label}, {counted(answer.replicas, 'replica')}{idle}",
         f"{count(answer.isl)} in{prefix}, {count(answer.osl)} out",
         engine_of(answer.engine).display_name,
+        *([] if cap is None else [f"{cap:,.0f} W cap"]),
         *price,
     )
 

@@ -1,10 +1,12 @@
 """What prompts share, and what prefix caches of given sizes find of it."""
 
 import math
+from typing import Any
 
 import numpy as np
 
 from tokenroof.catalog.models.index import load_model
+from tokenroof.catalog.tiers import load_tier
 from tokenroof.errors import InputError
 from tokenroof.mixers.architecture_cache import kv_bytes_per_token
 from tokenroof.simulate.prefix_cache import MOST_BLOCKS, lru_replay
@@ -14,11 +16,24 @@ from tokenroof.types.model import Model
 from tokenroof.units import format_bytes, parse_quantity
 from tokenroof.usecases.trace.answer import CacheHits, Prefixes, TraceRequest
 
-__all__ = ["bytes_per_token", "prefixes_of"]
+__all__ = ["bytes_per_token", "named_sizes", "prefixes_of"]
 
 _WARM_SHARE = 0.5
 _GIB = parse_quantity("1 GiB", "B")
 _RUNG, _RUNGS = 4.0, 6
+
+
+def named_sizes(cache: Any) -> Any:
+    """`host-dram:256GiB,2TB` as the sizes alone, where the names are tiers of the catalogue; all else as it is."""
+    if not isinstance(cache, str):
+        return cache
+    sizes = list[str]()
+    for part in cache.split(","):
+        name, colon, size = part.strip().partition(":")
+        if colon:
+            load_tier(name)
+        sizes.append(size if colon else name)
+    return ",".join(sizes)
 
 
 def _kept(request: TraceRequest, model: Model) -> str:
