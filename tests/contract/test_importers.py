@@ -25,6 +25,7 @@ every_table = pytest.mark.parametrize(
 
 # What no file of some formats says.
 SAID = Given(
+    interval_s=10.0,
     deployed=Deployed(model="llama-3.1-8b", hardware="h100", gpus=1, tp=1, engine="vllm"), isl=512.0, osl=100.0
 )  # fmt: skip
 

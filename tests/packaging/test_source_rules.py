@@ -99,10 +99,11 @@ def _reads(node: ast.Call) -> bool:
 def test_files_are_read_in_one_place(sources: dict[str, str]) -> None:
     """Caps on size, length of lines, unpacking and depth hold for every door, since none goes round `reading`."""
     lines_of_json = {"simulate/traces/lines.py", "simulate/traces/bench_output.py"}  # of a text that `reading` gave
+    network = {"measure/scraping.py"}  # has limits of its own, and opens no file
     found = [
         f"{name}:{node.lineno}: {ast.unparse(node)[:80]}"
         for name, text in sources.items()
-        if name != "reading.py" and name not in lines_of_json
+        if name != "reading.py" and name not in lines_of_json | network
         for node in ast.walk(ast.parse(text))
         if isinstance(node, ast.Call) and _reads(node)
     ]

@@ -24,8 +24,10 @@ from tokenroof.catalog.models.importer import model_from_path
 from tokenroof.catalog.offers.files import read_offer_file
 from tokenroof.catalog.systems import load_system_file
 from tokenroof.cli.main import VERBS, cli
+from tokenroof.engines.launch_command import launched
 from tokenroof.errors import TokenroofError
-from tokenroof.measure.importers import IMPORTERS, read_results
+from tokenroof.measure.engine_logs import read_engine_log
+from tokenroof.measure.importers import IMPORTERS, read_benchmarks, read_results
 from tokenroof.schema import parse, read_scenario, read_sweep_spec
 from tokenroof.simulate.traces import FORMATS, read_trace
 from tokenroof.usecases.analyze.request import AnalyzeRequest
@@ -115,6 +117,17 @@ OFFERS = (
     'writes = {"5m" = 3.75, "1h" = 6.0}\nsteps = [{above = "200K", input_x = 2.0, output_x = 1.5}]\ncontext = "1M"\n'
     'modes = [{name = "batch", x = 0.5}]\nwindows = [{name = "night", x = 0.5, hours_utc = [[16.5, 0.5]]}]\n'
 )
+COMMANDS = (
+    "vllm serve a/b -tp 2 --max-num-seqs 64 --speculative-config '{\"num_speculative_tokens\": 2}'",
+    "python -m sglang.launch_server --model a/b --tp 8 --dp 4 --enable-dp-attention --mem-fraction-static 0.8",
+    "cat > x.yaml <<'END'\nkv_cache_config: {dtype: fp8}\nEND\ntrtllm-serve a/b --tp_size 8 --config x.yaml",
+    "spec:\n  replicas: 2\n  containers:\n  - image: vllm/vllm-openai:v0.21.0\n    args: [a, -tp, '4']\n",
+)
+LOGS = (
+    "LLM engine (v0.19.0) with config: model='a/b', tensor_parallel_size=2\nModel loading took 14.99 GiB\n"
+    "Available KV cache memory: 58.11 GiB\nGPU KV cache size: 476,000 tokens\n",
+    "server_args=ServerArgs(model_path='a', tp_size=8)\nKV Cache is allocated. #tokens: 443878, K size: 2 GB",
+)
 EFFICIENCY = (FOLDER / "h100.toml").read_text(encoding="utf-8")
 
 
@@ -164,6 +177,9 @@ DOORS: dict[str, tuple[tuple[str, ...], str, Callable[[Path], Any]]] = {
     "scenario": ((SCENARIO,), "s.toml", read_scenario),
     "sweep": ((SWEEP,), "w.toml", read_sweep_spec),
     "measured": (tuple(one.example for one in IMPORTERS), "r.csv", lambda path: list(read_results(path))),
+    "benchmarks": (tuple(one.example for one in IMPORTERS), "r", lambda path: list(read_benchmarks(path))),
+    "launch command": (COMMANDS, "c.sh", lambda path: launched(path.read_text("utf-8", "replace"))),
+    "engine log": (LOGS, "e.log", read_engine_log),
     "traces": (tuple(one.example for one in FORMATS), "t.csv", read_trace),
     "traces, skipping": (tuple(one.example for one in FORMATS), "t", lambda path: read_trace(path, skip_bad=True)),
     "offers": ((OFFERS,), "o.toml", read_offer_file),

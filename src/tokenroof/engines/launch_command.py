@@ -146,7 +146,8 @@ def _commands(node: Mapping[Any, Any]) -> list[list[str]]:
         said = _strings(value)
         scripts = [one for one in said if "\n" in one or " " in one.strip()]
         if isinstance(value, str) or any(name in one for one in scripts for name in _STARTS):
-            return [[*_strings(image), *words] for one in scripts or said for words in words_of(one)]
+            commands = [words for one in scripts or said for words in words_of(one)]
+            return [[*_strings(image), *words] for words in commands if _launcher(words) is not None]
         parts += said
     return [[*_strings(image), *parts]] if parts else []
 

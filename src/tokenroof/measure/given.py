@@ -29,6 +29,9 @@ def with_given(one: Benchmark, given: Given) -> Benchmark:
         notes.append(Note(kind="command", text=f"flags not known: {' '.join(given.unknown_flags)}"))
     lengths = (("isl", given.isl), ("osl", given.osl))
     loads = (("concurrency", given.concurrency), ("request_rate", given.request_rate))
+    if given.interval_s is not None and one.duration_s is None and one.completed:
+        rate = one.completed / given.interval_s
+        one = replace(one, duration_s=given.interval_s, served_rate=rate, request_rate=rate)
     changes: dict[str, Any] = {name: Spread(mean=value) for name, value in lengths if value is not None}
     changes |= {name: value for name, value in loads if value is not None}
     deployed = given.deployed.over(said)

@@ -134,6 +134,7 @@ class Given:
     """What a user says beside a file; it is believed before the file. `format` is the name of an importer.
 
     `deployed` is said in options and `command` in a launch command, which stands below them.
+    `interval_s` is the time that a file covers where it does not say so itself: that between two scrapes.
     """
 
     deployed: Deployed = Deployed()
@@ -143,6 +144,7 @@ class Given:
     osl: float | None = None
     concurrency: float | None = None
     request_rate: float | None = None
+    interval_s: float | None = None
     format: str = ""
 
 

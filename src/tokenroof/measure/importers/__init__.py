@@ -20,6 +20,7 @@ from tokenroof.measure.importers.inferencex import INFERENCEX
 from tokenroof.measure.importers.inferencex_agg import INFERENCEX_AGG
 from tokenroof.measure.importers.llama_bench import LLAMA_BENCH, LLAMA_BENCH_CSV, LLAMA_BENCH_MD
 from tokenroof.measure.importers.locust import LOCUST
+from tokenroof.measure.importers.server_metrics import SERVER_METRICS
 from tokenroof.measure.importers.sglang_bench import SGLANG_BENCH
 from tokenroof.measure.importers.table import Importer, columns_of, head_of
 from tokenroof.measure.importers.tidy import TIDY
@@ -50,6 +51,7 @@ IMPORTERS: tuple[Importer, ...] = (
     INFERENCEX_AGG,
     LOCUST,
     DECODE_BENCH,
+    SERVER_METRICS,
 )
 
 
