@@ -359,7 +359,7 @@ def test_what_no_file_says_is_one_line_and_a_row_of_each_metric_where_it_is_give
     path = put(tmp_path / "a.json", vllm())
     (fault,) = read_results(path)
     assert isinstance(fault, Fault)
-    assert "hardware: must be said for this file; give `hardware`; looked at gpu, hardware, num_gpus, tp" in str(fault)
+    assert "hardware: must be said for this file; give `system`; looked at gpu, hardware, num_gpus, tp" in str(fault)
     runs = list(read_results(path, given=Given(deployed=Deployed(hardware="h100", gpus=1))))
     assert {run.metric for run in runs if isinstance(run, Run)} >= {"ttft_ms", "tpot_ms", "output_tok_s"}
     assert isinstance(runs[0], Run) and isinstance(setup_of(runs[0]), Setup)

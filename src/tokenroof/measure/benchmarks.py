@@ -48,9 +48,9 @@ def lacking(one: Benchmark) -> InputError | None:
     if not (where.tokenizer or where.model):
         return InputError("model", ..., "said for this file", f"give `model`; {looked}")
     if not where.hardware:
-        return InputError("hardware", ..., "said for this file", f"give `hardware`; {looked}")
+        return InputError("hardware", ..., "said for this file", f"give `system`; {looked}")
     if where.gpus is None and where.tp is None:
-        return InputError("gpus", ..., "said for this file", f"give `gpus`, `tp` or `server_cmd`; {looked}")
+        return InputError("gpus", ..., "said for this file", f"give `system`, `tp` or `server_cmd`; {looked}")
     if where.tp is None and where.dp is None and where.pp is None and (where.gpus or 1) > 1:
         spread = f"said for {where.gpus} GPUs"
         return InputError("tp", ..., spread, f"give `tp`, `pp`, `dp`, `ep` or `server_cmd`; {looked}")
