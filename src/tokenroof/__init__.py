@@ -17,6 +17,8 @@ _LAZY = {
     "AnalyzeRequest": "tokenroof.usecases.analyze.request",
     "break_even": "tokenroof.api.verbs",
     "BreakEvenRequest": "tokenroof.usecases.money.break_even",
+    "calibrate": "tokenroof.api.measured",
+    "CalibrateRequest": "tokenroof.usecases.calibrate.answer",
     "compare": "tokenroof.api.measured",
     "CompareRequest": "tokenroof.usecases.compare.request",
     "chip": "tokenroof.api.lists",
@@ -57,6 +59,7 @@ __all__ = [
     "AnalyzeRequest",
     "Answer",
     "BreakEvenRequest",
+    "CalibrateRequest",
     "CompareRequest",
     "DeduceRequest",
     "KvRequest",
@@ -73,6 +76,7 @@ __all__ = [
     "__version__",
     "analyze",
     "break_even",
+    "calibrate",
     "chip",
     "chips",
     "compare",
@@ -102,7 +106,7 @@ __all__ = [
 if TYPE_CHECKING:
     from tokenroof.api.answers import Answer
     from tokenroof.api.lists import chip, chips, model, models, system, systems, tiers
-    from tokenroof.api.measured import compare
+    from tokenroof.api.measured import calibrate, compare
     from tokenroof.api.verbs import (
         analyze,
         break_even,
@@ -124,6 +128,7 @@ if TYPE_CHECKING:
     from tokenroof.types.scenario import Scenario
     from tokenroof.usecases.analyze.closed_form import RooflineRequest
     from tokenroof.usecases.analyze.request import AnalyzeRequest
+    from tokenroof.usecases.calibrate.answer import CalibrateRequest
     from tokenroof.usecases.compare.request import CompareRequest
     from tokenroof.usecases.deduce.run import DeduceRequest
     from tokenroof.usecases.listing.kv import KvRequest

@@ -64,6 +64,11 @@ ASKED: dict[str, tuple[Callable[[], Any], tuple[str, ...], Callable[[], Any]]] =
         (RESULTS, "--tp", "1", "--no-changes"),
         lambda: tokenroof.compare([RESULTS], tp="1", changes=False),
     ),
+    "calibrate": (
+        lambda: tokenroof.calibrate(RESULTS, kv_dtype="bf16"),
+        (RESULTS, "--kv-dtype", "bf16"),
+        lambda: tokenroof.calibrate([RESULTS], kv_dtype="bf16"),
+    ),
     "roofline": (
         lambda: tokenroof.roofline(context="4Ki", batch=2400, price_per_hour=128, **NUMBERS),
         ("--params", "671e9", "--active", "37e9", "--flops", "2.88e17", "--bandwidth", "512TB/s",

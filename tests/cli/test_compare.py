@@ -10,8 +10,8 @@ from tokenroof.cli.main import main
 SWEEP = str(Path(__file__).parents[2] / "examples" / "results" / "sweep.csv")
 
 
-def ran(*words: str, monkeypatch: pytest.MonkeyPatch) -> int:
-    monkeypatch.setattr("sys.argv", ["tokenroof", "compare", *words])
+def ran(*words: str, monkeypatch: pytest.MonkeyPatch, verb: str = "compare") -> int:
+    monkeypatch.setattr("sys.argv", ["tokenroof", verb, *words])
     monkeypatch.setenv("COLUMNS", "100")
     with pytest.raises(SystemExit) as ended:
         main()
@@ -55,3 +55,21 @@ def test_bad_input_is_told_in_a_line(
     assert ran(*words, monkeypatch=monkeypatch) == 2
     text = capsys.readouterr().err
     assert said in text and "Traceback" not in text and len(text.strip().splitlines()) <= 3
+
+
+def test_what_calibrate_saved_other_verbs_take(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    assert ran(SWEEP, "--save", "my-h100", "--full", monkeypatch=monkeypatch, verb="calibrate") == 0
+    page = capsys.readouterr().out
+    assert page.startswith("Calibrated on 16 results, half of those left out are predicted TPOT within 1.")
+    assert (tmp_path / "tokenroof" / "profiles" / "my-h100.toml").is_file()
+    asked = ("llama-3.1-8b", "--system", "h100", "--concurrency", "16", "--json")
+    found = []
+    for name in ("auto", "my-h100"):
+        assert ran(*asked, "--efficiency", name, monkeypatch=monkeypatch, verb="analyze") == 0
+        found.append(json.loads(capsys.readouterr().out)["tpot_s"]["value"])
+    assert found[1] - found[0] == pytest.approx(3.4e-3, rel=0.1)  # 3.5 ms a step, found to 3 %
+    assert ran(SWEEP, "--efficiency", "my-h10", monkeypatch=monkeypatch) == 2
+    assert "nearest: my-h100" in capsys.readouterr().err

@@ -12,7 +12,7 @@ from tokenroof.errors import InputTypeError
 if TYPE_CHECKING:
     from tokenroof.present.page import Page
 
-__all__ = ["compare"]
+__all__ = ["calibrate", "compare"]
 
 
 def _paths(results: Name | Sequence[Name]) -> list[str]:
@@ -50,6 +50,37 @@ def _compare_draw(answer: Any, path: Path) -> None:
 COMPARISON = View(
     kind="Comparison", page=_compare_page, draw=_compare_draw, tables={"main": _compare_rows, "parts": _compare_parts}
 )
+
+
+def _calibrate_page(answer: Any) -> "Page":
+    from tokenroof.present.pages.calibrate import page_of
+
+    return page_of(answer)
+
+
+def _calibrate_rows(answer: Any) -> Rows:
+    from tokenroof.usecases.calibrate.table import rows_of
+
+    return rows_of(answer)
+
+
+def _calibrate_factors(answer: Any) -> Rows:
+    from tokenroof.usecases.calibrate.table import factor_rows
+
+    return factor_rows(answer)
+
+
+CALIBRATION = View(
+    kind="Calibration", page=_calibrate_page, tables={"main": _calibrate_rows, "factors": _calibrate_factors}
+)
+
+
+def calibrate(results: Name | Sequence[Name], **options: Any) -> Answer:
+    """A profile fitted to one's own runs, with its error on runs left out; `save` names it for `profile=`."""
+    from tokenroof.usecases.calibrate.answer import CalibrateRequest
+    from tokenroof.usecases.calibrate.run import calibrate as run
+
+    return Answer(run(request_of(CalibrateRequest, None, options, results=_paths(results))), CALIBRATION)
 
 
 def compare(results: Name | Sequence[Name], **options: Any) -> Answer:

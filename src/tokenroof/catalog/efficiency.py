@@ -27,7 +27,8 @@ from tokenroof.types.machine import Chip
 from tokenroof.xp import NUMPY
 
 __all__ = [
-    "FOLDER", "compose_profile", "kernel_curves", "load_profile", "profile_families", "profile_source",
+    "FOLDER", "compose_profile", "engine_tables", "kernel_curves", "load_profile", "profile_families",
+    "profile_source", "shipped_serving",
 ]  # fmt: skip
 
 FOLDER = DATA / "efficiency"
@@ -116,6 +117,18 @@ def _in_engine(
     return found
 
 
+def _slower(line: CollectiveCurve, factors: Mapping[str, Any]) -> CollectiveCurve:
+    """A collective that takes `communication` times as long, where a file says so."""
+    times = factors.get("communication")
+    if times is None:
+        return line
+    return replace(
+        line, call_s=line.call_s * times, step_s=line.step_s * times, out_call_s=line.out_call_s * times,
+        out_step_s=line.out_step_s * times, bytes_share=_capped(line.bytes_share / times),
+        out_bytes_share=_capped(line.out_bytes_share / times),
+    )  # fmt: skip
+
+
 def compose_profile(
     name: str,
     curves: Mapping[str, OperatorCurve],
@@ -135,7 +148,8 @@ def compose_profile(
         id=name,
         operators=_in_engine(curves, factors, host.get("factors", {})),
         collectives={
-            kind: tuple(line for line in lines if line.engine in ("", engine)) for kind, lines in collectives.items()
+            kind: tuple(_slower(line, factors) for line in lines if line.engine in ("", engine))
+            for kind, lines in collectives.items()
         },
         engine=engine,
         routing=Routing(skew=1.0, shape=factors.get("expert_shape", math.inf)),
@@ -177,16 +191,27 @@ def _lines(name: str, table: Mapping[str, Any]) -> dict[str, tuple[CollectiveCur
     }
 
 
+def engine_tables(serving: Mapping[str, Any], family: str, generation: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """(factors inside an engine, host times) of a family and a generation, as a serving file has them."""
+    if generation not in serving["engines"]:
+        raise DataMissing(f"engine {generation}", "host times", "serving.toml")
+    factors = {**serving["in_engine"]["all"], **serving["in_engine"].get(family, {})}
+    host = dict(serving["engines"][generation])
+    host["host_s"] *= factors.get(f"host.{generation}", 1.0)
+    return factors, host
+
+
+def shipped_serving() -> Mapping[str, Any]:
+    """The serving file of the catalogue."""
+    return _read("serving")
+
+
 @functools.cache
 def _load(chip: str, file: str, family: str, note: str, generation: str, experts: bool) -> Efficiency:
     serving = _read("serving")
     ranges = serving["spread" if experts else "spread_dense"]
-    if generation not in serving["engines"]:
-        raise DataMissing(f"engine {generation}", "host times", "serving.toml")
+    factors, host = engine_tables(serving, family, generation)
     curves, collectives = _kernels(file)
-    factors = {**serving["in_engine"]["all"], **serving["in_engine"].get(family, {})}
-    host = dict(serving["engines"][generation])
-    host["host_s"] *= factors.get(f"host.{generation}", 1.0)
     tested = ranges.get(family, ranges["untested"])
     widen = _UNMEASURED_SPREAD if note else 1.0
     spread = {metric: float(width) * widen for metric, width in tested.items()}

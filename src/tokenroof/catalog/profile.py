@@ -7,7 +7,6 @@ from dataclasses import replace
 
 from tokenroof.catalog.efficiency import load_profile
 from tokenroof.catalog.power_cap import CAP_NOTE
-from tokenroof.types.checks import check_choice
 from tokenroof.types.efficiency import PEAK, Efficiency
 from tokenroof.types.machine import System
 from tokenroof.types.model import Model
@@ -25,16 +24,20 @@ _BEYOND = 1.5  # ranges beyond that are this much wider, as those of chips that 
 def profile_for(
     system: System, engine: str, efficiency: str = "auto", version: str = "", *, model: Model | None = None
 ) -> Efficiency:
-    """`peak` is every operator at peak rates, one after another; `auto` the profile fitted for this chip,
-    engine and version of the engine.
+    """`peak` is every operator at peak rates, one after another; `auto` the profile fitted for this chip, engine and
+    version of the engine; another word names a profile of the user's own, or its file.
 
     Ranges are those of dense models where `model` is one, else the wider ones of models with experts.
     """
-    check_choice("profile", efficiency, EFFICIENCIES)
     experts = model is None or model.has_experts
     if efficiency == "peak":
         return PEAK
-    profile = load_profile(system.chip, engine, version, experts=experts)
+    if efficiency == "auto":
+        profile = load_profile(system.chip, engine, version, experts=experts)
+    else:
+        from tokenroof.catalog.personal import personal_profile
+
+        profile = personal_profile(efficiency, system.chip, engine, version, model)
     if system.chip.power_cap_w is not None:
         profile = _extrapolated(profile, CAP_NOTE)
     if model is None or not model.structure_guessed:

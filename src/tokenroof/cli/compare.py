@@ -24,10 +24,11 @@ def command(results: tuple[Path, ...], full: bool, outputs: tuple[Path, ...], as
     """Is my server as fast as it should be? Predicted beside measured, and where the gap to the roof goes.
 
     RESULT is what a benchmark tool wrote, or a table of runs. What no file says (machine, layout, formats) is given
-    in options; nothing is guessed.
+    in options or by the launch command; nothing is guessed.
 
     \b
     tokenroof compare bench.json --system 4xh100 --tp 4
+    tokenroof compare sweep/*.json --system 8xh200 --server-cmd "vllm serve ... --tensor-parallel-size 8"
     tokenroof compare runs.csv -o roofline.svg
     """
     from tokenroof.present.charts.compare import draw

@@ -21,6 +21,7 @@ __all__ = ["VERBS", "main"]
 VERBS: dict[str, tuple[str, str]] = {
     "analyze": ("analyze", "One page on a model on a machine: does it fit, how fast, what does it cost."),
     "break-even": ("break_even", "Self-hosting against an API price: from which load on does it pay?"),
+    "calibrate": ("calibrate", "The tool calibrated to one's own results: a profile for --efficiency."),
     "chip": ("chip", "One accelerator: every figure with source, date and grade."),
     "chips": ("chips", "List accelerators, or draw ridge and drain time across generations."),
     "compare": ("compare", "Is my server as fast as it should be? One's own runs, and where the gap goes."),

@@ -27,6 +27,13 @@ def results_argument(function: F) -> F:
 
 
 def told_options(function: F) -> F:
-    """What files do not say: machine, layout, formats, engine."""
+    """What files do not say: machine, layout, formats, engine, or the launch command that says them."""
+    command = click.option(
+        "--server-cmd",
+        metavar="COMMAND",
+        help="Launch command of the server: 'vllm serve ... --tensor-parallel-size 4', or its manifest.",
+    )
+    isl = click.option("--isl", metavar="TOKENS", help="Mean input tokens of a request, where no file says.")
+    osl = click.option("--osl", metavar="TOKENS", help="Mean output tokens of a request, where no file says.")
     model = click.option("--model", metavar="MODEL", shell_complete=complete_models, help="The model that was served.")
-    return model(some_options(*_FIELDS)(function))
+    return model(some_options(*_FIELDS)(command(isl(osl(function)))))

@@ -14,7 +14,6 @@ OLD_OPTIONS: dict[str, str] = {
     "--api": "--offer",
     "--chunk": "--max-batched-tokens",
     "--chunks": "--max-batched-tokens",
-    "--efficiency": "--profile",
     "--operators": "--full",
     "--plot": "-o",
     "--mode": "--rule",

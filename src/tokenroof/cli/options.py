@@ -75,7 +75,11 @@ _WORDS: dict[str, tuple[str, str]] = {
     "ttft": ("TIME", "Limit on mean TTFT: 1s, 300ms."),
     "tpot": ("TIME", "Limit on mean TPOT: 50ms. [default: 50ms where nothing else limits the load]"),
     "slo": ("SLO", "Both limits: ttft:1s,tpot:50ms (bare numbers: ms), or chat, rag, code, content."),
-    "profile": ("PROFILE", "auto: fitted to measured runs; peak: each operator at peak rates. [default: auto]"),
+    "profile": (
+        "PROFILE",
+        "auto: fitted to measured runs; peak: each operator at peak rates; or a name or FILE that `calibrate` saved. "
+        "[default: auto]",
+    ),
     "price_per_gpu_hour": ("USD", "Price of one GPU for one hour. [default: median rental]"),
     "set": ("FACT=VALUE", "Override a fact for this question, chip.memory_bandwidth=1.5x. Repeatable."),
 }
@@ -84,8 +88,9 @@ _WORDS: dict[str, tuple[str, str]] = {
 def _option(name: str) -> Callable[[F], F]:
     metavar, words = _WORDS[name]
     completed = complete_systems if name in ("system", "decode_system") else None
+    also = ("--efficiency",) if name == "profile" else ()
     return click.option(
-        f"--{name.replace('_', '-')}", name, metavar=metavar, help=words, multiple=name == "set",
+        f"--{name.replace('_', '-')}", *also, name, metavar=metavar, help=words, multiple=name == "set",
         shell_complete=completed,
     )  # fmt: skip
 

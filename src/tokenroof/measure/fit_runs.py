@@ -19,12 +19,12 @@ from tokenroof.measure.setups import Setup
 from tokenroof.operators.lower import lower
 from tokenroof.operators.timing import bind
 from tokenroof.planner.drafts import drafting, tokens_per_pass
-from tokenroof.types.efficiency import CollectiveCurve, OperatorCurve
+from tokenroof.types.efficiency import CollectiveCurve, Efficiency, OperatorCurve
 from tokenroof.types.engine import Prior
 from tokenroof.types.program import Program
 from tokenroof.types.workload import Workload
 
-__all__ = ["PRIORS", "Case", "Group", "fit_groups", "group_cases", "predict_groups", "profile_tables"]
+__all__ = ["PRIORS", "Case", "Group", "fit_groups", "group_cases", "predict_group", "predict_groups", "profile_tables"]
 
 Array = Any
 
@@ -206,8 +206,6 @@ def _different(values: Mapping[str, Array], family: str, generation: str) -> tup
 
 def _group_log(group: Group, trials_of: Mapping[str, Array]) -> Array:
     """ln of the predictions of a group: trials x cases."""
-    import numpy as np
-
     first = group.cases[0]
     one = first.setup
     values, places = _different(trials_of, first.family, one.generation)
@@ -216,6 +214,14 @@ def _group_log(group: Group, trials_of: Mapping[str, Array]) -> Array:
         "trial", group.curves, group.collectives, factors=factors, host=host, engine=one.generation,
         experts=one.model.has_experts,
     )  # fmt: skip
+    return predict_group(group, profile, len(next(iter(values.values()))))[places]
+
+
+def predict_group(group: Group, profile: Efficiency, trials: int) -> Array:
+    """ln of the predictions of a group under a profile whose numbers are columns of so many trials: trials x cases."""
+    import numpy as np
+
+    one = group.cases[0].setup
     timed = bind(group.program, one.system, profile)
     if one.drafts:
         tokens = tokens_per_pass(one.acceptance, one.drafts)
@@ -240,13 +246,12 @@ def _group_log(group: Group, trials_of: Mapping[str, Array]) -> Array:
     deployment = deployment_of(setup, profile, timed)
     predicted = quantities(deployment.estimate(load), work, load, one.layout.n_gpus)
     predicted["tpot"] = predicted["tpot"] / deployment.tokens_per_step
-    trials = len(next(iter(values.values())))
     names = np.array([case.quantity for case in group.cases])
     result = np.empty((trials, len(group.cases)))
     for name in set(names):
         part = np.broadcast_to(predicted[name], result.shape)
         result[:, names == name] = np.log(part[:, names == name])
-    return result[places]
+    return result
 
 
 def predict_groups(groups: Sequence[Group], points: Array) -> Array:

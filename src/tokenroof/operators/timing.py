@@ -313,7 +313,8 @@ def bound_link(row: Operator, program: Program, system: System, profile: Efficie
     """A collective with the lines of its algorithms, without those that are never the quickest."""
     comm = row.comm
     assert comm is not None
-    xp = NUMPY if program.vectorised else SCALAR
+    trials = any(hasattr(line.call_s, "shape") for line in profile.collectives.get(comm.kind, ()))
+    xp = NUMPY if program.vectorised or trials else SCALAR
     lines = collective_lines(comm.kind, comm.group, comm.stride, system, profile, xp, comm.routes)
     plain = not any(hasattr(line.latency_s, "shape") or hasattr(line.s_per_byte, "shape") for line in lines)
     runs = xp.where(comm.group > 1, row.count, 0.0) if program.vectorised else row.count

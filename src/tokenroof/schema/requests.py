@@ -18,6 +18,7 @@ __all__ = ["REQUESTS", "json_schema", "request_class"]
 REQUESTS: dict[str, tuple[str, str]] = {
     "analyze": ("tokenroof.usecases.analyze.request", "AnalyzeRequest"),
     "break-even": ("tokenroof.usecases.money.break_even", "BreakEvenRequest"),
+    "calibrate": ("tokenroof.usecases.calibrate.answer", "CalibrateRequest"),
     "chip": ("tokenroof.usecases.listing.machines", "show_chip"),
     "chips": ("tokenroof.usecases.listing.machines", "list_chips"),
     "compare": ("tokenroof.usecases.compare.request", "CompareRequest"),

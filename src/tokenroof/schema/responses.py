@@ -16,6 +16,7 @@ _INFEASIBLE = ("tokenroof.types.served", "Infeasible")
 RESPONSES: dict[str, tuple[tuple[str, str], ...]] = {
     "analyze": (("tokenroof.usecases.analyze.answer", "AnalyzeResponse"),),
     "break-even": ((f"{_MONEY}.break_even", "BreakEvenResponse"), _INFEASIBLE),
+    "calibrate": (("tokenroof.usecases.calibrate.answer", "CalibrateResponse"),),
     "chip": ((f"{_LISTING}.machines", "ChipView"),),
     "chips": ((f"{_LISTING}.machines", "ChipRow"),),
     "compare": (("tokenroof.usecases.compare.answer", "CompareResponse"),),

@@ -113,6 +113,7 @@ def _change(one: Change) -> tuple[str, ...]:
 def _remarks(answer: CompareResponse) -> list[Remark]:
     found = [warning(one.text) for one in answer.hints[:_MOST_WARNINGS]]
     found += [note(one) for one in answer.notes[:1]]
+    found += [note(one) for one in answer.read[:_MOST_WARNINGS]]
     if answer.skipped:
         reason, n = answer.skipped[0]
         more = f"; {len(answer.skipped) - 1} other reasons" if len(answer.skipped) > 1 else ""

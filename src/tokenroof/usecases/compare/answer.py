@@ -150,4 +150,5 @@ class CompareResponse:
     faults: tuple[Fault, ...]
     defaults: tuple[Default, ...]
     notes: tuple[str, ...]
+    read: tuple[str, ...]
     counts: Mapping[str, int]

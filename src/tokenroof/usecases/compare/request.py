@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from tokenroof.types.limits import Degree, Share, Within
+from tokenroof.types.limits import Degree, Share, Tokens, Within
 
 __all__ = ["CompareRequest", "Told"]
 
@@ -12,11 +12,14 @@ __all__ = ["CompareRequest", "Told"]
 class Told:
     """Result files, and what they do not say about the deployment that was measured. None: as the file has it.
 
-    Degrees are of one replica; `profile` is what predictions are made with.
+    Degrees are of one replica. `server_cmd` is the launch command, which stands below what is given here; `profile` is
+    what predictions are made with.
     """
 
     results: tuple[str, ...]
     model: str | None = None
+    isl: Tokens = None
+    osl: Tokens = None
     system: str | None = None
     tp: Degree = None
     pp: Degree = None
@@ -32,6 +35,7 @@ class Told:
     prefix: Annotated[float | None, Within(0.0, 1e9, "tokens")] = None
     drafts: Annotated[int | None, Within(0, 64)] = None
     acceptance: Share = None
+    server_cmd: str | None = None
     profile: str = "auto"
 
 

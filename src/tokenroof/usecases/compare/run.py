@@ -156,8 +156,8 @@ def _curve(point: Point, forecaster: Forecaster) -> tuple[LatencyPoint, ...]:
 
 
 def _badness(run: ComparedRun) -> tuple[int, float]:
-    worst = min(run.numbers, key=lambda one: _WORST[one.verdict])
-    return _WORST[worst.verdict], -abs(math.log(run.main.predicted.value / run.main.measured))
+    verdict = "impossible" if run.reason else run.main.verdict
+    return _WORST[verdict], -abs(math.log(run.main.predicted.value / run.main.measured))
 
 
 def _defaults(found: Found, request: CompareRequest) -> tuple[Default, ...]:
@@ -197,7 +197,7 @@ def compare(request: CompareRequest) -> CompareResponse:
     pairs.sort(key=lambda pair: _badness(pair[0]))
     worst, point = pairs[0]
     assert worst.deployment is not None
-    changes, why = changes_of(worst.deployment, point.setup.model) if request.changes else ((), "not looked for")
+    changes, why = changes_of(worst.deployment, point.setup.model) if request.changes else ((), "")
     if worst.reason:
         changes, why = (), "nothing is concluded from a run that beats the roof"
     runs = tuple(run for run, _ in pairs)
@@ -207,6 +207,6 @@ def compare(request: CompareRequest) -> CompareResponse:
         curve=_curve(point, forecaster), profile=profile.id,
         claim=worst.deployment.claim, n=profile.n, median_error=profile.median_error,
         skipped=tuple(sorted(skipped.items(), key=lambda item: -item[1])), faults=found.faults,
-        defaults=_defaults(found, request), notes=profile.notes,
+        defaults=_defaults(found, request), notes=profile.notes, read=found.notes,
         counts={name: sum(run.main.verdict == name for run in runs) for name in _WORST},
     )  # fmt: skip

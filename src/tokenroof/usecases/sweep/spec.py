@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
+from tokenroof.catalog.personal import personal_path
 from tokenroof.catalog.profile import EFFICIENCIES
 from tokenroof.engines import ENGINES
 from tokenroof.errors import InputError, TokenroofError
@@ -233,6 +234,14 @@ def _known() -> dict[str, tuple[str, ...]]:
     }  # fmt: skip
 
 
+def _own_profile(name: str) -> bool:
+    """Whether it is a profile that `calibrate` saved."""
+    try:
+        return personal_path(name).is_file()
+    except InputError:
+        return False
+
+
 def name_faults(name: str, values: tuple[str, ...]) -> list[str]:
     """What is wrong with the values of a categorical field, as far as that shows without the catalogue."""
     if not values:
@@ -241,7 +250,7 @@ def name_faults(name: str, values: tuple[str, ...]) -> list[str]:
     choices = _known().get(name)
     for index, value in enumerate(values):
         path = f"{name}[{index}]" if len(values) > 1 else name
-        if choices is not None and value not in choices:
+        if choices is not None and value not in choices and not (name == "profile" and _own_profile(value)):
             faults.append(f"{path} = {value!r}: must be one of {', '.join(choices)}")
         if name == "layout":
             try:

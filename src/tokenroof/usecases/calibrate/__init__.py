@@ -1,0 +1,1 @@
+"""A profile of one's own, fitted to one's own results."""
