@@ -17,7 +17,7 @@ ALL    := dev,docs,export,cluster,prices,hub,formats,web
 MAKEFLAGS += --no-print-directory
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: oracle help demo test browser web dev lint format unit quick docs wheel bench fuzz predictions mutants pins clean distclean
+.PHONY: loop oracle help demo test browser web dev lint format unit quick docs wheel bench fuzz predictions mutants pins clean distclean
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -124,6 +124,12 @@ oracle:  ## hold the reader of configs to the modelling library's builds (downlo
 	@$(PYTHON) -m venv build/oracle-venv
 	@build/oracle-venv/bin/python -m pip --disable-pip-version-check -qq install --editable '.[oracle]'
 	@build/oracle-venv/bin/python scripts/oracle.py --write --fixture $(ARGS)
+
+# Also an environment of its own: the engine is built from its source package.
+loop:  ## measure this machine, serve random models on it by llama.cpp, and predict what comes out (builds the engine: ten minutes; never part of `make test`)
+	@$(PYTHON) -m venv build/loop-venv
+	@build/loop-venv/bin/python -m pip --disable-pip-version-check -qq install --editable '.[loop]'
+	@PYTHONPATH=benchmarks build/loop-venv/bin/python -m loop.run $(ARGS)
 
 fuzz: $(VENV)/.dev  ## 30,000 made-up inputs at every door (FUZZ=N for another number, FUZZ_SEED=N to go on from there)
 	@TOKENROOF_FUZZ=$(or $(FUZZ),30000) TOKENROOF_FUZZ_SEED=$(or $(FUZZ_SEED),0) $(BIN)/pytest -q $(ARGS) tests/property/test_doors_fuzz.py

@@ -23,7 +23,7 @@ AS_OF = "2026-11-25"
 SOURCE = "fit to power of InferenceX (dump of 2026-07-20) and LLM-Inference-Bench runs"
 SPLITS = ("model", "source", "model and source", "family")
 MARKS = ("<!-- fitted: scripts/fit_power.py -->", "<!-- end -->")
-FAMILIES = ("ampere", "hopper", "blackwell", "ada", "rtx", "cdna3", "cdna4", "tpu", "generic")
+FAMILIES = ("ampere", "hopper", "blackwell", "ada", "rtx", "cdna3", "cdna4", "tpu", "generic", "cpu")
 RATIOS = {"fp32": 4.0, "tf32": 2.0, "bf16": 1.0}  # by the width of the multiplier; nothing measured them
 FARTHER = {"chip": 1.0, "family": 1.25, "other": 1.5}  # ranges of a sibling and of a family that nobody measured
 

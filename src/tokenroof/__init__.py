@@ -34,6 +34,8 @@ _LAZY = {
     "KvRequest": "tokenroof.usecases.listing.kv",
     "load_model": "tokenroof.catalog",
     "load_system": "tokenroof.catalog",
+    "microbench": "tokenroof.api.verbs",
+    "MicrobenchRequest": "tokenroof.usecases.microbench.answer",
     "open_sweep": "tokenroof.usecases.sweep.run",
     "plan": "tokenroof.api.verbs",
     "PlanRequest": "tokenroof.usecases.plan.request",
@@ -63,6 +65,7 @@ __all__ = [
     "CompareRequest",
     "DeduceRequest",
     "KvRequest",
+    "MicrobenchRequest",
     "PlanRequest",
     "PriceRequest",
     "RooflineRequest",
@@ -86,6 +89,7 @@ __all__ = [
     "load_model",
     "load_system",
     "make_scenario",
+    "microbench",
     "model",
     "models",
     "open_sweep",
@@ -114,6 +118,7 @@ if TYPE_CHECKING:
         diff,
         kv,
         make_scenario,
+        microbench,
         plan,
         price,
         roofline,
@@ -132,6 +137,7 @@ if TYPE_CHECKING:
     from tokenroof.usecases.compare.request import CompareRequest
     from tokenroof.usecases.deduce.run import DeduceRequest
     from tokenroof.usecases.listing.kv import KvRequest
+    from tokenroof.usecases.microbench.answer import MicrobenchRequest
     from tokenroof.usecases.money.break_even import BreakEvenRequest
     from tokenroof.usecases.money.price import PriceRequest
     from tokenroof.usecases.money.speculate import SpeculateRequest

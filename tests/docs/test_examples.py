@@ -29,7 +29,10 @@ FENCE = re.compile(r"(<!-- not run: [^\n]+ -->\n+)?^```(\w+)\n(.*?)^```$", re.DO
 # The transcripts of these pages are run, and compared word for word, by tests of their own.
 COMPARED = ("lecture.md", "README.md")
 # Added to a verb whose examples would take seconds each: the same path over fewer draws.
-QUICKER = {"deduce": ["--draws", "262144"]}
+QUICKER = {
+    "deduce": ["--draws", "262144"],
+    "microbench": ["--device", "cpu", "--seconds", "0.1", "--largest", "300kB", "--ranks", "1", "--force"],
+}
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 

@@ -20,9 +20,12 @@ ELSEWHERE = {
     "--online": "asks a hub", "--cluster": "asks a cluster", "--scheduler tcp": "asks a cluster",
     "genai-prices": "reads a package that is not installed by default", "fit --ops": "fits for hours",
     "--validate": "80 sheets: tests/infer", "--capacity": "searches: tests/simulate",
-    "--rates": "ten loads: tests/sweep", "compare": "tests/cli has its files",
+    "--rates": "ten loads: tests/sweep", "compare": "tests/cli has its files", "--device cuda": "measures a GPU",
 }  # fmt: skip
-QUICKER = {"deduce": ["--draws", "65536"]}
+QUICKER = {
+    "deduce": ["--draws", "65536"],
+    "microbench": ["--device", "cpu", "--seconds", "0.1", "--largest", "300kB", "--ranks", "1", "--force"],
+}
 
 
 def examples() -> list[str]:
@@ -56,6 +59,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         'id = "mine"\nname = "Mine"\nchip = "h100"\n[defaults]\nsource = "me"\nas_of = "2026-01-01"\n'
         'grade = "assumed"\n[size]\nn_chips = 16\n'
     )
+    (tmp_path / "my-box.toml").write_text((ROOT / "examples/machines/epyc-1-core.toml").read_text())
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("NO_COLOR", "1")
     return tmp_path

@@ -16,6 +16,7 @@ EXTRAS = {
     "formats": {"prometheus-client", "pyyaml"},
     "web": {"fastapi", "uvicorn"},
     "torch": {"torch"},
+    "loop": {"gguf", "llama-cpp-python"},
     "oracle": {"torch", "transformers"},
     "dev": {
         "build",
@@ -41,8 +42,8 @@ EXTRAS = {
     "docs": {"furo", "myst-parser", "sphinx"},
 }
 # torch is several GB, and only GPU probes and the oracle use it: the user picks the build. The oracle is held to the
-# modelling library of the day.
-UNPINNED = {"torch", "transformers"}
+# modelling library of the day, the loop to the engine of the day.
+UNPINNED = {"torch", "transformers", "gguf", "llama-cpp-python"}
 
 
 def _name(requirement: str) -> str:

@@ -106,7 +106,7 @@ def test_numbers_out_of_bounds(line: str, fault: str) -> None:
         ("model = []", "model: empty; give at least one value"),
         ("rule = ['book', 'book']", "rule: the same value twice"),
         ("rule = ['book', 'boook']", "rule[1] = 'boook': must be one of lecture, text, book, operators"),
-        ("engine = 'vlm'", "engine = 'vlm': must be one of vllm, sglang, trtllm, none"),
+        ("engine = 'vlm'", "engine = 'vlm': must be one of vllm, sglang, trtllm, llama.cpp, none"),
         ("layout = 'tp=x'", "layout.tp = 'x': must be a whole number from 1 to 1,000,000"),
         ("layout = ['auto', { tp = 0 }]", "layout[1].tp = '0': must be a whole number from 1 to 1,000,000"),
         ("layout = 'tq=8'", "layout = 'tq=8': must be one of tp, pp, ep, dp, cp, dcp, redundant_experts = a whole "

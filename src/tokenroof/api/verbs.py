@@ -19,12 +19,13 @@ if TYPE_CHECKING:
     from tokenroof.usecases.analyze.closed_form import RooflineRequest
     from tokenroof.usecases.deduce.run import DeduceRequest
     from tokenroof.usecases.listing.kv import KvRequest
+    from tokenroof.usecases.microbench.answer import MicrobenchRequest
     from tokenroof.usecases.trace.answer import TraceRequest
     from tokenroof.usecases.train.run import TrainRequest
 
 __all__ = [
-    "analyze", "break_even", "deduce", "diff", "kv", "make_scenario", "plan", "price", "roofline", "simulate",
-    "speculate", "trace", "train",
+    "analyze", "break_even", "deduce", "diff", "kv", "make_scenario", "microbench", "plan", "price", "roofline",
+    "simulate", "speculate", "trace", "train",
 ]  # fmt: skip
 
 
@@ -153,6 +154,18 @@ def kv(*models: "Name | KvRequest", **options: Any) -> Answer:
     else:
         asked = request_of(KvRequest, None, options, models=[name_of("models", one) for one in models])
     return Answer(compare_kv(asked), kv_view(asked))
+
+
+def microbench(request: "MicrobenchRequest | None" = None, **options: Any) -> Answer:
+    """This machine measured: memory, matmuls, launches, sums between ranks. `as_of` is today where it is not given."""
+    from datetime import date
+
+    from tokenroof.api.views import MICROBENCH
+    from tokenroof.usecases.microbench.answer import MicrobenchRequest
+    from tokenroof.usecases.microbench.run import microbench as run
+
+    held = {} if request is not None else {"as_of": options.pop("as_of", None) or date.today().isoformat()}
+    return Answer(run(request_of(MicrobenchRequest, request, options, **held)), MICROBENCH)
 
 
 def train(model: "Name | TrainRequest | None" = None, **options: Any) -> Answer:

@@ -9,7 +9,7 @@ from tokenroof.api.answers import Rows, View
 if TYPE_CHECKING:
     from tokenroof.present.page import Page
 
-__all__ = ["ANALYSIS", "DIFFERENCE", "PLAN", "SIMULATION", "TRACE"]
+__all__ = ["ANALYSIS", "DIFFERENCE", "MICROBENCH", "PLAN", "SIMULATION", "TRACE"]
 
 
 def _analyze_page(answer: Any) -> "Page":
@@ -129,6 +129,25 @@ def _trace_draw(answer: Any, path: Path) -> None:
 
 
 TRACE = View(kind="Trace", page=_trace_page, draw=_trace_draw, tables={"main": _trace_windows, "caches": _trace_caches})
+
+
+def _microbench_page(answer: Any) -> "Page":
+    from tokenroof.present.pages.microbench import page_of
+
+    return page_of(answer)
+
+
+def _microbench_rows(answer: Any) -> Rows:
+    return [asdict(one) for one in answer.samples]
+
+
+def _microbench_draw(answer: Any, path: Path) -> None:
+    from tokenroof.present.charts.microbench import draw
+
+    draw(answer, path)
+
+
+MICROBENCH = View(kind="Microbench", page=_microbench_page, draw=_microbench_draw, tables={"main": _microbench_rows})
 
 
 def _simulate_page(answer: Any) -> "Page":

@@ -45,7 +45,7 @@ def _read(name: str) -> Mapping[str, Any]:
 def profile_source(chip: Chip) -> tuple[str, str, str]:
     """(file, family, note) that a chip's curves come from; the note is empty where the chip itself was measured."""
     families: Mapping[str, Any] = _read("families")
-    family = families["chips"].get(chip.id)
+    family = families["kinds"].get(chip.kind) or families["chips"].get(chip.id)
     note = ""
     if family is None:
         family = families["vendors"].get(chip.vendor, families["vendors"][""])
@@ -174,7 +174,8 @@ def profile_families() -> Mapping[str, str]:
 def kernel_curves(chip: Chip, folder: Path = FOLDER) -> Kernels:
     """Curves and collectives of a chip as its kernels were timed, from the catalogue or another folder."""
     name = profile_source(chip)[0]
-    return _kernels(name, folder if (folder / f"{name}.toml").is_file() else FOLDER)
+    curves, collectives = _kernels(name, folder if (folder / f"{name}.toml").is_file() else FOLDER)
+    return (_of_reached(curves, chip) if _means_reached(name) else curves), collectives
 
 
 @functools.cache
@@ -191,11 +192,18 @@ def _lines(name: str, table: Mapping[str, Any]) -> dict[str, tuple[CollectiveCur
     }
 
 
+def _own_factors(family: str) -> Mapping[str, Any]:
+    """Factors in the file of a family whose engines no fit sees."""
+    stand_in = _read("families")["family"].get(family)
+    found: Mapping[str, Any] = {} if stand_in is None else _read(stand_in["profile"]).get("in_engine", {})
+    return found
+
+
 def engine_tables(serving: Mapping[str, Any], family: str, generation: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """(factors inside an engine, host times) of a family and a generation, as a serving file has them."""
     if generation not in serving["engines"]:
         raise DataMissing(f"engine {generation}", "host times", "serving.toml")
-    factors = {**serving["in_engine"]["all"], **serving["in_engine"].get(family, {})}
+    factors = {**serving["in_engine"]["all"], **serving["in_engine"].get(family, _own_factors(family))}
     host = dict(serving["engines"][generation])
     host["host_s"] *= factors.get(f"host.{generation}", 1.0)
     return factors, host
@@ -250,4 +258,21 @@ def load_profile(chip: Chip, engine: str = DEFAULT_ENGINE, version: str = "", *,
     `experts`: whether models with experts are timed, whose ranges are wider; nothing else depends on it.
     """
     file, family, note = profile_source(chip)
-    return _load(chip.id, file, family, note, engine_of(engine, version).generation.name, experts)
+    found = _load(chip.id, file, family, note, engine_of(engine, version).generation.name, experts)
+    return replace(found, operators=_of_reached(found.operators, chip)) if _means_reached(file) else found
+
+
+def _means_reached(file: str) -> bool:
+    """Whether the shares in a file are of what a chip reached, not of its peaks."""
+    return bool(_read(file).get("shares") == "reached")
+
+
+def _of_reached(curves: Mapping[str, OperatorCurve], chip: Chip) -> dict[str, OperatorCurve]:
+    """Shares of what the chip reached when it was measured, as shares of its peaks."""
+    reached = [rate / chip.flops_per_s[key] for key, rate in chip.achievable_flops_per_s.items() if key == "bf16"]
+    rate = reached[0] if reached else 1.0
+    bandwidth = (chip.achievable_bytes_per_s or chip.bytes_per_s) / chip.bytes_per_s
+    return {
+        key: replace(curve, flops_share=curve.flops_share * rate, bytes_share=curve.bytes_share * bandwidth)
+        for key, curve in curves.items()
+    }

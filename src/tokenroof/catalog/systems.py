@@ -3,7 +3,7 @@
 h100            one chip                        8xh100        eight, as many to a scale-up domain as fit
 gb200-nvl72     a rack with a file of its own   2xgb200-nvl72 two of them, joined by the scale-out network
 v5e-16          a TPU slice by its vendor's name
-path/to.toml    your own
+path/to.toml    your own: a system, or a chip as `microbench` measures it, alone
 """
 
 import functools
@@ -232,11 +232,14 @@ def load_system(name: str) -> System:
 
 
 def load_system_file(path: str | Path) -> System:
-    """A system of your own from a TOML file of at most 256 KB. See docs/guide/machines.md for the form."""
+    """A system of your own, or one chip, from a TOML file of at most 256 KB; docs/guide/machines.md has the form."""
     if "\0" in str(path):
         raise InputError("file", str(path), "a path without null characters")
     path = expanded(path, "system")
-    return _system_from_entry(Entry.top(path.name, read_toml(path), machine_index()["sources"]))
+    entry = Entry.top(path.name, read_toml(path), machine_index()["sources"])
+    if "memory" in entry.table and "chip" not in entry.table:  # a chip's own file: a machine of one
+        return compose_system(chip_from_entry(entry), 1)
+    return _system_from_entry(entry)
 
 
 def _chip_of(entry: Entry) -> Chip:

@@ -31,6 +31,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "import": ("import_model", "Read a config.json into a model."),
     "kv": ("kv", "KV-cache bytes of models at given contexts, with the formula."),
     "lecture": ("lecture", "Every claim of the blackboard lecture, recomputed."),
+    "microbench": ("microbench", "This machine measured: memory, matmuls, launches, all-reduce; saved as a chip."),
     "model": ("model", "One model: layers, parameters by part, KV formula."),
     "models": ("models", "List the models in the catalogue."),
     "offers": ("offers", "List public API prices, dated and with their sources."),

@@ -31,7 +31,7 @@ QUESTIONS: tuple[tuple[str, str], ...] = (
 
 _BELOW = (
     ("More", "calibrate, diff, simulate, speculate, kv, sweep, trace, train, roofline, lecture, validate"),
-    ("Look up", "models, model, systems, chips, chip, offers, tiers, import"),
+    ("Look up", "models, model, systems, chips, chip, offers, tiers, import, microbench, fit"),
     ("Trust", "median error on models it was not fitted to: TPOT 12 %, TTFT 20 %, throughput 10 %"),
     ("Help", "tokenroof VERB --help | tokenroof --install-completion"),
 )

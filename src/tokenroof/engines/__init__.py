@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 
+from tokenroof.engines.llamacpp import LLAMACPP
 from tokenroof.engines.none import NONE
 from tokenroof.engines.sglang import SGLANG
 from tokenroof.engines.trtllm import TRTLLM
@@ -25,6 +26,7 @@ ENGINES: Mapping[str, Engine] = {
         VLLM,
         SGLANG,
         TRTLLM,
+        LLAMACPP,
         NONE,
     )
 }

@@ -36,7 +36,7 @@ PRIORS = {
 # The chip that a family's sheet is read from.
 REFERENCE = {
     "ampere": "a100", "hopper": "h100", "blackwell": "b200", "cdna4": "mi355x", "ada": "l40s", "rtx": "rtx-pro-6000",
-    "cdna3": "mi300x", "tpu": "v4", "generic": "h100",
+    "cdna3": "mi300x", "tpu": "v4", "generic": "h100", "cpu": "epyc-9965",
 }  # fmt: skip
 # Energy of reading DRAM, array to pins, in J/B: HBM2 and GDDR from published figures, the rest by their kind.
 DRAM_J_PER_B = {

@@ -86,8 +86,6 @@ class Setup:
 
 def _engine(run: Run) -> Engine | Skip:
     """The engine, at the newest generation that existed when the run was made where its version is blank."""
-    if "llama" in run.engine.lower():
-        return Skip("engine llama.cpp: its kernels and formats are not modelled")
     found = engine_in(run.engine, run.engine_version, date=run.date, source=run.source)
     return found or Skip(f"engine {run.engine or 'blank'}: no host times are known")
 
@@ -280,6 +278,8 @@ def setup_of(run: Run, system: System | None = None) -> Setup | Skip:
     chip = _chip(run.hw_key or run.hardware) if system is None else system.chip
     if chip is None:
         return Skip(f"hardware {run.hw_key or run.hardware} is not in the catalogue")
+    if engine.name == "llama.cpp" and chip.kind != "cpu":
+        return Skip("engine llama.cpp on a GPU: its kernels there are not modelled")
     launch = launch_settings(
         run.source, engine=engine.name, chip=chip.id, model=model.id, weights=run.weight_dtype, isl=run.isl,
         osl=run.osl, tp=run.tp, concurrency=run.concurrency, row=run.row_id, groups=run.dp or 1,

@@ -28,6 +28,7 @@ REQUESTS: dict[str, tuple[str, str]] = {
     "import": ("tokenroof.usecases.listing.models", "import_model"),
     "kv": ("tokenroof.usecases.listing.kv", "KvRequest"),
     "lecture": ("tokenroof.usecases.lecture", "LectureRequest"),
+    "microbench": ("tokenroof.usecases.microbench.answer", "MicrobenchRequest"),
     "model": ("tokenroof.usecases.listing.models", "show_model"),
     "models": ("tokenroof.usecases.listing.models", "list_models"),
     "offers": ("tokenroof.usecases.listing.offers", "OffersRequest"),

@@ -29,6 +29,7 @@ RESPONSES: dict[str, tuple[tuple[str, str], ...]] = {
     "import": ((f"{_LISTING}.models", "ModelView"),),
     "kv": ((f"{_LISTING}.kv", "KvResponse"),),
     "lecture": (("tokenroof.usecases.lecture", "LectureResponse"),),
+    "microbench": (("tokenroof.usecases.microbench.answer", "MicrobenchResponse"),),
     "model": ((f"{_LISTING}.models", "ModelView"),),
     "models": ((f"{_LISTING}.models", "ModelRow"),),
     "offers": (

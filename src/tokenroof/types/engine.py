@@ -180,8 +180,8 @@ class Engine:
 
     `aliases` are the words by which tables and result files name it, `version_words` a pattern that finds the version
     among them. `generations` are told oldest first. `inexpressible` gives the reason why the engine's options cannot
-    say a layout, blank where they can. `launcher` None: nothing to start. `fp8_cache_with` are the weight formats whose
-    published checkpoints make it keep an 8-bit cache without being told.
+    say a layout, blank where they can. `launcher` None: no command is written. `fp8_cache_with` are the weight
+    formats whose published checkpoints make it keep an 8-bit cache without being told.
     """
 
     name: str

@@ -97,7 +97,7 @@ def commands(
     """
     known = engine_of(engine)
     if known.launcher is None:
-        return f"# {known.display_name}: nothing to start"
+        return f"# {known.display_name}: no command is written for it"
     checkpoint, remark = _checkpoint(model, plan)
     lines = [remark] if remark else []
     for role, (layout, workers) in _roles(plan).items():
