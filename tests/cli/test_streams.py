@@ -71,7 +71,8 @@ _EVERY_VERB = (
     "plan qwen3-8b --system h100 --full",
     "price qwen3-8b --system h100 --full", "roofline --params 70e9 --flops 989e12 --bandwidth 3.35TB/s --batch 8",
     "simulate qwen3-8b --system h100 --request-rate 1 --requests 20", "speculate qwen3-8b --system h100",
-    "sweep --help",     "systems h100", "tiers", "trace NAMED", "train", "validate NAMED", "analyze \u2260", "",
+    "report", "sweep --help", "systems h100", "tiers", "trace NAMED", "train", "validate NAMED", "web --help",
+    "analyze \u2260", "",
 )  # fmt: skip
 _ALL_IN_ONE = """
 import io, json, sys

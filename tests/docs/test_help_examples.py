@@ -21,6 +21,7 @@ ELSEWHERE = {
     "genai-prices": "reads a package that is not installed by default", "fit --ops": "fits for hours",
     "--validate": "80 sheets: tests/infer", "--capacity": "searches: tests/simulate",
     "--rates": "ten loads: tests/sweep", "compare": "tests/cli has its files", "--device cuda": "measures a GPU",
+    "tokenroof web": "serves until it is ended: tests/web",
 }  # fmt: skip
 QUICKER = {
     "deduce": ["--draws", "65536"],

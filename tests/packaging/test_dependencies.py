@@ -36,6 +36,7 @@ EXTRAS = {
         "pytest-xdist",
         "pyyaml",
         "ruff",
+        "schemathesis",
         "scipy",
         "xarray",
     },

@@ -37,6 +37,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "offers": ("offers", "List public API prices, dated and with their sources."),
     "plan": ("plan", "The best deployment under limits on latency, and why the others lose."),
     "price": ("price", "What tokens cost by kind, speed tier, length and time in the cache."),
+    "report": ("report", "A view of the web app as one file that can be mailed and still dragged."),
     "roofline": ("roofline", "The raw model from numbers alone."),
     "simulate": ("simulate", "Requests one by one: latencies in percentiles, goodput, overload."),
     "speculate": ("speculate", "Speculative decoding: speed-up by batch and depth, and where it stops paying."),
@@ -46,6 +47,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "trace": ("trace", "A trace of requests: rate, bursts, lengths, and what a prefix cache would find."),
     "train": ("train", "Tokens, parameters and cost under pre-training, RL and serving."),
     "validate": ("validate", "Predict measured runs and score the predictions."),
+    "web": ("web", "See it, drag it, share it: the page and the API, on this machine."),
 }
 
 

@@ -69,7 +69,7 @@ def command(outputs: tuple[Path, ...], key: str | None, full: bool, as_json: boo
     tokenroof plan llama-3.1-70b --system 8xh100,8xh200,8xb200 --slo chat --request-rate 20
     tokenroof plan deepseek-r1 --system 8xh200 --ttft 2s --tpot 30ms --acceptance 0.8 -o plan.svg -o plan.csv
 
-    Roles apart, held where they are named, on two kinds of GPU if you like:
+    Roles on GPUs of their own, held where they are named, on two kinds of GPU if you like:
     --prefill-layout tp4 --decode-layout tp4, --decode-system 8xh200.
 
     Limits hold on means, or on percentiles that are simulated: --ttft p99:2s --tpot p90:50ms, --slo p99:chat.

@@ -30,8 +30,9 @@ QUESTIONS: tuple[tuple[str, str], ...] = (
 )
 
 _BELOW = (
-    ("More", "calibrate, diff, simulate, speculate, kv, sweep, trace, train, roofline, lecture, validate"),
-    ("Look up", "models, model, systems, chips, chip, offers, tiers, import, microbench, fit"),
+    ("More", "web, report, calibrate, diff, simulate, speculate, kv, sweep, trace, train, validate"),
+    ("Look up", "models, model, systems, chips, chip, offers, tiers, lecture, roofline"),
+    ("Make", "import, microbench, fit"),
     ("Trust", "median error on models it was not fitted to: TPOT 12 %, TTFT 20 %, throughput 10 %"),
     ("Help", "tokenroof VERB --help | tokenroof --install-completion"),
 )

@@ -34,6 +34,7 @@ REQUESTS: dict[str, tuple[str, str]] = {
     "offers": ("tokenroof.usecases.listing.offers", "OffersRequest"),
     "plan": ("tokenroof.usecases.plan.request", "PlanRequest"),
     "price": ("tokenroof.usecases.money.price", "PriceRequest"),
+    "report": ("tokenroof.web.report", "ReportRequest"),
     "roofline": ("tokenroof.usecases.analyze.closed_form", "RooflineRequest"),
     "simulate": ("tokenroof.usecases.simulate.request", "SimulateRequest"),
     "speculate": ("tokenroof.usecases.money.speculate", "SpeculateRequest"),
@@ -43,6 +44,7 @@ REQUESTS: dict[str, tuple[str, str]] = {
     "trace": ("tokenroof.usecases.trace.answer", "TraceRequest"),
     "train": ("tokenroof.usecases.train.run", "TrainRequest"),
     "validate": ("tokenroof.usecases.measured.validate", "validate"),
+    "web": ("tokenroof.web.serve", "serve"),
 }
 
 

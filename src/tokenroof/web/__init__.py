@@ -1,0 +1,1 @@
+"""The web door: a page and an API on this machine alone."""
