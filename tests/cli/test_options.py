@@ -203,7 +203,10 @@ def test_the_first_page_asks_and_its_commands_parse() -> None:
         assert renamed(found, arguments) == arguments, "an option's old name"
         found.make_context(verb, arguments)
     verbs = {
-        word.strip(",") for line in text.splitlines() if line.startswith(("More", "Look", "Make")) for word in line.split()
+        word.strip(",")
+        for line in text.splitlines()
+        if line.startswith(("More", "Look", "Make"))
+        for word in line.split()
     }
     assert set(VERBS) <= verbs | {command.split()[1] for _, command in QUESTIONS}
 
