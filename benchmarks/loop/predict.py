@@ -11,10 +11,10 @@ from tokenroof.scenario.resolve import resolve
 from tokenroof.types.program import Load
 from tokenroof.types.scenario import Scenario
 
-__all__ = ["Point", "lines_of", "point_of", "summary_of"]
+__all__ = ["FORMATS", "SLOTS", "Point", "lines_of", "point_of", "result_name", "summary_of", "tpot_ms"]
 
-_FORMATS = {"q8_0": "q8_0", "f16": "fp16"}
-_SLOTS = 1  # llama-cpp-python's server answers one request at a time
+FORMATS = {"q8_0": "q8_0", "f16": "fp16"}
+SLOTS = 1  # llama-cpp-python's server answers one request at a time
 _WITHIN = 0.25
 
 
@@ -43,13 +43,27 @@ class Point:
         return self.predicted_ttft_ms / self.measured_ttft_ms - 1.0
 
 
+def result_name(model: str, format: str, isl: int, concurrency: int) -> str:
+    """The file of a point."""
+    return f"{model}-{format}-isl{isl}-c{concurrency}.json"
+
+
+def tpot_ms(one: Point, chip: Path, config: Path, profile: str) -> float:
+    """What another profile predicts for a point."""
+    scenario = Scenario(
+        model=str(config), system=str(chip), engine="llama.cpp", weight_dtype=FORMATS[one.format], isl=float(one.isl),
+        osl=float(one.osl), concurrency=float(one.concurrency), max_num_seqs=SLOTS, profile=profile,
+    )  # fmt: skip
+    return 1e3 * resolve(scenario).serve().tpot_s
+
+
 def point_of(result: Path, chip: Path, config: Path, name: str, format: str) -> Point:
     """A result file beside its prediction."""
     told = json.loads(result.read_text(encoding="utf-8"))
     isl, osl = told["input_lens"][0], told["output_lens"][0]
     scenario = Scenario(
-        model=str(config), system=str(chip), engine="llama.cpp", weight_dtype=_FORMATS[format], isl=float(isl),
-        osl=float(osl), concurrency=float(told["max_concurrency"]), max_num_seqs=_SLOTS,
+        model=str(config), system=str(chip), engine="llama.cpp", weight_dtype=FORMATS[format], isl=float(isl),
+        osl=float(osl), concurrency=float(told["max_concurrency"]), max_num_seqs=SLOTS,
     )  # fmt: skip
     deployment = resolve(scenario)
     served = deployment.serve()

@@ -11,15 +11,17 @@ import json
 import os
 import random
 import socket
+import statistics
 import subprocess
 import sys
 import time
 from datetime import date
 from pathlib import Path
 
+from loop.calibrated import errors_after
 from loop.client import bench, complete, wait_until_up
 from loop.model import SHAPES, alphabet, write_config, write_gguf
-from loop.predict import Point, lines_of, point_of, summary_of
+from loop.predict import Point, lines_of, point_of, result_name, summary_of
 
 _SETTLE = 3  # requests that warm the server up
 _DEFAULTS = {"cpu": ("wide,medium", "q8_0,f16"), "cuda": ("large", "f16,q8_0")}
@@ -103,7 +105,7 @@ def _points(asked: argparse.Namespace, shape: str, format: str, chip: Path) -> l
         for context in contexts:
             for held in loads if context == contexts[0] else loads[:1]:
                 told = bench(url, _prompts(asked.repeats * held, context, draw), asked.tokens, held, model.stem)
-                path = folder / f"{model.stem}-isl{context}-c{held}.json"
+                path = folder / result_name(shape, format, context, held)
                 path.write_text(json.dumps(told), encoding="utf-8")
                 found.append(point_of(path, chip, config, shape, format))
                 _say(lines_of(found)[-1])
@@ -131,6 +133,8 @@ def main() -> int:
         "date": asked.as_of, "device": asked.device, "machine": sentence, "command": " ".join(sys.argv[1:]),
         "load_average": [load[0], os.getloadavg()[0]], "minutes": (time.monotonic() - started) / 60.0,
     }  # fmt: skip
+    after = errors_after(points, asked.folder, chip)
+    told["errors_after_calibration"] = after
     (asked.folder / "summary.json").write_text(json.dumps(told, indent=1), encoding="utf-8")
     table = "\n".join(lines_of(points))
     (asked.folder / "table.md").write_text(f"{sentence}\n\n{table}\n", encoding="utf-8")
@@ -140,6 +144,9 @@ def main() -> int:
         f"{told['within_25_percent']} of {told['n']} within 25 %, {told['above_the_roof']} above the roof; "
         f"TTFT: median error {told['median_ttft_error']:.1%}"
     )
+    if after:
+        worst, middle = max(map(abs, after)), statistics.median(map(abs, after))
+        print(f"Calibrated on the first model: the other {len(after)} points {middle:.1%} off, {worst:.1%} at worst")
     return int(told["above_the_roof"] > 0 or told["within_25_percent"] < told["n"])
 
 

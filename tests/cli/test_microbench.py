@@ -91,6 +91,8 @@ def test_a_run_its_files_and_an_analysis_of_the_chip(tmp_path: Path) -> None:
     page = run_inside(*asked, "--batch", "1", "--json")
     assert page.returncode == 0, page.stderr
     assert json.loads(page.stdout)["claim"] == "default efficiencies"
+    full = run_inside(*asked, "--tpot", "1us")  # nothing holds it, and no more of this chip can be asked for by name
+    assert full.returncode == 1, full.stderr
 
 
 def test_what_spreads_too_far_is_shown_and_not_saved(tmp_path: Path) -> None:

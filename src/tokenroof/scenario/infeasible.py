@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from tokenroof.catalog import load_system, system_names
+from tokenroof.catalog.chips import chip_ids
 from tokenroof.engines import engine as engine_of
 from tokenroof.scenario.deployment import Deployment
 from tokenroof.scenario.resolve import met
@@ -20,7 +21,8 @@ _MOST_LOOKED_AT = 12
 def larger_systems(system: System) -> list[System]:
     """Systems worth trying when one is too small: more of the same chip, then others of its kind by capacity."""
     chip, capacity = system.chip, system.chip.memory_bytes * system.n_chips
-    same = [f"{count}x{chip.id}" for count in _COUNTS if count > system.n_chips][:3]
+    named = chip.id in chip_ids()  # one of a file of your own has no name that more of it could be asked for by
+    same = [f"{count}x{chip.id}" for count in _COUNTS if count > system.n_chips][:3] if named else []
     others = []
     for name in system_names():
         other = load_system(name)
