@@ -40,6 +40,8 @@ _LAZY = {
     "plan": "tokenroof.api.verbs",
     "PlanRequest": "tokenroof.usecases.plan.request",
     "price": "tokenroof.api.verbs",
+    "runs": "tokenroof.api.result_files",
+    "RunsRequest": "tokenroof.usecases.runs.request",
     "PriceRequest": "tokenroof.usecases.money.price",
     "read_sweep_spec": "tokenroof.schema",
     "roofline": "tokenroof.api.verbs",
@@ -69,6 +71,7 @@ __all__ = [
     "PlanRequest",
     "PriceRequest",
     "RooflineRequest",
+    "RunsRequest",
     "Scenario",
     "SimulateRequest",
     "SpeculateRequest",
@@ -97,6 +100,7 @@ __all__ = [
     "price",
     "read_sweep_spec",
     "roofline",
+    "runs",
     "simulate",
     "speculate",
     "sweep",
@@ -111,6 +115,7 @@ if TYPE_CHECKING:
     from tokenroof.api.answers import Answer
     from tokenroof.api.lists import chip, chips, model, models, system, systems, tiers
     from tokenroof.api.measured import calibrate, compare
+    from tokenroof.api.result_files import runs
     from tokenroof.api.verbs import (
         analyze,
         break_even,

@@ -59,6 +59,11 @@ ASKED: dict[str, tuple[Callable[[], Any], tuple[str, ...], Callable[[], Any]]] =
             tokenroof.analyze("llama-3.1-8b", "b200", weight_dtype="fp8", batch=8),
         ),
     ),
+    "runs": (
+        lambda: tokenroof.runs(RESULTS, tp=1),
+        (RESULTS, "--tp", "1"),
+        lambda: tokenroof.runs([RESULTS], tp="1"),
+    ),
     "compare": (
         lambda: tokenroof.compare(RESULTS, tp=1, changes=False),
         (RESULTS, "--tp", "1", "--no-changes"),
@@ -185,7 +190,7 @@ WRONG: tuple[Callable[[], Any], ...] = (
     lambda: tokenroof.train(7), lambda: tokenroof.train(mfu=[]), lambda: tokenroof.train(split="1:2"),
     lambda: tokenroof.chips(vendor=3), lambda: tokenroof.chip(None), lambda: tokenroof.models([3]),
     lambda: tokenroof.model("llama-3.1-8b", kv_dtype="fp3"), lambda: tokenroof.systems(sort="beauty"),
-    lambda: tokenroof.compare(7), lambda: tokenroof.compare(["nowhere.csv"]),
+    lambda: tokenroof.compare(7), lambda: tokenroof.runs(7), lambda: tokenroof.compare(["nowhere.csv"]),
     lambda: tokenroof.deduce(7), lambda: tokenroof.deduce("openai/gpt-5", draws="many"), lambda: tokenroof.trace(7),
 )  # fmt: skip
 

@@ -116,7 +116,7 @@ def test_what_is_given_stands_over_the_file_and_the_command_between_them(tmp_pat
     assert (where.kv_dtype, where.max_num_seqs, where.hardware, where.engine) == ("fp8", 64, "h200", "vLLM")
     assert one.osl.mean == 100.0
     assert [note.kind for note in one.notes] == ["merged", "merged", "command"]
-    assert "hardware is h200 as the command has it, not h100" in one.notes[0].text
+    assert "hardware is h200 as the command says, and h100 otherwise" in one.notes[0].text
     (run,) = read_results(path, given=given)
     assert isinstance(run, Run)
     assert (run.kv_dtype, run.osl) == ("fp8", 100.0)

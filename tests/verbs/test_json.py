@@ -31,6 +31,7 @@ ASKED: dict[str, tuple[str, ...]] = {
     "plan": SERVED,
     "price": SERVED,
     "roofline": ("--params", "8e9", "--flops", "1e15", "--bandwidth", "3e12"),
+    "runs": ("{tmp}/runs.csv",),
     "simulate": (*SERVED, "--rate", "5", "--requests", "50"),
     "speculate": (*SERVED, "--draft-cost", "0.1"),
     "sweep": ("{tmp}/grid.toml", "--estimate"),

@@ -19,6 +19,7 @@ S = TypeVar("S", bound=Scenario)
 _OPTIONS: Mapping[str, Mapping[str, str]] = {
     "BreakEvenRequest": {"rate": "rates"},
     "DeduceRequest": {"active": "active_params", "rate": "rates", "speed": "tokens_per_s"},
+    "RunsRequest": {"interval": "interval_s"},
     "PriceRequest": {"hold": "holds_s", "speed": "speeds"},
     "RooflineRequest": {
         "active": "active_params", "bandwidth": "bytes_per_s", "flops": "flops_per_s", "price_per_hour": "usd_per_h",

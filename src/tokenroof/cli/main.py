@@ -39,6 +39,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "price": ("price", "What tokens cost by kind, speed tier, length and time in the cache."),
     "report": ("report", "A view of the web app as one file that can be mailed and still dragged."),
     "roofline": ("roofline", "The raw model from numbers alone."),
+    "runs": ("runs", "Result files of any benchmark tool as one table, recomputed, with what is doubtful."),
     "simulate": ("simulate", "Requests one by one: latencies in percentiles, goodput, overload."),
     "speculate": ("speculate", "Speculative decoding: speed-up by batch and depth, and where it stops paying."),
     "sweep": ("sweep", "A grid of scenarios into a Parquet dataset, on this machine or a Dask cluster."),

@@ -3,6 +3,8 @@
 from dataclasses import fields, replace
 from typing import Any
 
+from tokenroof.catalog import load_chip
+from tokenroof.errors import TokenroofError
 from tokenroof.types.benchmark import Benchmark, Deployed, Given, Note, Spread
 
 __all__ = ["with_given"]
@@ -10,20 +12,33 @@ __all__ = ["with_given"]
 _NAMES = ("model", "tokenizer", "prefill")  # of which a difference is no contradiction
 
 
-def _differing(name: str, over: Deployed, below: Deployed) -> list[str]:
-    """Fields that both say, differently, as `tp 8 and not 4`."""
+def _differing(said: str, over: Deployed, below: Deployed) -> list[str]:
+    """Fields that both say, differently: `tp is 8 as the command says, and 4 in the file`."""
     pairs = ((one.name, getattr(over, one.name), getattr(below, one.name)) for one in fields(Deployed))
     return [
-        f"{field} is {high} as {name} has it, not {low}"
+        f"{field} is {high} {said}, and {low} otherwise"
         for field, high, low in pairs
-        if high not in (None, "") and low not in (None, "") and high != low and field not in _NAMES
+        if high not in (None, "") and low not in (None, "") and field not in _NAMES and not _same(field, high, low)
     ]
+
+
+def _same(field: str, high: object, low: object) -> bool:
+    if field == "engine":
+        return str(high).lower() == str(low).lower()
+    if field != "hardware" or high == low:
+        return high == low
+    try:
+        return load_chip(str(high)).id == load_chip(str(low)).id
+    except TokenroofError:
+        return False
 
 
 def with_given(one: Benchmark, given: Given) -> Benchmark:
     """The benchmark with what was said beside its file; each difference is a note."""
     said = given.command.over(one.deployed)
-    differ = _differing("the command", given.command, one.deployed) + _differing("asked", given.deployed, said)
+    differ = _differing("as the command says", given.command, one.deployed) + _differing(
+        "as given", given.deployed, said
+    )
     notes = [Note(kind="merged", text=text) for text in differ]
     if given.unknown_flags:
         notes.append(Note(kind="command", text=f"flags not known: {' '.join(given.unknown_flags)}"))

@@ -36,6 +36,7 @@ REQUESTS: dict[str, tuple[str, str]] = {
     "price": ("tokenroof.usecases.money.price", "PriceRequest"),
     "report": ("tokenroof.web.report", "ReportRequest"),
     "roofline": ("tokenroof.usecases.analyze.closed_form", "RooflineRequest"),
+    "runs": ("tokenroof.usecases.runs.request", "RunsRequest"),
     "simulate": ("tokenroof.usecases.simulate.request", "SimulateRequest"),
     "speculate": ("tokenroof.usecases.money.speculate", "SpeculateRequest"),
     "sweep": ("tokenroof.schema.sweep_file", "SweepFile"),

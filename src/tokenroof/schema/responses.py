@@ -39,6 +39,7 @@ RESPONSES: dict[str, tuple[tuple[str, str], ...]] = {
     "plan": (("tokenroof.usecases.plan.answer", "PlanResponse"),),
     "price": ((f"{_MONEY}.price", "PriceResponse"), _INFEASIBLE),
     "roofline": (("tokenroof.usecases.analyze.closed_form", "RooflineResponse"),),
+    "runs": (("tokenroof.usecases.runs.answer", "RunsResponse"),),
     "simulate": (("tokenroof.usecases.simulate.answer", "SimulateResponse"), _INFEASIBLE),
     "speculate": ((f"{_MONEY}.speculate", "SpeculateResponse"), _INFEASIBLE),
     "sweep": (("tokenroof.usecases.sweep.run", "SweepResponse"), ("tokenroof.usecases.sweep.run", "SweepEstimate")),

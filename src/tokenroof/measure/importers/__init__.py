@@ -2,6 +2,7 @@
 
 read_benchmarks(path, given=...)   every run of a benchmark tool, with all that was measured in it
 read_results(path, given=...)      the same as rows of one metric each
+read_metrics(text, name, given)    the run that two scrapes of a server hold
 importer_of(path)                  the format that a file has
 """
 
@@ -20,7 +21,7 @@ from tokenroof.measure.importers.inferencex import INFERENCEX
 from tokenroof.measure.importers.inferencex_agg import INFERENCEX_AGG
 from tokenroof.measure.importers.llama_bench import LLAMA_BENCH, LLAMA_BENCH_CSV, LLAMA_BENCH_MD
 from tokenroof.measure.importers.locust import LOCUST
-from tokenroof.measure.importers.server_metrics import SERVER_METRICS
+from tokenroof.measure.importers.server_metrics import SERVER_METRICS, read_scrapes
 from tokenroof.measure.importers.sglang_bench import SGLANG_BENCH
 from tokenroof.measure.importers.table import Importer, columns_of, head_of
 from tokenroof.measure.importers.tidy import TIDY
@@ -31,7 +32,7 @@ from tokenroof.registry import nearest
 from tokenroof.types.benchmark import Benchmark, Given
 from tokenroof.types.run import Fault, Run
 
-__all__ = ["IMPORTERS", "Importer", "importer_of", "read_benchmarks", "read_results"]
+__all__ = ["IMPORTERS", "Importer", "importer_of", "read_benchmarks", "read_metrics", "read_results"]
 
 _NOTHING = Given()
 
@@ -95,6 +96,12 @@ def read_benchmarks(path: str | Path, *, given: Given = _NOTHING) -> Iterator[Be
     one = importer_of(path, given.format)
     for found in gathered(one.read(Path(path)), one.name):
         yield found if isinstance(found, Fault) else _settled(found, given, tells_all=bool(one.columns))
+
+
+def read_metrics(text: str, name: str, given: Given) -> Iterator[Benchmark | Fault]:
+    """The run that two scrapes of a server hold, in a text that is at hand."""
+    for found in read_scrapes(text, name):
+        yield found if isinstance(found, Fault) else _settled(found, given, tells_all=False)
 
 
 def _settled(found: Benchmark, given: Given, tells_all: bool) -> Benchmark:

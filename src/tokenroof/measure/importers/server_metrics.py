@@ -17,7 +17,7 @@ from tokenroof.measure.importers.table import BadRow, Importer
 from tokenroof.types.benchmark import Benchmark, Deployed, Note, Spread
 from tokenroof.types.run import Fault
 
-__all__ = ["SERVER_METRICS"]
+__all__ = ["SERVER_METRICS", "read_scrapes"]
 
 # quantity -> names that it has had, newest first, without the engine's prefix
 _GAUGES = {
@@ -200,13 +200,18 @@ def detect(head: str) -> bool:
 
 def read(path: Path) -> Iterator[Benchmark | Fault]:
     """What the server did between the first and the last scrape, or in all where there is one."""
+    yield from read_scrapes(text_of(path), path.name)
+
+
+def read_scrapes(text: str, file: str) -> Iterator[Benchmark | Fault]:
+    """The same of a text that is at hand."""
     try:
-        scrapes = _scrapes(text_of(path))
+        scrapes = _scrapes(text)
         after, labels, engine = _read_scrape(scrapes[-1])
         before = _read_scrape(scrapes[0])[0] if len(scrapes) > 1 else {}
-        yield _between(before, after, labels, engine, path.name, len(scrapes) < 2)
+        yield _between(before, after, labels, engine, file, len(scrapes) < 2)
     except BadRow as error:
-        yield Fault(file=path.name, line=1, text=str(error), place="scrape")
+        yield Fault(file=file, line=1, text=str(error), place="scrape")
 
 
 SERVER_METRICS = Importer(name="server metrics", columns=(), detect=detect, read=read, example=_EXAMPLE)

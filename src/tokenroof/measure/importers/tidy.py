@@ -4,11 +4,12 @@ import math
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from tokenroof.measure.importers.table import BadRow, Importer, Row, columns_of, count, number, plain, rows
 from tokenroof.types.run import Fault, Role, Run
 
-__all__ = ["METRIC_UNITS", "NEEDED", "TIDY"]
+__all__ = ["METRIC_UNITS", "NEEDED", "TIDY", "row_of"]
 
 # The other tidy columns may be absent. A table of open loops may give `request_rate` in place of the load as text.
 NEEDED = ("model", "hardware", "engine", "mode", "input_len", "output_len", "batch_or_concurrency", "metric", "value")
@@ -28,6 +29,7 @@ METRIC_UNITS = {
     "total_tok_s": "tok/s",
 }
 _RATE = re.compile(r"(?:qps|rate)\s*=\s*(\d+\.?\d*|\.\d+|inf)|~\s*(\d+\.?\d*|\.\d+)\s*req/s", re.IGNORECASE)
+_ROLE = ("tp", "pp", "ep", "dp", "workers")
 _ARRIVALS = ("poisson", "constant")
 _LOAD, _RATE_COLUMN = "batch_or_concurrency", "request_rate"
 _EXAMPLE = """model,hardware,num_gpus,tp,engine,mode,input_len,output_len,batch_or_concurrency,metric,value,unit
@@ -57,7 +59,7 @@ def _evenly(row: Row) -> bool:
 
 def _prefill(row: Row) -> Role | None:
     """Workers of their own for prompts, where a degree or their number is given."""
-    given = {name: count(row, f"prefill_{name}") for name in ("tp", "pp", "ep", "dp", "workers")}
+    given = {name: count(row, f"prefill_{name}") for name in _ROLE}
     stated = {name: value for name, value in given.items() if value is not None}
     return Role(**stated) if stated else None
 
@@ -127,6 +129,26 @@ def _run(row: Row, line: int, file: str) -> Run:
 
 def _runs(row: Row, line: int, file: str) -> Iterator[Run]:
     yield _run(row, line, file)
+
+
+def row_of(run: Run) -> dict[str, str]:
+    """A run as a row of the table; reading it gives the run again."""
+    front = run.prefill
+    cells: dict[str, Any] = {
+        "row_id": run.row_id, "source": run.source, "date": run.date, "model": run.model, "model_key": run.model_key,
+        "hardware": run.hardware, "hw_key": run.hw_key, "num_gpus": run.num_gpus, "tp": run.tp, "pp": run.pp,
+        "ep": run.ep, "dp": run.dp, "dcp": run.dcp, "weight_dtype": run.weight_dtype, "kv_dtype": run.kv_dtype,
+        "engine": run.engine, "engine_version": run.engine_version, "mode": run.mode, "input_len": run.isl,
+        "output_len": run.osl, _LOAD: run.load, "metric": run.metric, "value": run.value, "unit": run.unit,
+        "spec_decode": run.spec_decode, "quality": run.quality, "prefix_len": run.prefix, "requests": run.requests,
+        "arrivals": "constant" if run.evenly else "", "max_num_seqs": run.max_num_seqs,
+        "max_batched_tokens": run.max_batched_tokens, "memory_fraction": run.memory_fraction, "drafts": run.drafts,
+        "acceptance": run.acceptance, "decode_workers": run.decode_workers,
+        "lengths": "mean" if run.mean_lengths else "",
+        **{f"prefill_{name}": None if front is None else getattr(front, name) for name in _ROLE},
+    }  # fmt: skip
+    return {name: "" if cell is None else f"{cell:.10g}" if isinstance(cell, float) else str(cell)
+            for name, cell in cells.items()}  # fmt: skip
 
 
 def detect(head: str) -> bool:

@@ -1,0 +1,1 @@
+"""What result files hold: runs of benchmark tools as they were read, recomputed and doubted."""
