@@ -72,7 +72,7 @@ def _scrapes(text: str) -> list[str]:
     first = _FIRST.search(text)
     if first is None:
         return [text]
-    starts = [one.start() for one in re.finditer(rf"^# HELP {re.escape(first[1])}[ \n]", text, re.MULTILINE)]
+    starts = [one.start() for one in re.finditer(rf"^# HELP {re.escape(first[1])}(?=\s|\Z)", text, re.MULTILINE)]
     return [text[start:end] for start, end in zip(starts, [*starts[1:], len(text)], strict=True)]
 
 
