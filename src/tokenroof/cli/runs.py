@@ -37,8 +37,8 @@ def command(results: tuple[Path, ...], full: bool, outputs: tuple[Path, ...], as
     writes the table that compare, calibrate and validate read.
 
     \b
-    tokenroof runs bench.json --system h100 --tp 1
-    tokenroof runs *.json --server-cmd "vllm serve org/model -tp 4" --system 4xh100 -o runs.csv
+    tokenroof runs examples/results/bench.json --system h100 --tp 1
+    tokenroof runs examples/results/bench.json --server-cmd "vllm serve a/b" --system h100 -o table.csv
     """
     from tokenroof.present.pages.runs import page_of
     from tokenroof.usecases.runs.run import RunsRequest, runs
