@@ -5,7 +5,7 @@ import { useEffect, useRef } from "preact/hooks";
 
 import { Panel } from "../explain/Panel";
 import { Pinned } from "./Pinned";
-import { extra, linkFaults, redo, show, state, undo } from "../state/store";
+import { extra, linkFaults, openNow, redo, show, undo, viewNow } from "../state/store";
 import { Dock, ScenarioButton } from "./Dock";
 import { NotePlain } from "./Note";
 import { Bottom, TopBar, ViewLink } from "./TopBar";
@@ -13,7 +13,7 @@ import { entryOf, groupOf } from "./views";
 
 function keys(event: KeyboardEvent): void {
   const typing = (event.target as HTMLElement).closest("input:not([type=range]), select, textarea");
-  if (event.key === "Escape" && state.value.x) show({ x: "" });
+  if (event.key === "Escape" && openNow.value) show({ x: "" });
   else if ((event.ctrlKey || event.metaKey) && !typing && event.key.toLowerCase() === "z") {
     event.preventDefault();
     if (event.shiftKey) redo();
@@ -22,7 +22,8 @@ function keys(event: KeyboardEvent): void {
 }
 
 export function App(): JSX.Element {
-  const { view, x } = state.value;
+  const view = viewNow.value;
+  const x = openNow.value;
   const entry = entryOf(view);
   const main = useRef<HTMLElement | null>(null);
   const first = useRef(true);

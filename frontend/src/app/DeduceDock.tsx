@@ -3,7 +3,7 @@
 import type { JSX } from "preact";
 
 import { useAnswer } from "../api/useAnswer";
-import { commit, state } from "../state/store";
+import { commit, scenarioNow } from "../state/store";
 import { Pick } from "./fields";
 
 interface OfferRow {
@@ -18,7 +18,7 @@ interface OfferRow {
 }
 
 export function DeduceDock(): JSX.Element {
-  const now = state.value;
+  const now = scenarioNow.value;
   const rows = useAnswer<{ rows: OfferRow[]; source: string }>("/api/v1/offers", undefined).answer?.rows ?? [];
   const row = rows.find((one) => one.id === now.offer);
   return (

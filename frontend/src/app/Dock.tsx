@@ -9,7 +9,7 @@ import type { Curves } from "../evaluator/types";
 import { bytes, figures, prefixed, scaled, whole } from "../numbers/format";
 import { INITIAL, changedKeys, type Key } from "../state/params";
 import { curvesOf } from "../state/request";
-import { commit, reset, state } from "../state/store";
+import { commit, reset, scenarioNow, state, viewNow } from "../state/store";
 import { Choice, Pick, Quantity } from "./fields";
 import { DeduceDock } from "./DeduceDock";
 
@@ -18,8 +18,14 @@ interface SystemRow { id: string; name: string; n_chips: number; memory_bytes: n
 
 export const sheetOpen = signal(false);
 
+/** The context alone follows a drag. */
+function MeanContext(): JSX.Element {
+  const { c, isl, osl } = state.value;
+  return <>mean context {whole(c || isl + osl / 2)} tokens</>;
+}
+
 function Field({ name, value, keys, detail, children }: { name: string; value: string; keys: readonly Key[]; detail?: ComponentChildren; children: ComponentChildren }): JSX.Element {
-  const changed = keys.filter((key) => state.value[key] !== INITIAL[key]);
+  const changed = keys.filter((key) => scenarioNow.value[key] !== INITIAL[key]);
   return (
     <details class="field">
       <summary>
@@ -45,7 +51,7 @@ function layoutText(curves: Curves | undefined): string {
 }
 
 function ScenarioFields(): JSX.Element {
-  const now = state.value;
+  const now = scenarioNow.value;
   const models = useAnswer<{ models: ModelRow[] }>("/api/v1/models", undefined).answer?.models ?? [];
   const systems = useAnswer<{ systems: SystemRow[] }>("/api/v1/systems", undefined).answer?.systems ?? [];
   const { answer: curves, problem } = useAnswer<Curves>("/api/v1/curves", curvesOf(now));
@@ -69,7 +75,7 @@ function ScenarioFields(): JSX.Element {
           <Quantity key={key} id={key} name={`${key.toUpperCase()}, 0: choose`} value={now[key]} low={0} high={1024} onSet={(value) => commit({ [key]: value })} fault={faultOf(key)} />
         ))}
       </Field>
-      <Field name="Workload" value={`${whole(now.isl)} in, ${whole(now.osl)} out`} keys={["isl", "osl"]} detail={`mean context ${whole(now.c || now.isl + now.osl / 2)} tokens`}>
+      <Field name="Workload" value={`${whole(now.isl)} in, ${whole(now.osl)} out`} keys={["isl", "osl"]} detail={<MeanContext />}>
         <Quantity id="isl" name="Tokens in" value={now.isl} low={1} high={1e7} onSet={(isl) => commit({ isl, c: 0 })} fault={faultOf("isl")} />
         <Quantity id="osl" name="Tokens out" value={now.osl} low={2} high={1e7} onSet={(osl) => commit({ osl, c: 0 })} fault={faultOf("osl")} />
       </Field>
@@ -122,14 +128,14 @@ export function Dock(): JSX.Element {
     <aside class={open ? "dock open" : "dock"} aria-label="Scenario" ref={root}>
       <h2>Scenario</h2>
       <button type="button" class="button sheet-close" onClick={() => { sheetOpen.value = false; }}>Done</button>
-      {state.value.view === "deduce" ? <DeduceDock /> : <ScenarioFields />}
+      {viewNow.value === "deduce" ? <DeduceDock /> : <ScenarioFields />}
     </aside>
   );
 }
 
 /** On narrow pages the dock is a sheet behind this button. */
 export function ScenarioButton(): JSX.Element {
-  const now = state.value;
+  const now = scenarioNow.value;
   return (
     <button type="button" class="scenario-button" aria-expanded={sheetOpen.value} onClick={() => { sheetOpen.value = true; }}>
       <span class="vh">Change the scenario: </span>

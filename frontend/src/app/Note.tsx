@@ -45,11 +45,11 @@ export function Note<T>({ asked, doing = "Computing" }: { asked: Answered<T>; do
 }
 
 /** A view without an answer yet: never a blank. */
-export function Pending<T>({ asked, name }: { asked: Answered<T>; name: string }): JSX.Element {
+export function Pending<T>({ asked, name, doing = "Computing" }: { asked: Answered<T>; name: string; doing?: string }): JSX.Element {
   return (
     <section aria-label={name}>
       <h1 class="answer">{name}</h1>
-      <Note asked={asked} />
+      <Note asked={asked} doing={doing} />
       {asked.cancelled && <NotePlain>Cancelled. <button type="button" class="button" onClick={asked.retry}>Ask again</button></NotePlain>}
     </section>
   );

@@ -7,7 +7,7 @@ import { copies } from "../copy/copies";
 import { Menu } from "../controls/Menu";
 import { INITIAL, writeLink, type View } from "../state/params";
 import { MOST_PINS, pin, pins } from "../state/pins";
-import { canRedo, canUndo, commit, permalink, redo, state, undo } from "../state/store";
+import { canRedo, canUndo, commit, permalink, redo, settled, undo, viewNow } from "../state/store";
 import { theme, toggleTheme } from "../state/theme";
 import { GROUPS, groupOf } from "./views";
 
@@ -35,7 +35,7 @@ function go(view: View): (event: MouseEvent) => void {
 }
 
 export function ViewLink({ view, name }: { view: View; name: string }): JSX.Element {
-  const now = state.value;
+  const now = settled.value;
   return (
     <a href={writeLink({ ...now, view, x: "" })} onClick={go(view)} aria-current={now.view === view ? "page" : undefined}>
       {name}
@@ -44,13 +44,13 @@ export function ViewLink({ view, name }: { view: View; name: string }): JSX.Elem
 }
 
 function Groups(): JSX.Element {
-  const here = groupOf(state.value.view);
+  const here = groupOf(viewNow.value);
   return (
     <>
       {GROUPS.map((group) => {
         const first = (group.views[0] as (typeof group.views)[number]).view;
         return (
-          <a key={group.name} href={writeLink({ ...state.value, view: first, x: "" })} onClick={go(first)} aria-current={group === here ? "true" : undefined}>
+          <a key={group.name} href={writeLink({ ...settled.value, view: first, x: "" })} onClick={go(first)} aria-current={group === here ? "true" : undefined}>
             {group.name}
           </a>
         );
@@ -74,7 +74,7 @@ export function TopBar(): JSX.Element {
         <button type="button" class="tool wide" disabled={!canUndo.value} onClick={undo}>Undo</button>
         <button type="button" class="tool wide" disabled={!canRedo.value} onClick={redo}>Redo</button>
         <button type="button" class="tool wide" disabled={pins.value.length >= MOST_PINS} onClick={pin}>Pin to compare</button>
-        <Menu label="Copy as …" items={copies(state.value).map((one) => ({ text: one.name, run: () => void copy(one.text, one.name) }))} />
+        <Menu label="Copy as …" items={copies(settled.value).map((one) => ({ text: one.name, run: () => void copy(one.text, one.name) }))} />
         <button type="button" class="tool wide" onClick={() => void copy(permalink(), "Link")}>Copy link</button>
         <button type="button" class="tool" onClick={toggleTheme}>{theme.value === "dark" ? "Light" : "Dark"}</button>
       </div>

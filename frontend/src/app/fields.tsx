@@ -1,7 +1,7 @@
 /** Editors of the scenario's fields; a fault stands below its field, and the value is kept. */
 
 import type { JSX } from "preact";
-import { useState } from "preact/hooks";
+import { useMemo, useState } from "preact/hooks";
 
 import { readNumber } from "../numbers/format";
 
@@ -32,7 +32,7 @@ export function Pick({ id, name, value, options, onPick, fault = "" }: Common & 
         onFocus={(event) => event.currentTarget.select()}
         onChange={(event) => { const next = event.currentTarget.value.trim(); if (next && next !== value) onPick(next); }}
       />
-      <datalist id={`d-${id}-list`}>{options.map(([key, text]) => <option key={key} value={key}>{text}</option>)}</datalist>
+      {useMemo(() => <datalist id={`d-${id}-list`}>{options.map(([key, text]) => <option key={key} value={key}>{text}</option>)}</datalist>, [id, options.length])}
       <Fault id={`d-${id}`} text={fault} />
     </div>
   );

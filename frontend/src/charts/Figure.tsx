@@ -3,7 +3,7 @@
 import type { ComponentChildren, JSX } from "preact";
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 
-import { show, state } from "../state/store";
+import { figureNow, show } from "../state/store";
 import { Menu } from "../controls/Menu";
 import { csv, download, pngOf, svgOf } from "./export";
 
@@ -65,7 +65,7 @@ export function DataTable({ name, table }: { name: string; table: Table }): JSX.
 export function Figure({ name, stamp, table, data, source, dim = false, children }: FigureProps): JSX.Element {
   const [attach, width] = useWidth();
   const sheet = useRef<HTMLDivElement | null>(null);
-  const asTable = state.value.fig === "table";
+  const asTable = figureNow.value === "table";
   const file = name.toLowerCase().replace(/[^a-z0-9]+/g, "-");
   const svg = (): SVGSVGElement | null => sheet.current?.querySelector("svg.plot") ?? null;
 

@@ -179,7 +179,7 @@ export function XYChart(props: XYProps): JSX.Element {
         {over?.(sheet)}
         <XAxis scale={sheet.x} ticks={ticksOf(x, narrow ? 4 : 9)} from={left} to={right} y={bottom} name={x.name} avoid={at} />
         {flag && at !== null && <AxisFlag x={at} y={bottom} text={flag.text} />}
-        <PanelTitle y={14} name={y.name} unit={y.unit ?? ""} />
+        <PanelTitle y={14} name={y.name} unit={textWidth(`${y.name} ${y.unit ?? ""}`, 13.5) > width - (narrow ? 116 : 180) ? "" : (y.unit ?? "")} />
       </Plot>
       {handles?.(sheet)}
     </>

@@ -3,7 +3,7 @@
 import { computed, signal } from "@preact/signals";
 
 import { firstQuery, isReport } from "../api/client";
-import { INITIAL, readLink, writeLink, type State } from "./params";
+import { INITIAL, SCENARIO_KEYS, readLink, writeLink, type State } from "./params";
 
 const opened = readLink(firstQuery);
 
@@ -16,10 +16,28 @@ const future = signal<State[]>([]);
 export const canUndo = computed(() => past.value.length > 0);
 export const canRedo = computed(() => future.value.length > 0);
 
+// a frame of a drag moves one number: what shows other parts of the state listens to those parts alone
+export const viewNow = computed(() => state.value.view);
+export const openNow = computed(() => state.value.x);
+export const figureNow = computed(() => state.value.fig);
+let docked = state.value;
+/** The state, as new only where the dock shows something else. */
+export const scenarioNow = computed(() => {
+  const now = state.value;
+  if (SCENARIO_KEYS.some((key) => docked[key] !== now[key]) || docked.view !== now.view || docked.offer !== now.offer) docked = now;
+  return docked;
+});
+
 /** What the link said when the running drag began; null between drags. */
 let before: State | null = null;
 /** Whether a handle moves: axes stay put until it is let go. */
 export const dragging = signal(false);
+let rested = state.value;
+/** The state as it was when no handle moved: links and copies need no more. */
+export const settled = computed(() => {
+  if (!dragging.value) rested = state.value;
+  return rested;
+});
 let written = location.search;
 let timer: ReturnType<typeof setTimeout> | undefined;
 

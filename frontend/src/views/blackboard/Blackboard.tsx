@@ -49,7 +49,7 @@ function Controls({ board }: { board: Board }): JSX.Element {
         ends={[whole(curves.axes.context_low), whole(high)]} onDrag={(c) => drag({ c })} onCommit={(c) => commit({ c: c === Math.round(curves.at.context) ? 0 : c })} />
       <Slider id="limit" name="Limit per token" unit="ms" value={now.tpot} low={5} high={500} text={(value) => figures(value)} ends={["5 ms", "500 ms"]}
         onDrag={(tpot) => drag({ tpot })} onCommit={(tpot) => commit({ tpot })} />
-      <Slider id="rent" name="GPU-hour" unit={now.p > 0 ? "US dollars" : "US dollars, median rental"} value={rent ?? 2} low={0.5} high={20} text={(value) => value.toFixed(2)} round={(value) => Math.round(value * 100) / 100}
+      <Slider id="rent" name="GPU-hour" unit="US dollars" value={rent ?? 2} low={0.5} high={20} text={(value) => value.toFixed(2)} round={(value) => Math.round(value * 100) / 100}
         ends={["$0.50", "$20"]} onDrag={(p) => drag({ p })} onCommit={(p) => commit({ p: p === curves.rent?.usd_per_gpu_h ? 0 : p })} />
     </div>
   );
@@ -81,7 +81,7 @@ export function Blackboard(): JSX.Element {
   const asked = useAnswer<Curves>("/api/v1/curves", curvesOf(now));
   const { answer: curves } = asked;
   const board = curves ? boardOf(curves, now) : null;
-  useEffect(() => { if (board) explain(board); }, [board?.point?.batch, board?.point?.tpot_s, board?.rent, now.x, curves]);
+  useEffect(() => { if (board && now.x) explain(board); }, [board?.point?.batch, board?.point?.tpot_s, board?.rent, now.x, curves]);
   if (!board || !curves) return <Pending asked={asked} name="Blackboard" />;
   const [first, more] = because(board);
   const where = `${curves.model_name.split("/").pop() ?? ""}, ${curves.system_name}, ${curves.layout_label.toUpperCase()}`;

@@ -30,7 +30,7 @@ export interface Layout {
 
 function heights(width: number): { height: number; narrow: boolean } {
   const narrow = innerWidth <= 900 || width < 560;
-  return { narrow, height: narrow ? 300 : clamp(innerHeight - 440, 360, 560) };
+  return { narrow, height: narrow ? 264 : clamp(innerHeight - 440, 360, 560) };
 }
 
 function layoutOf(width: number, board: Board, yMax: number, costs: [number, number]): Layout & { height: number } {
@@ -39,7 +39,7 @@ function layoutOf(width: number, board: Board, yMax: number, costs: [number, num
   const right = width - (narrow ? 66 : 124);
   const top = 30;
   const bottom = height - (narrow ? 28 : 44);
-  const gap = narrow ? 44 : 62;
+  const gap = narrow ? 40 : 62;
   const split = top + Math.round((bottom - top - gap) * 0.62);
   const second = split + gap;
   return {

@@ -7,7 +7,7 @@ import { useAnswer } from "../../api/useAnswer";
 import { DataTable } from "../../charts/Figure";
 import { bytes, dollars, figures, time } from "../../numbers/format";
 import { scenario } from "../../state/request";
-import { state } from "../../state/store";
+import { scenarioNow } from "../../state/store";
 
 interface Kv {
   models: { bytes_per_token: number; state_bytes_per_sequence: number; terms: { layers: number; kind: string; formula: string; substituted: string }[]; contexts: { context: number; stored_bytes: number; read_bytes_per_step: number }[] }[];
@@ -23,7 +23,7 @@ interface Price {
 }
 
 export function CacheTables(): JSX.Element {
-  const now = state.value;
+  const now = scenarioNow.value;
   const kv = useAnswer<Kv>("/api/v1/kv", { models: [now.m], context: [8192, 131072], ...(now.kv ? { kv_dtype: now.kv } : {}) });
   const price = useAnswer<Price>("/api/v1/price", scenario(now), { settle: 400 });
   const model = kv.answer?.models[0];

@@ -1,6 +1,7 @@
 /** What a longer context costs: money, room, and where the cache of an idle conversation should lie. */
 
 import type { JSX } from "preact";
+import { useMemo } from "preact/hooks";
 
 import { Note, Pending } from "../../app/Note";
 import { useAnswer } from "../../api/useAnswer";
@@ -55,7 +56,7 @@ export function ContextView(): JSX.Element {
   const now = state.value;
   const asked = useAnswer<Curves>("/api/v1/curves", curvesOf(now));
   const curves = asked.answer;
-  const rows = curves ? logSpace(curves.axes.context_low, curves.axes.context_high, 60).map((context) => rowAt(curves, now, context)) : [];
+  const rows = useMemo(() => curves ? logSpace(curves.axes.context_low, curves.axes.context_high, 60).map((context) => rowAt(curves, now, context)) : [], [curves, now.tpot, now.p]);
   const priced = rows.filter((row): row is Row & { usd: number } => row.usd !== null);
   const domain = useHeld<[number, number]>(priced.length ? [10 ** Math.floor(Math.log10(Math.min(...priced.map((row) => row.usd)))), ceiling(Math.max(...priced.map((row) => row.usd)))] : [0.1, 100]);
   const most = useHeld(ceiling(Math.max(2, ...rows.map((row) => row.room))));

@@ -34,7 +34,7 @@ function Regions({ sheet, active, cache, after }: { sheet: Sheet; active: Estima
       <path class="region50" d={path(after, after.distance50)} />
       <text class="end-label halo text-weights" x={ax + 8} y={ay - 4}>80 %</text>
       <text class="end-label halo text-weights" x={bx + 6} y={by + 14}>50 %</text>
-      <text class="halo" x={x0 + 8} y={Math.min(y1 - 8, sheet.bottom - 8)}>before evidence: 80 % of each</text>
+      {!sheet.narrow && <text class="halo" x={x0 + 8} y={Math.min(y1 - 8, sheet.bottom - 8)}>before evidence: 80 % of each</text>}
     </g>
   );
 }
@@ -68,7 +68,7 @@ export function Deduce(): JSX.Element {
   const total = answer && estimateOf(answer, "total_params");
   const cache = answer && estimateOf(answer, "kv_bytes_per_token");
   const region = answer?.regions.find((one) => one.names[0] === "active_params" && one.names[1] === "kv_bytes_per_token");
-  if (!answer || !active || !cache || !region) return <Pending asked={asked} name="Deduce" />;
+  if (!answer || !active || !cache || !region) return <Pending asked={asked} name="Deduce" doing="Drawing" />;
   const line = answer.offer.lines[0];
   const sign = answer.offer.currency === "USD" ? "$" : `${answer.offer.currency} `;
   const says = `Four times in five ${answer.offer.name} has ${scaled(active.low80, 2)} to ${scaled(active.high80, 2)} active parameters and ${bytes(cache.low80, 2)} to ${bytes(cache.high80, 2)} of cache a token.`;

@@ -15,13 +15,13 @@ const LITTLE = 0.07;
 export function Evidence({ answer }: { answer: Deduced }): JSX.Element {
   const rows = [...answer.moved].map((one) => ({ ...one, factor: one.median_factor["active_params"] ?? 1 })).sort((a, b) => Math.abs(Math.log(b.factor)) - Math.abs(Math.log(a.factor)));
   const reach = Math.max(2, ...rows.map((one) => Math.max(one.factor, 1 / one.factor))) * 1.35;
-  const x = log([1 / reach, reach], [16, 196]);
+  const x = log([1 / reach, reach], [14, 146]);
   return (
     <section class="evidence" aria-label="What each fact does">
       <h2 class="block-title">What each fact does to active parameters</h2>
       <div class="evidence-row evidence-head">
         <small>median with it over without</small>
-        <svg viewBox="0 0 236 32" aria-hidden="true">{[0.5, 1, 2].map((value) => <text key={value} class="tick" x={x(value)} y="24" text-anchor="middle">{value === 0.5 ? "×½" : `×${value}`}</text>)}</svg>
+        <svg width="190" height="32" aria-hidden="true">{[0.5, 1, 2].map((value) => <text key={value} class="tick" x={x(value)} y="24" text-anchor="middle">{value === 0.5 ? "×½" : `×${value}`}</text>)}</svg>
       </div>
       {rows.map((one) => {
         const still = Math.abs(Math.log(one.factor)) < LITTLE;
@@ -29,7 +29,7 @@ export function Evidence({ answer }: { answer: Deduced }): JSX.Element {
         return (
           <div class="evidence-row" key={one.channel}>
             <span>{NAMES[one.channel] ?? one.channel.replace(/_/g, " ")}<small>{one.shown}</small></span>
-            <svg viewBox="0 0 236 32" role="img" aria-label={still ? "moves nothing" : times(one.factor)}>
+            <svg width="190" height="32" role="img" aria-label={still ? "moves nothing" : times(one.factor)}>
               <line class="axis" x1={x(1)} x2={x(1)} y1="-8" y2="40" />
               {!still && <line class="evidence-bar" x1={x(1)} x2={x(one.factor)} y1="16" y2="16" />}
               <circle class={still ? "open-dot" : "solid"} cx={x(one.factor)} cy="16" r="5" />

@@ -61,7 +61,7 @@ export function Machines(): JSX.Element {
   const systems = [now.s, ...now.vs.split(",").filter((one) => one && one !== now.s)].slice(0, 5);
   const asked = useAnswer<PlanAnswer>("/api/v1/plan", { ...searched(now), system: systems.join(",") }, { streamed: true, settle: 350 });
   const { answer } = asked;
-  if (!answer) return <Pending asked={asked} name="Compare machines" />;
+  if (!answer) return <Pending asked={asked} name="Compare machines" doing="Searching on every machine" />;
   const speed = 1000 / now.tpot;
   const machines = answer.machines.filter((one) => one.frontier.some((point) => point.usd_per_mtok_all));
   const standing = answer.machines.map((machine) => ({ machine, point: at(machine, speed) }));

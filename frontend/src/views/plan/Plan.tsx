@@ -66,7 +66,7 @@ export function Plan(): JSX.Element {
   const asked = useAnswer<PlanAnswer>("/api/v1/plan", searched(now), { streamed: true, settle: 350 });
   const yours = yoursOf(useAnswer<Curves>("/api/v1/curves", curvesOf(now)).answer, now);
   const { answer } = asked;
-  if (!answer) return <Pending asked={asked} name="Plan" />;
+  if (!answer) return <Pending asked={asked} name="Plan" doing="Searching layouts" />;
   const machine = answer.machines[0] as Machine;
   const pick = machine.winner;
   const limit_s = answer.slo.tpot_s ?? now.tpot / 1000;

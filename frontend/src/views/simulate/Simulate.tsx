@@ -63,7 +63,7 @@ export function Simulate(): JSX.Element {
       {fault && <NotePlain>{fault}</NotePlain>}
     </>
   );
-  if (!answer) return <><Pending asked={asked} name="Simulate" />{asked.problem && controls}</>;
+  if (!answer) return <><Pending asked={asked} name="Simulate" doing="Simulating" />{asked.problem && controls}</>;
   const { series } = answer;
   const end = Math.max(1, series.batch.length * series.width_s);
   const running = thinned(series.running, series.width_s);

@@ -1,0 +1,73 @@
+"""What goes on between page and server: streams that stop, files that are read, a server that is gone for a while."""
+
+import re
+from typing import Any
+
+import pytest
+from web.browser import Server, browser, opened, page, server
+
+__all__ = ["browser", "page", "server"]  # fixtures
+
+pytestmark = pytest.mark.slow
+
+SEARCH = "&view=machines&m=deepseek-v3&s=gb200-nvl72&vs=gb300-nvl72,16xh200&tp=0&e=vllm"
+
+
+def test_a_search_says_how_far_it_is_and_can_be_stopped(page: Any, server: Server) -> None:
+    page.goto(f"{server.url}?v=1{SEARCH}")
+    bar = page.locator("main .notebar")
+    bar.get_by_role("button", name="Cancel").click()
+    page.get_by_text("Cancelled").wait_for()
+    assert page.locator("section svg.plot").count() == 0
+    page.get_by_role("button", name="Ask again").click()
+    bar.filter(has_text=re.compile(r"Searching on every machine( …|: \d+ %)")).wait_for()
+    page.wait_for_selector("section[aria-label='Compare machines'] svg.plot")
+    assert "tokens a second" in page.locator("h1.answer").inner_text()
+
+
+def _drop(page: Any, name: str, content: bytes) -> None:
+    files = [{"name": name, "mimeType": "application/json", "buffer": content}]
+    page.locator(".drop input[type=file]").set_input_files(files)
+
+
+def test_a_file_that_is_broken_is_said_to_be(page: Any, server: Server) -> None:
+    opened(page, server, "&view=measure")
+    _drop(page, "broken.json", b'{"model_id": "llama", \xff\xfe')
+    page.wait_for_selector("main .notebar[role=alert]")
+    said = page.locator("main .notebar[role=alert]").first.inner_text()
+    assert len(said.split()) >= 5 and "Traceback" not in said
+    assert page.locator(".drop").count() == 1
+
+
+def test_a_trace_is_read_and_played(page: Any, server: Server) -> None:
+    opened(page, server, "&view=simulate&m=llama-3.1-8b&s=h100&tp=1&e=vllm&isl=256&osl=64&rate=2")
+    rows = [f"2026-11-01 10:00:{at / 2:09.6f},{300 + at},40" for at in range(119)]
+    _drop(page, "mine.csv", "\n".join(["TIMESTAMP,ContextTokens,GeneratedTokens", *rows]).encode())
+    page.get_by_text("Trace mine.csv").wait_for()
+    page.locator(".because", has_text="of 119 requests").wait_for()
+    assert "upload" not in page.url
+
+
+def test_a_server_that_is_gone_is_said_and_found_again(browser: Any, server: Server) -> None:
+    own = Server()
+    context = browser.new_context(viewport={"width": 1280, "height": 860})
+    found = context.new_page()
+    found.set_default_timeout(60_000)
+    try:
+        opened(found, own, "")
+        own.stop()
+        # a question in the middle of which nobody answers any more
+        found.locator("summary", has_text="Engine").click()
+        found.get_by_label("Serving engine").select_option("vllm")
+        note = found.locator("main .notebar[role=alert]")
+        note.wait_for()
+        assert "The server stopped answering" in note.inner_text()
+        assert found.get_by_role("button", name="Try again").is_visible()
+        assert found.locator("figure.dim svg.plot").count() == 1
+        own.start()
+        note.wait_for(state="detached")
+        assert found.locator("figure.dim").count() == 0
+        assert "vLLM" in found.locator("aside.dock").inner_text()
+    finally:
+        context.close()
+        own.stop()
