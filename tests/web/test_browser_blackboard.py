@@ -90,6 +90,7 @@ def test_an_explanation_is_that_of_the_command_line(page: Any, server: Server) -
     assert _query(page)["x"] == "cost"
     assert page.evaluate("document.activeElement.getAttribute('aria-label')") == "Close"
     page.keyboard.press("Escape")
+    page.locator("aside.explain").wait_for(state="detached")
     assert page.evaluate("document.activeElement.dataset.number") == "cost"
     assert "x" not in _query(page)
 

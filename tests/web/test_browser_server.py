@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 import pytest
-from web.browser import Server, browser, opened, page, server
+from web.browser import ROOT, Server, browser, opened, page, server
 
 __all__ = ["browser", "page", "server"]  # fixtures
 
@@ -37,6 +37,17 @@ def test_a_file_that_is_broken_is_said_to_be(page: Any, server: Server) -> None:
     said = page.locator("main .notebar[role=alert]").first.inner_text()
     assert len(said.split()) >= 5 and "Traceback" not in said
     assert page.locator(".drop").count() == 1
+
+
+def test_a_result_file_is_judged(page: Any, server: Server) -> None:
+    opened(page, server, "&view=measure")
+    _drop(page, "sweep.csv", (ROOT / "examples/results/sweep.csv").read_bytes())
+    page.wait_for_selector("section[aria-label=Measure] svg.plot")
+    assert "4 of 16 runs do what they should" in page.locator("h1.answer").inner_text()
+    assert page.locator(".diamond").count() == 16
+    assert "slower" in page.locator("section[aria-label=Numbers]").inner_text()
+    assert page.locator(".gap-row").count() > 10
+    assert "sweep.csv:4" in page.locator("section[aria-label='All runs']").inner_text()
 
 
 def test_a_trace_is_read_and_played(page: Any, server: Server) -> None:

@@ -2,7 +2,7 @@
 
 import { signal } from "@preact/signals";
 import type { JSX } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 
 import { copy } from "../app/TopBar";
 import { useAnswer } from "../api/useAnswer";
@@ -140,7 +140,7 @@ export function Panel(): JSX.Element {
   const { answer, stale, problem, retry } = useAnswer<Explanation>(path, body, { off: !known, settle: 80 });
   const close = useRef<HTMLButtonElement | null>(null);
 
-  useEffect(() => {
+  useLayoutEffect(() => {
     // where the panel was opened from: the number that gets the focus back
     const from = document.activeElement as HTMLElement | null;
     close.current?.focus({ preventScroll: true });

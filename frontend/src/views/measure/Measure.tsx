@@ -14,14 +14,17 @@ import type { Compared, ComparedNumber, ComparedRun } from "./types";
 
 const HINT = "JSON, JSON Lines or CSV of vLLM bench serve, SGLang bench_serving, genai-perf, AIPerf, InferenceX, guidellm and others; read on this machine only, never in a link.";
 
-/** One complete result, so that the view can be tried without a benchmark. */
-const EXAMPLE = JSON.stringify({
-  date: "20261101-120000", backend: "vllm", model_id: "meta-llama/Llama-3.1-8B-Instruct", num_prompts: 640, max_concurrency: 64, completed: 640,
-  duration: 102.4, total_input_tokens: 655360, total_output_tokens: 163840, request_throughput: 6.25, output_throughput: 1600.0,
-  mean_ttft_ms: 210.0, median_ttft_ms: 190.0, p99_ttft_ms: 610.0, mean_tpot_ms: 34.0, median_tpot_ms: 33.5, p99_tpot_ms: 41.0,
-});
+/** A made-up server in eager mode, so that the view can be tried without a benchmark. */
+const HEAD = "model,hardware,num_gpus,tp,weight_dtype,kv_dtype,engine,engine_version,mode,input_len,output_len,batch_or_concurrency,requests,metric,value,unit";
+const EXAMPLE = [HEAD, ...([[1, 46.4, 10.3], [4, 57.15, 10.7], [16, 110, 12.6], [64, 260, 19.7]] as const).flatMap(([load, ttft, tpot]) => {
+  const run = `llama-3.1-8b,h100-sxm,1,1,bf16,bf16,vLLM,0.19.0,server-closed-loop,1000,200,${load},${load * 10}`;
+  return [`${run},ttft_ms,${ttft},ms`, `${run},tpot_ms,${tpot},ms`];
+})].join("\n");
 
 const inUnit = (one: ComparedNumber, value: number): string => (/tpot|ttft|e2e|itl|latency/.test(one.quantity) ? time(value, 3) : figures(value));
+
+/** The first two statements: the rest stands in the tables. */
+const plain = (sentence: string): string => sentence.split(/; (?=\d)/)[0]?.replace(/: Your/, ": your").replace(/\.?$/, ".") ?? sentence;
 
 function Numbers({ run }: { run: ComparedRun }): JSX.Element {
   return (
@@ -53,7 +56,7 @@ function Curve({ answer }: { answer: Compared }): JSX.Element | null {
   const curve = answer.curve ?? [];
   const dots = answer.runs.flatMap((run) => {
     const tpot = run.numbers.find((one) => one.quantity === "tpot");
-    return tpot ? [{ key: `${run.file}${run.line}`, x: Math.max(1, run.running), y: tpot.measured * 1000, kind: "diamond" as const, label: run.load }] : [];
+    return tpot ? [{ key: `${run.file}${run.line}`, x: Math.max(1, run.running), y: tpot.measured * 1000, kind: "diamond" as const, ...(answer.runs.length < 6 ? { label: run.load } : {}) }] : [];
   });
   if (curve.length < 2) return null;
   const xs = [...curve.map((one) => one.concurrency), ...dots.map((one) => one.x)];
@@ -91,7 +94,7 @@ export function Measure(): JSX.Element {
   const run = answer?.runs[0];
   return (
     <section aria-label="Measure">
-      <h1 class="answer">{answer ? answer.sentence : "Drop a benchmark's result file: is it as fast as it should be, and if not, where is the gap?"}</h1>
+      <h1 class="answer">{answer ? plain(answer.sentence) : "Drop a benchmark's result file: is it as fast as it should be, and if not, where is the gap?"}</h1>
       <p class="because">{run ? <>{run.what}, {run.load}{run.roofline?.mbu ? `; ${percent(run.roofline.mbu)} of the memory's bandwidth (MBU)` : ""}{run.roofline?.mfu ? `, ${percent(run.roofline.mfu)} of the arithmetic (MFU)` : ""}.</> : "Each number stands beside its prediction and its 80 % range. What beats the hardware's bound is called impossible."}</p>
       {file && <Note asked={asked} />}
       {fault && <div class="notebar" role="alert"><span><b>This file cannot be used.</b> {fault}</span></div>}
@@ -106,9 +109,10 @@ export function Measure(): JSX.Element {
           <DataTable name="changes" table={{ columns: [{ name: "Change" }, { name: "TPOT", right: true }, { name: "TTFT", right: true }, { name: "output", right: true }, { name: "sure" }], rows: answer.changes.map((one) => [one.what, `×${figures(one.tpot_ratio)}`, `×${figures(one.ttft_ratio)}`, `×${figures(one.output_ratio)}`, one.within_error ? "within the error" : "beyond the error"]) }} />
         </section>
       )}
+      {answer?.no_changes && <p class="small block">{answer.no_changes.charAt(0).toUpperCase() + answer.no_changes.slice(1)}.</p>}
       {answer && answer.runs.length > 1 && (
         <section class="block" aria-label="All runs"><h2>All {whole(answer.runs.length)} runs, the worst first</h2>
-          <DataTable name="runs" table={{ columns: [{ name: "Run" }, { name: "Load" }, { name: "Verdict" }], rows: answer.runs.map((one) => [`${one.file}:${one.line}`, one.load, one.numbers[0]?.verdict ?? one.reason]) }} />
+          <DataTable name="runs" table={{ columns: [{ name: "Run" }, { name: "Load" }, { name: "Verdict" }], rows: answer.runs.map((one) => [`${file?.name ?? ""}:${one.line}`, one.load, one.numbers[0]?.verdict ?? one.reason]) }} />
         </section>
       )}
       <div class="block">
@@ -116,7 +120,7 @@ export function Measure(): JSX.Element {
         <div class="row">
           <label class="small" for="measure-system">Ran on </label>
           <input id="measure-system" class="box narrow" placeholder="as the file says, or 8xh100" value={system} onChange={(event) => setSystem(event.currentTarget.value.trim())} />
-          {!file && <button type="button" class="button" onClick={() => { setSystem("h100"); void take(new File([EXAMPLE], "example-vllm.json")); }}>Try an example</button>}
+          {!file && <button type="button" class="button" onClick={() => void take(new File([EXAMPLE], "example.csv"))}>Try an example</button>}
         </div>
       </div>
     </section>

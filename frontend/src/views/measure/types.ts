@@ -32,6 +32,7 @@ export interface Compared {
   curve?: readonly { concurrency: number; tpot: Ranged }[];
   hints?: readonly { pattern: string; text: string }[];
   changes?: readonly { what: string; tpot_ratio: number; output_ratio: number; ttft_ratio: number; within_error: boolean }[];
+  no_changes?: string;
   skipped?: readonly { line: number; reason: string }[];
   faults?: readonly { file?: string; line?: number; reason?: string; text?: string }[];
   warnings?: readonly string[];
