@@ -78,7 +78,7 @@ export function Simulate(): JSX.Element {
       <h1 class="answer">
         At {figures(answer.request_rate)} requests a second, half wait less than <b>{time(answer.ttft.p50)}</b> for the first token and one in a hundred more than <b>{time(answer.ttft.p99)}</b>; a token takes {time(answer.tpot?.p50)}.
       </h1>
-      <p class="because">{answer.overload ?? `The cache fills to ${percent(answer.kv_fill_most)} at most and ${whole(answer.waiting_most)} requests wait at worst.`} {whole(answer.counted)} of {whole(answer.requests)} requests count; the first are warm-up. {answer.warnings.join(" ")}</p>
+      <p class="because">{answer.overload ?? `The cache fills to ${percent(answer.kv_fill_most)} at most and ${answer.waiting_most === 1 ? "one request waits" : `${whole(answer.waiting_most)} requests wait`} at worst.`} {whole(answer.counted)} of {whole(answer.requests)} requests count; the first are warm-up. {answer.warnings.join(" ")}</p>
       <Figure name="Requests over time" stamp={`${answer.model_name}, ${answer.system_name}, ${answer.source}`} table={() => percentiles(answer)} data={answer} dim={asked.stale} source={<><span>{answer.source}. Each point: the most within its stretch of time.</span><span>{answer.system_name}, {answer.layout_label.toUpperCase()}</span></>}>
         {(width) => (
           <>
