@@ -123,7 +123,7 @@ def main() -> None:
         print(table)
         return
     page = asked.output.read_text(encoding="utf-8")
-    asked.output.write_text(MARK.sub(lambda m: f"{m[1]}{table}{m[2]}", page), encoding="utf-8")
+    asked.output.write_text(MARK.sub(lambda m: f"{m[1]}\n{table}\n{m[2]}", page), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -36,6 +36,8 @@ _LAZY = {
     "load_system": "tokenroof.catalog",
     "microbench": "tokenroof.api.verbs",
     "MicrobenchRequest": "tokenroof.usecases.microbench.answer",
+    "next": "tokenroof.api.measured",
+    "NextRequest": "tokenroof.usecases.next.answer",
     "open_sweep": "tokenroof.usecases.sweep.run",
     "plan": "tokenroof.api.verbs",
     "PlanRequest": "tokenroof.usecases.plan.request",
@@ -68,6 +70,7 @@ __all__ = [
     "DeduceRequest",
     "KvRequest",
     "MicrobenchRequest",
+    "NextRequest",
     "PlanRequest",
     "PriceRequest",
     "RooflineRequest",
@@ -95,6 +98,7 @@ __all__ = [
     "microbench",
     "model",
     "models",
+    "next",
     "open_sweep",
     "plan",
     "price",
@@ -114,7 +118,7 @@ __all__ = [
 if TYPE_CHECKING:
     from tokenroof.api.answers import Answer
     from tokenroof.api.lists import chip, chips, model, models, system, systems, tiers
-    from tokenroof.api.measured import calibrate, compare
+    from tokenroof.api.measured import calibrate, compare, next
     from tokenroof.api.result_files import runs
     from tokenroof.api.verbs import (
         analyze,
@@ -146,6 +150,7 @@ if TYPE_CHECKING:
     from tokenroof.usecases.money.break_even import BreakEvenRequest
     from tokenroof.usecases.money.price import PriceRequest
     from tokenroof.usecases.money.speculate import SpeculateRequest
+    from tokenroof.usecases.next.answer import NextRequest
     from tokenroof.usecases.plan.request import PlanRequest
     from tokenroof.usecases.simulate.request import SimulateRequest
     from tokenroof.usecases.sweep.run import open_sweep, sweep

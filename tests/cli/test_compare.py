@@ -73,3 +73,29 @@ def test_what_calibrate_saved_other_verbs_take(
     assert found[1] - found[0] == pytest.approx(3.4e-3, rel=0.1)  # 3.5 ms a step, found to 3 %
     assert ran(SWEEP, "--efficiency", "my-h10", monkeypatch=monkeypatch) == 2
     assert "nearest: my-h100" in capsys.readouterr().err
+
+
+def test_next_asks_for_runs_and_learns_from_them(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = (
+        "llama-3.1-8b",
+        "--system",
+        "h100",
+        "--isl",
+        "1000",
+        "--osl",
+        "200",
+        "--concurrency",
+        "64",
+        "--tpot",
+        "18ms",
+    )
+    assert ran(*asked, monkeypatch=monkeypatch, verb="next") == 0
+    page = capsys.readouterr().out
+    assert "vllm bench serve --model" in page and "GPU-minutes should narrow the range" in " ".join(page.split())
+    assert ran(*asked, "--results", SWEEP, monkeypatch=monkeypatch, verb="next") == 0
+    page = capsys.readouterr().out
+    assert page.startswith("No, with a probability of") and "What results said" in page
+    assert ran(*asked[:-2], monkeypatch=monkeypatch, verb="next") == 2
+    assert "--slo" in capsys.readouterr().err

@@ -2,17 +2,19 @@
 
 import os
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tokenroof.api.answers import Answer, Rows, View
-from tokenroof.api.asked import Name, name_of, request_of
+from tokenroof.api.asked import Name, name_of, request_of, scenario_request
 from tokenroof.errors import InputTypeError
+from tokenroof.types.scenario import Scenario
 
 if TYPE_CHECKING:
     from tokenroof.present.page import Page
 
-__all__ = ["calibrate", "compare"]
+__all__ = ["calibrate", "compare", "next"]
 
 
 def _paths(results: Name | Sequence[Name]) -> list[str]:
@@ -89,3 +91,28 @@ def compare(results: Name | Sequence[Name], **options: Any) -> Answer:
     from tokenroof.usecases.compare.run import compare as run
 
     return Answer(run(request_of(CompareRequest, None, options, results=_paths(results))), COMPARISON)
+
+
+def _next_page(answer: Any) -> "Page":
+    from tokenroof.present.pages.next import page_of
+
+    return page_of(answer)
+
+
+def _next_rows(answer: Any) -> Rows:
+    return [asdict(one) for one in answer.proposed]
+
+
+NEXT = View(kind="Proposal", page=_next_page, tables={"main": _next_rows})
+
+
+def next(model: Name | Scenario, system: Name | None = None, **options: Any) -> Answer:
+    """The runs that narrow the answer of a question most for their GPU-minutes, and what `results` have settled."""
+    from tokenroof.schema.other import other_of
+    from tokenroof.usecases.next.run import NextRequest
+    from tokenroof.usecases.next.run import next_runs as run
+
+    results = options.pop("results", None)
+    given = {} if results is None else {"results": _paths(results)}
+    asked = scenario_request(NextRequest, model, system, {**options, **given})
+    return Answer(run(asked, other_of(asked)), NEXT)

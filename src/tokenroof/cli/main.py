@@ -34,6 +34,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "microbench": ("microbench", "This machine measured: memory, matmuls, launches, all-reduce; saved as a chip."),
     "model": ("model", "One model: layers, parameters by part, KV formula."),
     "models": ("models", "List the models in the catalogue."),
+    "next": ("next", "What to measure next: the few runs that settle a question for the fewest GPU-minutes."),
     "offers": ("offers", "List public API prices, dated and with their sources."),
     "plan": ("plan", "The best deployment under limits on latency, and why the others lose."),
     "price": ("price", "What tokens cost by kind, speed tier, length and time in the cache."),

@@ -30,7 +30,7 @@ QUESTIONS: tuple[tuple[str, str], ...] = (
 )
 
 _BELOW = (
-    ("More", "web, report, calibrate, diff, simulate, speculate, kv, sweep, trace, train, validate"),
+    ("More", "web, report, calibrate, next, diff, simulate, speculate, kv, sweep, trace, train, validate"),
     ("Look up", "models, model, systems, chips, chip, offers, tiers, runs, lecture, roofline"),
     ("Make", "import, microbench, fit"),
     ("Trust", "median error on models it was not fitted to: TPOT 12 %, TTFT 20 %, throughput 10 %"),

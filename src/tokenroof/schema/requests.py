@@ -31,6 +31,7 @@ REQUESTS: dict[str, tuple[str, str]] = {
     "microbench": ("tokenroof.usecases.microbench.answer", "MicrobenchRequest"),
     "model": ("tokenroof.usecases.listing.models", "show_model"),
     "models": ("tokenroof.usecases.listing.models", "list_models"),
+    "next": ("tokenroof.usecases.next.answer", "NextRequest"),
     "offers": ("tokenroof.usecases.listing.offers", "OffersRequest"),
     "plan": ("tokenroof.usecases.plan.request", "PlanRequest"),
     "price": ("tokenroof.usecases.money.price", "PriceRequest"),

@@ -32,6 +32,7 @@ RESPONSES: dict[str, tuple[tuple[str, str], ...]] = {
     "microbench": (("tokenroof.usecases.microbench.answer", "MicrobenchResponse"),),
     "model": ((f"{_LISTING}.models", "ModelView"),),
     "models": ((f"{_LISTING}.models", "ModelRow"),),
+    "next": (("tokenroof.usecases.next.answer", "NextResponse"),),
     "offers": (
         (f"{_LISTING}.offers", "OffersResponse"), (f"{_LISTING}.offers", "OfferCard"),
         (f"{_LISTING}.offer_changes", "OffersDiff"), (f"{_LISTING}.offer_changes", "StaleOffers"),

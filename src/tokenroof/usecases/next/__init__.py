@@ -1,0 +1,1 @@
+"""Which runs to make next: those that narrow an answer most for their cost."""
