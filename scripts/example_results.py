@@ -10,6 +10,7 @@ import csv
 import math
 from pathlib import Path
 
+from tokenroof.measure.importers import IMPORTERS
 from tokenroof.measure.setups import Skip, setup_of
 from tokenroof.types.run import Run
 from tokenroof.usecases.measured.predict import Forecaster
@@ -18,6 +19,12 @@ OUT = Path(__file__).resolve().parent.parent / "examples" / "results"
 EAGER_S = 3.5e-3
 LOADS = (1, 2, 4, 8, 16, 32, 64, 128)
 LENGTHS = ((1000.0, 200.0), (4000.0, 500.0))
+FAMILIES = {
+    "vLLM bench serve": "vllm.json", "SGLang bench_serving": "sglang.jsonl", "GuideLLM": "guidellm.json",
+    "AIPerf": "aiperf.json", "inference-perf": "inference-perf.json", "llama-bench": "llama-bench.json",
+    "trtllm-bench": "trtllm.json", "InferenceX result": "inferencex.json", "locust": "locust.csv",
+    "llm_decode_bench": "decode-bench.json",
+}  # fmt: skip
 COLUMNS = (
     "model", "hardware", "num_gpus", "tp", "weight_dtype", "kv_dtype", "engine", "engine_version", "mode", "input_len",
     "output_len", "batch_or_concurrency", "requests", "metric", "value", "unit",
@@ -57,9 +64,17 @@ def sweep() -> list[tuple[object, ...]]:
     return rows
 
 
+def of_tools() -> None:
+    """A short file of each benchmark tool: the example of its importer."""
+    for one in IMPORTERS:
+        if one.name in FAMILIES:
+            (OUT / FAMILIES[one.name]).write_text(one.example, encoding="utf-8")
+
+
 def main() -> None:
     """Write them."""
     OUT.mkdir(parents=True, exist_ok=True)
+    of_tools()
     with (OUT / "sweep.csv").open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
