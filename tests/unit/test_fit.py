@@ -17,7 +17,7 @@ from tokenroof.errors import InputError
 from tokenroof.measure.fit_ops import fit_collectives, fit_curves
 from tokenroof.measure.fit_runs import PRIORS, Case, fit_groups, group_cases, predict_groups
 from tokenroof.measure.fit_select import read_cases, why_not_fitted
-from tokenroof.measure.held_out import Residual, coverage, leave_out, ranges, spreads, summarise
+from tokenroof.measure.held_out import Residual, coverage, coverage_by_deployment, leave_out, ranges, spreads, summarise
 from tokenroof.measure.ops_data import CollectiveRow, KernelRow, read_kernels
 from tokenroof.measure.paired import pair_spreads, pairs_of
 from tokenroof.measure.profile_files import toml_text, write_toml
@@ -260,6 +260,18 @@ def test_coverage_is_counted_with_ranges_that_have_not_seen_the_group():
     missed = next(c for c in hidden if c.experts is None)
     odd_hits = missed.share * 1600 - sum(abs(one.value) < 0.3 for one in alike)
     assert odd_hits < 0.25 * 400  # a range that had seen it would hold more
+
+
+def test_a_deployment_that_no_range_holds_is_named_though_the_pooled_share_is_right():
+    case = made_up_cases(1e-3)[0]
+    names = ("llama-3.1-8b", "qwen3-32b", "llama-3.3-70b")
+    alike = [one for m in names for one in _residuals(replace(case, model=m), m, m, 0.1)]
+    odd = [replace(one, value=2.0) for one in alike[:20]]
+    odd = [replace(one, case=replace(one.case, model="odd"), left_out="odd") for one in odd]
+    few = [replace(one, case=replace(one.case, chip="rare")) for one in alike[:9]]
+    found = coverage_by_deployment({"model": [*alike, *odd, *few]})
+    assert (found[0].model, found[0].n, found[0].share) == ("odd", 20, 0.0)
+    assert len(found) == 4 and all(0.7 < one.share < 0.95 for one in found[1:])  # nine say nothing
 
 
 def test_toml_is_read_back_as_it_was_written(tmp_path):

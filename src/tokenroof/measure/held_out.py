@@ -1,4 +1,4 @@
-"""How well a fit carries over: each model, then each chip, is left out of the fit and predicted by the rest.
+"""How well a fit carries over: each model, each chip and each source is left out of the fit and predicted by the rest.
 
 Ranges come from those errors, and are themselves tried on groups whose errors they were not taken from.
 """
@@ -12,11 +12,14 @@ from tokenroof.measure.fit_runs import Case, fit_groups, group_cases, predict_gr
 from tokenroof.measure.robust import weighted_quantile
 
 __all__ = [
+    "RANGES_FROM",
+    "GroupCoverage",
     "HeldOut",
     "RangeCoverage",
     "Residual",
     "Spreads",
     "coverage",
+    "coverage_by_deployment",
     "leave_out",
     "ranges",
     "spreads",
@@ -27,6 +30,7 @@ Spreads = Mapping[bool, Mapping[str, Mapping[str, float]]]  # by whether the mod
 
 _METRIC = {"tpot": "tpot", "ttft": "ttft", "ttft_p50": "ttft"}
 _FEWEST = 10
+RANGES_FROM = ("model", "chip")  # a range has to hold on the next model and on the next chip
 _SHARED = ("ampere", "hopper", "blackwell")  # enough runs each: they share one range
 _UNTESTED = {"tpot": 0.45, "throughput": 0.50, "ttft": 0.80}  # assumed: families that no run tested
 
@@ -61,11 +65,23 @@ class HeldOut:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RangeCoverage:
-    """Share of measurements in the 80 % range that errors of the other groups alone give; `left`: model or chip."""
+    """Share of measurements in the 80 % range that errors of other groups alone give; `left`: model, chip, source."""
 
     left: str
     metric: str
     experts: bool | None
+    n: int
+    share: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupCoverage:
+    """Share in the 80 % range, of one model on one chip under one engine; the range has not seen the model."""
+
+    model: str
+    chip: str
+    engine: str
+    metric: str
     n: int
     share: float
 
@@ -163,22 +179,46 @@ def spreads(tested: Sequence[Residual]) -> dict[bool, dict[str, dict[str, float]
     return found
 
 
+def _tried(
+    residuals: Sequence[Residual], left: Mapping[str, Sequence[Residual]], key: Callable[[Case], str]
+) -> Iterator[tuple[Residual, bool]]:
+    """Every residual, and whether the range that errors on models and chips outside its group give holds it."""
+    for name in sorted({one.left_out for one in residuals}):
+        widths = spreads([one for kind in RANGES_FROM for one in left.get(kind, ()) if key(one.case) != name])
+        for one in residuals:
+            if one.left_out == name:
+                table = widths[one.experts]
+                yield one, abs(one.value) <= table.get(one.case.family, table["untested"])[one.metric]
+
+
 def coverage(
     left: Mapping[str, Sequence[Residual]], keys: Mapping[str, Callable[[Case], str]]
 ) -> tuple[RangeCoverage, ...]:
     """Tries ranges on what they have not seen: those of a group are taken from the errors of all other groups."""
     hits: dict[tuple[str, str, bool | None], list[bool]] = {}
     for kind, residuals in left.items():
-        for name in sorted({one.left_out for one in residuals}):
-            rest = [one for part in left.values() for one in part if keys[kind](one.case) != name]
-            widths = spreads(rest)
-            for one in residuals:
-                if one.left_out == name:
-                    table = widths[one.experts]
-                    width = table.get(one.case.family, table["untested"])[one.metric]
-                    for experts in (one.experts, None):
-                        hits.setdefault((kind, one.metric, experts), []).append(abs(one.value) <= width)
+        for one, inside in _tried(residuals, left, keys[kind]):
+            for experts in (one.experts, None):
+                hits.setdefault((kind, one.metric, experts), []).append(inside)
     return tuple(
         RangeCoverage(left=key[0], metric=key[1], experts=key[2], n=len(inside), share=sum(inside) / len(inside))
         for key, inside in sorted(hits.items(), key=lambda item: (item[0][:2], str(item[0][2])))
     )
+
+
+def coverage_by_deployment(left: Mapping[str, Sequence[Residual]]) -> tuple[GroupCoverage, ...]:
+    """Coverage of each model, chip and engine with ten measurements of a metric or more, least first.
+
+    Errors of one deployment go together, so that a range which holds 80 % of all holds some groups whole and others
+    hardly at all: a pooled share cannot say which.
+    """
+    hits: dict[tuple[str, str, str, str], list[bool]] = {}
+    for one, inside in _tried(left.get("model", ()), left, lambda case: case.model):
+        case = one.case
+        hits.setdefault((case.model, case.chip, case.setup.engine, one.metric), []).append(inside)
+    found = [
+        GroupCoverage(model=key[0], chip=key[1], engine=key[2], metric=key[3], n=len(seen), share=sum(seen) / len(seen))
+        for key, seen in hits.items()
+        if len(seen) >= _FEWEST
+    ]
+    return tuple(sorted(found, key=lambda one: (one.share, one.model, one.chip, one.engine, one.metric)))

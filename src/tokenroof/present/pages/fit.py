@@ -54,6 +54,15 @@ def _coverage(answer: FitResponse) -> list[Block]:
     return [Table(name="coverage", title=title, columns=columns, rows=rows, full=True)] if rows else []
 
 
+def _deployments(answer: FitResponse) -> list[Block]:
+    rows = [
+        (one.model, one.chip, one.engine, one.metric, count(one.n), percent(one.share)) for one in answer.deployments
+    ]
+    title = "Share in the 80 % range by deployment, ranges from other models"
+    columns = (*map(words, ("model", "chip", "engine", "metric")), numbers("n"), numbers("share"))
+    return [Table(name="deployments", title=title, columns=columns, rows=rows, full=True)] if rows else []
+
+
 def _pairs(answer: FitResponse) -> list[Block]:
     rows = [
         (one.kind, one.metric, count(one.n), f"{one.width:.3f}", "" if one.held is None else percent(one.held))
@@ -70,8 +79,9 @@ def page_of(answer: FitResponse) -> Page:
         title=counted(answer.n, "measurement"), kind="Fit", sentence=_sentence(answer),
         blocks=[
             *_errors("Models left out", answer.without_model), *_errors("Chips left out", answer.without_chip),
+            *_errors("Sources left out", answer.without_source),
             *_errors("In sample", answer.in_sample, full=bool(answer.without_model)), *_constants(answer),
-            *_coverage(answer), *_pairs(answer),
+            *_coverage(answer), *_deployments(answer), *_pairs(answer),
         ],
         also=[("Written", " | ".join(answer.written))] if answer.written else [],
         next=("`full`: constants, ranges, differences", ask("validate", "TABLE.csv")),

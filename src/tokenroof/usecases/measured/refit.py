@@ -11,7 +11,18 @@ from tokenroof.errors import InputError
 from tokenroof.measure.fit_ops import FittedCurve, fit_collectives, fit_curves
 from tokenroof.measure.fit_runs import PRIORS, Case, fit_groups, group_cases, predict_groups, profile_tables
 from tokenroof.measure.fit_select import SETS, read_cases
-from tokenroof.measure.held_out import HeldOut, RangeCoverage, Residual, coverage, leave_out, spreads, summarise
+from tokenroof.measure.held_out import (
+    RANGES_FROM,
+    GroupCoverage,
+    HeldOut,
+    RangeCoverage,
+    Residual,
+    coverage,
+    coverage_by_deployment,
+    leave_out,
+    spreads,
+    summarise,
+)
 from tokenroof.measure.ops_data import read_collectives, read_kernels
 from tokenroof.measure.paired import PairSpread, pair_spreads
 from tokenroof.measure.profile_build import chip_tables
@@ -40,7 +51,7 @@ class FitResponse:
     """What was fitted: curves by chip, constants with their priors, errors in sample and on what was left out.
 
     `spread` holds half-widths of the 80 % range by kind of model, family and metric; `coverage` how often they hold;
-    `pairs` how far two deployments of one machine err apart.
+    `pairs` how far two deployments of one machine err apart, `deployments` how often ranges hold in each.
     """
 
     curves: Mapping[str, Mapping[str, FittedCurve]]
@@ -50,9 +61,11 @@ class FitResponse:
     in_sample: tuple[HeldOut, ...]
     without_model: tuple[HeldOut, ...]
     without_chip: tuple[HeldOut, ...]
+    without_source: tuple[HeldOut, ...]
     spread: Mapping[str, Mapping[str, Mapping[str, float]]]
     pairs: tuple[PairSpread, ...]
     coverage: tuple[RangeCoverage, ...]
+    deployments: tuple[GroupCoverage, ...]
     written: tuple[str, ...]
 
 
@@ -151,8 +164,8 @@ def fit_profiles(request: FitRequest, progress: Progress = None) -> FitResponse:
         curves, written = _fit_kernels(request, target, families, progress)
     if request.runs is None:
         return FitResponse(
-            curves=curves, constants={}, priors={}, n=0, in_sample=(), without_model=(), without_chip=(), spread={},
-            pairs=(), coverage=(), written=tuple(written),
+            curves=curves, constants={}, priors={}, n=0, in_sample=(), without_model=(), without_chip=(),
+            without_source=(), spread={}, pairs=(), coverage=(), deployments=(), written=tuple(written),
         )  # fmt: skip
 
     def kernels(chip: str) -> Any:
@@ -164,21 +177,23 @@ def fit_profiles(request: FitRequest, progress: Progress = None) -> FitResponse:
         raise InputError("runs", str(request.runs), "a folder with measurements that a fit can use", fix)
     point = fit_groups(group_cases(cases, kernels), progress=progress)
     values = {name: float(np.exp(log)) for name, log in zip(PRIORS, point, strict=True)}
-    left: dict[str, list[Residual]] = {"model": [], "chip": []}
+    keys: dict[str, Callable[[Case], str]] = {
+        "model": lambda case: case.model, "chip": _chip, "source": lambda case: case.set,
+    }  # fmt: skip
+    left: dict[str, list[Residual]] = {kind: [] for kind in keys}
     if request.cross_validate:
-        left["model"] = list(leave_out(cases, lambda case: case.model, kernels, point, progress))
-        left["chip"] = list(leave_out(cases, _chip, kernels, point, progress))
-    tested = left["model"] + left["chip"] or _residuals(cases, kernels, point)
+        left = {kind: list(leave_out(cases, key, kernels, point, progress)) for kind, key in keys.items()}
+    tested = [one for kind in RANGES_FROM for one in left[kind]] or _residuals(cases, kernels, point)
     widths = spreads(tested)
     spread = {"experts": widths[True], "dense": widths[False]}
-    keys = {"model": lambda case: case.model, "chip": _chip}
-    pairs, covered = pair_spreads(left, keys), coverage(left, keys)
+    pairs = pair_spreads({kind: left[kind] for kind in RANGES_FROM}, keys)
+    covered = coverage(left, keys)
     held = {one.metric: one.median_error for one in summarise(tested) if one.set == "all"}
     path = target / "serving.toml"
     write_toml(path, _serving_tables(request, values, len(cases), held, spread, pairs, covered))
     return FitResponse(
         curves=curves, constants=values, priors={name: one.value for name, one in PRIORS.items()}, n=len(cases),
         in_sample=summarise(_residuals(cases, kernels, point)), without_model=summarise(left["model"]),
-        without_chip=summarise(left["chip"]), spread=spread, pairs=pairs, coverage=covered,
-        written=(*written, str(path)),
+        without_chip=summarise(left["chip"]), without_source=summarise(left["source"]), spread=spread, pairs=pairs,
+        coverage=covered, deployments=coverage_by_deployment(left), written=(*written, str(path)),
     )  # fmt: skip
