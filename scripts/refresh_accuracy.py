@@ -1,21 +1,41 @@
-"""Writes the scores and the picture of docs/accuracy.md anew from tables of measured runs.
+"""Writes the scores and the picture of docs/accuracy.md anew from tables of measured runs, and this release's scores
+into docs/accuracy_history.csv beside those of earlier ones.
 
 .venv/bin/python scripts/refresh_accuracy.py RUNS/*.csv          rewrite
 .venv/bin/python scripts/refresh_accuracy.py --check RUNS/*.csv  fail where the page is out of date
 """
 
+import csv
 import re
 import sys
 from pathlib import Path
 
+import tokenroof
 from tokenroof.errors import TokenroofError
 from tokenroof.present.charts.validate import draw
 from tokenroof.usecases.measured.validate import Scored, ValidateResponse, validate
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "accuracy.md"
+HISTORY = ROOT / "docs" / "accuracy_history.csv"
 PICTURE = ROOT / "docs" / "images" / "accuracy.png"
 BLOCK = re.compile(r"(<!-- (scores|skipped|breaches) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
+
+
+COLUMNS = ("release", "set", "metric", "n", "median_absolute_error", "median_error", "coverage_80")
+
+
+def remember(answer: ValidateResponse) -> None:
+    """The scores of this release in place of what stood there for it; other releases stay."""
+    with open(HISTORY, encoding="utf-8", newline="") as file:
+        rows = [tuple(row.values()) for row in csv.DictReader(file) if row["release"] != tokenroof.__version__]
+    rows += [
+        (tokenroof.__version__, g.set.removesuffix(".csv"), g.metric, str(g.n), f"{g.median_absolute_error:.4f}",
+         f"{g.median_error:+.4f}", f"{g.coverage_80:.3f}")
+        for g in answer.groups
+    ]  # fmt: skip
+    with open(HISTORY, "w", encoding="utf-8", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows([COLUMNS, *rows])
 
 
 def scores(answer: ValidateResponse) -> str:
@@ -70,6 +90,7 @@ def main() -> int:
     if check:
         return int(new != old)
     PAGE.write_text(new, encoding="utf-8")
+    remember(answer)
     draw(points, PICTURE)
     return 0
 

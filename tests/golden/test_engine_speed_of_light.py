@@ -6,6 +6,7 @@ cache formats are taken as fp8, the faster. Runs that do beat it are named, with
 
 import csv
 import statistics
+from pathlib import Path
 
 import pytest
 
@@ -21,7 +22,7 @@ from tokenroof.scenario.ranges import LOWER_IS_BETTER
 from tokenroof.types.layout import Layout
 from tokenroof.types.machine import System
 from tokenroof.usecases.lecture import LectureRequest, lecture
-from tokenroof.usecases.measured.validate import Scored, validate
+from tokenroof.usecases.measured.validate import Scored, ValidateResponse, validate
 
 CHIPS = {"h100-sxm": "h100", "h200-sxm": "h200", "b200": "b200"}
 MODELS = {
@@ -90,11 +91,32 @@ FASTER_THAN_LIGHT = {
 }
 
 
-def test_only_documented_runs_beat_the_roof_that_validate_prints(shared_data):
-    """Also static batches of identical prompts, which meet the same few experts, and caches of unstated format."""
-    tables = sorted((shared_data / "measured").glob("*.csv"))
+@pytest.fixture(scope="module")
+def every_table(shared_data) -> tuple[ValidateResponse, list[Scored]]:
     scored: list[Scored] = []
-    answer = validate(tables, each=scored.append)
+    return validate(sorted((shared_data / "measured").glob("*.csv")), each=scored.append), scored
+
+
+def test_no_set_is_worse_than_the_history_says(every_table):
+    """By two points and a tenth: then either mend it or write the history anew, for all to see."""
+    table = Path(__file__).parents[2] / "docs" / "accuracy_history.csv"
+    with open(table, encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    last = {(row["set"], row["metric"]): row for row in rows if row["release"] == rows[-1]["release"]}
+    now = {(one.set.removesuffix(".csv"), one.metric): one for one in every_table[0].groups}
+    assert last.keys() == now.keys()
+    was = {key: float(row["median_absolute_error"]) for key, row in last.items()}
+    worse = {
+        key: (was[key], one.median_absolute_error)
+        for key, one in now.items()
+        if one.median_absolute_error > max(was[key] + 0.02, was[key] * 1.1)
+    }
+    assert not worse
+
+
+def test_only_documented_runs_beat_the_roof_that_validate_prints(every_table):
+    """Also static batches of identical prompts, which meet the same few experts, and caches of unstated format."""
+    answer, scored = every_table
     assert len(scored) > 5700
     reasons = {one.row_id: one.reason for one in answer.breaches}
     assert reasons.keys() == FASTER_THAN_LIGHT.keys()
