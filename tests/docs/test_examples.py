@@ -63,6 +63,17 @@ def commands_of(page: Path) -> list[str]:
     return found
 
 
+def written_before(command: str) -> list[str]:
+    """Commands of its block, before it, that save a file which it reads."""
+    for page in PAGES:
+        for block in blocks_of(page, "console", "sh"):
+            lines = [line.removeprefix("$ ") for line in block.text.replace("\\\n", " ").splitlines()]
+            if command in lines:
+                saved = {line: re.search(r" --save (\S+\.toml)", line) for line in lines[: lines.index(command)]}
+                return [line for line, file in saved.items() if file and file[1] in shlex.split(command)]
+    return []
+
+
 def name_of(page: Path) -> str:
     return str(page.relative_to(ROOT))
 
@@ -105,7 +116,12 @@ def test_command_runs(
     words = shlex.split(re.split(r" (?:\||>|2>)", shown)[0])
     expected = int(re.sub(r"\D", "", comment)) if comment.strip().startswith("exit ") else 0
     quicker = [] if {"--lecture", "--validate"} & set(words) else QUICKER.get(words[1], [])
+    for earlier in written_before(command):
+        monkeypatch.setattr(sys, "argv", shlex.split(earlier))
+        with pytest.raises(SystemExit):
+            main()
     monkeypatch.setattr(sys, "argv", words + quicker)
+    capsys.readouterr()
     with pytest.raises(SystemExit) as ended:
         main()
     out = capsys.readouterr()

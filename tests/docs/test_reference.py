@@ -162,7 +162,8 @@ def test_classes_of_json_have_names_of_their_own() -> None:
 
 
 def test_every_verb_has_its_answer() -> None:
-    assert set(RESPONSES) == set(VERBS)
+    """Of verbs that answer a question; `web` serves the others, and `report` writes a view of them."""
+    assert set(RESPONSES) == set(VERBS) - {"report", "web"}
 
 
 def test_no_generated_page_is_committed(pages: dict[str, str]) -> None:

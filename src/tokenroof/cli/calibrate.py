@@ -31,8 +31,8 @@ def command(results: tuple[Path, ...], full: bool, outputs: tuple[Path, ...], as
     cannot move stays as shipped, and is listed. Every verb takes what was saved as --efficiency NAME.
 
     \b
-    tokenroof calibrate sweep/*.json --system 4xh100 --tp 4 --save my-h100
-    tokenroof calibrate runs.csv --save mine.toml
+    tokenroof calibrate examples/results/sweep.csv
+    tokenroof calibrate examples/results/sweep.csv --save mine.toml
     """
     from tokenroof.present.pages.calibrate import page_of
     from tokenroof.usecases.calibrate.run import CalibrateRequest, calibrate
