@@ -26,6 +26,7 @@ __all__ = [
     "market_offer",
     "offer_ids",
     "provider_prices",
+    "quantile",
     "spread_of",
     "steps",
     "usd_rate",
@@ -134,7 +135,8 @@ def provider_prices(model: str) -> tuple[ProviderPrice, ...]:
     return _hosts()[model]
 
 
-def _quantile(values: list[float], share: float) -> float:
+def quantile(values: list[float], share: float) -> float:
+    """A quantile between the two values beside its place."""
     values = sorted(values)
     place = share * (len(values) - 1)
     low = int(place)
@@ -150,10 +152,10 @@ def spread_of(model: str) -> Spread | None:
     inputs, outputs = [h.input_per_mtok for h in hosts], [h.output_per_mtok for h in hosts]
     return Spread(
         n=len(hosts),
-        input_p10_per_mtok=_quantile(inputs, 0.1),
-        input_median_per_mtok=_quantile(inputs, 0.5),
-        output_p10_per_mtok=_quantile(outputs, 0.1),
-        output_median_per_mtok=_quantile(outputs, 0.5),
+        input_p10_per_mtok=quantile(inputs, 0.1),
+        input_median_per_mtok=quantile(inputs, 0.5),
+        output_p10_per_mtok=quantile(outputs, 0.1),
+        output_median_per_mtok=quantile(outputs, 0.5),
     )
 
 
