@@ -1,54 +1,60 @@
-"""Fit the calibration lines anew and write them as constants (src/tokenroof/infer/calibrations.py).
+"""Fit lines, population and mark-up anew and write them as constants (src/tokenroof/infer/calibrations.py).
 
-Run by maintainers after a change of the price snapshot, of the catalogue's models or of a prior.
+Run by maintainers after a change of the price history, of the catalogue's models or of a prior.
 """
 
+import subprocess
+import sys
 from pathlib import Path
 
-from tokenroof.infer.calibration import calibrate, rounded
-from tokenroof.infer.cases import open_cases
+from tokenroof.infer.baselines import BASELINES, fit_regression
+from tokenroof.infer.calibration import calibrate, points, rounded
+from tokenroof.infer.cases import members, open_cases
+from tokenroof.infer.evidence import USED
+from tokenroof.infer.markup import markup_without
+from tokenroof.infer.population import fit_population, rounded_population
+from tokenroof.infer.posterior import ARCHITECTURE
 
 OUT = Path(__file__).resolve().parent.parent / "src/tokenroof/infer/calibrations.py"
+SOURCE = "price lists of 2023-12 to 2026-11"
 
 
 def main() -> None:
     """Fit and write."""
     cases, missing = open_cases()
+    population = fit_population(members())
+    lines = calibrate(points(cases, population), SOURCE)
+    markup = markup_without(lines, population)(None)
+    columns = BASELINES["regression on price, day and speed"]
+    regressions = tuple(fit_regression(cases, unknown, columns) for unknown in ARCHITECTURE)
+    early, late = (tuple(round(one, 3) for one in pair) for pair in (markup.early, markup.late))
     out = [
-        '"""The calibration lines in use. Written by scripts/calibrate_deduction.py; not edited by hand.',
+        '"""The calibration in use. Written by scripts/calibrate_deduction.py; not edited by hand.',
         "",
-        f"Fitted on {len(cases)} offers of open weights ({len({c.model for c in cases})} models, "
+        f"Lines of {len(cases)} prices of open weights ({len({c.model for c in cases})} architectures, "
         f"{len({c.lab for c in cases})} labs).",
         '"""',
         "",
-        "from collections.abc import Mapping",
+        "from tokenroof.infer.baselines import Regression",
+        "from tokenroof.infer.calibration import Calibration",
+        "from tokenroof.infer.markup import Markups",
+        "from tokenroof.infer.population import Line, Population",
         "",
-        "from tokenroof.infer.calibration import ASSUMED, Calibration",
+        '__all__ = ["CALIBRATIONS", "MARKUPS", "POPULATION", "REGRESSIONS"]',
         "",
-        '__all__ = ["CALIBRATIONS"]',
+        f"POPULATION = {rounded_population(population)!r}",
         "",
-        "CALIBRATIONS: Mapping[str, Calibration] = {",
-        "    **ASSUMED,",
+        f"REGRESSIONS = {regressions!r}",
+        "",
+        f"MARKUPS = Markups(early={early}, late={late})",
+        "",
+        "CALIBRATIONS = {",
+        *(f"    {key!r}: {rounded(line)!r}," for key, line in sorted(lines.items()) if key[0] in USED),
+        "}",
     ]
-    for name, line in calibrate(cases, "price snapshot of 2026-11-22").items():
-        if line.grade != "fitted":
-            continue
-        r = rounded(line)
-        out += [
-            f'    "{name}": Calibration(',
-            f'        channel="{name}",',
-            f"        offset={r.offset},",
-            f"        pass_through={r.pass_through},",
-            f"        sd={r.sd},",
-            f"        total_sd={r.total_sd},",
-            f"        n={r.n},",
-            f"        labs={r.labs},",
-            f'        grade="{r.grade}",',
-            f'        source="{r.source}",',
-            "    ),",
-        ]
-    OUT.write_text("\n".join([*out, "}"]) + "\n", encoding="utf-8")
-    print(f"{OUT.name}: {len(cases)} cases; the catalogue lacks the model of {', '.join(missing) or 'none'}")
+    OUT.write_text("\n".join(out) + "\n", encoding="utf-8")
+    subprocess.run([sys.executable, "-m", "ruff", "format", "--quiet", str(OUT)], check=True)
+    print(f"{OUT.name}: {len(cases)} cases; no architecture is known of {', '.join(missing) or 'none'}")
 
 
 if __name__ == "__main__":

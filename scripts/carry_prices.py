@@ -58,6 +58,8 @@ WEIGHTS = {
     "qwen3.5-397b-a17b": "qwen3.5-397b-a17b",
     "qwen3.5-122b-a10b": "qwen3.5-122b-a10b",
     "qwen3.5-35b-a3b": "qwen3.5-35b-a3b",
+    "mistral-large-4": "mistral-large-4",
+    "mistral-small-2603": "mistral-small-4-119b",
     "qwen3.5-27b": "qwen3.5-27b",
     "step-3": "step3",
     "hy3-preview": "hy3",

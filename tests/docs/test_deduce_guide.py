@@ -6,12 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from tokenroof.catalog.offers.files import read_offer_file
 from tokenroof.infer.cases import open_cases
 from tokenroof.infer.evidence import evidence_of, readings
-from tokenroof.infer.validate import validate
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 GUIDE = (DOCS / "guide/deduce.md").read_text(encoding="utf-8")
@@ -33,7 +30,7 @@ def test_the_example_sheet_loads_and_feeds_its_channels(tmp_path: Path) -> None:
     path = tmp_path / "big.toml"
     path.write_text(text, encoding="utf-8")
     (offer,) = read_offer_file(path)
-    assert {reading.channel for reading in readings(evidence_of(offer))} == {
+    assert {reading.channel for reading in readings(evidence_of(offer), every=True)} == {
         "input_price", "output_ratio", "cached_ratio", "long_context", "fast_mode", "spare_capacity",
     }  # fmt: skip
     (lines,) = re.findall(r"`(lines = \[.*?\])`", GUIDE)
@@ -41,31 +38,9 @@ def test_the_example_sheet_loads_and_feeds_its_channels(tmp_path: Path) -> None:
     assert len(read_offer_file(path)[0].lines) == 3
 
 
-def test_the_validation_table_is_current() -> None:
-    """Shares within three points and widths within a tenth: rounding may differ between machines, results may not."""
-    rows = re.findall(
-        r"^  (\S+|all channels|none \(prior\)) {2,}(.+?) {2,}(\d+) +(\d+) +(\d+) % +(\d+) % +(\S+)x ",
-        PAGE,
-        re.MULTILINE,
-    )
-    shown = [
-        (int(n), int(labs), int(c50), int(c80), float(width.replace(",", ""))) for *_, n, labs, c50, c80, width in rows
-    ]
-    fresh = validate()
-    assert len(shown) == len(fresh.table)
-    for (n, labs, c50, c80, width), coverage in zip(shown, fresh.table, strict=True):
-        assert (n, labs) == (coverage.n, coverage.labs)
-        assert c50 == pytest.approx(100 * coverage.coverage50, abs=3)
-        assert c80 == pytest.approx(100 * coverage.coverage80, abs=3)
-        assert width == pytest.approx(coverage.width80, rel=0.1)
-    joint = re.search(r"joint region of total, active and KV: 50 % holds (\d+) %, 80 % holds (\d+) %", PAGE)
-    assert joint is not None
-    assert int(joint[1]) == pytest.approx(100 * fresh.joint_coverage50, abs=3)
-    assert int(joint[2]) == pytest.approx(100 * fresh.joint_coverage80, abs=3)
-
-
 def test_the_counts_in_the_text_are_the_cases() -> None:
     cases, _ = open_cases()
     models, labs = len({c.model for c in cases}), len({c.lab for c in cases})
-    assert f"{len(cases)}\noffers of {models} models from {labs} labs" in PAGE
-    assert f"{sum(c.evidence.kind == 'market' for c in cases)} medians over hosts" in PAGE
+    text = " ".join(PAGE.split())
+    assert f"{len(cases)} prices of {models} architectures from {labs} labs" in text
+    assert f"{sum(c.evidence.kind == 'market' for c in cases)} medians over hosts" in text

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from tokenroof.catalog.offers.index import in_usd, list_offers, load_offer
 from tokenroof.errors import InputError
 from tokenroof.infer.calibration import LINKS
-from tokenroof.infer.evidence import SPEED_LIMIT, evidence_of, readings
+from tokenroof.infer.evidence import SPEED_LIMIT, USED, evidence_of, readings
+from tokenroof.infer.population import years
 from tokenroof.provenance import Grade
 from tokenroof.types.offer import CacheWrite, Mode, Offer, Origin, PriceLine, Window
 
@@ -38,7 +39,7 @@ def offer(**changes: object) -> Offer:
 
 def test_every_sheet_of_the_snapshot_is_evidence() -> None:
     for sheet in list_offers():
-        found = readings(evidence_of(in_usd(sheet)[0]))
+        found = readings(evidence_of(in_usd(sheet)[0]), every=True)
         channels = [reading.channel for reading in found]
         assert len(set(channels)) == len(channels)
         assert set(channels) <= set(LINKS)
@@ -47,14 +48,14 @@ def test_every_sheet_of_the_snapshot_is_evidence() -> None:
 
 
 def test_what_a_sheet_lacks_is_a_skipped_channel() -> None:
-    channels = {reading.channel for reading in readings(evidence_of(offer()))}
+    channels = {reading.channel for reading in readings(evidence_of(offer()), every=True)}
     assert channels == {"input_price", "output_ratio"}
 
 
 def test_flat_prices_are_a_lower_bound_and_steps_a_reading() -> None:
-    (flat,) = (r for r in readings(evidence_of(offer(context=1_000_000))) if r.channel == "long_context")
+    (flat,) = (r for r in readings(evidence_of(offer(context=1_000_000)), every=True) if r.channel == "long_context")
     assert (flat.bound, math.exp(flat.log_value)) == ("at least", pytest.approx(1e6))
-    (step,) = (r for r in readings(evidence_of(load_offer("xai/grok-4.5"))) if r.channel == "long_context")
+    (step,) = (r for r in readings(evidence_of(load_offer("xai/grok-4.5")), every=True) if r.channel == "long_context")
     assert (step.bound, math.exp(step.log_value)) == ("is", pytest.approx(200_000))
 
 
@@ -114,8 +115,41 @@ def test_any_sheet_gives_finite_readings_or_one_error(
         windows=(Window(name="w", price_x=window),),
     )
     try:
-        found = readings(evidence_of(sheet))
+        found = readings(evidence_of(sheet), every=True)
     except InputError as error:
         assert "\n" not in str(error)
         return
     assert all(math.isfinite(reading.log_value) for reading in found)
+
+
+def test_what_adds_nothing_is_read_on_request_only() -> None:
+    sheet = evidence_of(load_offer("google/gemini-3.1-pro-preview"))
+    used, every = ({r.channel for r in readings(sheet, every=flag)} for flag in (False, True))
+    assert used == every & set(USED)
+    assert {"output_ratio", "cached_ratio", "long_context"} <= every - used
+
+
+def test_slopes_of_measured_pairs() -> None:
+    """10 ms a token at no context, 1 us more for each thousand tokens of it; TTFT 50 us a token of prompt."""
+    pairs = tuple((x, 1.0 / (0.010 + x * 1e-9)) for x in (1e3, 1e5, 2e5))
+    sheet = replace(evidence_of(offer()), speed_at=pairs, ttft_at=((1e3, 0.25), (3e4, 0.25 + 2.9e4 * 50e-6)))
+    found = {r.channel: math.exp(r.log_value) for r in readings(sheet)}
+    assert found["speed_slope"] == pytest.approx(1e-9, rel=1e-6)
+    assert found["ttft_slope"] == pytest.approx(50e-6, rel=1e-6)
+
+
+def test_a_speed_that_rises_with_context_says_nothing() -> None:
+    sheet = replace(evidence_of(offer()), speed_at=((1e3, 50.0), (1e5, 60.0)))
+    assert "speed_slope" not in {r.channel for r in readings(sheet)}
+
+
+def test_a_speed_beside_another_model_is_read_once() -> None:
+    sheet = replace(evidence_of(offer()), tokens_per_s=50.0, beside=(70e9, 100.0))
+    found = {r.channel: math.exp(r.log_value) for r in readings(sheet)}
+    assert found["speed_ratio"] == pytest.approx(0.5 / 70e9)
+    assert "output_speed" not in found
+
+
+@pytest.mark.parametrize(("day", "year"), [("2024-07", 2024.54), ("2026-11-22", 2026.89)])
+def test_days_are_years(day: str, year: float) -> None:
+    assert years(day) == pytest.approx(year, abs=0.01)

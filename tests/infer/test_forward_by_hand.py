@@ -111,6 +111,14 @@ def test_the_other_channels() -> None:
         # caches over weights: 44 ms against 200
         "fast_load": (100 * 4352 * 50e3) / (ALWAYS + ROUTED * (1 - missed(100))),
         "duty_cycle": 0.5,
+        "lone_speed": 1e12 / 10e9 * 0.5,  # 10 GB at half of 1 TB/s
+        "fastest": 1e12 / 10e9 * 8 * 2,
+        "active_over": 1e-10,
+        "cache_read": 50e3 / (8 * 0.5e12),
+        "prompt_token": 2 * 10e9 / (8 * 0.5e15),
+        "total": 100e9,
+        "active": 10e9,
+        "kv": 100e3,
         # 1 PFLOP/s over 2 x 1 TB/s: a byte of weights is read in the time of 500 tokens' work; a tenth is active
         "batch_over_balance": 100 / (500 * 10),
     }

@@ -3,7 +3,7 @@
 import pytest
 
 from tokenroof.catalog.chips import load_chip
-from tokenroof.infer.machines import machines
+from tokenroof.infer.machines import machine_weights, machines, rent_index
 
 
 @pytest.mark.parametrize(
@@ -30,3 +30,13 @@ def test_memory_is_what_the_engine_finds() -> None:
     found = dict(zip(table.names, table.visible_bytes, strict=True))
     assert found["h100"] == pytest.approx(79.19 * 2**30)
     assert found["h20"] == 97_285 * 2**20
+
+
+def test_machines_are_those_of_the_day() -> None:
+    """No B200 was sold in 2023, and few A100 serve in 2026; rents fell until late 2025 and rose since."""
+    names = machines().names
+    early, late = (dict(zip(names, machine_weights(year), strict=True)) for year in (2023.0, 2026.9))
+    assert early["b200"] == early["h200"] == 0.0 and early["a100"] > 0.5
+    assert late["a100"] < 0.05 < late["b200"]
+    assert sum(early.values()) == pytest.approx(1.0)
+    assert rent_index(2025.5) < rent_index(2023.5) and rent_index(2026.9) == 1.0

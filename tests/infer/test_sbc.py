@@ -12,62 +12,60 @@ import numpy as np
 import pytest
 
 from tokenroof.infer import sampler
-from tokenroof.infer.calibration import LINKS, Calibration
-from tokenroof.infer.calibrations import CALIBRATIONS
+from tokenroof.infer.calibration import Calibration, line_of
+from tokenroof.infer.calibrations import CALIBRATIONS, MARKUPS, POPULATION
 from tokenroof.infer.evidence import Reading
 from tokenroof.infer.forward import predict_prices
-from tokenroof.infer.priors import N_DIMS, unknowns
+from tokenroof.infer.priors import N_DIMS, Setting, unknowns
 from tokenroof.infer.sampler import PoorPosterior, resample, sample_posterior
 
 LABS, BINS = 160, 8
 FEW, MANY = 1 << 16, 1 << 19
 # two kinds of sheet in turn: which channels a lab shows has nothing to do with what it is
 SHEETS = (
-    ("input_price", "output_ratio", "cached_ratio", "long_context", "spare_capacity"),
-    ("input_price", "output_ratio", "long_context", "fast_mode"),
+    ("input_price", "output_speed", "spare_capacity", "speed_slope"),
+    ("input_price", "ttft_slope", "fast_mode"),
 )
+CLOSED = Setting(kind="closed", population=POPULATION, markup=MARKUPS.late, size_sd=1.6)
+LINES = {name: line_of(CALIBRATIONS, name, "closed") for name in {*SHEETS[0], *SHEETS[1]}}
 LIMIT = 24.3  # 99.9 % of chi-squared with 7 degrees of freedom
 SQUARES = (111.0, 222.0)  # 0.1 and 99.9 % of chi-squared with 160: sum of squares of that many standard normals
 pytestmark = pytest.mark.slow
-WINDOW = math.log(1e6)  # no synthetic sheet says anything beyond a million tokens
-NAMES = ("total_params", "active_params", "kv_bytes_per_token", "markup", "duty_cycle", "batch", "usd_per_chip_h")
+NAMES = (
+    "total_params", "active_params", "sparsity", "kv_bytes_per_token", "markup", "duty_cycle", "batch",
+    "usd_per_chip_h",
+)  # fmt: skip
 
 
 def _synthetic(predicted: dict[str, np.ndarray], lab: int, rng: np.random.Generator) -> list[Reading]:
     """One lab's sheet, with the errors that the calibration states."""
     found = []
     for channel in SHEETS[lab % 2]:
-        line = CALIBRATIONS[channel]
-        mean = line.offset + line.pass_through * predicted[LINKS[channel]][lab]
+        line = LINES[channel]
+        mean = line.mean({name: values[lab] for name, values in predicted.items()}, CLOSED.priced)
         if channel == "input_price":
             mean += predicted["markup"][lab]
         value = mean + line.sd * rng.standard_normal()
-        flat = channel == "long_context" and value > WINDOW
-        found.append(
-            Reading(
-                channel=channel,
-                log_value=WINDOW if flat else value,
-                bound="at least" if flat else "is",
-                shown=channel,
-            )
-        )
+        if channel == "output_speed":  # the machines end it
+            value = min(value, predicted["fastest"][lab] - 1e-3)
+        found.append(Reading(channel=channel, log_value=value, bound="is", shown=channel))
     return found
 
 
 def simulate(labs: int) -> dict[str, np.ndarray]:
     """Rank of each unknown's truth in its posterior, for labs drawn from the prior."""
     rng = np.random.default_rng(20261125)
-    truth = unknowns(rng.standard_normal((labs, N_DIMS)), "closed")
+    truth = unknowns(rng.standard_normal((labs, N_DIMS)), CLOSED)
     true_channels = predict_prices(truth)
     found = {name: np.empty(labs) for name in NAMES}
     for lab in range(labs):
         read = _synthetic(true_channels, lab, rng)
         try:
-            sample = sample_posterior(read, CALIBRATIONS, "closed", draws=FEW, seed=lab)
+            sample = sample_posterior(read, LINES, CLOSED, draws=FEW, seed=lab)
         except PoorPosterior:
             # a rare lab: leaving it out would bias the ranks
-            sample = sample_posterior(read, CALIBRATIONS, "closed", draws=MANY, seed=lab)
-        kept = unknowns(sample.z[resample(sample.log_weights(), 4000, seed=lab)], "closed")
+            sample = sample_posterior(read, LINES, CLOSED, draws=MANY, seed=lab)
+        kept = unknowns(sample.z[resample(sample.log_weights(), 4000, seed=lab)], CLOSED)
         for name in NAMES:
             below, equal = kept[name] < truth[name][lab], kept[name] == truth[name][lab]
             found[name][lab] = below.mean() + rng.random() * equal.mean()
@@ -116,10 +114,10 @@ def test_a_wrong_likelihood_is_seen(monkeypatch: pytest.MonkeyPatch, fault: str)
     """The whole machine with a fault in it, and without its own refusals: the ranks alone give it away."""
     right = sampler.log_likelihood
 
-    def wrong(reading: Reading, line: Calibration, predicted: Mapping[str, np.ndarray]) -> np.ndarray:
+    def wrong(reading: Reading, line: Calibration, predicted: Mapping[str, np.ndarray], year: float) -> np.ndarray:
         if fault == "error halved":
-            return right(reading, replace(line, sd=line.sd / 2), predicted)
-        return right(reading, line, {**predicted, "markup": 0 * predicted["markup"]})
+            return right(reading, replace(line, sd=line.sd / 2), predicted, year)
+        return right(reading, line, {**predicted, "markup": 0 * predicted["markup"]}, year)
 
     monkeypatch.setattr(sampler, "log_likelihood", wrong)
     for limit, never in (("LEAST_ESS", 0.0), ("MOST_K", math.inf), ("MOST_R_HAT", math.inf)):

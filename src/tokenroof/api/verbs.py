@@ -195,7 +195,9 @@ def deduce(offer: "Name | Offer | DeduceRequest | None" = None, **options: Any) 
     from tokenroof.usecases.deduce.run import deduce as run
 
     prices = {one.name: options.pop(one.name) for one in fields(PricesGiven) if options.get(one.name) is not None}
-    if prices:
+    if offer is not None and set(prices) == {"as_of"}:
+        options |= prices  # the day of any sheet may be told anew
+    elif prices:
         if offer is not None:
             raise InputError(next(iter(prices)), ..., "left out beside an offer", "its prices are taken as they are")
         offer = own_offer(parse(PricesGiven, prices))

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tokenroof.cli.deduce_flags import check_together, offer_from_flags, sheet_options
+from tokenroof.cli.deduce_flags import MEASURED, check_together, offer_from_flags, sheet_options
 from tokenroof.cli.offers import parse_rates
 from tokenroof.cli.render import WHOLE, QuantityType, echo_json, echo_page, note
 from tokenroof.cli.unused import refuse_unused
@@ -58,7 +58,7 @@ def _whole(lecture: bool, out: Path | None, full: bool, as_json: bool) -> int:
         rows = lecture_deductions()
         answer, page = {"claims": rows}, lecture_page(rows, full)
     else:
-        from tokenroof.infer.validate import validate
+        from tokenroof.infer.report import validate
 
         answer = validate()
         page = validation_page(answer)
@@ -96,7 +96,8 @@ def command(offer: str | None, full: bool, as_json: bool, out: Path | None, **op
     \b
     tokenroof deduce google/gemini-3.1-pro-preview
     tokenroof deduce anthropic/claude-opus-4-7 -o corner.png
-    tokenroof deduce --input 3 --output 15 --step 200K:2:1.5 --context 1M --speed 80
+    tokenroof deduce --input 3 --output 15 --as-of 2024-06-20 --speed 80
+    tokenroof deduce openai/gpt-5 --speed-at 2K:95 --speed-at 200K:70 --known total:>500B
     tokenroof deduce --compare anthropic/claude-opus-5 anthropic/claude-haiku-5-5
     tokenroof deduce --validate
     """
@@ -113,6 +114,7 @@ def command(offer: str | None, full: bool, as_json: bool, out: Path | None, **op
     shared = {
         "rates": parse_rates(options["rates"]),
         "tokens_per_s": options["tokens_per_s"],
+        **{name: options[name] for name in MEASURED},
         "leave_out": options["leave_out"],
         "prior_only": options["prior_only"],
         "active_params": options["active"],

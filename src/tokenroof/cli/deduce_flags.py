@@ -10,14 +10,15 @@ from tokenroof.cli.offers import TokensType
 from tokenroof.cli.render import QuantityType
 from tokenroof.errors import InputError
 
-__all__ = ["check_together", "offer_from_flags", "sheet_options"]
+__all__ = ["MEASURED", "check_together", "offer_from_flags", "sheet_options"]
 
 # parameters that describe a sheet: they make sense beside --input and --output only
 _SHEET = (
     "price_in", "price_out", "cached", "writes", "step", "inclusive", "context", "storage", "fast", "batch_x",
-    "off_peak", "ttft", "currency", "open_weights", "model", "as_of",
+    "off_peak", "ttft", "currency", "open_weights", "model",
 )  # fmt: skip
-_SAMPLING = ("tokens_per_s", "rates", "leave_out", "prior_only", "active", "draws", "seed", "chart")
+MEASURED = ("as_of", "released", "speed_at", "ttft_at", "beside", "known", "also")
+_SAMPLING = ("tokens_per_s", *MEASURED, "rates", "leave_out", "prior_only", "active", "draws", "seed", "chart")
 
 
 def sheet_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -40,7 +41,13 @@ def sheet_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--currency", default="USD", show_default=True, help="Currency of the prices given."),
         click.option("--open/--closed", "open_weights", default=False, help="Are the weights open?  [default: closed]"),
         click.option("--model", metavar="ID", help="Open weights sold: brings in what other hosts ask for them."),
-        click.option("--as-of", metavar="DATE", help="Day of the prices.  [default: not dated]"),
+        click.option("--as-of", metavar="DATE", help="Day of the prices, in place of the sheet's.  [default: today]"),
+        click.option("--released", metavar="DATE", help="Day the model came out.  [default: that of the prices]"),
+        click.option("--speed-at", multiple=True, metavar="CONTEXT:TOK_S", help="Measured speeds, at two contexts."),
+        click.option("--ttft-at", multiple=True, metavar="PROMPT:TIME", help="Measured TTFT, at two prompt lengths."),
+        click.option("--beside", metavar="MODEL:TOK_S", help="An open model on the same host, and its speed."),
+        click.option("--known", multiple=True, metavar="FACT", help="Disclosed: total:>1T, active:<50B, kv:=70KB."),
+        click.option("--also", multiple=True, metavar="OFFER", help="Another sheet of the same weights."),
     )
     for option in reversed(options):
         command = option(command)
@@ -77,7 +84,8 @@ def check_together(options: Mapping[str, Any], offer: str | None) -> None:
     if whole:
         barred += [(name, "left out with --validate and --lecture", "") for name in _SAMPLING]
     if options["compare"] is not None:
-        barred += [(name, "left out with --compare", "it is about one offer") for name in ("tokens_per_s", "chart")]
+        one = ("tokens_per_s", "chart", *MEASURED)
+        barred += [(name, "left out with --compare", "it is about one offer") for name in one]
     for name, limit, fix in barred:
         if _given(name):
             raise InputError(_flag(name), options[name], limit, fix)
@@ -92,5 +100,5 @@ def offer_from_flags(options: Mapping[str, Any]) -> Any:
     from tokenroof.schema import parse
     from tokenroof.usecases.deduce.own_offer import PricesGiven, own_offer
 
-    given = {_FIELDS.get(name, name): options[name] for name in _SHEET}
+    given = {_FIELDS.get(name, name): options[name] for name in (*_SHEET, "as_of")}
     return own_offer(parse(PricesGiven, {name: value for name, value in given.items() if value not in (None, ())}))

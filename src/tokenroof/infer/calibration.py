@@ -2,27 +2,36 @@
 
 Sellers do not price at cost. What a channel shows, y, follows what the forward model predicts, f, only in part:
 
-    y = offset + pass_through * f + markup + error
+    y = offset + pass_through * f + per_year * (year - 2026) + markup + error
 
-Offset, pass-through and error are fitted with the architecture known and everything else drawn from its prior;
-`sd` is the error that the prior's spread does not already explain. Channels without a case are assumed.
+All is fitted with the architecture known and the rest drawn from its prior, each architecture counted once. `total_sd`
+is the scatter of labs that the line was fitted without; `sd` the part of it that the prior's spread does not already
+explain. Channels without a case are assumed.
 """
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from tokenroof.infer.cases import Case
 from tokenroof.infer.evidence import readings
 from tokenroof.infer.forward import predict_prices
-from tokenroof.infer.priors import N_DIMS, unknowns
+from tokenroof.infer.population import Population
+from tokenroof.infer.priors import N_DIMS, OWN_MARKUP, Setting, unknowns
 
-__all__ = ["ASSUMED", "LINKS", "Calibration", "Fit", "calibrate", "fit_line", "fit_line_censored", "moments"]
+__all__ = ["ASSUMED", "LINKS", "Calibration", "Point", "calibrate", "fit_points", "line_of", "moments", "points"]
 
 # channel of evidence -> channel of the forward model
 LINKS: Mapping[str, str] = {
     "input_price": "input_cost",
+    "output_speed": "lone_speed",
+    "speed_ratio": "active_over",
+    "speed_slope": "cache_read",
+    "ttft_slope": "prompt_token",
+    "known_total": "total",
+    "known_active": "active",
+    "known_kv": "kv",
     "output_ratio": "output_ratio",
     "cached_ratio": "reload_ratio",
     "long_context": "knee",
@@ -30,18 +39,23 @@ LINKS: Mapping[str, str] = {
     "fast_mode": "fast_load",
     "spare_capacity": "duty_cycle",
 }
+# a speed is what a machine and a model do, whoever sells; a price is a seller's
+_POOLED = frozenset({"output_speed", "long_context", "cached_ratio"})
 _DRAWS, _SEED = 2048, 20261125
-# What no fit may go below: sheets are rounded, and the p10 host stands at 0.56 x/÷1.5 of the median host.
-_LEAST_SD, _LEAST_FLOOR_SD = 0.15, 0.35
+_YEAR = 2026.0
+_LEAST_SD = 0.15  # what no fit may go below: sheets are rounded
+_RIDGE_YEAR = 4.0  # a change of e to the half a year is one standard deviation, in units of the scatter
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calibration:
-    """The line of one channel. `total_sd` is its whole scatter around the truth, `n` and `labs` what it rests on."""
+    """The line of one channel for one kind of seller, `n` offers of `labs` labs behind it."""
 
     channel: str
+    kind: str
     offset: float
     pass_through: float
+    per_year: float
     sd: float
     total_sd: float
     n: int
@@ -49,165 +63,160 @@ class Calibration:
     grade: str
     source: str
 
+    def mean(self, predicted: Mapping[str, Any], year: float) -> Any:
+        """The line at what the forward model predicts in a year, mark-up left out."""
+        return self.offset + self.per_year * (year - _YEAR) + self.pass_through * predicted[LINKS[self.channel]]
+
 
 def _assumed(channel: str, sd: float, why: str) -> Calibration:
     return Calibration(
-        channel=channel, offset=0.0, pass_through=1.0, sd=sd, total_sd=sd, n=0, labs=0, grade="assumed", source=why
+        channel=channel, kind="any", offset=0.0, pass_through=1.0, per_year=0.0, sd=sd, total_sd=sd, n=0, labs=0,
+        grade="assumed", source=why,
     )  # fmt: skip
 
 
 ASSUMED: Mapping[str, Calibration] = {
     "fast_mode": _assumed("fast_mode", 1.0, "no open model is sold with a claimed speed; 'up to' is an upper bound"),
+    "speed_ratio": _assumed("speed_ratio", 0.5, "two models on one host differ in bytes a token reads, up to load"),
+    "speed_slope": _assumed("speed_slope", 1.0, "cache read by eight chips at their MBU; 2 to 32 may share it"),
+    "ttft_slope": _assumed("ttft_slope", 1.0, "prefill on eight chips at their MFU; 2 to 32 may share it"),
+    "known_total": _assumed("known_total", 0.02, "disclosed"),
+    "known_active": _assumed("known_active", 0.02, "disclosed"),
+    "known_kv": _assumed("known_kv", 0.02, "disclosed"),
     "spare_capacity": _assumed("spare_capacity", 0.5, "discounts are conventions: 0.5 nearly everywhere"),
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fit:
-    """A fitted line: y = offset + slope * x, with the scatter that a new lab would show."""
-
-    offset: float
-    slope: float
-    sd: float
-
-
-def _new_lab(variance: float, n: int, labs: int) -> float:
-    """Scatter for a lab that was not fitted: two degrees of freedom are spent, and the line itself is unsure."""
-    return math.sqrt(variance * n / max(n - 2, 1) * (1.0 + 2.0 / max(labs, 1)))
-
-
-def fit_line(x: Any, y: Any, labs: int) -> Fit:
-    """Least squares."""
-    import numpy as np
-
-    slope = float(np.cov(x, y, bias=True)[0, 1] / np.var(x))
-    offset = float(np.mean(y) - slope * np.mean(x))
-    return Fit(offset=offset, slope=slope, sd=_new_lab(float(np.mean((y - offset - slope * x) ** 2)), len(x), labs))
-
-
-def fit_line_censored(x: Any, y: Any, at_least: Any, labs: int) -> Fit:
-    """Least squares where some y are only known to lie above a value (Tobit), by expectation-maximisation."""
-    import numpy as np
-
-    def tail(z: float) -> tuple[float, float]:
-        """Mean and mean square of a standard normal above z."""
-        above = 0.5 * math.erfc(z / math.sqrt(2.0))
-        mills = math.exp(-0.5 * z * z) / math.sqrt(2.0 * math.pi) / max(above, 1e-300)
-        mills = mills if z < 30 else z + 1.0 / z
-        return mills, 1.0 + z * mills
-
-    slope, offset, sd = 0.5, float(np.mean(y - 0.5 * x)), 1.0
-    for _ in range(500):
-        line = offset + slope * x
-        mean, square = y.astype(float).copy(), np.zeros(len(y))
-        for i in np.flatnonzero(at_least):
-            first, second = tail((y[i] - line[i]) / sd)
-            mean[i] = line[i] + sd * first
-            square[i] = sd * sd * (second - first * first)
-        new_slope = float(np.cov(x, mean, bias=True)[0, 1] / np.var(x))
-        new_offset = float(np.mean(mean) - new_slope * np.mean(x))
-        variance = float(np.mean((mean - new_offset - new_slope * x) ** 2 + square))
-        moved = abs(new_slope - slope) + abs(new_offset - offset) + abs(math.sqrt(variance) - sd)
-        slope, offset, sd = new_slope, new_offset, math.sqrt(variance)
-        if moved < 1e-9:
-            break
-    return Fit(offset=offset, slope=slope, sd=_new_lab(sd * sd, len(x), labs))
-
-
-def _nuisance_draws(kind: str) -> dict[str, Any]:
-    import numpy as np
-
-    return unknowns(np.random.default_rng(_SEED).standard_normal((_DRAWS, N_DIMS)), kind)
-
-
-def moments(case: Case, draws: Mapping[str, Any]) -> dict[str, tuple[float, float]]:
+def moments(case: Case, population: Population) -> dict[str, tuple[float, float]]:
     """Mean and variance of every forward channel with this case's architecture and the rest from the prior."""
     import numpy as np
 
-    truth, size = case.truth, len(draws["total_params"])
+    truth, evidence = case.truth, case.evidence
+    setting = Setting(
+        kind=evidence.kind, population=population, priced=evidence.priced, released=evidence.released, markup=(1.0, 0.0)
+    )
+    draws = unknowns(np.random.default_rng(_SEED).standard_normal((_DRAWS, N_DIMS)), setting)
     sparsity = truth.total_params / truth.active_params
-    u = dict(draws)
-    u["prefill_mfu"] = draws["prefill_mfu"] * np.sqrt(draws["sparsity"] / sparsity)
+    draws["prefill_mfu"] = draws["prefill_mfu"] * np.sqrt(draws["sparsity"] / sparsity)
     for name in ("total_params", "active_params", "kv_bytes_per_token", "scan_fraction"):
-        u[name] = np.full(size, getattr(truth, name))
-    u["sparsity"] = np.full(size, sparsity)
-    return {name: (float(v.mean()), float(v.var())) for name, v in predict_prices(u).items()}
+        draws[name] = np.full(_DRAWS, getattr(truth, name))
+    draws["sparsity"] = np.full(_DRAWS, sparsity)
+    return {name: (float(v.mean()), float(v.var())) for name, v in predict_prices(draws).items()}
 
 
-@dataclass(frozen=True, slots=True)
-class _Point:
-    x: float
-    y: float
-    at_least: bool
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """One reading of one case beside what the forward model predicts."""
+
+    channel: str
+    kind: str
+    predicted: float
+    shown: float
+    year: float
     variance: float
-    markup_variance: float
+    model: str
     lab: str
 
 
-def _points(cases: Iterable[Case]) -> dict[str, list[_Point]]:
-    draws: dict[str, dict[str, Any]] = {}
-    found: dict[str, list[_Point]] = {}
+def points(cases: Iterable[Case], population: Population) -> tuple[Point, ...]:
+    """Every reading of these cases, in use or not; a bound counts as if it were met."""
+    found = []
     for case in cases:
-        kind = case.evidence.kind
-        if kind not in draws:
-            draws[kind] = _nuisance_draws(kind)
-        predicted = moments(case, draws[kind])
-        for reading in readings(case.evidence):
-            if reading.channel in ASSUMED or (reading.channel == "host_floor" and kind != "market"):
-                continue  # hosts' prices of one model count once, however many offers it has
+        predicted = moments(case, population)
+        for reading in readings(case.evidence, every=True):
+            if reading.channel in ASSUMED:
+                continue
             mean, variance = predicted[LINKS[reading.channel]]
-            markup = predicted["markup"][1] if reading.channel == "input_price" else 0.0
-            point = _Point(mean, reading.log_value, reading.bound == "at least", variance, markup, case.lab)
-            found.setdefault(reading.channel, []).append(point)
+            found.append(
+                Point(
+                    channel=reading.channel, kind="any" if reading.channel in _POOLED else case.evidence.kind,
+                    predicted=mean, shown=reading.log_value, year=case.evidence.priced, variance=variance,
+                    model=case.model, lab=case.lab,
+                )
+            )  # fmt: skip
+    return tuple(found)
+
+
+def _weights(group: Sequence[Point]) -> Any:
+    """Each architecture counts once for each kind of seller."""
+    import numpy as np
+
+    counts: dict[str, int] = {}
+    for point in group:
+        counts[f"{point.kind} {point.model}"] = counts.get(f"{point.kind} {point.model}", 0) + 1
+    return np.array([1.0 / counts[f"{point.kind} {point.model}"] for point in group])
+
+
+def _design(group: Sequence[Point], kinds: Sequence[str]) -> Any:
+    """Columns: one for each kind of seller, the prediction, the year."""
+    import numpy as np
+
+    own = [[float(point.kind == kind) for kind in kinds] for point in group]
+    return np.column_stack([own, [p.predicted for p in group], [p.year - _YEAR for p in group]])
+
+
+def _solve(x: Any, y: Any, weights: Any) -> Any:
+    import numpy as np
+
+    shrink = np.diag([1e-6] * (x.shape[1] - 1) + [_RIDGE_YEAR])
+    return np.linalg.solve((x * weights[:, None]).T @ x + shrink, x.T @ (weights * y))
+
+
+def fit_points(group: Sequence[Point], source: str) -> dict[str, Calibration]:
+    """Weighted least squares, by kind of seller: slopes in common, offsets and scatters their own.
+
+    The scatter is that of labs left out in turn.
+    """
+    import numpy as np
+
+    kinds = sorted({p.kind for p in group})
+    x, y, weights = _design(group, kinds), np.array([p.shown for p in group]), _weights(group)
+    labs, kind_of = np.array([p.lab for p in group]), np.array([p.kind for p in group])
+    miss = np.empty(len(group))
+    for lab in set(labs):
+        out = labs == lab
+        miss[out] = y[out] - x[out] @ _solve(x[~out], y[~out], weights[~out])
+    *offsets, slope, per_year = (float(value) for value in _solve(x, y, weights))
+    variance = np.array([p.variance for p in group])
+    found = {}
+    for kind, offset in zip(kinds, offsets, strict=True):
+        own = kind_of == kind
+        total = math.sqrt(float(np.average(miss[own] ** 2, weights=weights[own])))
+        explained = slope**2 * float(np.average(variance[own], weights=weights[own]))
+        if group[0].channel == "input_price":
+            explained += OWN_MARKUP[kind][1] ** 2
+        found[kind] = Calibration(
+            channel=group[0].channel, kind=kind, offset=offset, pass_through=slope, per_year=per_year,
+            sd=math.sqrt(max(total**2 - explained, _LEAST_SD**2)), total_sd=total, n=int(own.sum()),
+            labs=len(set(labs[own])), grade="fitted", source=source,
+        )  # fmt: skip
     return found
 
 
-def _from_points(channel: str, points: Sequence[_Point], source: str) -> Calibration:
-    import numpy as np
-
-    x, y = np.array([p.x for p in points]), np.array([p.y for p in points])
-    censored = np.array([p.at_least for p in points])
-    labs = len({p.lab for p in points})
-    fit = fit_line_censored(x, y, censored, labs) if censored.any() else fit_line(x, y, labs)
-    # a negative pass-through would be an accident of few labs: such a channel says nothing
-    slope = max(fit.slope, 0.0)
-    explained = slope**2 * float(np.mean([p.variance for p in points]))
-    explained += float(np.mean([p.markup_variance for p in points]))
-    least = _LEAST_FLOOR_SD if channel == "host_floor" else _LEAST_SD
-    return Calibration(
-        channel=channel,
-        offset=fit.offset if fit.slope >= 0 else float(y.mean()),
-        pass_through=slope,
-        sd=math.sqrt(max(fit.sd**2 - explained, least**2)),
-        total_sd=fit.sd,
-        n=len(points),
-        labs=labs,
-        grade="fitted",
-        source=source,
-    )
+Lines = Mapping[tuple[str, str], Calibration]
 
 
-def calibrate(cases: Sequence[Case], source: str = "price snapshot") -> dict[str, Calibration]:
-    """Lines of all channels from these cases; the assumed ones beside."""
-    found = {name: _from_points(name, points, source) for name, points in _points(cases).items()}
-    return {**ASSUMED, **found}
+def calibrate(found: Sequence[Point], source: str = "price history") -> dict[tuple[str, str], Calibration]:
+    """Lines by channel and kind of seller."""
+    groups: dict[str, list[Point]] = {}
+    for point in found:
+        groups.setdefault(point.channel, []).append(point)
+    fitted = {
+        channel: fit_points(group, source) for channel, group in groups.items() if len({p.lab for p in group}) > 2
+    }
+    return {(channel, kind): line for channel, lines in fitted.items() for kind, line in lines.items()}
 
 
-def leave_out(cases: Sequence[Case]) -> Callable[[str], dict[str, Calibration]]:
-    """A function from a lab to the lines fitted without it; predictions are made once."""
-    points = _points(cases)
-
-    def without(lab: str) -> dict[str, Calibration]:
-        fitted = {
-            name: _from_points(name, [p for p in group if p.lab != lab], f"all labs but {lab}")
-            for name, group in points.items()
-        }
-        return {**ASSUMED, **fitted}
-
-    return without
+def line_of(lines: Lines, channel: str, kind: str) -> Calibration:
+    """The line that a reading of a seller is read on; closed models have the open sheets' and a mark-up."""
+    if channel in ASSUMED:
+        return ASSUMED[channel]
+    if channel in _POOLED:
+        return lines[channel, "any"]
+    return lines[channel, "open" if kind == "closed" else kind]
 
 
 def rounded(calibration: Calibration, digits: int = 4) -> Calibration:
     """The same line with fewer digits, for shipping as constants."""
-    names = ("offset", "pass_through", "sd", "total_sd")
+    names = ("offset", "pass_through", "per_year", "sd", "total_sd")
     return replace(calibration, **{name: round(getattr(calibration, name), digits) for name in names})

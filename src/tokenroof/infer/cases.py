@@ -1,25 +1,50 @@
 """Offers whose model is public: what deduction is calibrated on and checked against."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from tokenroof.catalog.models.index import load_model, model_ids
-from tokenroof.catalog.offers.index import in_usd, list_offers, market_models, market_offer, spread_of
+from tokenroof.catalog.offers.history import (
+    Median,
+    Sheet,
+    first_party_sheets,
+    host_medians,
+    released,
+    sizes_of,
+    speed_of,
+)
+from tokenroof.catalog.offers.index import in_usd, list_offers
 from tokenroof.errors import UnknownName
 from tokenroof.infer.evidence import Evidence, evidence_of
+from tokenroof.infer.population import Member, years
 from tokenroof.mixers.architecture import active_params, total_params
 from tokenroof.mixers.architecture_cache import kv_growth_bytes_per_token, kv_read_bytes_per_step
 
-__all__ = ["Case", "Truth", "known_truths", "open_cases", "truth_of"]
+__all__ = [
+    "EXAM_FROM", "EXAM_LABS", "Case", "Truth", "in_exam", "known_truths", "lab_of", "members", "open_cases", "truth_of",
+]  # fmt: skip
 
+_MTOK = 1e6
+_SAME_PRICE = 0.02
 _LONG = 131_072.0  # tokens: windows are full and the scan dominates
 
-# who trained the weights, by the start of the catalogue id: a lab, not a host, is what a case belongs to
+# who trained the weights, by the start of an id: a lab, not a host, is what a case belongs to
 _LABS = {
-    "deepseek": "DeepSeek", "gemma": "Google", "glm": "Zhipu", "gpt-oss": "OpenAI", "hy3": "Tencent",
-    "kimi": "Moonshot", "llama": "Meta", "mimo": "Xiaomi", "minimax": "MiniMax", "mistral": "Mistral",
-    "qwen": "Alibaba", "step": "StepFun",
+    "apertus": "Swiss AI", "aya": "Cohere", "codellama": "Meta", "codestral": "Mistral", "command": "Cohere",
+    "dbrx": "Databricks", "deepseek": "DeepSeek", "ernie": "Baidu", "gemma": "Google", "glm": "Zhipu",
+    "gpt-oss": "OpenAI", "granite": "IBM", "grok": "xAI", "hunyuan": "Tencent", "hy3": "Tencent", "jamba": "AI21",
+    "kimi": "Moonshot", "ling": "Ant", "llama": "Meta", "llama-3.3-nemotron": "NVIDIA", "longcat": "Meituan",
+    "mimo": "Xiaomi", "minimax": "MiniMax", "ministral": "Mistral", "mistral": "Mistral", "mpt": "Databricks",
+    "nemotron": "NVIDIA", "olmo": "AllenAI", "phi": "Microsoft", "qwen": "Alibaba", "snowflake": "Snowflake",
+    "solar": "Upstage", "step": "StepFun", "yi": "01.AI",
 }  # fmt: skip
+# Forms of channels and lines were chosen on the other labs, at prices first seen before this day: written down before
+# either half was looked at.
+EXAM_LABS = (
+    "Ant", "DeepSeek", "Google", "MiniMax", "Mistral", "Moonshot", "NVIDIA", "OpenAI", "xAI",
+)  # fmt: skip
+EXAM_FROM = 2026.6
 # sellers on machines that the table of infer.machines does not have
 _OTHER_HARDWARE = ("cerebras", "groq")
 
@@ -55,7 +80,13 @@ def truth_of(model_id: str) -> Truth | None:
         except UnknownName:
             continue
     if model is None:
-        return None
+        sizes = sizes_of().get(model_id)
+        if sizes is None:
+            return None
+        return Truth(
+            total_params=sizes.total_params, active_params=sizes.active_params,
+            kv_bytes_per_token=sizes.kv_bytes_per_token, scan_fraction=1.0,
+        )  # fmt: skip
     growth = kv_growth_bytes_per_token(model)
     if growth <= 0:
         return None
@@ -72,25 +103,105 @@ _COPIES = ("-fp8", "-nvfp4")  # the same architecture in other weights
 
 def known_truths() -> tuple[tuple[str, Truth], ...]:
     """Every architecture of the catalogue that keeps a growing cache, quantised copies left out."""
-    found = [(name, truth_of(name)) for name in model_ids() if not name.endswith(_COPIES)]
+    names = [name for name in model_ids() if not name.endswith(_COPIES)]
+    found = [(name, truth_of(name)) for name in (*names, *sizes_of())]
     return tuple((name, truth) for name, truth in found if truth is not None)
 
 
-def _lab(model_id: str) -> str:
-    return next(lab for start, lab in _LABS.items() if model_id.startswith(start))
+def lab_of(model_id: str) -> str:
+    """Who trained the weights: the longest start of an id that is known."""
+    starts = [start for start in _LABS if model_id.startswith(start)]
+    return _LABS[max(starts, key=len)]
+
+
+def in_exam(case: Case) -> bool:
+    """Whether a case had no part in the choice of forms."""
+    return case.lab in EXAM_LABS or case.evidence.priced >= EXAM_FROM
+
+
+def _labs() -> dict[str, str]:
+    return {model: lab_of(model) for model in released()}
 
 
 @lru_cache(maxsize=1)
-def open_cases() -> tuple[tuple[Case, ...], tuple[str, ...]]:
-    """Every offer of open weights whose model the catalogue knows, and the offers left out for want of it."""
-    offers = [market_offer(model) for model in market_models() if spread_of(model) is not None]
-    offers += [in_usd(offer)[0] for offer in list_offers() if offer.model and offer.seller not in _OTHER_HARDWARE]
+def members() -> tuple[Member, ...]:
+    """The architectures that are sold, each once: at its first release."""
+    found: dict[tuple[float, ...], Member] = {}
+    for model, day in sorted(released().items(), key=lambda item: item[1]):
+        truth = truth_of(model)
+        if truth is None:
+            continue
+        same = tuple(
+            float(f"{value:.2g}") for value in (truth.total_params, truth.active_params, truth.kv_bytes_per_token)
+        )
+        member = Member(
+            total_params=truth.total_params, active_params=truth.active_params,
+            kv_bytes_per_token=truth.kv_bytes_per_token, released=years(day), lab=lab_of(model),
+        )  # fmt: skip
+        found.setdefault(same, member)
+    return tuple(found.values())
+
+
+def _usd(per_mtok: float | None) -> float | None:
+    return None if per_mtok is None else per_mtok / _MTOK
+
+
+def _median_case(median: Median, truth: Truth) -> Case:
+    evidence = Evidence(
+        offer=f"market/{median.model}@{median.as_of}", kind="market",
+        input_usd_per_token=median.input_per_mtok / _MTOK, output_usd_per_token=median.output_per_mtok / _MTOK,
+        cached_usd_per_token=_usd(median.cached_per_mtok), floor_usd_per_token=median.input_p10_per_mtok / _MTOK,
+        floor_hosts=median.hosts, tokens_per_s=speed_of(median.model, median.as_of), priced=years(median.as_of),
+        released=years(released()[median.model]),
+    )  # fmt: skip
+    return Case(evidence=evidence, model=median.model, lab=lab_of(median.model), truth=truth)
+
+
+def _sheet_case(sheet: Sheet, truth: Truth) -> Case:
+    evidence = Evidence(
+        offer=f"{sheet.seller}/{sheet.model}@{sheet.as_of}", kind="open",
+        input_usd_per_token=sheet.input_per_mtok / _MTOK, output_usd_per_token=sheet.output_per_mtok / _MTOK,
+        cached_usd_per_token=_usd(sheet.cached_per_mtok), tokens_per_s=speed_of(sheet.model, sheet.as_of),
+        priced=years(sheet.as_of), released=years(released()[sheet.model]),
+    )  # fmt: skip
+    return Case(evidence=evidence, model=sheet.model, lab=lab_of(sheet.model), truth=truth)
+
+
+def _snapshot() -> tuple[list[Case], list[str]]:
+    """Sheets of the snapshot with open weights: those that show steps and windows."""
     cases, missing = [], []
-    for offer in offers:
-        assert offer.model is not None
+    for offer in list_offers():
+        if not offer.model or offer.seller in _OTHER_HARDWARE:
+            continue
         truth = truth_of(offer.model)
         if truth is None:
             missing.append(offer.id)
             continue
-        cases.append(Case(evidence=evidence_of(offer), model=offer.model, lab=_lab(offer.model), truth=truth))
-    return tuple(cases), tuple(missing)
+        evidence = evidence_of(in_usd(offer)[0])
+        day = released().get(offer.model)
+        # hosts' prices of the same weights are another case
+        evidence = replace(
+            evidence, kind="open", floor_usd_per_token=None, floor_hosts=None,
+            released=years(day) if day else evidence.priced,
+        )  # fmt: skip
+        cases.append(Case(evidence=evidence, model=offer.model, lab=lab_of(offer.model), truth=truth))
+    return cases, missing
+
+
+def _again(case: Case, others: Sequence[Case]) -> bool:
+    """Whether the snapshot has the same price of the same weights."""
+    price = case.evidence.input_usd_per_token
+    return any(
+        other.model == case.model and abs(other.evidence.input_usd_per_token / price - 1.0) < _SAME_PRICE
+        for other in others
+    )
+
+
+@lru_cache(maxsize=1)
+def open_cases() -> tuple[tuple[Case, ...], tuple[str, ...]]:
+    """Every dated price of open weights whose architecture is known, and the offers left out for want of one."""
+    snapshot, missing = _snapshot()
+    labs = _labs()
+    sheets = [_sheet_case(s, t) for s in first_party_sheets(labs) if (t := truth_of(s.model)) is not None]
+    medians = [_median_case(m, t) for m in host_medians(labs) if (t := truth_of(m.model)) is not None]
+    return (*medians, *snapshot, *(one for one in sheets if not _again(one, snapshot))), tuple(missing)

@@ -1,17 +1,24 @@
 """What a price sheet says, channel by channel, and what it cannot say at once.
 
-Evidence is in USD per token and seconds. A figure that the sheet lacks is a channel that is skipped; figures that
+Evidence is in USD per token and seconds, its days in years: `priced` when the price held, `released` when the model
+came out. A sheet without a day is of today. A figure that the sheet lacks is a channel that is skipped; figures that
 contradict each other are refused by name.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tokenroof.catalog.offers.history import released
 from tokenroof.catalog.offers.index import base_line, flat_up_to, spread_of, steps
 from tokenroof.errors import InputError
-from tokenroof.types.offer import Mode, Offer
+from tokenroof.infer.population import NOW, years
+from tokenroof.types.offer import UNDATED, Mode, Offer
 
-__all__ = ["SPEED_LIMIT", "Evidence", "Reading", "evidence_of", "fast_mode", "readings", "storage_usd_per_token_h"]
+__all__ = [
+    "SPEED_LIMIT", "USED", "Evidence", "Known", "Reading", "evidence_of", "fast_mode", "readings",
+    "storage_usd_per_token_h",
+]  # fmt: skip
 
 _MTOK = 1e6
 _HOUR = 3600.0
@@ -19,6 +26,16 @@ _HOUR = 3600.0
 # Tokens per second of one sequence that no machine reaches: the least model of the prior (0.5 GB active at the
 # narrowest weights) read at the bandwidth of the fastest memory in the catalogue, one wafer's SRAM (21 PB/s).
 SPEED_LIMIT = 21e15 / 0.5e9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """A fact that somebody disclosed: an unknown lies at, above ("at least") or below ("at most") a value."""
+
+    unknown: str
+    bound: str
+    value: float
+    shown: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,15 +61,22 @@ class Evidence:
     floor_usd_per_token: float | None = None
     floor_hosts: int | None = None
     tokens_per_s: float | None = None
+    speed_at: tuple[tuple[float, float], ...] = ()  # context in tokens, tokens per second
+    ttft_at: tuple[tuple[float, float], ...] = ()  # prompt in tokens, seconds
+    beside: tuple[float, float] | None = None  # a known model on the same host: active parameters, tokens per second
+    known: tuple[Known, ...] = ()
+    sheets: int = 1  # of the same weights, whose prices are averaged
+    priced: float = NOW
+    released: float = NOW
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """One channel's number: the natural logarithm of `shown`; `bound` where the truth lies at or above it."""
+    """One channel's number: the natural logarithm of `shown`; `bound` where the truth lies on one side of it."""
 
     channel: str
     log_value: float
-    bound: str  # "is" or "at least"
+    bound: str  # "is", "at least" or "at most"
     shown: str
 
 
@@ -82,6 +106,12 @@ def _discount(offer: Offer) -> tuple[float | None, str]:
         ratio = min(window.price_x, 1.0 / window.price_x)
         found.append((ratio, f"{window.name} hours"))
     return min(found, default=(None, ""))
+
+
+def _released(offer: Offer, priced: float) -> float:
+    """Year in which the model came out, where its weights are known; else the day of the price."""
+    month = released().get(offer.model or "")
+    return min(years(month), priced) if month else priced
 
 
 def _refuse_contradictions(offer: Offer) -> None:
@@ -124,6 +154,8 @@ def evidence_of(offer: Offer) -> Evidence:
     spread = offer.spread or (spread_of(offer.model) if offer.model else None)
     kind = "market" if offer.seller == "market" else "open" if offer.open_weights else "closed"
     cached = line.cached_per_mtok
+    day = offer.since or offer.origin.as_of
+    priced = NOW if day == UNDATED else years(day)
     return Evidence(
         offer=offer.id,
         kind=kind,
@@ -144,6 +176,8 @@ def evidence_of(offer: Offer) -> Evidence:
         floor_usd_per_token=spread.input_p10_per_mtok / _MTOK if spread else None,
         floor_hosts=spread.n if spread else None,
         tokens_per_s=offer.output_tokens_per_s,
+        priced=priced,
+        released=_released(offer, priced),
     )
 
 
@@ -154,20 +188,33 @@ def _load_of_standard(price_x: float, speed_x: float) -> float | None:
     return price_x * (speed_x - 1.0) / (price_x - 1.0)
 
 
-def readings(evidence: Evidence) -> tuple[Reading, ...]:
-    """The channels that this evidence feeds, as logarithms.
+def _slope(pairs: Sequence[tuple[float, float]]) -> float:
+    """Least-squares slope of measured pairs; zero where it falls, which says nothing."""
+    middle = sum(x for x, _ in pairs) / len(pairs)
+    level = sum(y for _, y in pairs) / len(pairs)
+    spread = sum((x - middle) ** 2 for x, _ in pairs)
+    return max(sum((x - middle) * (y - level) for x, y in pairs) / spread, 0.0)
 
-    A storage price and an output speed are not among them: each has a deduction of its own, and no line. A speed says
-    how far a seller goes along the curve of speed against price, and no sheet says what it gives up for it.
-    """
+
+# What the joint posterior reads. The rest was tried and adds nothing for labs that were not fitted (docs/deduction.md);
+# each has its deduction alone.
+USED = (
+    "input_price", "output_speed", "speed_ratio", "speed_slope", "ttft_slope", "known_total", "known_active",
+    "known_kv", "fast_mode", "spare_capacity",
+)  # fmt: skip
+
+
+def readings(evidence: Evidence, *, every: bool = False) -> tuple[Reading, ...]:
+    """The channels that this evidence feeds, as logarithms; `every` brings those that are not in use, too."""
     e, found = evidence, []
 
     def add(channel: str, value: float | None, shown: str, bound: str = "is") -> None:
-        if value is not None and value > 0:
+        if value is not None and value > 0 and (every or channel in USED):
             found.append(Reading(channel=channel, log_value=math.log(value), bound=bound, shown=shown))
 
     price = e.input_usd_per_token
-    add("input_price", price, f"${price * _MTOK:.4g} in")
+    many = f", mean of {e.sheets} sheets" if e.sheets > 1 else ""
+    add("input_price", price, f"${price * _MTOK:.4g} in{many}")
     ratio = e.output_usd_per_token / price
     add("output_ratio", ratio, f"out/in {ratio:.3g}")
     if e.cached_usd_per_token is not None:
@@ -188,4 +235,19 @@ def readings(evidence: Evidence) -> tuple[Reading, ...]:
             e.floor_usd_per_token,
             f"${e.floor_usd_per_token * _MTOK:.3g} in at p10 of {e.floor_hosts} hosts",
         )
+    if e.tokens_per_s is not None and e.beside is not None:
+        active, speed = e.beside
+        add(
+            "speed_ratio", e.tokens_per_s / speed / active, f"{e.tokens_per_s / speed:.3g}x the speed of a model beside"
+        )
+    if e.speed_at:
+        slope = _slope([(context, 1.0 / speed) for context, speed in e.speed_at])
+        add("speed_slope", slope, f"{slope * 1e9:.3g} ns more per token and token of context")
+    if e.ttft_at:
+        slope = _slope(e.ttft_at)
+        add("ttft_slope", slope, f"{slope * 1e6:.3g} us of TTFT per token of prompt")
+    for fact in e.known:
+        add(f"known_{fact.unknown}", fact.value, fact.shown, fact.bound)
+    if e.tokens_per_s is not None and e.beside is None:  # else the ratio has read it
+        add("output_speed", e.tokens_per_s, f"{e.tokens_per_s:g} tok/s")
     return tuple(found)

@@ -17,19 +17,27 @@ from tokenroof.operators.timing import arithmetic_rate
 from tokenroof.types.dtype import Dtype, dtype
 from tokenroof.types.machine import Chip
 
-__all__ = ["CONTRACT_SHARE", "MACHINE_WEIGHTS", "Machines", "machines", "reference_machine"]
+__all__ = [
+    "CONTRACT_SHARE", "MACHINE_WEIGHTS", "Machines", "machine_weights", "machines", "reference_machine", "rent_index",
+]  # fmt: skip
 
-# chip -> prior weight; assumed, 2026-11-25
-MACHINE_WEIGHTS: Mapping[str, float] = {
-    "h100": 0.28,
-    "h200": 0.26,
-    "b200": 0.20,
-    "gb200": 0.10,
-    "mi300x": 0.06,
-    "h20": 0.05,
-    "v6e": 0.03,
-    "a100": 0.02,
+# chip -> prior weight in mid-2023, 2024, 2025 and 2026; assumed, 2026-11-29. H200 and MI300X came in 2024, B200 and
+# GB200 in 2025.
+MACHINE_YEARS = (2023.5, 2024.5, 2025.5, 2026.5)
+MACHINE_WEIGHTS: Mapping[str, tuple[float, ...]] = {
+    "h100": (0.30, 0.58, 0.42, 0.28),
+    "h200": (0.00, 0.08, 0.27, 0.26),
+    "b200": (0.00, 0.00, 0.09, 0.20),
+    "gb200": (0.00, 0.00, 0.03, 0.10),
+    "mi300x": (0.00, 0.06, 0.06, 0.06),
+    "h20": (0.00, 0.05, 0.06, 0.05),
+    "v6e": (0.00, 0.00, 0.03, 0.03),
+    "a100": (0.70, 0.23, 0.04, 0.02),
 }
+# Rents of a chip over those of late 2026: contracts for H100 went for 1.70 USD in October 2025 and 2.35 in March 2026
+# (price study section 6); 2023 and 2024 are recalled list prices of neoclouds, 4.25 and 2.9 over 3.64.
+RENT_YEARS = (2023.5, 2024.5, 2025.8, 2026.3)
+RENT_INDEX = (1.17, 0.80, 0.72, 1.0)
 # USD per hour on demand where nobody's offer is recorded: half an H100, which has 6.7 times its FLOP/s
 _ASSUMED_RENT: Mapping[str, float] = {"h20": 1.9}
 
@@ -54,7 +62,6 @@ class Machines:
     """
 
     names: tuple[str, ...]
-    weights: tuple[float, ...]
     widths: tuple[float, ...]
     weight_bytes: Any
     flops_per_s: Any
@@ -86,10 +93,8 @@ def machines() -> Machines:
     rates = np.array(
         [[arithmetic_rate(chip, one.rate_key)[1] for chip, one in zip(chips, row, strict=True)] for row in served]
     )
-    total = sum(MACHINE_WEIGHTS.values())
     return Machines(
         names=names,
-        weights=tuple(MACHINE_WEIGHTS[name] / total for name in names),
         widths=tuple(dtype(name).bytes_per_element for name in _FORMATS),
         weight_bytes=np.array([[one.bytes_per_element for one in row] for row in served]),
         flops_per_s=rates,
@@ -99,6 +104,21 @@ def machines() -> Machines:
         visible_bytes=np.array([visible_bytes(chip) for chip in chips]),
         contract_usd_per_h=np.array(rents) * CONTRACT_SHARE,
     )
+
+
+def machine_weights(year: float) -> tuple[float, ...]:
+    """What served public traffic in a year: the weight of each chip, between the years of the table."""
+    import numpy as np
+
+    weights = [float(np.interp(year, MACHINE_YEARS, row)) for row in MACHINE_WEIGHTS.values()]
+    return tuple(weight / sum(weights) for weight in weights)
+
+
+def rent_index(year: float) -> float:
+    """Rents of a year over those of late 2026."""
+    import numpy as np
+
+    return float(np.interp(year, RENT_YEARS, RENT_INDEX))
 
 
 def reference_machine() -> Machine:

@@ -5,17 +5,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tokenroof.infer.calibration import LINKS, Calibration
+from tokenroof.infer.calibration import Calibration
 from tokenroof.infer.cases import Truth
 from tokenroof.infer.forward import predict_prices
 from tokenroof.infer.machines import machines
-from tokenroof.infer.priors import unknowns
-from tokenroof.infer.regions import PAIRS, Region, joint_region
+from tokenroof.infer.priors import Setting, unknowns
+from tokenroof.infer.regions import PAIRS, Density, Region, density, joint_region
 from tokenroof.infer.sampler import Health, Sample, resample
 
 __all__ = [
-    "ARCHITECTURE", "UNREAD", "Choice", "Estimate", "Moved", "Neighbour", "Posterior", "Surprise", "credible_levels",
-    "estimate", "physical", "read_posterior",
+    "ARCHITECTURE", "NUMBERS", "UNREAD", "Choice", "Estimate", "Moved", "Neighbour", "Posterior", "Surprise",
+    "credible_levels", "estimate", "physical", "read_posterior",
 ]  # fmt: skip
 
 # unknown -> unit, in the order of reports
@@ -120,6 +120,7 @@ class Posterior:
     estimates: tuple[Estimate, ...]
     choices: tuple[Choice, ...]
     regions: tuple[Region, ...]
+    densities: tuple[Density, ...]
     moved: tuple[Moved, ...]
     surprises: tuple[Surprise, ...]
     neighbours: tuple[Neighbour, ...]
@@ -127,11 +128,11 @@ class Posterior:
     prior_draws: Mapping[str, Any]
 
 
-def physical(z: Any, kind: str, log_price: float | None = None) -> dict[str, Any]:
+def physical(z: Any, setting: Setting, log_price: float | None = None) -> dict[str, Any]:
     """Unknowns and derived numbers of some draws; `log_price` of an input token gives the price over cost."""
     import numpy as np
 
-    u = unknowns(z.astype(float), kind)
+    u = unknowns(z.astype(float), setting)
     predicted = predict_prices(u)
     u["batch_over_balance"] = np.exp(predicted["batch_over_balance"])
     if log_price is not None:
@@ -225,9 +226,9 @@ def _surprises(sample: Sample, lines: Mapping[str, Calibration], without: Mappin
 
     found = []
     for reading in sample.readings:
-        predicted = predict_prices(unknowns(without[reading.channel].astype(float), sample.kind))
+        predicted = predict_prices(unknowns(without[reading.channel].astype(float), sample.setting))
         line = lines[reading.channel]
-        mean = line.offset + line.pass_through * predicted[LINKS[reading.channel]]
+        mean = line.mean(predicted, sample.setting.priced)
         if reading.channel == "input_price":
             mean = mean + predicted["markup"]
         spread = math.sqrt(float(np.var(mean)) + line.sd**2)
@@ -254,7 +255,7 @@ def _moved(sample: Sample, whole: Mapping[str, Any], left_out: Mapping[str, Any]
     names = (*ARCHITECTURE, "markup", "batch_over_balance", "duty_cycle")
     found = []
     for reading in sample.readings:
-        without = physical(left_out[reading.channel], sample.kind)
+        without = physical(left_out[reading.channel], sample.setting)
         medians, widths = {}, {}
         for name in names:
             low, median, high = np.quantile(without[name], (0.1, 0.5, 0.9))
@@ -270,9 +271,9 @@ def read_posterior(
 ) -> Posterior:
     """Everything a report needs, from one weighted sample."""
     kept = resample(sample.log_weights(), _KEPT)
-    draws = physical(sample.z[kept], sample.kind, log_price)
+    draws = physical(sample.z[kept], sample.setting, log_price)
     # the first fifth of the draws is from the prior
-    prior = physical(sample.z[: min(_KEPT, len(sample.z) // 5)], sample.kind, log_price)
+    prior = physical(sample.z[: min(_KEPT, len(sample.z) // 5)], sample.setting, log_price)
     names = [name for name in NUMBERS if name in draws]
     levels = credible_levels(draws, [truth for _, truth in known])
     near = [Neighbour(model=m, level=v, truth=t) for (m, t), v in zip(known, levels, strict=True)]
@@ -282,6 +283,7 @@ def read_posterior(
         estimates=tuple(estimate(name, draws[name], prior[name]) for name in names),
         choices=_choices(draws, prior),
         regions=tuple(joint_region(pair, draws, prior) for pair in PAIRS),
+        densities=tuple(density(pair, draws, prior) for pair in PAIRS),
         moved=_moved(sample, draws, without),
         surprises=_surprises(sample, lines, without),
         neighbours=tuple(sorted(near, key=lambda n: n.level)),

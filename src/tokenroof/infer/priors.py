@@ -6,14 +6,36 @@ simple to sample, and a proposal for importance sampling is a normal density bes
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import NormalDist
 from typing import Any
 
-from tokenroof.infer.machines import machines
+from tokenroof.infer.machines import machine_weights, machines, rent_index
 from tokenroof.infer.numerics import normal_cdf
+from tokenroof.infer.population import NOW, Line, Population, architectures
 
-__all__ = ["MARKUP", "N_DIMS", "PRIORS", "Prior", "unknowns"]
+__all__ = ["N_DIMS", "OWN_MARKUP", "Prior", "Setting", "priors", "unknowns"]
+
+
+# Log-sd of what one seller of open weights, or the median of several, asks over the line of its kind: a part of the
+# line's own scatter, told apart so that a price has a mark-up of its own. Assumed.
+OWN_MARKUP: Mapping[str, tuple[float, float]] = {"market": (1.0, 0.20), "open": (1.0, 0.30)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """Who sells, when, and out of what population: what a prior depends on.
+
+    `kind` is market, open or closed; `priced` and `released` are years. `markup` is the median and log-sd of what a
+    seller asks over the line of its kind. `size_sd` replaces the population's spread of sizes.
+    """
+
+    kind: str
+    population: Population
+    priced: float = NOW
+    released: float = NOW
+    markup: tuple[float, float] = OWN_MARKUP["open"]
+    size_sd: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,16 +48,6 @@ class Prior:
     why: str
 
 
-# Mark-up over what hosts of open weights ask for the same work: median and log-sd by kind of seller.
-# Open weights compete on price. For closed models there is no calibration set: GPT-4 at launch, if the leaked
-# 1.8 T / 280 B is right, asked 5.6 times the open-weights price (price study section 3, test 2).
-MARKUP: Mapping[str, tuple[float, float]] = {"market": (1.0, 0.20), "open": (1.0, 0.30), "closed": (2.5, 0.75)}
-
-_SIZE = (2e9, 3e12)
-_DENSE_AT = 30e9  # geometric-mean size at which half of the open models are dense
-_DENSE_SLOPE = 2.0
-_SPARSITY = (18.0, 0.45)
-_KV = (80e3, 1.35)
 _SPARSE_SHARE, _LEAST_SCAN = 0.25, 0.04
 _WEIGHT_SHARES = (0.15, 0.65, 0.20)
 # sequences that share one read of the weights: a lab with frontier traffic fills larger passes
@@ -48,21 +60,7 @@ _BANDWIDTH = (0.6, 0.5)
 _CONTEXT = (5e3, 0.8)
 _CHIPS_X = (2.0, 0.6)
 
-PRIORS = (
-    Prior(
-        name="total_params", unit="param", text="geometric-mean size log-uniform 2e9 to 3e12, times sqrt(sparsity)",
-        why="from the smallest model that is sold to twice the largest published",
-    ),
-    Prior(
-        name="active_params", unit="param",
-        text=f"total / sparsity; dense with chance 1/(1+(size/30e9)^2), else sparsity log-normal {_SPARSITY[0]:g} "
-        f"x/÷{math.exp(_SPARSITY[1]):.1f}",
-        why="open models of 2024 to 2026: small ones are dense, large ones route 1 in 6 to 1 in 55",
-    ),
-    Prior(
-        name="kv_bytes_per_token", unit="B/token", text=f"log-normal {_KV[0] / 1e3:g} KB x/÷{math.exp(_KV[1]):.1f}",
-        why="16-bit bytes per token at long context of 38 open models: median 82 KB, 6 to 516; widened for closed labs",
-    ),
+_REST = (
     Prior(
         name="scan_fraction", unit="1",
         text=f"1 with chance {1 - _SPARSE_SHARE:g}, else log-uniform {_LEAST_SCAN:g} to 1",
@@ -73,21 +71,20 @@ PRIORS = (
         text="2, 1 or 0.5625 with chances 0.15, 0.65, 0.20; the next wider one where the chip does not compute in it",
         why="16-bit, FP8 and NVFP4 with its scales",
     ),
-    Prior(name="system", unit="1", text="a chip of infer.machines by its weight", why="what serves public traffic"),
+    Prior(
+        name="system", unit="1", text="a chip of infer.machines by its weight in the year of the price",
+        why="what serves public traffic",
+    ),
     Prior(
         name="usd_per_chip_h", unit="USD/GPU/h",
-        text=f"0.65 of the on-demand median x/÷{math.exp(_RENT_SD):.1f}", why="contracts are cheaper than lists",
+        text=f"0.65 of the on-demand median x/÷{math.exp(_RENT_SD):.1f}, times the rents of the year over today's",
+        why="contracts are cheaper than lists",
     ),
     Prior(
         name="batch_over_balance", unit="1",
         text="follows from sequences that share one weight read: "
         + "; ".join(f"{kind} {m:g} x/÷{math.exp(sd):.1f}" for kind, (m, sd) in _BATCH.items()),
         why="traffic, not the roofline, sets the batch; DeepSeek runs some 12,700 over 144 chips, a small host 50",
-    ),
-    Prior(
-        name="markup", unit="1",
-        text="; ".join(f"{kind} {m:g} x/÷{math.exp(sd):.1f}" for kind, (m, sd) in MARKUP.items()),
-        why="over what hosts of open weights ask for the same work; closed models may ask much more",
     ),
     Prior(
         name="hit_share", unit="1", text=f"logit-normal around {_HIT_SHARE[0]:g}",
@@ -132,8 +129,47 @@ def _cuts(shares: tuple[float, ...]) -> list[float]:
     return cuts
 
 
-def unknowns(z: Any, kind: str) -> dict[str, Any]:
-    """Physical numbers for rows of standard normals; `kind` of seller picks the mark-up's prior."""
+def _line(line: Line, of: str, unit: str) -> str:
+    """A line of the population in words, at the size of the population's middle."""
+    by = f" x size^{line.size_slope:.2g}" if line.size_slope else ""
+    when = f" x {math.exp(line.year_slope):.2g} a year from 2025" if line.year_slope else ""
+    return f"{of} {math.exp(line.at):.3g} {unit}{by}{when}, x/÷{math.exp(line.sd):.1f}"
+
+
+def priors(setting: Setting) -> tuple[Prior, ...]:
+    """What is believed of a seller of this kind and day, in words."""
+    p = setting.population
+    median, sd = setting.markup
+    dense = 1.0 / (1.0 + math.exp(-p.dense.mean(math.log(30.0), setting.released)))
+    sizes = replace(p.size, sd=setting.size_sd or p.size.sd)
+    fitted = f"{p.n} architectures of {p.labs} labs that are sold"
+    return (
+        Prior(
+            name="total_params", unit="param",
+            text=f"geometric-mean size {_line(sizes, 'log-normal', 'B')}, times sqrt(sparsity)", why=fitted,
+        ),
+        Prior(
+            name="active_params", unit="param",
+            text=f"total / sparsity; at 30 B dense with a chance of {dense:.2g}, else sparsity "
+            f"{_line(p.sparsity, 'log-normal', '')}",
+            why=f"{fitted}: large ones became mixtures, and mixtures sparser",
+        ),
+        Prior(
+            name="kv_bytes_per_token", unit="B/token",
+            text=f"dense {_line(p.kv_dense, 'log-normal', 'KB')}; mixture {_line(p.kv_mixture, 'log-normal', 'KB')}; "
+            "size in active billions",
+            why=f"{fitted}: 16-bit bytes per token at long context",
+        ),
+        Prior(
+            name="markup", unit="1", text=f"{setting.kind}: {median:.2g} x/÷{math.exp(sd):.1f}",
+            why="over what the line of its kind says; closed models may ask much more",
+        ),
+        *_REST,
+    )  # fmt: skip
+
+
+def unknowns(z: Any, setting: Setting) -> dict[str, Any]:
+    """Physical numbers for rows of standard normals."""
     import numpy as np
 
     normals = np.ascontiguousarray(z.T)  # a column at a time lies together: everything below is twice as fast
@@ -149,28 +185,22 @@ def unknowns(z: Any, kind: str) -> dict[str, Any]:
         return sum((normals[column] > cut for cut in _cuts(shares)), np.zeros(len(z), dtype=np.int8)).astype(np.intp)
 
     table = machines()
-    low, high = math.log(_SIZE[0]), math.log(_SIZE[1])
-    size = np.exp(low + (high - low) * normal_cdf(normals[_Z_SIZE]))
-    dense = normal_cdf(normals[_Z_DENSE]) < 1.0 / (1.0 + (size / _DENSE_AT) ** _DENSE_SLOPE)
-    routed = 1.0 + (_SPARSITY[0] - 1.0) * np.exp(_SPARSITY[1] * normals[_Z_SPARSITY])
-    sparsity = np.where(dense, 1.0, routed)
+    names = {"size": _Z_SIZE, "dense": _Z_DENSE, "sparsity": _Z_SPARSITY, "kv": _Z_KV}
+    model = architectures(
+        {name: normals[at] for name, at in names.items()}, setting.population, setting.released, setting.size_sd
+    )
     scan_place = (normal_cdf(normals[_Z_SCAN]) - (1.0 - _SPARSE_SHARE)) / _SPARSE_SHARE
     width = choice(_Z_WIDTH, _WEIGHT_SHARES)
-    chip = choice(_Z_SYSTEM, table.weights)
+    chip = choice(_Z_SYSTEM, machine_weights(setting.priced))
 
     def column(values: Any, *index: Any) -> Any:
         # in the draws' own precision: one wide column would make everything after it wide, and half as fast
         return values.astype(z.dtype)[index]
 
     memory = column(table.memory_bytes, chip)
-    rent = column(table.contract_usd_per_h, chip) * np.exp(_RENT_SD * normals[_Z_RENT])
-    root = np.sqrt(sparsity)
-    markup, markup_sd = MARKUP[kind]
+    rent = column(table.contract_usd_per_h * rent_index(setting.priced), chip) * np.exp(_RENT_SD * normals[_Z_RENT])
     return {
-        "total_params": size * root,
-        "active_params": size / root,
-        "sparsity": sparsity,
-        "kv_bytes_per_token": lognormal(_Z_KV, *_KV),
+        **model,
         "scan_fraction": np.exp(math.log(_LEAST_SCAN) * np.maximum(scan_place, 0.0)),
         "weight_bytes": column(table.weight_bytes, width, chip),
         "system": chip,
@@ -180,11 +210,11 @@ def unknowns(z: Any, kind: str) -> dict[str, Any]:
         "memory_bytes": memory,
         "visible_bytes": column(table.visible_bytes, chip),
         "usd_per_chip_h": rent,
-        "batch": np.maximum(lognormal(_Z_BATCH, *_BATCH[kind]), 1.0),  # a pass serves somebody
-        "markup": lognormal(_Z_MARKUP, markup, markup_sd),
+        "batch": np.maximum(lognormal(_Z_BATCH, *_BATCH[setting.kind]), 1.0),  # a pass serves somebody
+        "markup": lognormal(_Z_MARKUP, *setting.markup),
         "hit_share": logit(_Z_HIT, *_HIT_SHARE),
         "duty_cycle": logit(_Z_DUTY, *_DUTY),
-        "prefill_mfu": lognormal(_Z_PREFILL, *_PREFILL) / root,
+        "prefill_mfu": lognormal(_Z_PREFILL, *_PREFILL) / np.sqrt(model["sparsity"]),
         "decode_mbu": logit(_Z_MBU, *_BANDWIDTH),
         "context_in_use": lognormal(_Z_CONTEXT, *_CONTEXT),
         "chips_over_least": 1.0 + lognormal(_Z_CHIPS, *_CHIPS_X),

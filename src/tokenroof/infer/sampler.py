@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from tokenroof.errors import InputError, TokenroofError
-from tokenroof.infer.calibration import LINKS, Calibration
+from tokenroof.infer.calibration import Calibration
 from tokenroof.infer.evidence import Reading
 from tokenroof.infer.forward import predict_prices
 from tokenroof.infer.numerics import log_normal_cdf, pareto_k
-from tokenroof.infer.priors import N_DIMS, unknowns
+from tokenroof.infer.priors import N_DIMS, Setting, unknowns
 
 __all__ = ["Health", "PoorPosterior", "Sample", "effective_size", "log_likelihood", "resample", "sample_posterior"]
 
@@ -57,7 +57,7 @@ class Sample:
     log_weight: Any
     channel_log_likelihood: Any
     readings: tuple[Reading, ...]
-    kind: str
+    setting: Setting
     health: Health
 
     def log_weights(self, without: str | None = None) -> Any:
@@ -69,30 +69,40 @@ class Sample:
         return total
 
 
-def log_likelihood(reading: Reading, line: Calibration, predicted: Mapping[str, Any]) -> Any:
+_BEYOND = -60.0  # log-likelihood of a speed above what the draw's machines can do
+
+
+def log_likelihood(reading: Reading, line: Calibration, predicted: Mapping[str, Any], year: float) -> Any:
     """log p(reading | unknowns) on the channel's calibrated line; a lower bound counts all that lies above it."""
-    mean = line.offset + line.pass_through * predicted[LINKS[reading.channel]]
+    import numpy as np
+
+    mean = line.mean(predicted, year)
     if reading.channel == "input_price":
         mean = mean + predicted["markup"]
     miss = (reading.log_value - mean) / line.sd
     if reading.bound == "at least":
         return log_normal_cdf(-miss)
-    return -0.5 * miss * miss - math.log(line.sd)
+    if reading.bound == "at most":
+        return log_normal_cdf(miss)
+    log = -0.5 * miss * miss - math.log(line.sd)
+    if reading.channel == "output_speed":
+        return np.where(reading.log_value > predicted["fastest"], _BEYOND, log)
+    return log
 
 
 def _blocks(rows: int) -> Iterator[slice]:
     return (slice(start, start + _BLOCK) for start in range(0, rows, _BLOCK))
 
 
-def _evaluate(z: Any, kind: str, read: Sequence[Reading], lines: Mapping[str, Calibration]) -> Any:
+def _evaluate(z: Any, setting: Setting, read: Sequence[Reading], lines: Mapping[str, Calibration]) -> Any:
     """Log-likelihood of every reading for every row of z, block by block."""
     import numpy as np
 
     out = np.empty((len(z), len(read)), dtype=np.float32)
     for block in _blocks(len(z)):
-        predicted = predict_prices(unknowns(z[block], kind))
+        predicted = predict_prices(unknowns(z[block], setting))
         for column, reading in enumerate(read):
-            out[block, column] = log_likelihood(reading, lines[reading.channel], predicted)
+            out[block, column] = log_likelihood(reading, lines[reading.channel], predicted, setting.priced)
     return out
 
 
@@ -177,7 +187,12 @@ def _log_ratio(z: Any, proposals: Sequence[tuple[Any, Any, int]], total: int) ->
 
 
 def sample_posterior(
-    read: Sequence[Reading], lines: Mapping[str, Calibration], kind: str, *, draws: int = 16 * 65_536, seed: int = 1
+    read: Sequence[Reading],
+    lines: Mapping[str, Calibration],
+    setting: Setting,
+    *,
+    draws: int = 16 * 65_536,
+    seed: int = 1,
 ) -> Sample:
     """The posterior of one offer. PoorPosterior where too few draws carry the weight.
 
@@ -202,7 +217,7 @@ def sample_posterior(
             for block in _blocks(len(moved)):
                 moved[block] = moved[block] @ factor.T + mean
             proposals.append((mean, factor, len(moved)))
-        likelihood[start:end] = _evaluate(part, kind, read, lines)
+        likelihood[start:end] = _evaluate(part, setting, read, lines)
         log_weights = _log_ratio(z[:end], proposals, end) + likelihood[:end].sum(axis=1, dtype=float)
     health = Health(
         draws=draws,
@@ -213,7 +228,12 @@ def sample_posterior(
     )
     _refuse_poor(health, read, likelihood, log_weights)
     return Sample(
-        z=z, log_weight=log_weights, channel_log_likelihood=likelihood, readings=tuple(read), kind=kind, health=health
+        z=z,
+        log_weight=log_weights,
+        channel_log_likelihood=likelihood,
+        readings=tuple(read),
+        setting=setting,
+        health=health,
     )
 
 

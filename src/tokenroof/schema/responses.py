@@ -22,7 +22,7 @@ RESPONSES: dict[str, tuple[tuple[str, str], ...]] = {
     "compare": (("tokenroof.usecases.compare.answer", "CompareResponse"),),
     "deduce": (
         (f"{_DEDUCE}.run", "DeduceResponse"), (f"{_DEDUCE}.run", "Comparison"), (f"{_DEDUCE}.lecture", "LectureRow"),
-        ("tokenroof.infer.validate", "Validation"),
+        ("tokenroof.infer.report", "Validation"),
     ),
     "diff": (("tokenroof.usecases.diff.run", "Difference"),),
     "fit": (("tokenroof.usecases.measured.refit", "FitResponse"),),

@@ -10,7 +10,10 @@ from dataclasses import dataclass, field
 
 from tokenroof.provenance import Grade
 
-__all__ = ["CacheWrite", "Mode", "Offer", "Origin", "PriceLine", "ProviderPrice", "Spread", "Window"]
+__all__ = ["UNDATED", "CacheWrite", "Mode", "Offer", "Origin", "PriceLine", "ProviderPrice", "Spread", "Window"]
+
+
+UNDATED = "1970-01-01"  # prices given without a day: no clock is read, and none is made up
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

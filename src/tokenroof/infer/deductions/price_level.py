@@ -9,14 +9,14 @@ __all__ = ["INVERSE", "size_from_price"]
 
 # log sqrt(total * active) in billions = intercept + slope * log(median input price in USD per Mtok), and the
 # factor that 80 % of models stay within when their lab is left out: fitted by tests/infer on the host medians.
-INVERSE = (5.28, 0.98, 1.84, 33)
+INVERSE = (4.88, 1.01, 2.50, 114)
 
 
 def size_from_price(evidence: Evidence, inverse: tuple[float, float, float, int] = INVERSE) -> Deduction:
     """Geometric mean of total and active parameters from the input price.
 
-    Formula: sqrt(N A) = e^5.28 p^0.98 (billions; p in USD per million input tokens); the price study has 5.24
-    and 0.90 on 35 models, of which the catalogue knows 33
+    Formula: sqrt(N A) = e^4.88 p^1.01 (billions; p in USD per million input tokens); the price study has 5.24
+    and 0.90 on 35 models of 2025 and 2026
     Direction: estimate for open weights at market price; upper bound for closed models, whose mark-up is not known.
     """
     intercept, slope, factor, n = inverse
@@ -36,7 +36,7 @@ def size_from_price(evidence: Evidence, inverse: tuple[float, float, float, int]
         inputs={"usd_per_mtok_in": price},
         calibrated_low=None if closed else point / factor,
         calibrated_high=point * factor,
-        calibration=f"within x/÷{factor:g} for 80 % of {n} open models, each lab left out in turn",
+        calibration=f"within x/÷{factor:g} for 80 % of {n} medians over hosts, each lab left out in turn",
         caveat="GPT-4 at launch asked 5.6 times what its leaked size would cost here"
         if closed
         else "sparse attention and price cuts come out too small: DeepSeek-V3.2 by 2.7x",

@@ -3,11 +3,11 @@
 from tokenroof.infer.deductions.base import LOWER, UPPER, Deduction, Machine
 from tokenroof.infer.evidence import Evidence
 
-__all__ = ["active_from_speed", "bandwidth_from_speed"]
+__all__ = ["NODE_CHIPS", "SPEED_GAIN", "active_from_speed", "bandwidth_from_speed"]
 
-_CHIPS = 8
+NODE_CHIPS = 8
 _LEAST_WIDTH = 0.5625  # NVFP4 with scales: the narrowest weights in wide use
-_SPEED_GAIN = 2.0  # tokens per pass with speculation: upper end of what is published
+SPEED_GAIN = 2.0  # tokens per pass with speculation: upper end of what is published
 
 
 def active_from_speed(evidence: Evidence, machine: Machine) -> Deduction | None:
@@ -18,7 +18,7 @@ def active_from_speed(evidence: Evidence, machine: Machine) -> Deduction | None:
     """
     if evidence.tokens_per_s is None:
         return None
-    high = _CHIPS * machine.bytes_per_s * _SPEED_GAIN / (_LEAST_WIDTH * evidence.tokens_per_s)
+    high = NODE_CHIPS * machine.bytes_per_s * SPEED_GAIN / (_LEAST_WIDTH * evidence.tokens_per_s)
     return Deduction(
         name="output speed",
         channel="output_speed",
@@ -29,7 +29,7 @@ def active_from_speed(evidence: Evidence, machine: Machine) -> Deduction | None:
         point=None,
         high=high,
         formula="A <= n W g / (w v)",
-        inputs={"tokens_per_s": evidence.tokens_per_s, "chips": _CHIPS, "tokens_per_pass": _SPEED_GAIN},
+        inputs={"tokens_per_s": evidence.tokens_per_s, "chips": NODE_CHIPS, "tokens_per_pass": SPEED_GAIN},
         calibration="a bound of physics for this machine",
         caveat="a larger domain (72 chips) allows 9 times as many",
     )
@@ -43,7 +43,7 @@ def bandwidth_from_speed(evidence: Evidence, active_params: float) -> Deduction 
     """
     if evidence.tokens_per_s is None:
         return None
-    low = active_params * _LEAST_WIDTH * evidence.tokens_per_s / _SPEED_GAIN
+    low = active_params * _LEAST_WIDTH * evidence.tokens_per_s / SPEED_GAIN
     return Deduction(
         name="bandwidth behind the speed",
         channel="output_speed",

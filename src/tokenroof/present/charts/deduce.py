@@ -250,15 +250,22 @@ def _influence(axis: Any, response: DeduceResponse) -> None:
     names = ("total_params", "active_params", "kv_bytes_per_token", "markup")
     colours = (COLOURS["compute"], COLOURS["weights"], COLOURS["kv"], COLOURS["second"])
     moved = list(response.moved)
+    assumed = {one.channel for one in response.calibrations if one.n == 0}
     height = 0.8 / len(names)
     for number, (name, colour) in enumerate(zip(names, colours, strict=True)):
         for place, m in enumerate(reversed(moved)):
             shift = math.log2(1.0 / m.median_factor[name])
-            axis.barh(place + 0.3 - number * height, shift, height=height, color=colour, label=None)
+            bar = axis.barh(place + 0.3 - number * height, shift, height=height, color=colour, label=None)
+            if m.channel in assumed:
+                bar[0].set(alpha=0.35, hatch="///")
     for name, colour in zip(names, colours, strict=True):
         axis.plot([], [], color=colour, lw=6, label=_LABELS[name])
     axis.axvline(0, color=COLOURS["total"], lw=0.8)
-    axis.set_yticks(range(len(moved)), [f"{m.channel}\n{m.shown}" for m in reversed(moved)], fontsize=8.5)
+    axis.set_yticks(
+        range(len(moved)),
+        [f"{m.channel}{', assumed' if m.channel in assumed else ''}\n{m.shown}" for m in reversed(moved)],
+        fontsize=8.5,
+    )
     low, high = min(axis.get_xlim()[0], -0.6), max(axis.get_xlim()[1], 0.6)
     factors = _factors(low, high)
     axis.set_xlim(low, high)

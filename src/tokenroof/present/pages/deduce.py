@@ -27,7 +27,7 @@ from tokenroof.present.pages.deduce_full import full_blocks
 from tokenroof.present.pages.deduce_parts import NAMES, span, value
 from tokenroof.present.pages.parts import counted
 from tokenroof.usecases.deduce.run import Comparison, DeduceResponse, OddsOf, sheet_date
-from tokenroof.usecases.deduce.sentence import EVIDENCE, odds_of
+from tokenroof.usecases.deduce.sentence import EVIDENCE, OF_CACHE, odds_of
 
 __all__ = ["comparison_page", "page_of"]
 
@@ -44,18 +44,22 @@ def _learnt(one: Estimate) -> float:
 
 def _main(answer: DeduceResponse) -> Table:
     rows: list[tuple[str | Bar, ...]] = []
+    beside = {one.name: span(one.low80, one.high80, one.unit, one.name) for one in answer.regression}
+    cache = any(one.channel in OF_CACHE for one in answer.moved)
     for name in _MAIN:
         one = answer.estimate(name)
         rows.append(
             (
                 NAMES[name], value(one.median, one.unit, name), span(one.low80, one.high80, one.unit, name),
-                span(one.prior_low80, one.prior_high80, one.unit, name), Bar(_learnt(one)), percent(_learnt(one)),
+                beside.get(name, ""), span(one.prior_low80, one.prior_high80, one.unit, name), Bar(_learnt(one)),
+                "prior" if name == "kv_bytes_per_token" and not cache else percent(_learnt(one)),
             )
         )  # fmt: skip
     before, after = odds_of(answer.choices, "experts", "mixture")
-    rows.append(("mixture of experts", percent(after), "", percent(before), "", ""))
+    rows.append(("mixture of experts", percent(after), "", "", percent(before), "", ""))
     columns = (
-        words(), numbers("median"), ranges(), Column(head="before evidence", drop=RANGE, whole=True),
+        words(), numbers("median"), ranges(), Column(head="regression", drop=REMARK, whole=True),
+        Column(head="before evidence", drop=RANGE, whole=True),
         bar_column(8, most=1.0), numbers("learnt", drop=BAR),
     )  # fmt: skip
     return Table(name="main", columns=columns, rows=rows, remarks=tuple(_remarks(answer)))
@@ -68,7 +72,7 @@ def _remarks(answer: DeduceResponse) -> Iterable[Remark]:
             yield warning(f"unlikely together: {one.shown} is {much} what the rest predicts, {one.z:+.1f} sd")
     for text in answer.notes:
         if text.startswith("closed weights"):
-            yield warning("closed weights: its mark-up is hardly known, so read sizes as upper limits")
+            yield warning("closed weights: the mark-up is hardly known, so sizes are rough")
         elif not text.startswith("intervals are wider"):
             yield note(text)
 
@@ -121,7 +125,7 @@ def _near(answer: DeduceResponse) -> list[KeyValues]:
 def page_of(answer: DeduceResponse) -> Page:
     """The answer as a page."""
     offer = answer.offer
-    missing = ", ".join(EVIDENCE.get(one.channel, one.channel) for one in answer.skipped)
+    missing = ", ".join(EVIDENCE.get(one.channel, one.channel).removeprefix("the ") for one in answer.skipped)
     health = answer.health
     tail = f", Pareto k {health.pareto_k:.2f}" if answer.moved else ""
     also = [

@@ -1,12 +1,15 @@
 """Pages on deduction itself: the lecture's own deductions, and how far deductions hold on models that are known."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from tokenroof.infer.validate import Validation
+from tokenroof.infer.posterior import ARCHITECTURE
+from tokenroof.infer.report import Adds, Group, Validation
+from tokenroof.infer.scores import Coverage
 from tokenroof.infer.validate_deductions import Alone
 from tokenroof.present.asked import ask
 from tokenroof.present.numbers import percent, quantity
-from tokenroof.present.page import BAR, REMARK, Block, Column, Lines, Page, Remark, Table, note, numbers, warning, words
+from tokenroof.present.page import BAR, REMARK, Block, Column, Lines, Page, Table, note, numbers, warning, words
 from tokenroof.present.pages.deduce_parts import NAMES, wrapped
 from tokenroof.present.pages.parts import counted
 from tokenroof.usecases.deduce.lecture import LectureRow
@@ -14,7 +17,6 @@ from tokenroof.usecases.deduce.lecture import LectureRow
 __all__ = ["lecture_page", "validation_page"]
 
 _EVIDENCE = {"none": "none (prior)", "all": "all channels"}
-_HELD = 0.8
 
 
 def lecture_page(rows: Sequence[LectureRow], full: bool) -> Page:
@@ -58,44 +60,85 @@ def _alone(rows: Sequence[Alone]) -> Table:
     return Table(name="alone", title="", columns=columns, rows=cells, lines=(said,))
 
 
-def _jointly(answer: Validation) -> Table:
+def _percent(coverage: Coverage) -> str:
+    return f"{percent(coverage.coverage80)} x{coverage.width80:.3g}"
+
+
+def _groups(groups: Sequence[Group]) -> Table:
+    rows = []
+    for group in groups:
+        by_name = {one.unknown: one for one in group.rows}
+        first = by_name["total_params"]
+        cells = (_percent(by_name[name]) for name in ARCHITECTURE)
+        rows.append((group.name, str(first.n), str(first.models), str(first.labs), *cells, percent(group.region80)))
+    columns = (
+        words(), numbers("offers"), numbers("models", drop=BAR), numbers("labs", drop=REMARK), numbers("total"),
+        numbers("active"), numbers("KV per token"), numbers("all three"),
+    )  # fmt: skip
+    said = "share of known truths in the 80 % range, and the geometric mean of its width"
+    return Table(name="main", columns=columns, rows=rows, lines=(said,))
+
+
+def _beside(rows: Sequence[Coverage]) -> Table:
     cells = [
         (
-            _EVIDENCE.get(one.evidence, one.evidence), NAMES[one.unknown], str(one.n), str(one.labs),
-            percent(one.coverage50), percent(one.coverage80), _factor(one.width80), _factor(one.bias),
-            _factor(one.scatter),
+            _EVIDENCE.get(one.evidence, one.evidence), NAMES[one.unknown], percent(one.coverage80),
+            f"{percent(one.labs_low)} to {percent(one.labs_high)}", _factor(one.width80), _factor(one.width_held),
+            f"{one.score:.2f}", _factor(one.bias),
         )
-        for one in answer.table
+        for one in sorted(rows, key=lambda row: ARCHITECTURE.index(row.unknown))
     ]  # fmt: skip
     columns = (
-        Column(head="evidence", whole=True), words("unknown"), numbers("offers"), numbers("labs", drop=REMARK),
-        numbers("50 % holds"), numbers("80 % holds"), numbers("80 % width"), numbers("truth / median"),
-        numbers("scatter", drop=BAR),
+        Column(head="evidence", whole=True), words("unknown"), numbers("80 % holds"), numbers("labs anew", drop=REMARK),
+        numbers("width"), numbers("width if it held 80 %"), numbers("interval score"),
+        numbers("truth / median", drop=BAR),
     )  # fmt: skip
-    return Table(name="main", columns=columns, rows=cells, remarks=tuple(_remarks(answer)))
+    said = "labs anew: 80 % of draws of whole labs; interval score: width on logarithms and ten times what lies outside"
+    return Table(name="beside", title="Beside baselines", columns=columns, rows=cells, lines=(said,))
 
 
-def _remarks(answer: Validation) -> list[Remark]:
-    found = []
-    if answer.missing:
-        found.append(note(f"left out, the catalogue lacks the model: {', '.join(answer.missing)}"))
-    if answer.poor:
-        found.append(warning(f"few effective draws: {', '.join(answer.poor)}"))
-    return found
+def _adds(rows: Sequence[Adds]) -> Table:
+    cells = [
+        (
+            one.channel.replace("_", " "), "used" if one.used else "shown alone", str(one.offers),
+            *(f"{one.without[name]:.2f} to {one.having[name]:.2f}" for name in ARCHITECTURE),
+        )
+        for one in rows
+    ]  # fmt: skip
+    columns = (
+        words(), words(), numbers("offers", drop=BAR), numbers("total"), numbers("active"), numbers("KV per token"),
+    )  # fmt: skip
+    said = "interval score without the channel, and with it: lower is better"
+    return Table(name="adds", title="What each channel adds", columns=columns, rows=cells, lines=(said,))
+
+
+def _closed(rows: Sequence[Coverage]) -> Table:
+    cells = [
+        (NAMES[one.unknown], str(one.n), percent(one.coverage80), _factor(one.width80), _factor(one.bias))
+        for one in rows
+    ]
+    columns = (words(), numbers("models"), numbers("80 % holds"), numbers("width"), numbers("truth / median"))
+    said = "closed models whose size the lab gave or that leaked, read as closed, their lab left out"
+    return Table(name="closed", title="Closed models", columns=columns, rows=cells, lines=(said,))
 
 
 def validation_page(answer: Validation) -> Page:
-    """Coverage and width by deduction, by channel and jointly."""
-    outside = sorted(name for name, level in answer.levels.items() if level > _HELD)
-    region = (
-        f"joint region of total, active and KV: 50 % holds {percent(answer.joint_coverage50)}, "
-        f"80 % holds {percent(answer.joint_coverage80)}"
-    )
-    lines = [region, *wrapped("outside it", ", ".join(outside) or "none")]
-    blocks: list[Block] = [_jointly(answer), Lines(title="Jointly", lines=lines), _alone(answer.alone)]
+    """Coverage and width by kind and day, beside baselines, by channel, of closed models, and of formulas alone."""
+    whole = answer.groups[-1]
+    total = next(one for one in whole.rows if one.unknown == "total_params")
+    notes = [f"the catalogue lacks the model: {', '.join(answer.missing)}"] if answer.missing else []
+    main = _groups(answer.groups)
+    remarks = [note(f"left out, {text}") for text in notes]
+    if answer.poor:
+        remarks.append(warning(f"few effective draws: {', '.join(answer.poor)}"))
+    blocks: list[Block] = [
+        replace(main, remarks=tuple(remarks)), _beside(answer.beside), _adds(answer.adds), _closed(answer.closed),
+        _alone(answer.alone),
+    ]  # fmt: skip
     return Page(
         title="how far deduction holds", kind="DeductionCheck",
-        sentence=f"The joint 80 % region holds the truth for {percent(answer.joint_coverage80)} of "
-        f"{counted(answer.joint_n, 'offer')} whose model is known, each lab left out of the calibration in turn.",
+        sentence=f"The joint 80 % region holds the truth for {percent(whole.region80)} of {counted(total.n, 'price')} "
+        f"of {counted(total.models, 'model')}, the lab left out of lines and priors each time; total parameters for "
+        f"{percent(total.coverage80)}.",
         blocks=blocks, next=(ask("deduce", "OFFER"),),
     )  # fmt: skip

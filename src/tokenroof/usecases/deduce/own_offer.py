@@ -8,11 +8,12 @@ from tokenroof.catalog.offers.index import market_models
 from tokenroof.errors import InputError, UnknownName
 from tokenroof.registry import nearest
 from tokenroof.types.limits import Parts, Tokens
-from tokenroof.types.offer import Offer
+from tokenroof.types.offer import UNDATED, Offer
 
 __all__ = ["UNDATED", "PricesGiven", "own_offer"]
 
-UNDATED = "1970-01-01"  # prices given without a day: no clock is read, and none is made up
+
+_LEAST_PRICE = 1e-3  # of a million tokens: a tenth of the cheapest that was ever sold
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +89,12 @@ def own_offer(given: PricesGiven) -> Offer:
     """The offer that the prices make."""
     if given.model is not None and given.model not in (known := market_models()):
         raise UnknownName("model with prices of several hosts", given.model, tuple(nearest(given.model, known, 3)))
+    for name in ("input", "output"):
+        price = getattr(given, name)
+        if 0 < price < _LEAST_PRICE:
+            raise InputError(
+                name, price, "a price of a million tokens", "a price of one token? multiply it by a million"
+            )
     table: dict[str, Any] = {
         "id": "own/prices", "currency": given.currency.upper(), "as_of": given.as_of or UNDATED,
         "source": "given with the question", "grade": "given", "open_weights": given.open or given.model is not None,

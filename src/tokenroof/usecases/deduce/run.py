@@ -8,18 +8,29 @@ from typing import Any
 from tokenroof.catalog.offers.index import Rate, base_line, in_usd
 from tokenroof.catalog.offers.paths import find_offer
 from tokenroof.errors import InputError
-from tokenroof.infer.calibration import Calibration
-from tokenroof.infer.calibrations import CALIBRATIONS
+from tokenroof.infer.calibration import Calibration, line_of
+from tokenroof.infer.calibrations import CALIBRATIONS, MARKUPS, POPULATION, REGRESSIONS
 from tokenroof.infer.cases import known_truths
 from tokenroof.infer.deductions import Deduction, Machine, all_deductions
-from tokenroof.infer.evidence import Evidence, evidence_of, readings
+from tokenroof.infer.evidence import USED, Evidence, evidence_of, readings
 from tokenroof.infer.machines import reference_machine
-from tokenroof.infer.posterior import Choice, Estimate, Moved, Neighbour, Posterior, Surprise, read_posterior
-from tokenroof.infer.priors import PRIORS, Prior
-from tokenroof.infer.regions import Region
+from tokenroof.infer.markup import setting_for
+from tokenroof.infer.posterior import (
+    NUMBERS,
+    Choice,
+    Estimate,
+    Moved,
+    Neighbour,
+    Posterior,
+    Surprise,
+    read_posterior,
+)
+from tokenroof.infer.priors import Prior, priors
+from tokenroof.infer.regions import Density, Region
 from tokenroof.infer.sampler import Health, sample_posterior
 from tokenroof.types.offer import Offer
 from tokenroof.usecases.deduce.held import HELD, Held
+from tokenroof.usecases.deduce.measured import measured
 from tokenroof.usecases.deduce.own_offer import UNDATED
 from tokenroof.usecases.deduce.sentence import sentence_of
 
@@ -33,8 +44,12 @@ _LARGEST_SEED = 10**9
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeduceRequest:
-    """An offer by id, TOML path or value, and how to look at it.
+    """An offer by id, TOML path or value, what was measured or disclosed of it, and how to look at it.
 
+    `as_of` is the day of the price and `released` that of the model, in place of the sheet's. `speed_at` holds measured
+    speeds such as 32K:95 (context, tokens per second), `ttft_at` times such as 32K:1.5s (prompt, time), `beside` an
+    open model on the same host with its speed, such as llama-3.3-70b:80, `known` disclosed facts such as total:>1T,
+    `also` other sheets of the same weights.
     `leave_out` names channels not to use; `prior_only` uses none, which returns the prior. `active_params` is what
     single-channel formulas assume (the posterior's median where absent).
     """
@@ -42,6 +57,13 @@ class DeduceRequest:
     offer: str | Offer
     rates: Mapping[str, float] = field(default_factory=dict)
     tokens_per_s: float | None = None
+    as_of: str | None = None
+    released: str | None = None
+    speed_at: tuple[str, ...] = ()
+    ttft_at: tuple[str, ...] = ()
+    beside: str | None = None
+    known: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
     leave_out: tuple[str, ...] = ()
     prior_only: bool = False
     active_params: float | None = None
@@ -58,6 +80,17 @@ class Skipped:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Beside:
+    """What a plain regression says of one unknown: 80 % and middle, from price, day and speed alone."""
+
+    name: str
+    unit: str
+    low80: float
+    median: float
+    high80: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeduceResponse:
     """What the offer says, channel by channel and jointly. `held`: how often such intervals held known truths."""
 
@@ -68,6 +101,8 @@ class DeduceResponse:
     estimates: tuple[Estimate, ...]
     choices: tuple[Choice, ...]
     regions: tuple[Region, ...]
+    densities: tuple[Density, ...]
+    regression: tuple[Beside, ...]
     moved: tuple[Moved, ...]
     surprises: tuple[Surprise, ...]
     neighbours: tuple[Neighbour, ...]
@@ -116,30 +151,41 @@ def sheet_date(offer: Offer) -> str:
 
 
 _WOULD_TELL = {
-    "cached_ratio": "no price of cached reads",
-    "long_context": "no step and no window on the sheet",
-    "fast_mode": "no mode that claims a speed",
-    "spare_capacity": "no batch, flex or off-peak price",
-    "host_floor": "no prices of several hosts for the same weights",
+    "output_speed": "no output speed: `speed`",
+    "speed_slope": "no speeds at several contexts: `speed_at`",
+    "ttft_slope": "no times to first token at several prompts: `ttft_at`",
 }
+# On the sheet, and not in the intervals: without gain for labs that were not fitted.
+_ALONE = {
+    "output_ratio": "output over input", "cached_ratio": "the price of cached reads",
+    "long_context": "the step at long context", "host_floor": "what other hosts ask", "storage": "the price of storage",
+}  # fmt: skip
 
 
-def _notes(offer: Offer, rate: Rate, evidence: Evidence, skipped: tuple[Skipped, ...]) -> tuple[str, ...]:
+def _regressions(evidence: Evidence) -> tuple[Beside, ...]:
+    """The baseline beside the joint posterior, of open weights: closed models have no regression of their own."""
+    found = []
+    for line in REGRESSIONS:
+        low, middle, high = line.interval(evidence)
+        unit = NUMBERS[line.unknown]
+        found.append(Beside(name=line.unknown, unit=unit, low80=low, median=middle, high80=high))
+    return tuple(found)
+
+
+def _notes(offer: Offer, rate: Rate, evidence: Evidence) -> tuple[str, ...]:
     found = []
     if rate.currency != "USD":
         when = f", {rate.origin.as_of}" if rate.origin.as_of else ""
         found.append(f"converted at 1 {rate.currency} = {rate.usd:.4g} USD ({rate.origin.source}{when})")
     if evidence.kind == "closed":
-        found.append("closed weights: sizes are best read as caps, since the mark-up is hardly known")
-    if skipped:
-        found.append("intervals are wider for want of: " + ", ".join(s.channel for s in skipped))
-    speed, storage = evidence.tokens_per_s, evidence.storage_usd_per_token_h
-    read_alone = (("the output speed", speed), ("the price of storage", storage))
-    alone = [name for name, value in read_alone if value is not None]
+        found.append("closed weights: the mark-up is hardly known, so sizes are rough")
+    shown = {reading.channel for reading in readings(evidence, every=True)}
+    shown |= {"storage"} if evidence.storage_usd_per_token_h is not None else set()
+    alone = [name for channel, name in _ALONE.items() if channel in shown]
     if alone:
-        found.append(f"{' and '.join(alone)} {'is' if len(alone) == 1 else 'are'} read alone, not in the intervals")
-    if offer.ttft_s is not None:
-        found.append("time to first token is not used: queueing hides the prefill")
+        found.append(f"read alone, not in the intervals: {', '.join(alone)}")
+    if offer.origin.as_of == UNDATED:
+        found.append("no day given: read as a price of today; `as_of` changes it")
     return tuple(found)
 
 
@@ -153,14 +199,16 @@ def deduce(request: DeduceRequest) -> DeduceResponse:
     if not 0 <= request.seed <= _LARGEST_SEED:
         raise InputError("seed", request.seed, f"a whole number from 0 to {_LARGEST_SEED:,}")
     usd, rate = in_usd(offer, request.rates)
-    evidence = evidence_of(usd)
+    evidence = measured(evidence_of(usd), request)
     found = readings(evidence)
     for name in request.leave_out:
-        if name not in CALIBRATIONS:
-            raise InputError("leave_out", name, f"one of {', '.join(CALIBRATIONS)}")
+        if name not in USED:
+            raise InputError("leave_out", name, f"one of {', '.join(USED)}")
     used = tuple(r for r in found if r.channel not in request.leave_out and not request.prior_only)
-    sample = sample_posterior(used, CALIBRATIONS, evidence.kind, draws=request.draws, seed=request.seed)
-    posterior = read_posterior(sample, CALIBRATIONS, known_truths(), math.log(evidence.input_usd_per_token))
+    lines = {reading.channel: line_of(CALIBRATIONS, reading.channel, evidence.kind) for reading in used}
+    setting = setting_for(evidence, POPULATION, MARKUPS)
+    sample = sample_posterior(used, lines, setting, draws=request.draws, seed=request.seed)
+    posterior = read_posterior(sample, lines, known_truths(), math.log(evidence.input_usd_per_token))
     active = request.active_params
     if active is None:
         active = next(e.median for e in posterior.estimates if e.name == "active_params")
@@ -178,16 +226,18 @@ def deduce(request: DeduceRequest) -> DeduceResponse:
         estimates=posterior.estimates,
         choices=posterior.choices,
         regions=posterior.regions,
+        densities=posterior.densities,
+        regression=_regressions(evidence),
         moved=posterior.moved,
         surprises=posterior.surprises,
         neighbours=posterior.neighbours,
         skipped=skipped,
-        calibrations=tuple(CALIBRATIONS[r.channel] for r in used),
-        priors=PRIORS,
+        calibrations=tuple(lines.values()),
+        priors=priors(setting),
         health=posterior.health,
         machine=machine,
         assumed_active_params=active,
-        notes=_notes(offer, rate, evidence, skipped),
+        notes=_notes(offer, rate, evidence),
         sentence=sentence_of(posterior.estimates, posterior.choices, posterior.moved),
         posterior=posterior,
     )

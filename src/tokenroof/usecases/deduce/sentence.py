@@ -8,12 +8,13 @@ from tokenroof.infer.posterior import Choice, Estimate, Moved
 __all__ = ["EVIDENCE", "odds_of", "sentence_of"]
 
 EVIDENCE = {
-    "input_price": "the input price", "output_ratio": "output over input", "cached_ratio": "the price of cached input",
-    "long_context": "the step at long context", "fast_mode": "the fast mode",
-    "spare_capacity": "the batch discount", "host_floor": "what other hosts ask",
+    "input_price": "the input price", "output_speed": "the output speed", "fast_mode": "the fast mode",
+    "spare_capacity": "the batch discount", "speed_ratio": "the speed beside another model",
+    "speed_slope": "speed over context", "ttft_slope": "TTFT over prompts", "known_total": "what is known of the total",
+    "known_active": "what is known of active parameters", "known_kv": "what is known of the cache",
 }  # fmt: skip
+OF_CACHE = ("speed_slope", "known_kv")  # what speaks of the cache itself, and not through the size
 _SURE = 0.9
-_OPEN = 0.6  # of the prior's width left: little is learnt
 _SAID = 0.01  # nats: an interval narrower by a tenth, or a median moved by a seventh of a standard deviation
 _DEVIATIONS = 2.563  # of a normal in its 80 % interval
 
@@ -48,25 +49,22 @@ def _learnt(moved: Moved, estimate: Estimate) -> float:
 
 
 def _said(estimates: Sequence[Estimate], moved: Sequence[Moved]) -> str:
-    """The channel that says most of the size, and whether the cache stays open."""
-    size = next(one for one in estimates if one.name == "total_params")
-    first = max(moved, key=lambda one: _learnt(one, size), default=None)
-    if first is None:
-        return "No evidence is used."
-    kv = next(one for one in estimates if one.name == "kv_bytes_per_token")
-    open_kv = "; little is learnt about its KV cache" if kv.width_left > _OPEN else ""
-    if _learnt(first, size) < _SAID:
-        return f"No single price says much of its size{open_kv}."
-    name = EVIDENCE.get(first.channel, first.channel)
-    return f"{name[0].upper()}{name[1:]} says most of it{open_kv}."
+    """The channels that say most of the size, and whether any speaks of the cache."""
+    size = [one for one in estimates if one.name in ("total_params", "active_params")]
+    ranked = sorted(((max(_learnt(m, one) for one in size), m) for m in moved), key=lambda pair: -pair[0])
+    named = [EVIDENCE.get(m.channel, m.channel) for much, m in ranked[:2] if much >= max(_SAID, 0.1 * ranked[0][0])]
+    who = " and ".join(named)
+    says = f"{who} {'say' if len(named) > 1 else 'says'} so" if named else "no single price says much of its size"
+    cache = any(one.channel in OF_CACHE for one in moved)
+    return says if cache else f"{says}; KV is the prior for such a size"
 
 
 def sentence_of(estimates: Sequence[Estimate], choices: Sequence[Choice], moved: Sequence[Moved]) -> str:
     """Kind and 80 % intervals of the sizes, then the evidence."""
     by_name = {one.name: one for one in estimates}
     _, mixture = odds_of(choices, "experts", "mixture")
-    what = "a mixture of experts" if mixture >= 0.5 else "a dense model"
+    what = "a mixture" if mixture >= 0.5 else "a dense model"
     how = "Most likely" if max(mixture, 1.0 - mixture) >= _SURE else "Perhaps"
     total, active = _between(by_name["total_params"]), _between(by_name["active_params"])
-    head = f"{how} {what} with {total} parameters, {active} active."
-    return f"{head} {_said(estimates, moved)}" if moved else f"Before any evidence: {head[0].lower()}{head[1:]}"
+    head = f"{how} {what} of {total} with {active} active"
+    return f"{head}: {_said(estimates, moved)}." if moved else f"Before any evidence: {head[0].lower()}{head[1:]}."
