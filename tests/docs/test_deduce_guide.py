@@ -31,7 +31,7 @@ def test_the_example_sheet_loads_and_feeds_its_channels(tmp_path: Path) -> None:
     path.write_text(text, encoding="utf-8")
     (offer,) = read_offer_file(path)
     assert {reading.channel for reading in readings(evidence_of(offer), every=True)} == {
-        "input_price", "output_ratio", "cached_ratio", "long_context", "fast_mode", "spare_capacity",
+        "input_price", "output_ratio", "cached_ratio", "long_context", "fast_mode", "spare_capacity", "output_speed",
     }  # fmt: skip
     (lines,) = re.findall(r"`(lines = \[.*?\])`", GUIDE)
     path.write_text(f'currency = "CNY"\nas_of = 2026-09-27\nsource = "x"\n{lines}\n', encoding="utf-8")

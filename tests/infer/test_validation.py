@@ -220,10 +220,10 @@ def test_what_is_not_used_adds_nothing(validation: Validation) -> None:
     adds = {one.channel: one for one in validation.adds}
     assert {one.channel for one in validation.adds if one.used} == {"input_price", "output_speed"}
     price = adds["input_price"]
-    assert all(price.having[name] < price.without[name] for name in ("total_params", "active_params"))
+    assert all(price.after[name] < price.without[name] for name in ("total_params", "active_params"))
     for name in ("output_ratio", "host_floor", "cached_ratio", "long_context"):
         for unknown in ("total_params", "active_params"):
-            assert adds[name].having[unknown] > adds[name].without[unknown] - 0.1, (name, unknown)
+            assert adds[name].after[unknown] > adds[name].without[unknown] - 0.1, (name, unknown)
 
 
 def test_closed_models_are_validated_as_closed(validation: Validation) -> None:

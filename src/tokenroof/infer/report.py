@@ -32,7 +32,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Adds:
-    """What one channel does for labs that were not fitted: the interval score of each unknown without and with it.
+    """What one channel does for labs that were not fitted: the interval score of each unknown without it and after.
 
     Lower is better. `used` says whether the joint posterior reads it.
     """
@@ -41,7 +41,7 @@ class Adds:
     used: bool
     offers: int
     without: Mapping[str, float]
-    having: Mapping[str, float]
+    after: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,8 +100,8 @@ def _adds(outcomes: Sequence[Outcome]) -> tuple[Adds, ...]:
         ]
         channel = evidence.partition(" ")[2]
         used = channel in USED
-        without, having = scores if used else reversed(scores)
-        found.append(Adds(channel=channel, used=used, offers=len(offers), without=without, having=having))
+        without, after = scores if used else reversed(scores)
+        found.append(Adds(channel=channel, used=used, offers=len(offers), without=without, after=after))
     return tuple(sorted(found, key=lambda one: not one.used))
 
 

@@ -101,7 +101,7 @@ def _adds(rows: Sequence[Adds]) -> Table:
     cells = [
         (
             one.channel.replace("_", " "), "used" if one.used else "shown alone", str(one.offers),
-            *(f"{one.without[name]:.2f} to {one.having[name]:.2f}" for name in ARCHITECTURE),
+            *(f"{one.without[name]:.2f} to {one.after[name]:.2f}" for name in ARCHITECTURE),
         )
         for one in rows
     ]  # fmt: skip
