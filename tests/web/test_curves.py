@@ -54,6 +54,13 @@ def test_surfaces_keep_to_the_error_that_they_state(case: dict[str, Any]) -> Non
             assert surface_at(served, name, point["batch"], new) == pytest.approx(point[name], rel=OWN_ERROR), name
 
 
+def test_a_model_that_does_not_fit_has_curves_and_no_room() -> None:
+    """So the page can say what is missing, and by how much."""
+    found = curves(AnalyzeRequest(model="llama-3.1-405b", system="h100"))
+    assert found.memory.pool_bytes == 0.0
+    assert found.served.error == found.served.error_away == 0.0
+
+
 def test_away_from_its_own_prompt_nineteen_of_twenty_keep_to_what_is_stated() -> None:
     off, stated = [], []
     for case in CASES:

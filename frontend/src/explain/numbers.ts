@@ -1,7 +1,7 @@
 /** The numbers that can be opened: their names, what they mean, and which question Python is asked for them. */
 
 import type { State } from "../state/params";
-import { scenario, type Body } from "../state/request";
+import { scenario, searched, type Body } from "../state/request";
 
 export interface Known {
   title: string;
@@ -17,6 +17,7 @@ export const NUMBERS: Readonly<Record<string, Known>> = {
   cost: { title: "Cost per million output tokens", means: "The rent of all GPUs, shared by the output tokens they make; prompts pay for their own share.", verb: "analyze", number: "cost_output_usd_per_mtok" },
   costin: { title: "Cost per million input tokens", means: "The rent of the time that prompts take, shared by their tokens.", verb: "analyze", number: "cost_input_usd_per_mtok" },
   yield: { title: "Output tokens per second and GPU", means: "All GPUs of the system counted.", verb: "analyze", number: "output_tokens_per_s_per_gpu" },
+  plancost: { title: "Cost per million output tokens, prompts on them", means: "The rent of all GPUs over the output tokens they make; nothing is put on the input.", verb: "plan", number: "usd_per_mtok_all" },
   weights: { title: "Reading the weights, closed form", means: "All weights once through memory: the floor under any batch.", verb: "analyze", number: "weights_s" },
   kv: { title: "Reading the KV cache, closed form", means: "The cache of every running sequence, once a step.", verb: "analyze", number: "kv_s" },
   compute: { title: "Arithmetic, closed form", means: "Two operations for each active parameter and sequence.", verb: "analyze", number: "compute_s" },
@@ -24,6 +25,9 @@ export const NUMBERS: Readonly<Record<string, Known>> = {
   critical: { title: "Critical batch", means: "Sequences from which on arithmetic outlasts the reading of weights.", verb: "analyze", number: "critical_batch" },
   knee: { title: "Knee of the context", means: "Length at which reading the KV cache takes as long as the arithmetic.", verb: "analyze", number: "critical_context" },
 };
+
+/** What the planner was asked: the layout is its answer. */
+export const planBody = searched;
 
 /** The scenario at its operating point, as the panel and the command line both ask it. */
 export function pointBody(state: State, batch: number): Body {

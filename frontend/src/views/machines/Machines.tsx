@@ -43,7 +43,7 @@ function fleetRow({ machine, point }: Standing, users: number): (string | null)[
   ];
 }
 
-const COLUMNS = ["Machine", "Layout", "$ per M, all tokens", "tokens per $", "users each", "systems", "GPU power", "$ a month"].map((name, index) => ({ name, right: index > 1 }));
+const COLUMNS = ["Machine", "Layout", "$ per M out", "output tokens per $", "users each", "systems", "GPU power", "$ a month"].map((name, index) => ({ name, right: index > 1 }));
 
 function Choose(): JSX.Element {
   const now = state.value;
@@ -73,20 +73,20 @@ export function Machines(): JSX.Element {
   const ys = all.map((one) => one.usd_per_mtok_all as number);
   const x: [number, number] = all.length ? [Math.min(...xs) * 0.9, Math.max(...xs) * 1.1] : [1, 100];
   const y: [number, number] = all.length ? [Math.min(...ys) * 0.8, Math.max(...ys) * 1.2] : [0.1, 100];
-  const says = best ? `At ${figures(speed)} tokens a second for each user, ${best.machine.system_name} is the cheapest at ${dollars(best.point.usd_per_mtok_all)} per million tokens.` : "No machine is this fast.";
+  const says = best ? `At ${figures(speed)} tokens a second for each user, ${best.machine.system_name} is the cheapest at ${dollars(best.point.usd_per_mtok_all)} per million output tokens.` : "No machine is this fast.";
   const table = (): Table => ({ columns: COLUMNS, rows: standing.map((one) => fleetRow(one, now.users)) });
   return (
     <section aria-label="Compare machines" class={asked.stale ? "stale" : ""}>
       <Note asked={asked} doing="Searching on every machine" />
       <h1 class="answer">
-        {best ? <>At <b>{figures(speed)} tokens a second</b> for each user, <b>{best.machine.system_name}</b> is the cheapest: {dollars(best.point.usd_per_mtok_all)} a million tokens{mine?.point && mine.machine !== best.machine ? `, against ${dollars(mine.point.usd_per_mtok_all)} on yours` : ""}.</> : <>None of these machines gives each user {figures(speed)} tokens a second.</>}
+        {best ? <>At <b>{figures(speed)} tokens a second</b> for each user, <b>{best.machine.system_name}</b> is the cheapest: {dollars(best.point.usd_per_mtok_all)} a million output tokens{mine?.point && mine.machine !== best.machine ? `, against ${dollars(mine.point.usd_per_mtok_all)} on yours` : ""}.</> : <>None of these machines gives each user {figures(speed)} tokens a second.</>}
       </h1>
-      <p class="because">All tokens counted, input and output. Each line is the best of every layout at its speed; drag the line to your interactivity.</p>
+      <p class="because">The whole cost is put on output tokens, prompts included. Each line is the best of every layout at its speed; drag the line to your interactivity.</p>
       <Figure name="Cost against interactivity" stamp={answer.model_name} table={table} data={answer} dim={asked.stale} source={<><span>Machines without a known rent are left out of the chart.</span><span>{answer.model_name.split("/").pop()}</span></>}>
         {(width) => (
           <XYChart id="machines" width={width} margin={150} says={says}
             x={{ kind: "log", domain: x, text: (value) => figures(value), name: "tokens per second and user (log)" }}
-            y={{ kind: "log", domain: y, text: (value) => figures(value), name: "Cost per million tokens", unit: "US dollars, all tokens, log" }}
+            y={{ kind: "log", domain: y, text: (value) => figures(value), name: "Cost per million output tokens", unit: "US dollars, prompts included, log" }}
             series={machines.map((one, index) => ({
               key: one.system, look: LOOKS[index] ?? "line-3", dash: DASHES[index] ?? "", label: one.system_name,
               points: [...one.frontier].filter((point) => point.usd_per_mtok_all).sort((a, b) => a.tokens_per_s_per_user - b.tokens_per_s_per_user).map((point) => [point.tokens_per_s_per_user, point.usd_per_mtok_all as number] as const),

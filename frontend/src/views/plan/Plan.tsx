@@ -7,6 +7,7 @@ import { copy } from "../../app/TopBar";
 import { useAnswer } from "../../api/useAnswer";
 import { Figure, type Table } from "../../charts/Figure";
 import { Slider } from "../../controls/Slider";
+import { Num } from "../../explain/Num";
 import { counted, dollars, figures, percent, time, whole } from "../../numbers/format";
 import { batchWithin, pointAt, rentOf, usersOf, wall } from "../../evaluator/operating";
 import { newTokensOf, surfaceAt } from "../../evaluator/surface";
@@ -20,7 +21,7 @@ import { equal, shown, worse, type Machine, type PlanAnswer } from "./types";
 
 function tableOf(machine: Machine): Table {
   return {
-    columns: [{ name: "Layout" }, { name: "tokens/s/user", right: true }, { name: "output tokens/s/GPU", right: true }, { name: "TPOT", right: true }, { name: "TTFT", right: true }, { name: "$ per M, all tokens", right: true }, { name: "meets" }],
+    columns: [{ name: "Layout" }, { name: "tokens/s/user", right: true }, { name: "output tokens/s/GPU", right: true }, { name: "TPOT", right: true }, { name: "TTFT", right: true }, { name: "$ per M out, prompts on it", right: true }, { name: "meets" }],
     rows: machine.frontier.map((one) => [shown(one.label), figures(one.tokens_per_s_per_user), figures(one.output_tokens_per_s_per_gpu), time(one.tpot_s), time(one.ttft_s), dollars(one.usd_per_mtok_all), one.meets ? "yes" : "no"]),
   };
 }
@@ -30,7 +31,7 @@ function Unmet({ machine }: { machine: Machine }): JSX.Element {
   return (
     <>
       <h1 class="answer">No deployment meets your limits on {machine.system_name}.</h1>
-      <p class="because">{unmet?.sentence ?? unmet?.reason ?? machine.notes.join("; ")} {(unmet?.fixes ?? []).join("; ")}</p>
+      <p class="because">{unmet ? `${unmet.reason}.` : machine.notes.join("; ")} {unmet && unmet.changes.length > 0 ? `Nearest that holds: ${unmet.changes.join("; ")}.` : ""}</p>
     </>
   );
 }
@@ -82,7 +83,7 @@ export function Plan(): JSX.Element {
       {pick ? (
         <>
           <h1 class="answer">
-            Serve it as <b>{shown(pick.label)}</b>: a million output tokens for <b>{dollars(pick.usd_per_mtok_output)}</b>, {whole(pick.concurrency)} users at once; {yours?.usd && pick.usd_per_mtok_output && yours.usd > pick.usd_per_mtok_output * 1.15 ? `yours costs ${figures(yours.usd / pick.usd_per_mtok_output, 2)} times as much; ` : ""}{same.length ? `${counted(same.length)} other${same.length > 1 ? "s are" : " is"} as good within the error` : next ? `the next costs ${figures(worse(next, pick) * 100, 2)} % more` : "nothing else meets the limits"}.
+            Serve it as <b>{shown(pick.label)}</b>: a million output tokens for <b>{dollars(pick.usd_per_mtok_output)}</b> (<Num name="plancost">{dollars(pick.usd_per_mtok_all)}</Num> with the prompts’ cost on them), {whole(pick.concurrency)} users at once; {yours?.usd && pick.usd_per_mtok_output && yours.usd > pick.usd_per_mtok_output * 1.15 ? `yours costs ${figures(yours.usd / pick.usd_per_mtok_output, 2)} times as much; ` : ""}{same.length ? `${counted(same.length)} other${same.length > 1 ? "s are" : " is"} as good within the error` : next ? `the next costs ${figures(worse(next, pick) * 100, 2)} % more` : "nothing else meets the limits"}.
           </h1>
           <p class="because">
             {sure !== undefined && sure < 0.6 ? `The pick sits on your limit, so about half of all runs would miss ${figures(limit_s * 1000)} ms; ask for ${figures((limit_s * 1000) / pick.high, 2)} ms to be nine in ten sure.` : sure !== undefined ? `It keeps ${figures(limit_s * 1000)} ms with a chance of ${percent(sure)}.` : ""} Left out: {answer.left_out.slice(0, 2).join("; ")}.

@@ -53,7 +53,7 @@ export interface Machine {
   winner: Deployment | null;
   runner_ups: readonly Deployment[];
   frontier: readonly FrontierPoint[];
-  unmet: null | { reason?: string; sentence?: string; fixes?: readonly string[] };
+  unmet: null | { reason: string; changes: readonly string[] };
   notes: readonly string[];
 }
 

@@ -89,10 +89,12 @@ def surfaces_of(at: At, holds: Holds, batches: Array, prompts: Array, own: float
             break
         prompts = finer
     away = np.concatenate([_off(at, holds, batches, prompts, axis).ravel() for axis in (0, 1)])
+    away = away[away > 0]  # where memory holds nothing there is nothing to be off
     return Surfaces(
         batches=tuple(map(float, batches)), new_tokens=tuple(map(float, prompts)),
         values={name: tuple(map(_rounded, rows)) for name, rows in at(batches[:, None], prompts[None, :]).items()},
-        error=float(_off(at, holds, batches, line, 0).max()), error_away=float(np.quantile(away[away > 0], _MOST_OFF)),
+        error=float(_off(at, holds, batches, line, 0).max()),
+        error_away=float(np.quantile(away, _MOST_OFF)) if len(away) else 0.0,
     )  # fmt: skip
 
 
