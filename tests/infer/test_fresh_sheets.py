@@ -12,7 +12,7 @@ from tokenroof.catalog.offers.history import released
 from tokenroof.infer.cases import Case, open_cases, truth_of
 from tokenroof.infer.evidence import Evidence
 from tokenroof.infer.population import years
-from tokenroof.infer.report import Group, group_of
+from tokenroof.infer.report import CoverageGroup, group_of
 from tokenroof.infer.validate import fold_without, held_out
 from tokenroof.usecases.deduce.held import HELD
 
@@ -45,7 +45,7 @@ def _case(row: dict[str, str]) -> Case:
 
 
 @pytest.fixture(scope="module")
-def fresh(shared_data: Path) -> dict[str, Group]:
+def fresh(shared_data: Path) -> dict[str, CoverageGroup]:
     """Each source of sheets, and all of them."""
     with (shared_data / "prices" / "fresh_offers_dev.csv").open(encoding="utf-8", newline="") as file:
         cases = [_case(row) for row in csv.DictReader(file)]
@@ -64,7 +64,7 @@ def fresh(shared_data: Path) -> dict[str, Group]:
     ],
 )
 def test_the_page_says_what_intervals_hold_on_these_sheets(
-    fresh: dict[str, Group], group: str, n: int, total: float, active: float, cache: float, region: float
+    fresh: dict[str, CoverageGroup], group: str, n: int, total: float, active: float, cache: float, region: float
 ) -> None:
     rows = {row.unknown: row for row in fresh[group].rows}
     one = 1.1 / n  # a single sheet may fall on the other side of its interval
@@ -74,7 +74,7 @@ def test_the_page_says_what_intervals_hold_on_these_sheets(
     assert fresh[group].region80 == pytest.approx(region, abs=one)
 
 
-def test_the_answer_carries_the_same(fresh: dict[str, Group]) -> None:
+def test_the_answer_carries_the_same(fresh: dict[str, CoverageGroup]) -> None:
     """All groups together, each architecture once, as the page of every deduction has them."""
     held, rows = HELD[-1], {row.unknown: row for row in fresh[""].rows}
     assert held.sheets == rows["total_params"].n == 63

@@ -14,14 +14,14 @@ from tokenroof.infer.scores import Coverage, Outcome, coverage, weights_of
 from tokenroof.infer.validate import fold_without, held_out
 from tokenroof.infer.validate_deductions import Alone, check_deductions
 
-__all__ = ["Adds", "Group", "Validation", "group_of", "validate"]
+__all__ = ["Adds", "CoverageGroup", "Validation", "group_of", "validate"]
 
 _NEW = 2025.0  # models since then are mixtures more often than not
 _SPARSE_ESS = LEAST_ESS / 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Group:
+class CoverageGroup:
     """Prices of one kind and time: how intervals of each unknown did, and how often the joint region held all three."""
 
     name: str
@@ -51,7 +51,7 @@ class Validation:
     `levels` is the credible level of each offer in its joint region. The catalogue lacks the models of `missing`.
     """
 
-    groups: tuple[Group, ...]
+    groups: tuple[CoverageGroup, ...]
     beside: tuple[Coverage, ...]
     adds: tuple[Adds, ...]
     closed: tuple[Coverage, ...]
@@ -70,9 +70,9 @@ def _held(outcomes: Sequence[Outcome], levels: Mapping[str, float], share: float
     return float(weights_of([o.model for o in one]) @ inside)
 
 
-def group_of(name: str, outcomes: Sequence[Outcome], levels: Mapping[str, float]) -> Group:
+def group_of(name: str, outcomes: Sequence[Outcome], levels: Mapping[str, float]) -> CoverageGroup:
     """One group of outcomes with all evidence in."""
-    return Group(
+    return CoverageGroup(
         name=name, rows=coverage(outcomes), region50=_held(outcomes, levels, 0.5), region80=_held(outcomes, levels, 0.8)
     )
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from tokenroof.infer.posterior import ARCHITECTURE
-from tokenroof.infer.report import Adds, Group, Validation
+from tokenroof.infer.report import Adds, CoverageGroup, Validation
 from tokenroof.infer.scores import Coverage
 from tokenroof.infer.validate_deductions import Alone
 from tokenroof.present.asked import ask
@@ -64,7 +64,7 @@ def _percent(coverage: Coverage) -> str:
     return f"{percent(coverage.coverage80)} x{coverage.width80:.3g}"
 
 
-def _groups(groups: Sequence[Group]) -> Table:
+def _groups(groups: Sequence[CoverageGroup]) -> Table:
     rows = []
     for group in groups:
         by_name = {one.unknown: one for one in group.rows}
