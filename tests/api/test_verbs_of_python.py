@@ -75,9 +75,9 @@ ASKED: dict[str, tuple[Callable[[], Any], tuple[str, ...], Callable[[], Any]]] =
         lambda: tokenroof.calibrate([RESULTS], kv_dtype="bf16"),
     ),
     "next": (
-        lambda: tokenroof.next("llama-3.1-8b", "h100", tpot="18ms", concurrency=64, **SERVED),
-        ("llama-3.1-8b", "--system", "h100", "--tpot", "18ms", "--concurrency", "64", *FLAGS),
-        lambda: tokenroof.next(tokenroof.make_scenario("llama-3.1-8b", "h100", tpot=0.018, concurrency=64, **SERVED)),
+        lambda: tokenroof.next("llama-3.1-8b", "h100", tpot="12ms", concurrency=64, **SERVED),
+        ("llama-3.1-8b", "--system", "h100", "--tpot", "12ms", "--concurrency", "64", *FLAGS),
+        lambda: tokenroof.next(tokenroof.make_scenario("llama-3.1-8b", "h100", tpot=0.012, concurrency=64, **SERVED)),
     ),
     "roofline": (
         lambda: tokenroof.roofline(context="4Ki", batch=2400, price_per_hour=128, **NUMBERS),
