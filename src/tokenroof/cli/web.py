@@ -8,7 +8,7 @@ __all__ = ["command"]
 
 
 @click.command("web")
-@click.option("--port", type=WHOLE, default=0, metavar="N", help="Port to listen at. [default: a free one]")
+@click.option("--port", type=WHOLE, default=0, metavar="PORT", help="Port to listen at. [default: a free one]")
 @click.option("--no-open", "stays", is_flag=True, help="Open no browser.")
 def command(port: int, stays: bool) -> None:
     """See it, drag it, share it: every view in a browser, served on 127.0.0.1 until Ctrl-C.
