@@ -57,7 +57,7 @@ def _alone(rows: Sequence[Alone]) -> Table:
         numbers("truth / formula"), numbers("scatter", drop=BAR),
     )  # fmt: skip
     said = "as the formula gives it, and with its known errors, fitted without the lab"
-    return Table(name="alone", title="", columns=columns, rows=cells, lines=(said,))
+    return Table(name="alone", title="", columns=columns, rows=cells, lines=(said,), full=True)
 
 
 def _percent(coverage: Coverage) -> str:
@@ -94,7 +94,7 @@ def _beside(rows: Sequence[Coverage]) -> Table:
         numbers("truth / median", drop=BAR),
     )  # fmt: skip
     said = "labs anew: 80 % of draws of whole labs; interval score: width on logarithms and ten times what lies outside"
-    return Table(name="beside", title="Beside baselines", columns=columns, rows=cells, lines=(said,))
+    return Table(name="beside", title="Beside baselines", columns=columns, rows=cells, lines=(said,), full=True)
 
 
 def _adds(rows: Sequence[Adds]) -> Table:
@@ -140,5 +140,5 @@ def validation_page(answer: Validation) -> Page:
         sentence=f"The joint 80 % region holds the truth for {percent(whole.region80)} of {counted(total.n, 'price')} "
         f"of {counted(total.models, 'model')}, the lab left out of lines and priors each time; total parameters for "
         f"{percent(total.coverage80)}.",
-        blocks=blocks, next=(ask("deduce", "OFFER"),),
+        blocks=blocks, next=("`full`: baselines, each deduction alone", ask("deduce", "OFFER")),
     )  # fmt: skip
