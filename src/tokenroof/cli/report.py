@@ -7,6 +7,7 @@ import click
 
 from tokenroof.cli.complete import complete_models
 from tokenroof.cli.options import scenario_options
+from tokenroof.cli.render import note
 from tokenroof.errors import InputError
 from tokenroof.files import put
 from tokenroof.present.output import check
@@ -67,4 +68,4 @@ def command(view: str, subject: str | None, output: Path | None, **options: Any)
     request = parse(ReportRequest, {"view": view, "fields": {}})
     page = report(ReportRequest(view=request.view, fields=_fields(view, subject, options)))
     put(output, page)
-    click.echo(f"written to {output} ({len(page.encode()) / 1e3:,.0f} KB)")
+    note(f"written to {output} ({len(page.encode()) / 1e3:,.0f} KB)")
