@@ -161,8 +161,8 @@ def test_a_senseless_width_is_not_followed(columns: str, monkeypatch: pytest.Mon
 
 
 def test_the_command_line_prints_nothing_but_pages_json_and_explanations() -> None:
-    """Tables and texts are made in present/: what cli/ echoes itself are explanations, errors and progress."""
-    kept = {"main.py", "render.py", "faults.py", "welcome.py", "trace.py"}
+    """Tables and texts are made in present/: what cli/ echoes itself are explanations, errors, progress, an address."""
+    kept = {"main.py", "render.py", "faults.py", "welcome.py", "trace.py", "web.py"}
     source = Path(__file__).parents[2] / "src/tokenroof/cli"
     for path in source.glob("*.py"):
         echoed = re.findall(r"click\.echo\(([^\n]*)", path.read_text(encoding="utf-8"))

@@ -66,7 +66,7 @@ def test_a_page_that_is_too_large_is_not_written(static: Path) -> None:
 
 def test_the_verb_writes_the_built_page(tmp_path: Path) -> None:
     target = tmp_path / "page.html"
-    arguments = ["report", "deduce", "anthropic/claude-opus-5", "--field", "draws=10000", "-o", str(target)]
+    arguments = ["report", "deduce", "anthropic/claude-opus-5", "--field", "draws=65536", "-o", str(target)]
     done = CliRunner().invoke(cli, arguments, catch_exceptions=False)
     assert done.exit_code == 0 and str(target) in done.output
     page = target.read_text(encoding="utf-8")
