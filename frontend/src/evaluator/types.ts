@@ -68,7 +68,9 @@ export interface Surfaces {
 }
 
 export interface MeasuredRun {
+  layout_label: string;
   concurrency: number;
+  batch: number;
   tpot_s: number | null;
   ttft_s: number | null;
   output_tokens_per_s_per_gpu: number | null;
@@ -76,6 +78,8 @@ export interface MeasuredRun {
   source: string;
   as_of: string;
   fitted: boolean;
+  /** In what it is not the scenario; empty where it is. */
+  differs: readonly string[];
 }
 
 export interface Reason {

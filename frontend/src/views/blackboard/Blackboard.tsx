@@ -31,9 +31,13 @@ function tableOf(board: Board): Table {
 function sourceOf(board: Board): string {
   const { curves, measured, ownContext } = board;
   const first = measured[0];
-  if (first) return `● measured: ${measured.length} runs, ${first.source}, ${first.as_of}${first.fitted ? " (the fit has seen them)" : " (not seen by the fit)"}. Shaded: 80 % range.`;
+  if (first) {
+    const [mark, but] = first.differs.length ? ["○", `, but ${first.differs.join("; ")}`] : ["●", ""];
+    const seen = first.fitted ? "the fit has seen them" : "not seen by the fit";
+    return `${mark} measured${but}: ${measured.length} runs, ${first.source}, ${first.as_of} (${seen}). Shaded: 80 % range.`;
+  }
   if (curves.measured.length > 0 && !ownContext) return `Measured runs are hidden: they were made at ${whole(curves.at.context)} tokens. Shaded: 80 % range.`;
-  return "No published run of this model, machine, layout and lengths. Shaded: 80 % range.";
+  return "No published run of this model on this chip. Shaded: 80 % range.";
 }
 
 function Controls({ board }: { board: Board }): JSX.Element {

@@ -9,15 +9,14 @@ import { FASTER, users, type Board } from "./model";
 
 function Measured({ lay, board }: { lay: Layout; board: Board }): JSX.Element | null {
   const { x, y, top, narrow } = lay;
-  const each = board.curves.layout.pp * board.curves.replicas;
-  const shown = board.measured.map((run) => ({ run, batch: run.concurrency / each })).filter(({ batch, run }) => batch >= 1 && batch <= board.end && y((run.tpot_s as number) * 1000) >= top);
+  const shown = board.measured.filter(({ batch, tpot_s }) => batch >= 1 && batch <= board.end && y((tpot_s as number) * 1000) >= top);
   const named = shown[Math.min(1, shown.length - 1)];
   if (!named) return null;
   const far = !board.point || Math.abs(x(board.point.batch) - x(named.batch)) > 70;
   return (
     <g>
-      {shown.map(({ run, batch }) => <circle key={`${run.source}${batch}${run.tpot_s}`} class="measured" cx={x(batch)} cy={y((run.tpot_s as number) * 1000)} r="5" />)}
-      {!narrow && far && <text class="halo strong" x={x(named.batch)} y={y((named.run.tpot_s as number) * 1000) - 12} text-anchor="middle">measured</text>}
+      {shown.map((run) => <circle key={`${run.source}${run.engine}${run.batch}${run.tpot_s}`} class={run.differs.length ? "measured other" : "measured"} cx={x(run.batch)} cy={y((run.tpot_s as number) * 1000)} r="5" />)}
+      {!narrow && far && <text class="halo strong" x={x(named.batch)} y={y((named.tpot_s as number) * 1000) - 12} text-anchor="middle">measured</text>}
     </g>
   );
 }

@@ -26,6 +26,13 @@ export interface Board {
 
 export const FASTER = 2.5;
 
+/** Runs of this very scenario, else those that differ least and all in the same: the server puts them first. */
+function nearest(curves: Curves): readonly MeasuredRun[] {
+  const known = curves.measured.filter((one) => one.tpot_s !== null);
+  const differs = known[0]?.differs.join();
+  return known.filter((one) => one.differs.join() === differs);
+}
+
 export function boardOf(curves: Curves, state: State): Board {
   const context = state.c > 0 ? clamp(state.c, curves.axes.context_low, curves.axes.context_high) : curves.at.context;
   const rent = rentOf(curves, state.p);
@@ -44,7 +51,7 @@ export function boardOf(curves: Curves, state: State): Board {
     atLimit: within === null ? null : pointAt(curves, within, context, rent),
     fast: faster === null ? null : pointAt(curves, faster, context, rent),
     slow: room < 1 ? null : pointAt(curves, most, context, rent),
-    measured: ownContext ? curves.measured.filter((one) => one.tpot_s !== null) : [],
+    measured: ownContext ? nearest(curves) : [],
   };
 }
 

@@ -54,9 +54,22 @@ class Rent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeasuredRun:
-    """A published run of this model on this machine, in this layout, formats and lengths. `fitted`: the fit saw it."""
+    """A published run of this model (or one of the same shape) on this chip.
 
+    `differs` says in what it is not the scenario: layout, lengths, formats, engine; empty where it is. `batch` is its
+    requests in flight for each stage of its replica, some of which wait or are prefilled. `isl` and `osl` are means;
+    `statistic` is what TPOT and TTFT are of. `fitted`: the fit saw it.
+    """
+
+    model: str
+    gpus: int
+    layout_label: str
+    weight_dtype: str
+    isl: float
+    osl: float
+    statistic: str
     concurrency: float
+    batch: float
     tpot_s: float | None
     ttft_s: float | None
     output_tokens_per_s_per_gpu: float | None
@@ -64,6 +77,7 @@ class MeasuredRun:
     source: str
     as_of: str
     fitted: bool
+    differs: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

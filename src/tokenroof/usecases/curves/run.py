@@ -20,6 +20,7 @@ from tokenroof.types.workload import Workload
 from tokenroof.usecases.analyze.request import AnalyzeRequest
 from tokenroof.usecases.analyze.run import LEFT_OUT
 from tokenroof.usecases.curves.answer import Axes, Curves, Operating, Rent, Span
+from tokenroof.usecases.curves.measured import measured_runs
 from tokenroof.usecases.curves.surfaces import Array, Surfaces, surfaces_of
 
 __all__ = ["Curves", "curves"]
@@ -154,7 +155,7 @@ def curves(request: AnalyzeRequest) -> Curves:
         drain_s=float(drain_time_s(memory_bytes=visible_bytes(chip), bytes_per_s=chip.bytes_per_s)),
         chip_flops_per_s={name: float(rate) for name, rate in chip.flops_per_s.items() if math.isfinite(rate)},
         chip_bytes_per_s=float(chip.bytes_per_s),
-        measured=(),
+        measured=measured_runs(deployment),
         defaults=deployment.defaults,
         left_out=LEFT_OUT,
         warnings=deployment.warnings,
