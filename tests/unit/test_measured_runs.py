@@ -64,7 +64,7 @@ def test_no_token_is_faster_than_the_weights_can_be_read() -> None:
 
 
 def test_tokens_in_flight_are_those_of_the_loop() -> None:
-    """Output tokens a second times TPOT is how many decode at once: not more than the loop holds (medians, a little)."""
+    """Output tokens a second times TPOT is how many decode at once: not more than the loop holds, medians a bit."""
     checked = 0
     for one in SERIES:
         for users, tpot_s, total in zip(one.concurrency, one.tpot_s, one.total_tokens_per_s_per_gpu, strict=False):

@@ -103,11 +103,14 @@ def _series(entry: Entry, chip: str, mean_share: float) -> MeasuredSeries:
     first = entry.child({"tpot_s": {"value": columns["tpot_s"][0], "unit": "s", **origin}}, "first")
     fact = first.required("tpot_s", _SECONDS)
     return MeasuredSeries(
-        model=entry.text("model", limit=80), chip=chip, gpus=gpus, **degrees,
+        model=entry.text("model", limit=80), chip=chip, gpus=gpus,
+        tp=degrees["tp"], pp=degrees["pp"], ep=degrees["ep"], dp=degrees["dp"],
         weight_dtype=_choice(entry, "weight_dtype", tuple(DTYPES)), engine=entry.text("engine", limit=40),
         engine_version=entry.text("engine_version", "", limit=40), isl=entry.whole("isl", *_TOKENS),
         osl=entry.whole("osl", *_TOKENS), mean_share=mean_share, statistic=_choice(entry, "statistic", _STATISTICS),
-        fitted=fitted, concurrency=concurrency, **columns, source=fact.source, as_of=fact.as_of, grade=fact.grade,
+        fitted=fitted, concurrency=concurrency, tpot_s=columns["tpot_s"], ttft_s=columns["ttft_s"],
+        total_tokens_per_s_per_gpu=columns["total_tokens_per_s_per_gpu"], source=fact.source, as_of=fact.as_of,
+        grade=fact.grade,
     )  # fmt: skip
 
 
