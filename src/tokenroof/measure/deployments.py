@@ -14,10 +14,15 @@ from tokenroof.scenario.resolve import assemble
 from tokenroof.types.efficiency import Efficiency
 from tokenroof.types.scenario import Scenario
 
-__all__ = ["Deployments", "deployment_of"]
+__all__ = ["Deployments", "as_run", "deployment_of"]
 
 NARROWEST_KV = "fp8"  # of the formats that engines keep a cache in without being told by the table
 _MOST_KEPT = 512
+
+
+def as_run(profile: Efficiency, setup: Setup) -> Efficiency:
+    """The profile of a run, which may have used no graphs."""
+    return replace(profile, eager=True) if setup.eager else profile
 
 
 def deployment_of(setup: Setup, profile: Efficiency, timed: Timed | None = None) -> Deployment:
@@ -58,6 +63,7 @@ class Deployments:
             setup.engine,
             setup.generation,
             setup.kv_stated,
+            setup.eager,
         )
         if setup.prefill is not None:
             key += (repr(setup.prefill), setup.prefill_workers, setup.decode_workers, setup.scheduler)
@@ -81,7 +87,7 @@ def _loaded(kept: Deployment, setup: Setup) -> Deployment:
 
 def _made(setup: Setup, profile_name: str) -> tuple[Deployment, Deployment, Timed]:
     version = generation_of(setup.engine, setup.generation).version
-    profile = profile_for(setup.system, setup.engine, profile_name, version, model=setup.model)
+    profile = as_run(profile_for(setup.system, setup.engine, profile_name, version, model=setup.model), setup)
     found = deployment_of(setup, profile)
     free = unbeatable(found, kv_dtype=None if setup.kv_stated else NARROWEST_KV)
     return found, replace(found, layout=free.program.layout, timed=free), free

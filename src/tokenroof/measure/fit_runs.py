@@ -12,7 +12,7 @@ from typing import Any
 
 from tokenroof.catalog.efficiency import compose_profile
 from tokenroof.engines import ENGINES
-from tokenroof.measure.deployments import deployment_of
+from tokenroof.measure.deployments import as_run, deployment_of
 from tokenroof.measure.forecasts import quantities
 from tokenroof.measure.robust import solve
 from tokenroof.measure.setups import Setup
@@ -108,7 +108,7 @@ def group_cases(
         fixed = replace(one.scheduler, token_budget=0.0, wait_passes=0.0)
         deployed = (one.model.id, repr(one.layout))
         key = (deployed, one.system.id, one.generation, one.load.kind, fixed, one.load.range_ratio,
-               one.memory_fraction, one.load.requests is None, one.drafts, one.acceptance,
+               one.memory_fraction, one.load.requests is None, one.eager, one.drafts, one.acceptance,
                one.workload.osl if one.drafts else None)  # fmt: skip
         found.setdefault(key, []).append(case)
         if deployed not in programs:
@@ -222,6 +222,7 @@ def predict_group(group: Group, profile: Efficiency, trials: int) -> Array:
     import numpy as np
 
     one = group.cases[0].setup
+    profile = as_run(profile, one)
     timed = bind(group.program, one.system, profile)
     if one.drafts:
         tokens = tokens_per_pass(one.acceptance, one.drafts)

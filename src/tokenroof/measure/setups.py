@@ -63,7 +63,8 @@ class Setup:
 
     With `prefill` workers `layout` is that of one of `decode_workers`. `drafts` are verified with each token.
     `counted` is how many tokens of an answer the client saw, None where it saw them all. `kv_stated`: the cache's
-    format was said, by the table or its launch scripts, and not taken by rule.
+    format was said, by the table or its launch scripts, and not taken by rule. `eager`: no pass is
+    captured in a graph.
     """
 
     model: Model
@@ -82,6 +83,7 @@ class Setup:
     drafts: int = 0
     acceptance: float = 0.0
     kv_stated: bool = True
+    eager: bool = False
 
 
 def _engine(run: Run) -> Engine | Skip:
@@ -315,5 +317,5 @@ def setup_of(run: Run, system: System | None = None) -> Setup | Skip:
         prefill=front, prefill_workers=run.prefill.workers if run.prefill else 1,
         decode_workers=run.decode_workers or 1, drafts=drafted[0], acceptance=drafted[1],
         counted=None if _generated(run, launch) is None else run.osl,
-        kv_stated=bool(run.kv_dtype or launch.kv_dtype),
+        kv_stated=bool(run.kv_dtype or launch.kv_dtype), eager=run.eager,
     )  # fmt: skip

@@ -127,7 +127,7 @@ class Timed:
             roofs = _roofs_s(parts, values, xp)
             # what is hidden still takes its time: work can hide no more traffic than it lasts
             total = xp.maximum(roofs + (1.0 - self.profile.overlap) * communication, communication) + overhead
-            if prefill is not None and _given(self.profile.launch_s):
+            if (prefill is not None or self.profile.eager) and _given(self.profile.launch_s):
                 total = xp.maximum(total, self._launching_s(parts))
         elif rule == "lecture":
             total = xp.maximum(compute, weights + kv)

@@ -192,6 +192,7 @@ class StepTable:
         self.base_s = profile.host_s + profile.host_per_layer_s * program.layers + float(timed.parts["all"].fixed_s)
         self.launch_s = profile.launch_s
         self.host_s = profile.host_s
+        self.eager = profile.eager
         self.kernels = float(timed.parts["all"].kernels) + sum(float(link.count) for link in timed.links)
 
     def _stage_values(self, stage: np.ndarray) -> dict[int, Any]:
@@ -255,8 +256,8 @@ class StepTable:
         if seconds < comm:
             seconds = comm
         seconds += overhead + self.per_token_s * tokens
-        if chunks and self.launch_s > 0.0:
-            kernels = self.kernels + self.prefill.kernels + (self.decode.kernels if n else 0.0)
+        if (chunks or self.eager) and self.launch_s > 0.0:
+            kernels = self.kernels + (self.prefill.kernels if chunks else 0.0) + (self.decode.kernels if n else 0.0)
             seconds = max(seconds, self.host_s + self.launch_s * kernels)
         return float(seconds)
 

@@ -93,7 +93,8 @@ class Efficiency:
     `launch_s` is what the host takes to start one kernel, `request_s` what a request spends outside the passes (HTTP,
     scheduling) before its first token, `prompt_token_s` what comes to it with each token of its prompt, cached or not
     (tokeniser, hashes of blocks), `warmup_s` what the first wave of a run waits for compilation, `draft_sequence_s`
-    what a pass with drafts takes for each sequence whose guesses are kept or thrown away.
+    what a pass with drafts takes for each sequence whose guesses are kept or thrown away. `eager`: no pass is captured
+    in a graph, so that `launch_s` holds for passes without prompts too.
     `spread` holds, by metric, the half-width of the 80 % range as a natural logarithm; `pair_spread`, as
     "layouts.metric" and "formats.metric", the width of 80 % of the differences between the log errors of two
     deployments of one machine that differ in layout alone, or in formats too: part of an error is shared.
@@ -122,6 +123,7 @@ class Efficiency:
     prompt_token_s: float = 0.0
     warmup_s: float = 0.0
     draft_sequence_s: float = 0.0
+    eager: bool = False
     spread: Mapping[str, float] = field(default_factory=dict)
     pair_spread: Mapping[str, float] = field(default_factory=dict)
     chip: str = ""

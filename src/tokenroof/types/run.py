@@ -31,7 +31,7 @@ class Run:
     arrived one by one at equal times. Of `generated` tokens an answer the client counted `osl`. Where `prefill`
     workers stand beside it, degrees are those of one of `decode_workers`. `drafts` are verified with each token and
     accepted at the rate `acceptance`. `memory_fraction` is what the engine was told to take. `mean_lengths`:
-    isl and osl are means, whatever the convention of the source. `quality` A is
+    isl and osl are means, whatever the convention of the source. `eager`: no pass was captured in a graph. `quality` A is
     controlled and complete, B has a stated unknown, C is never scored.
     """
 
@@ -80,6 +80,7 @@ class Run:
     dcp: int | None = None
     memory_fraction: float | None = None
     mean_lengths: bool = False
+    eager: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,10 +9,19 @@ from typing import Any
 from tokenroof.measure.importers.table import BadRow, Importer, Row, columns_of, count, number, plain, rows
 from tokenroof.types.run import Fault, Role, Run
 
-__all__ = ["METRIC_UNITS", "NEEDED", "TIDY", "row_of"]
+__all__ = ["COLUMNS", "METRIC_UNITS", "NEEDED", "TIDY", "row_of"]
 
 # The other tidy columns may be absent. A table of open loops may give `request_rate` in place of the load as text.
 NEEDED = ("model", "hardware", "engine", "mode", "input_len", "output_len", "batch_or_concurrency", "metric", "value")
+
+# Every column that is read: docs/reference/measurements.md says what each means.
+COLUMNS = (
+    *NEEDED, "row_id", "source", "date", "model_key", "hw_key", "num_gpus", "tp", "pp", "ep", "dp", "dcp",
+    "weight_dtype", "kv_dtype", "engine_version", "eager", "memory_fraction", "max_num_seqs", "max_batched_tokens",
+    "gather_passes", "request_rate", "arrivals", "lengths", "generated_len", "prefix_len", "requests", "spec_decode",
+    "drafts", "acceptance", "prefill_tp", "prefill_pp", "prefill_ep", "prefill_dp", "prefill_workers",
+    "decode_workers", "unit", "quality", "split", "note",
+)  # fmt: skip
 
 # metric -> the unit its value must be in
 METRIC_UNITS = {
@@ -31,6 +40,7 @@ METRIC_UNITS = {
 _RATE = re.compile(r"(?:qps|rate)\s*=\s*(\d+\.?\d*|\.\d+|inf)|~\s*(\d+\.?\d*|\.\d+)\s*req/s", re.IGNORECASE)
 _ROLE = ("tp", "pp", "ep", "dp", "workers")
 _ARRIVALS = ("poisson", "constant")
+_YES, _NO = ("yes", "true", "1"), ("no", "false", "0")
 _LOAD, _RATE_COLUMN = "batch_or_concurrency", "request_rate"
 _EXAMPLE = """model,hardware,num_gpus,tp,engine,mode,input_len,output_len,batch_or_concurrency,metric,value,unit
 Llama-3.1-8B,NVIDIA H100 SXM,1,1,vLLM,server-closed-loop,1024,128,64,tpot_ms,12.5,ms
@@ -62,6 +72,13 @@ def _prefill(row: Row) -> Role | None:
     given = {name: count(row, f"prefill_{name}") for name in _ROLE}
     stated = {name: value for name, value in given.items() if value is not None}
     return Role(**stated) if stated else None
+
+
+def _eager(row: Row) -> bool:
+    text = (row.get("eager") or "").strip().lower()
+    if text not in ("", *_YES, *_NO):
+        raise BadRow(f"eager = {text[:40]!r} must be yes or no")
+    return text in _YES
 
 
 def _share(row: Row, column: str) -> float | None:
@@ -124,6 +141,7 @@ def _run(row: Row, line: int, file: str) -> Run:
         dcp=count(row, "dcp"),
         mean_lengths=(row.get("lengths") or "").strip().lower() == "mean",
         memory_fraction=_share(row, "memory_fraction"),
+        eager=_eager(row),
     )
 
 
@@ -144,7 +162,7 @@ def row_of(run: Run) -> dict[str, str]:
         "arrivals": "constant" if run.evenly else "", "max_num_seqs": run.max_num_seqs,
         "max_batched_tokens": run.max_batched_tokens, "memory_fraction": run.memory_fraction, "drafts": run.drafts,
         "acceptance": run.acceptance, "decode_workers": run.decode_workers,
-        "lengths": "mean" if run.mean_lengths else "",
+        "lengths": "mean" if run.mean_lengths else "", "eager": "yes" if run.eager else "",
         **{f"prefill_{name}": None if front is None else getattr(front, name) for name in _ROLE},
     }  # fmt: skip
     return {name: "" if cell is None else f"{cell:.10g}" if isinstance(cell, float) else str(cell)

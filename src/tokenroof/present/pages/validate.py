@@ -7,6 +7,7 @@ from tokenroof.measure.fit_select import SETS
 from tokenroof.present.numbers import change, count, percent, quantity
 from tokenroof.present.page import REMARK, Block, Column, Page, Remark, Table, note, numbers, words
 from tokenroof.present.pages.parts import counted
+from tokenroof.usecases.measured.in_flight import Crowd
 from tokenroof.usecases.measured.scores import Group
 from tokenroof.usecases.measured.validate import BoundBreach, ValidateResponse
 
@@ -14,6 +15,10 @@ __all__ = ["page_of"]
 
 _FITTED = ("", "cal")  # splits that a fit may read
 _MOST_SETS, _MOST_NAMED = 12, 4
+_WITHOUT = {
+    "source": "the launch settings of published series are not looked up",
+    "date": "an engine without a version counts as its newest",
+}
 _METRICS = {
     "tpot_ms": "TPOT", "tpot_p50_ms": "TPOT p50", "itl_ms": "ITL", "itl_p50_ms": "ITL p50", "ttft_ms": "TTFT",
     "ttft_p50_ms": "TTFT p50", "e2e_latency_s": "E2E", "output_tok_s": "output tok/s",
@@ -128,6 +133,19 @@ def _breaches(answer: ValidateResponse) -> list[Table]:
     ]
 
 
+def _crowd(one: Crowd) -> tuple[str, ...]:
+    said = "answered at once" if one.answered else "in flight"
+    return f"{one.file}:{one.line}", one.what, f"{count(round(one.found))} of {count(round(one.stated))}", said
+
+
+def _crowds(answer: ValidateResponse) -> list[Table]:
+    title = f"Fewer requests than stated, by Little's law, in {counted(answer.n_crowds, 'run')}"
+    tables = _some(title, (words(), words(), numbers(), words()), [_crowd(one) for one in answer.crowds])
+    waiting = "answered at once: the others wait for their first token, by its own TTFT and TPOT"
+    queues = any(one.answered for one in answer.crowds)
+    return [replace(table, lines=(*table.lines, waiting)) for table in tables] if queues else tables
+
+
 def _skipped(answer: ValidateResponse) -> list[Table]:
     title = f"{count(answer.scored)} of {counted(answer.rows, 'row')} scored; left out"
     rows = [(count(n), reason) for reason, n in answer.skipped]
@@ -143,6 +161,8 @@ def _faults(answer: ValidateResponse) -> list[Table]:
 def _remarks(answer: ValidateResponse) -> Iterable[Remark]:
     if not answer.skipped:
         yield note(f"{count(answer.scored)} of {counted(answer.rows, 'row')} scored")
+    for name, n in answer.unsaid:
+        yield note(f"{name} is not stated in {count(n)} of {counted(answer.scored, 'scored row')}: {_WITHOUT[name]}")
 
 
 def page_of(answer: ValidateResponse) -> Page:
@@ -154,7 +174,7 @@ def page_of(answer: ValidateResponse) -> Page:
         title=counted(answer.rows, "measured row"),
         kind="Validation",
         sentence=_sentence(answer),
-        blocks=[*blocks, *_breaches(answer), *_skipped(answer), *_faults(answer)],
+        blocks=[*blocks, *_breaches(answer), *_crowds(answer), *_skipped(answer), *_faults(answer)],
         remarks=tuple(_remarks(answer)),
         next=("`all_rows`: every set and row", "`output` predictions.csv", "`plot` accuracy.svg"),
     )

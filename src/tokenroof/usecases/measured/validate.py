@@ -18,6 +18,7 @@ from tokenroof.simulate.traces.request_log import is_stamped
 from tokenroof.types.run import Fault, Run
 from tokenroof.types.served import Ranged
 from tokenroof.usecases.measured.breaches import BoundBreach, explained
+from tokenroof.usecases.measured.in_flight import Crowd, Crowds
 from tokenroof.usecases.measured.predict import Forecaster
 from tokenroof.usecases.measured.replay import replayed
 from tokenroof.usecases.measured.scores import Group, Tally, group_of, pooled
@@ -27,6 +28,9 @@ __all__ = ["BY", "BoundBreach", "Group", "Scored", "ValidateResponse", "score_ro
 _LOGS = (".jsonl", ".jsonl.gz")
 _MOST_FAULTS_KEPT = 1000
 _MOST_BREACHES_KEPT = 1000
+_MOST_CROWDS_KEPT = 1000
+# Columns that a prediction can do without and is better with.
+_SHOULD_SAY: Mapping[str, Callable[[Run], str]] = {"source": lambda run: run.source, "date": lambda run: run.date}
 _KINDS = {
     "tpot": "TPOT", "ttft": "TTFT", "ttft_p50": "TTFT", "e2e": "E2E", "output": "throughput",
     "output_per_gpu": "throughput", "total": "throughput", "input": "throughput",
@@ -75,7 +79,8 @@ class Scored:
 class ValidateResponse:
     """Scores by group, `overall` by kind of quantity, all sets together, and `by_value` by the values of `by`.
 
-    Reasons for what was skipped, unreadable rows, and rows that beat the hardware bound.
+    Reasons for what was skipped, unreadable rows, and rows that beat the hardware bound. `unsaid`: columns that
+    scored rows leave blank, and how many do. `crowds`: runs with fewer requests in flight than stated.
     """
 
     groups: tuple[Group, ...]
@@ -89,6 +94,9 @@ class ValidateResponse:
     n_faults: int
     breaches: tuple[BoundBreach, ...]
     n_breaches: int
+    unsaid: tuple[tuple[str, int], ...]
+    crowds: tuple[Crowd, ...]
+    n_crowds: int
 
 
 def score_rows(paths: Iterable[str | Path]) -> Iterator[Scored | Skip | Fault]:
@@ -203,7 +211,9 @@ def validate(
     faults: list[Fault] = []
     breaches: list[tuple[Run, BoundBreach]] = []
     files = [Path(path) for path in paths]
-    rows = scored = n_faults = n_breaches = 0
+    crowds, kept = Crowds(), list[Crowd]()
+    unsaid = dict.fromkeys(_SHOULD_SAY, 0)
+    rows = scored = n_faults = n_breaches = n_crowds = 0
     for row in score_rows(files):
         rows += 1
         if progress is not None:
@@ -227,6 +237,13 @@ def validate(
                     breaches.append((row.run, _breach(row)))
             if each is not None:
                 each(row)
+            for name, said in _SHOULD_SAY.items():
+                unsaid[name] += not said(run)
+            for crowd in crowds.add(run):
+                n_crowds += 1
+                kept.append(crowd)
+            del kept[_MOST_CROWDS_KEPT:]
+    last = list(crowds.rest())
     tables = {path.name: path for path in files if not path.name.endswith(_LOGS)}
     if not rows:
         raise InputError("csv", "no rows", "a table with at least one row")
@@ -242,4 +259,7 @@ def validate(
         n_faults=n_faults,
         breaches=tuple(explained(breaches, tables, Deployments())),
         n_breaches=n_breaches,
+        unsaid=tuple((name, n) for name, n in unsaid.items() if n),
+        crowds=(*kept, *last)[:_MOST_CROWDS_KEPT],
+        n_crowds=n_crowds + len(last),
     )

@@ -1,0 +1,116 @@
+"""Little's law on measured runs, what tables leave unsaid, and the columns that are read and told."""
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from tokenroof.measure.importers.tidy import COLUMNS, _run
+from tokenroof.present.pages.validate import page_of
+from tokenroof.present.text import text
+from tokenroof.types.run import Run
+from tokenroof.usecases.measured.in_flight import Crowds, crowd_of
+from tokenroof.usecases.measured.validate import validate
+
+_ROOT = Path(__file__).parents[2]
+_HEAD = "source,date,model,hardware,num_gpus,tp,engine,mode,input_len,output_len,batch_or_concurrency,metric,value"
+
+
+def run(metric: str = "tpot_ms", value: str = "10", **changes: str) -> Run:
+    row = {
+        "model": "Llama-3.1-8B", "hardware": "H100 SXM", "engine": "vLLM", "mode": "server-closed-loop",
+        "input_len": "1000", "output_len": "101", "batch_or_concurrency": "64", "metric": metric, "value": value,
+    }  # fmt: skip
+    return _run(row | changes, 2, "runs.csv")
+
+
+def test_throughput_times_stay_by_hand():
+    """5 requests a second that stay for 0.2 + 100 x 0.01 s are 6 in flight, not 64; 60 a second are 72."""
+    few = crowd_of(run(), {"output": 505.0, "ttft": 0.2, "tpot": 0.01})
+    assert few is not None and not few.answered
+    assert (few.found, few.stated) == (pytest.approx(6.0), 64.0)
+    assert crowd_of(run(), {"output": 6060.0, "ttft": 0.2, "tpot": 0.01}) is None
+    whole = crowd_of(run(), {"total": 5.0 * 1101.0, "e2e": 1.2})
+    assert whole is not None and whole.found == pytest.approx(6.0)
+
+
+def test_without_throughput_the_law_says_how_many_are_answered():
+    """A second of decode in a stay of four: 16 of 64 are answered. Throughput alone, or an open loop, says nothing."""
+    found = crowd_of(run(), {"ttft": 3.0, "tpot": 0.01})
+    assert found is not None and found.answered and found.found == pytest.approx(16.0)
+    assert crowd_of(run(), {"ttft": 0.9, "tpot": 0.01}) is None
+    assert crowd_of(run(), {"output": 5.0}) is None
+    assert crowd_of(run(mode="server", batch_or_concurrency="qps=8"), {"ttft": 3.0, "tpot": 0.01}) is None
+
+
+def test_rows_of_a_run_belong_together_and_a_second_run_of_it_is_another():
+    crowds = Crowds()
+    rows = [run("ttft_ms", "3000"), run(), run("ttft_ms", "100"), run()]
+    assert [one.found for row in rows for one in crowds.add(row)] == [pytest.approx(16.0)]
+    assert list(crowds.rest()) == []
+    per_gpu = [run("output_tok_s_per_gpu", "126.25", num_gpus="4"), run("e2e_latency_s", "1.2", num_gpus="4")]
+    crowds = Crowds()
+    assert [list(crowds.add(row)) for row in per_gpu] == [[], []]
+    assert [one.found for one in crowds.rest()] == [pytest.approx(6.0)]
+
+
+def test_validate_says_it(tmp_path: Path):
+    path = tmp_path / "runs.csv"
+    same = "Llama-3.1-8B,NVIDIA H100 SXM,1,1,vLLM,server-closed-loop,1000,101,64"
+    path.write_text("\n".join([_HEAD, f",2026-01-02,{same},ttft_ms,3000", f"s,,{same},tpot_ms,10", ""]))
+    answer = validate([path])
+    assert (answer.scored, answer.unsaid) == (2, (("source", 1), ("date", 1)))
+    assert answer.n_crowds == 0  # the rows differ in source and date: nobody says that they are one run
+    path.write_text("\n".join([_HEAD, f"s,2026-01-02,{same},ttft_ms,3000", f"s,2026-01-02,{same},tpot_ms,10", ""]))
+    answer = validate([path])
+    assert (answer.n_crowds, answer.unsaid) == (1, ())
+    assert "16 of 64" in text(page_of(answer))
+
+
+class Watched(dict[str, str]):
+    """A row that remembers what it was asked for."""
+
+    def __init__(self, cells: Mapping[str, str]) -> None:
+        super().__init__(cells)
+        self.asked: set[str] = set()
+
+    def get(self, name: str, default: str | None = None) -> str | None:  # type: ignore[override]
+        self.asked.add(name)
+        return super().get(name, default)
+
+    def __getitem__(self, name: str) -> str:
+        self.asked.add(name)
+        return super().__getitem__(name)
+
+
+def told() -> Iterator[str]:
+    """Columns in the first cells of the tables of the page."""
+    for line in (_ROOT / "docs/reference/measurements.md").read_text().splitlines():
+        if line.startswith("| `"):
+            yield from re.findall(r"`(\w+)`", line.split("|")[1])
+
+
+def test_every_column_that_is_read_is_on_its_page():
+    row = Watched(
+        {"model": "m", "hardware": "h", "mode": "offline", "metric": "tpot_ms", "value": "1", "batch_or_concurrency": ""}
+    )
+    _run(row, 2, "runs.csv")  # type: ignore[arg-type]
+    assert row.asked == set(COLUMNS)
+    assert sorted(told()) == sorted(set(COLUMNS))
+
+
+def test_eager_is_read_and_decode_then_waits_for_the_host():
+    from dataclasses import replace
+
+    from tokenroof.measure.setups import Setup, setup_of
+    from tokenroof.usecases.measured.predict import Forecaster
+
+    assert run(eager="yes").eager and not run(eager="no").eager and not run().eager
+    setup = setup_of(run(batch_or_concurrency="1", num_gpus="1", tp="1"))
+    assert isinstance(setup, Setup)
+    asked = Forecaster()
+    graphs, eager = (asked.quantities(one)["tpot"].value for one in (setup, replace(setup, eager=True)))
+    deployment, _, _ = asked.deployments.of(setup)
+    profile, kernels = deployment.profile, sum(part.kernels for part in map(deployment.timed.parts.get, ("all", "decode")))
+    assert eager == pytest.approx(max(graphs, profile.host_s + profile.launch_s * kernels), rel=0.02)
