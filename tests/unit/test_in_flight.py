@@ -2,15 +2,18 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tokenroof.measure.importers.tidy import COLUMNS, _run
+from tokenroof.measure.setups import Setup, setup_of
 from tokenroof.present.pages.validate import page_of
 from tokenroof.present.text import text
 from tokenroof.types.run import Run
 from tokenroof.usecases.measured.in_flight import Crowds, crowd_of
+from tokenroof.usecases.measured.predict import Forecaster
 from tokenroof.usecases.measured.validate import validate
 
 _ROOT = Path(__file__).parents[2]
@@ -92,25 +95,19 @@ def told() -> Iterator[str]:
 
 
 def test_every_column_that_is_read_is_on_its_page():
-    row = Watched(
-        {"model": "m", "hardware": "h", "mode": "offline", "metric": "tpot_ms", "value": "1", "batch_or_concurrency": ""}
-    )
+    row = Watched({"model": "m", "hardware": "h", "mode": "offline", "metric": "tpot_ms", "value": "1"})
     _run(row, 2, "runs.csv")  # type: ignore[arg-type]
     assert row.asked == set(COLUMNS)
     assert sorted(told()) == sorted(set(COLUMNS))
 
 
 def test_eager_is_read_and_decode_then_waits_for_the_host():
-    from dataclasses import replace
-
-    from tokenroof.measure.setups import Setup, setup_of
-    from tokenroof.usecases.measured.predict import Forecaster
-
     assert run(eager="yes").eager and not run(eager="no").eager and not run().eager
     setup = setup_of(run(batch_or_concurrency="1", num_gpus="1", tp="1"))
     assert isinstance(setup, Setup)
     asked = Forecaster()
     graphs, eager = (asked.quantities(one)["tpot"].value for one in (setup, replace(setup, eager=True)))
     deployment, _, _ = asked.deployments.of(setup)
-    profile, kernels = deployment.profile, sum(part.kernels for part in map(deployment.timed.parts.get, ("all", "decode")))
+    profile, parts = deployment.profile, deployment.timed.parts
+    kernels = parts["all"].kernels + parts["decode"].kernels
     assert eager == pytest.approx(max(graphs, profile.host_s + profile.launch_s * kernels), rel=0.02)

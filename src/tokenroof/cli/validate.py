@@ -92,8 +92,8 @@ def command(
     tables: tuple[Path, ...], output: Path | None, plot: Path | None, by: str | None, all_rows: bool, as_json: bool
 ) -> None:
     """Predict measured runs and score the predictions: TABLES are CSV files, one measurement a row, with columns
-    model, hardware, engine, mode, input_len, output_len, batch_or_concurrency, metric and value (docs/reference/measurements
-    has the others), or results of InferenceX.
+    model, hardware, engine, mode, input_len, output_len, batch_or_concurrency, metric and value
+    (docs/reference/measurements has the others), or results of InferenceX.
 
     Per set, metric and split: median absolute error and where it lies for 80 % of other draws of the deployments,
     median error, shares within 15 % and 30 %, how many measurements lie in the 80 % range and how wide that is. Rows

@@ -31,8 +31,8 @@ class Run:
     arrived one by one at equal times. Of `generated` tokens an answer the client counted `osl`. Where `prefill`
     workers stand beside it, degrees are those of one of `decode_workers`. `drafts` are verified with each token and
     accepted at the rate `acceptance`. `memory_fraction` is what the engine was told to take. `mean_lengths`:
-    isl and osl are means, whatever the convention of the source. `eager`: no pass was captured in a graph. `quality` A is
-    controlled and complete, B has a stated unknown, C is never scored.
+    isl and osl are means, whatever the convention of the source. `eager`: no pass was captured in a graph.
+    `quality` A is controlled and complete, B has a stated unknown, C is never scored.
     """
 
     row_id: str
