@@ -65,13 +65,15 @@ def test_no_verb_is_an_invitation_not_an_error() -> None:
 
 
 _EVERY_VERB = (
-    "analyze qwen3-8b --system h100 --full", "analyze qwen3-8b --system h100 --json", "break-even", "chip h100",
-    "chips", "deduce anthropic/claude-opus-5 --full", "diff", "fit --help", "import NAMED", "import NAMED --json",
-    "kv deepseek-v3", "lecture --full", "lecture --json", "model qwen3-8b", "models", "offers",
-    "plan qwen3-8b --system h100 --full",
+    "analyze qwen3-8b --system h100 --full", "analyze qwen3-8b --system h100 --json", "break-even",
+    "calibrate NAMED", "chip h100", "chips", "compare NAMED",
+    "deduce anthropic/claude-opus-5 --full", "diff", "fit --help", "import NAMED", "import NAMED --json",
+    "kv deepseek-v3", "lecture --full", "lecture --json", "microbench --help", "model qwen3-8b", "models",
+    "next qwen3-8b --system h100 --concurrency 64 --tpot 12ms", "offers", "plan qwen3-8b --system h100 --full",
     "price qwen3-8b --system h100 --full", "roofline --params 70e9 --flops 989e12 --bandwidth 3.35TB/s --batch 8",
     "simulate qwen3-8b --system h100 --request-rate 1 --requests 20", "speculate qwen3-8b --system h100",
-    "report", "sweep --help", "systems h100", "tiers", "trace NAMED", "train", "validate NAMED", "web --help",
+    "report", "runs NAMED", "sweep --help", "systems h100", "tiers", "trace NAMED", "train", "validate NAMED",
+    "web --help",
     "analyze \u2260", "",
 )  # fmt: skip
 _ALL_IN_ONE = """
