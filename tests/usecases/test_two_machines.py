@@ -131,12 +131,13 @@ def test_ranges_are_the_wider() -> None:
         assert width == max(one[metric] for one in spreads)
 
 
-@pytest.mark.parametrize("load", [{"concurrency": 16}, {"request_rate": 3.0}])
-def test_the_simulator_says_the_same(load: dict[str, float]) -> None:
-    # Prompts at a third of what prefill takes, so that little hangs on how they queue.
-    one = {"prefill_layout": "tp8", "prefill_workers": 1}
-    scenario = {key: value for key, value in MIXED.items() if key != "concurrency"} | one | load
-    run = simulate(SimulateRequest(**(scenario | {"requests": 400})))
+@pytest.mark.parametrize("load", [{"concurrency": 16}, {"concurrency": 24}, {"request_rate": 3.0}])
+@pytest.mark.parametrize("workers", [{"prefill_layout": "tp8", "prefill_workers": 1}, {}])
+def test_the_simulator_says_the_same(workers: dict[str, Any], load: dict[str, float]) -> None:
+    # Lengths differ a little: equal ones that start together stay together.
+    scenario = {key: value for key, value in MIXED.items() if key != "concurrency"} | workers | load
+    lengths = {"isl": "uniform:3600:4400", "osl": "uniform:400:600"}
+    run = simulate(SimulateRequest(**(scenario | lengths | {"requests": 500, "warmup": 0.2})))
     mean = resolve(Scenario(**scenario)).serve()
     assert run.tpot.mean == pytest.approx(mean.tpot_s, rel=0.1)
     assert run.requests_per_s == pytest.approx(load.get("request_rate", mean.requests_per_s), rel=0.1)

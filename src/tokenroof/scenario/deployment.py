@@ -289,7 +289,7 @@ class Deployment:
             )  # fmt: skip
         return self.prefill_workers.serve(
             self.timed, self.system, self.scheduler, concurrency=held, link_bytes_per_s=self.link_bytes_per_s(),
-            memory_fraction=self.memory_fraction, **self._lengths(),
+            memory_fraction=self.memory_fraction, at_random=load.kind in ("request_rate", "users"), **self._lengths(),
         )  # fmt: skip
 
     def _lengths(self) -> dict[str, Any]:

@@ -50,7 +50,7 @@ class PrefillWorkers:
 
     def serve(
         self, decode: Timed, system: System, scheduler: Scheduler, *, concurrency: Num, isl: Num, osl: Num, prefix: Num,
-        link_bytes_per_s: float, memory_fraction: float | None,
+        link_bytes_per_s: float, memory_fraction: float | None, at_random: bool = False,
     ) -> ServingEstimate:  # fmt: skip
         """One unit with so many requests at once: each prompt's cache goes over the link to a worker that decodes."""
         front = replace(self.scheduler, mixed=False, token_budget=self.chunk)
@@ -59,5 +59,5 @@ class PrefillWorkers:
             Pool(timed=self.timed, system=self.system, scheduler=front, copies=float(self.workers)),
             Pool(timed=decode, system=system, scheduler=scheduler, copies=float(self.decode_workers)),
             concurrency=concurrency, transfer_s=sent / link_bytes_per_s, memory_fraction=memory_fraction,
-            isl=isl, osl=osl, prefix=prefix,
+            isl=isl, osl=osl, prefix=prefix, at_random=at_random,
         )  # fmt: skip

@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 
 from tokenroof.operators.timing import Timed
+from tokenroof.serving.prompt_queue import prompt_wait_s
 from tokenroof.serving.scheduling import Passes
 from tokenroof.serving.steady import ServingEstimate, capacity
 from tokenroof.types.engine import Scheduler
@@ -81,11 +82,13 @@ def serve_apart(
     prefix: Num = 0.0,
     transfer_s: Num = 0.0,
     memory_fraction: float | None = None,
+    at_random: bool = False,
 ) -> ServingEstimate:
     """Closed loop with prompts on one pool and answers on another (disaggregated serving).
 
-    The slower of the two sets the pace: prefill pool as a queue with fixed service time, decode pool as a batch that
-    holds whatever is not in prefill. `transfer_s` moves one request's cache between them.
+    The slower of the two sets the pace: before the prefill pool prompts queue, the decode pool is a batch that holds
+    whatever is not in prefill. `transfer_s` moves one request's cache between them. `at_random`: it stands for an open
+    loop with so many requests inside, whose prompts do not wait for answers to end.
     """
     xp = _namespace(decode.timed, concurrency, isl, osl, prefix, prefill.copies, decode.copies)
     new = xp.maximum(isl - prefix, 1.0)
@@ -106,8 +109,11 @@ def serve_apart(
         step_s = back.decode_s(xp.maximum(answering / decode.copies, 1.0 / xp.maximum(decode.copies, 1.0)))
         answer_s = xp.maximum(osl - 1.0, 1.0) * step_s
         rate = xp.minimum(fastest, answering / (answer_s + transfer_s))
-        busy = xp.minimum(rate / fastest, 0.97)
-        return step_s, answer_s, rate, one.whole_s + 0.5 * busy / (1.0 - busy) * full.whole_s
+        wait_s = prompt_wait_s(
+            rate, one_s=one.extra_s, full_s=full.extra_s, group=full_group, workers=prefill.copies, xp=xp,
+            clients=math.inf if at_random else concurrency,
+        )  # fmt: skip
+        return step_s, answer_s, rate, one.whole_s + wait_s
 
     # The more are answered at once the faster, and the more are in prefill, which leaves fewer: the two meet once.
     low, high = xp.minimum(1e-3, concurrency), xp.minimum(room, concurrency)
