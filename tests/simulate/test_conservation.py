@@ -12,7 +12,7 @@ from tokenroof.simulate.run import simulate
 
 @pytest.mark.parametrize("policy", POLICIES)
 def test_every_token_is_yielded_once_and_memory_is_never_overdrawn(policy: str) -> None:
-    seen = {"put back": 0, "full": 0, "rejected": 0}
+    seen = {"put back": 0, "full": 0}
 
     @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
     @given(cases((policy,)))
@@ -47,8 +47,7 @@ def test_every_token_is_yielded_once_and_memory_is_never_overdrawn(policy: str) 
             assert max(inside) <= case.concurrency
         seen["put back"] += out.put_back > 0
         seen["full"] += out.least_free_blocks == 0
-        seen["rejected"] += out.rejected > 0
 
     conserved()
-    assert seen["full"] and seen["rejected"]
+    assert seen["full"]
     assert seen["put back"] or policy == "static"

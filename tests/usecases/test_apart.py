@@ -149,4 +149,4 @@ def test_more_requests_at_once_are_served_faster_up_to_the_slower_role():
         assert found.requests_per_s * found.e2e_s == pytest.approx(held, rel=1e-9)
         rates.append(found.requests_per_s)
     assert rates == sorted(rates)
-    assert rates[3] == pytest.approx(6.701, rel=1e-3)  # 150 at once: 6.73 where the loop swung
+    assert rates[3] == pytest.approx(6.939, rel=1e-3)  # 150 at once; simulated, with lengths within 11 %: 6.815
