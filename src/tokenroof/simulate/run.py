@@ -50,7 +50,7 @@ class Outcome:
     `cached_tokens` are those of each request when it first began, a column a tier. With drafts requests had
     `verified_tokens` from `verified_steps` of theirs.
 
-    `stopped_s` is the last end in a run that was interrupted.
+    `stopped_s`: up to when all replicas had come in a run that was interrupted.
     """
 
     arrival_s: FloatArray
@@ -307,8 +307,14 @@ def _seen(
     return {
         "arrival_s": np.where(arrival < 0.0, math.inf, arrival), "started_s": started, "first_s": first + request_s,
         "end_s": end + request_s, "isl": requests.isl, "osl": requests.osl, "replica": np.array(placed),
-        "stopped_s": float(np.nanmax(end, initial=0.0)) if stopped else None,
+        "stopped_s": _reached_s(end, np.array(placed)) if stopped else None,
     }  # fmt: skip
+
+
+def _reached_s(end: FloatArray, placed: IntArray) -> float:
+    """The moment that every replica which ended anything has reached: some are simulated ahead of others."""
+    done = np.isfinite(end)
+    return min((float(end[done & (placed == one)].max()) for one in np.unique(placed[done])), default=0.0)
 
 
 class Loop:
