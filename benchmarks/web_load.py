@@ -53,7 +53,13 @@ async def client(port: int, number: int, until: float, asked: list[bytes], took:
     writer.close()
 
 
-async def load(port: int, clients: int, seconds: float) -> None:
+def cpu_s(process: int) -> float:
+    """Seconds of a processor that a process has had: what others do on this machine does not count."""
+    fields = Path(f"/proc/{process}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+async def load(port: int, server: int, clients: int, seconds: float) -> None:
     """All clients at once, then what they saw."""
     took: list[float] = []
     wrong: list[str] = []
@@ -62,16 +68,18 @@ async def load(port: int, clients: int, seconds: float) -> None:
     for number in range(len(asked)):  # each scenario once, as a page that is open has done
         await client(port, number, time.perf_counter() + 1e-3, asked, [], wrong)
     spent = time.perf_counter() - warm
-    until = time.perf_counter() + seconds
+    until, before = time.perf_counter() + seconds, cpu_s(server)
     done = await asyncio.gather(
         *(client(port, number, until, asked, took, wrong) for number in range(clients)), return_exceptions=True
     )
     wrong += [repr(one) for one in done if isinstance(one, BaseException)]
+    each_ms = (cpu_s(server) - before) / max(len(took), 1) * 1e3
     took.sort()
     middle, worst = (took[int(len(took) * share)] * 1e3 for share in (0.5, 0.99))
     print(
         f"{clients} clients, {seconds:g} s: {len(took):,} answers, {len(took) / seconds:,.0f}/s, {len(wrong)} errors, "
-        f"p50 {middle:.0f} ms, p99 {worst:.0f} ms, worst {took[-1] * 1e3:.0f} ms; {SCENARIOS} scenarios first "
+        f"p50 {middle:.0f} ms, p99 {worst:.0f} ms, worst {took[-1] * 1e3:.0f} ms, server {each_ms:.2f} ms of CPU "
+        f"for each, load average {os.getloadavg()[0]:.0f}; {SCENARIOS} scenarios first "
         f"computed in {spent:.1f} s"
     )
     for one in wrong[:5]:
@@ -90,7 +98,7 @@ def main() -> None:
         assert server.stdout is not None
         port = int(server.stdout.readline().rstrip("/\n").rpartition(":")[2])
         try:
-            asyncio.run(load(port, given.clients, given.seconds))
+            asyncio.run(load(port, server.pid, given.clients, given.seconds))
         finally:
             server.terminate()
 

@@ -1,4 +1,4 @@
-"""One application for the tests of a module, asked without a network."""
+"""One application for all tests of a process, asked without a network: what one asked the next need not compute."""
 
 from collections.abc import Iterator
 
@@ -10,13 +10,13 @@ from tokenroof.web.app import create_app
 HERE = "http://127.0.0.1"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def client() -> Iterator[TestClient]:
     with TestClient(create_app(threads=2), base_url=HERE) as found:
         yield found
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def address() -> Iterator[str]:
     """The same on a real socket, for those who want one."""
     import threading

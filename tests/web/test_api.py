@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from starlette.testclient import TestClient
 
 from tokenroof.cli.main import cli
+from tokenroof.web.remembered import Again
 from tokenroof.web.verbs import LISTS, VERBS
 
 SCENARIO = {"model": "llama-3.1-8b", "system": "h100"}
@@ -229,3 +230,40 @@ def test_limits_that_the_command_line_does_not_have(client: TestClient) -> None:
     ):
         problem = client.post(f"/api/v1/{verb}", json=body).json()
         assert problem["status"] == 422 and problem["faults"][0]["fix"] == "ask the command line", problem
+
+
+def test_the_same_bytes_are_answered_with_the_same_bytes_and_headers(client: TestClient) -> None:
+    """The second time before anything is read: what a page of another site may not ask stays refused."""
+    body = b'{"model": "llama-3.1-8b", "system": "h100", "batch": 3}'
+    kind = {"content-type": "application/json"}
+    first, second = (client.post("/api/v1/analyze", content=body, headers=kind) for _ in range(2))
+    assert first.status_code == second.status_code == 200 and first.content == second.content
+    assert dict(first.headers) == dict(second.headers)
+    assert (
+        client.post("/api/v1/analyze", content=body, headers={**kind, "origin": "http://evil.example"}).status_code
+        == 403
+    )
+    assert client.post("/api/v1/analyze", content=body, headers={"content-type": "text/plain"}).status_code == 415
+    assert client.post("/api/v1/price", content=body, headers=kind).content != first.content
+    stream = client.post("/api/v1/analyze", content=body, headers={**kind, "accept": "text/event-stream"})
+    assert stream.headers["content-type"].startswith("text/event-stream") and first.content in stream.content
+
+
+def test_a_bad_question_asked_again_is_as_bad(client: TestClient) -> None:
+    for _ in range(2):
+        assert client.post("/api/v1/analyze", json={"model": "llama-3.1-8b", "batch": 0}).status_code == 422
+
+
+def test_spellings_are_forgotten_oldest_first_and_answers_may_be_gone() -> None:
+    answers = {"k": b"yes"}
+    again = Again(answers.get)
+    again.keep("/a", b"first", "k")
+    assert again.found("/a", b"first") == b"yes" and again.found("/b", b"first") is None
+    for number in range(4096):
+        again.keep("/a", b"%d" % number, "k")
+    assert again.found("/a", b"first") is None and again.found("/a", b"4095") == b"yes"
+    answers.clear()
+    assert again.found("/a", b"4095") is None
+    again.keep("/a", b"x" * 64_001, "k")
+    answers["k"] = b"yes"
+    assert again.found("/a", b"x" * 64_001) is None

@@ -22,6 +22,7 @@ from tokenroof.web.guard import Guard
 from tokenroof.web.jobs import Jobs, Recent
 from tokenroof.web.pages import docs_page, static_file
 from tokenroof.web.problems import Problem
+from tokenroof.web.remembered import Again, Remembered
 from tokenroof.web.uploads import ENDINGS, Uploads
 from tokenroof.web.uploads import MOST_BYTES as MOST_UPLOAD_BYTES
 
@@ -46,8 +47,10 @@ def create_app(*, threads: int | None = None, waiting: int = 256) -> FastAPI:
     app = FastAPI(
         title="tokenroof", openapi_url=None, docs_url=None, redoc_url=None, lifespan=alive, telemetry=_NO_TELEMETRY
     )
-    app.add_middleware(Guard)
-    app.state.jobs, app.state.uploads, app.state.recent = jobs, uploads, Recent()
+    again = Again(jobs.remembered)
+    app.add_middleware(Remembered, again=again, paths=[f"{API}/{name}" for name in verbs.VERBS])
+    app.add_middleware(Guard)  # the last one added stands first
+    app.state.jobs, app.state.uploads, app.state.recent, app.state.again = jobs, uploads, Recent(), again
     for address, endpoint, method in _addresses():
         app.router.routes.append(Route(address, partial(_answered, endpoint), methods=[method]))
     app.add_exception_handler(HTTPException, _refused)
@@ -89,9 +92,11 @@ async def _asked(request: Request) -> dict[str, Any]:
 
 
 async def _verb(name: str, request: Request) -> Response:
-    data = await _asked(request)
+    body = await body_of(request, MOST_BYTES)
+    data = dict(json_of(body, request.headers.get("content-type", "")))
     jobs, recent = request.app.state.jobs, request.app.state.recent
     key, verb = key_of(name, data), verbs.VERBS[name]
+    request.app.state.again.keep(request.url.path, body, key)
     if jobs.remembered(key) is None:
         asked = verbs.asked_of(verb, data, request.app.state.uploads)
     else:
