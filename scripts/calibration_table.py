@@ -20,7 +20,7 @@ import numpy as np
 from tokenroof.measure.calibrate import PARAMETERS, Problem, fit, half_width, held_out
 from tokenroof.usecases.calibrate.run import observed
 from tokenroof.usecases.compare.points import Point, points_of
-from tokenroof.usecases.compare.request import Told
+from tokenroof.usecases.runs.request import Told
 
 TABLES = (
     "inferencex_aggregated", "inferencex_2026_07_part", "inferencex_amd_2026_07", "aiconfigurator_gap_runs",

@@ -29,7 +29,7 @@ def test_page_json_and_chart_have_the_same_numbers(
     assert ran(SWEEP, "--json", monkeypatch=monkeypatch) == 0
     answer = json.loads(capsys.readouterr().out)
     worst = answer["runs"][0]
-    assert page.startswith("4 of 16 runs do what they should on this hardware; worst is 2 at once")
+    assert page.startswith("4 of 16 runs do what they should on this hardware. Furthest off is the run with 2 at once")
     for part in worst["tpot_parts"]:
         assert part["name"] in page
     assert sum(part["time_s"] for part in worst["tpot_parts"]) == pytest.approx(worst["numbers"][0]["measured"])
@@ -63,7 +63,7 @@ def test_what_calibrate_saved_other_verbs_take(
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     assert ran(SWEEP, "--save", "my-h100", "--full", monkeypatch=monkeypatch, verb="calibrate") == 0
     page = capsys.readouterr().out
-    assert page.startswith("Calibrated on 16 results, half of those left out are predicted TPOT within 1.")
+    assert page.startswith("Calibrated on 16 results; half of the results left out are predicted with TPOT within 1.")
     assert (tmp_path / "tokenroof" / "profiles" / "my-h100.toml").is_file()
     asked = ("llama-3.1-8b", "--system", "h100", "--concurrency", "16", "--json")
     found = []

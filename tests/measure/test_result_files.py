@@ -340,8 +340,9 @@ def test_requests_one_by_one_give_what_the_sums_lack(tmp_path: Path) -> None:
 def test_metadata_that_a_user_noted_says_the_deployment(tmp_path: Path) -> None:
     where = one(tmp_path, vllm(tp="2", gpu="H100", quantization="fp8", vllm_version="0.19.0")).deployed
     assert (where.tp, where.hardware, where.weight_dtype, where.engine_version) == (2, "H100", "fp8", "0.19.0")
-    (fault,) = read_benchmarks(put(tmp_path / "b.json", vllm(tp="two")))
-    assert str(fault) == "b.json record 1: tp = 'two' must be a number"
+    odd = one(tmp_path, vllm(tensor_parallel_size="two", tp="4"))
+    assert odd.deployed.tp == 4  # a note is free text
+    assert "tensor_parallel_size = 'two' must be a number" in odd.notes[-1].text
 
 
 def test_the_servers_own_settings_in_a_line_of_sglang(tmp_path: Path) -> None:

@@ -17,8 +17,8 @@ from tokenroof.measure.deployments import Deployments
 from tokenroof.usecases.calibrate.answer import CalibrateRequest, CalibrateResponse
 from tokenroof.usecases.calibrate.run import calibrate, observed
 from tokenroof.usecases.compare.points import points_of
-from tokenroof.usecases.compare.request import Told
 from tokenroof.usecases.measured.predict import Forecaster
+from tokenroof.usecases.runs.request import Told
 
 SWEEP = Path(__file__).parents[2] / "examples" / "results" / "sweep.csv"
 
@@ -139,7 +139,7 @@ def test_where_results_are_noise_the_shipped_profile_stays() -> None:
     ("given", "said"),
     [
         ({"save": "vllm"}, "no profile of the catalogue"), ({"save": "No Name"}, "small letters"),
-        ({"save": "/nowhere/x.toml"}, "directory that exists"), ({"profile": "peak"}, "left out"),
+        ({"save": "/nowhere/x.toml"}, "directory that exists"),
         ({"engine": "none"}, "no host times are known"),
     ],
 )  # fmt: skip

@@ -9,13 +9,15 @@ import pytest
 from tokenroof.errors import InputError
 from tokenroof.measure.importers import read_results
 from tokenroof.measure.setups import METRICS
+from tokenroof.types.benchmark import Deployed, Given
 from tokenroof.types.run import Role, Run
 from tokenroof.usecases.compare.answer import ComparedRun, CompareResponse
-from tokenroof.usecases.compare.points import Point, told
+from tokenroof.usecases.compare.points import Point, points_of, told
 from tokenroof.usecases.compare.request import CompareRequest
 from tokenroof.usecases.compare.run import compare
 from tokenroof.usecases.measured.predict import Forecaster
 from tokenroof.usecases.measured.validate import Scored, score_rows
+from tokenroof.usecases.runs.sources import sources_of
 
 SWEEP = Path(__file__).parents[2] / "examples" / "results" / "sweep.csv"
 HEAD = (
@@ -138,7 +140,7 @@ def test_a_run_above_the_roof_is_impossible_and_concludes_nothing(tmp_path: Path
     run = answer.runs[0]
     assert run.main.verdict == "impossible" and not run.tpot_parts and "requests in flight" not in answer.no_changes
     assert "quicker than a request alone can be" in run.reason
-    assert answer.sentence.startswith("This run is faster than the hardware allows: TPOT 2.00 ms, bound 5.17 ms.")
+    assert answer.sentence.startswith("Your server is faster than the hardware allows: TPOT 2.00 ms, bound 5.17 ms.")
     assert [hint.pattern for hint in answer.hints] == ["above the roof"]
 
 
@@ -232,10 +234,37 @@ def test_what_is_not_said_is_not_guessed(
 
 def test_options_are_believed_before_the_file() -> None:
     row = next(one for one in read_results(SWEEP) if isinstance(one, Run))
-    given = CompareRequest(results=("x",), tp=2, kv_dtype="fp8", max_num_seqs=8, drafts=1, acceptance=0.5, prefix=10.0)
-    found = told(replace(row, prefill=None), given, None)
+    given = CompareRequest(
+        results=(str(SWEEP),), tp=2, kv_dtype="fp8", max_num_seqs=8, drafts=1, acceptance=0.5, prefix=10.0
+    )
+    said = sources_of(given).given
+    found = told(replace(row, prefill=None), said, None)
     assert (found.tp, found.kv_dtype, found.max_num_seqs, found.prefix) == (2, "fp8", 8, 10.0)
     assert (found.num_gpus, found.spec_decode) == (2, "given")
-    apart = told(replace(row, prefill=Role(), num_gpus=8), given, None)
+    apart = told(replace(row, prefill=Role(), num_gpus=8), said, None)
     assert apart.num_gpus == 8
     assert isinstance(Point(setup=None, runs={"tpot": row}).first, Run)  # type: ignore[arg-type]
+
+
+def test_a_table_takes_loads_and_the_launch_command_as_other_files_do() -> None:
+    row = next(one for one in read_results(SWEEP) if isinstance(one, Run))
+    given = CompareRequest(
+        results=(str(SWEEP),), server_cmd="vllm serve a/b -tp 2 --max-num-seqs 32", max_num_seqs=16, concurrency=5.0
+    )
+    found = told(row, sources_of(given).given, None)
+    assert (found.tp, found.num_gpus, found.max_num_seqs, found.concurrency) == (2, 2, 16, 5.0)
+    below = told(replace(row, tp=4, kv_dtype=""), Given(otherwise=Deployed(tp=2, kv_dtype="fp8")), None)
+    assert (below.tp, below.kv_dtype) == (4, "fp8")
+
+
+def test_the_log_of_a_start_says_what_a_result_does_not(tmp_path: Path) -> None:
+    log = tmp_path / "start.log"
+    log.write_text(
+        "INFO Initializing a V1 LLM engine (v0.11.0) with config: model='meta-llama/Llama-3.1-8B', "
+        "tensor_parallel_size=1, max_num_seqs=64\nINFO GPU KV cache size: 400,000 tokens\n",
+        encoding="utf-8",
+    )
+    result = SWEEP.with_name("bench.json")
+    found = points_of(CompareRequest(results=(str(result), str(log)), system="h100"))
+    assert {point.setup.scheduler.max_sequences for point in found.points} == {64}
+    assert any("start.log" in text for text in found.notes)

@@ -13,10 +13,10 @@ from tokenroof.scenario.ranges import spread
 from tokenroof.schema.other import other_of
 from tokenroof.usecases.calibrate.run import observed
 from tokenroof.usecases.compare.points import points_of
-from tokenroof.usecases.compare.request import Told
 from tokenroof.usecases.measured.predict import Forecaster
 from tokenroof.usecases.next.answer import NextRequest
 from tokenroof.usecases.next.run import next_runs
+from tokenroof.usecases.runs.request import Told
 
 SWEEP = Path(__file__).parents[2] / "examples" / "results" / "sweep.csv"
 OPEN = {"model": "llama-3.1-8b", "system": "h100", "isl": 1000.0, "osl": 200.0, "concurrency": 64.0}

@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
-from tokenroof.cli.measured_options import results_argument, told_options
-from tokenroof.cli.options import output_options, request_from
+from tokenroof.cli.measured_options import results_argument, told_options, url_option
+from tokenroof.cli.options import output_options, request_from, some_options
 from tokenroof.cli.outputs import check_outputs, write_outputs
 from tokenroof.cli.render import echo_json, echo_page
 
@@ -17,6 +17,8 @@ __all__ = ["command"]
 @click.command("compare")
 @results_argument
 @told_options
+@some_options("profile")
+@url_option
 @click.option("--changes/--no-changes", default=True, help="Look for what would help most. [default: yes]")
 @click.option("--full", is_flag=True, help="Every run, the TTFT of the worst piece by piece, the curve.")
 @output_options

@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from tokenroof.cli.measured_options import file_options
 from tokenroof.cli.options import model_argument, scenario_from, scenario_options
 from tokenroof.cli.outputs import check_outputs, write_outputs
 from tokenroof.cli.render import echo_json, echo_page
@@ -22,6 +23,7 @@ __all__ = ["command"]
 @click.option(
     "--results", multiple=True, type=click.Path(path_type=Path), help="A result that was made already. Repeatable."
 )
+@file_options
 @click.option(
     "-o", "--output", "outputs", multiple=True, type=click.Path(path_type=Path, dir_okay=False),
     help="Write to FILE.csv, .json, .parquet, .md, .txt or .html. Repeatable.",

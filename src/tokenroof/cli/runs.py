@@ -5,8 +5,8 @@ from typing import Any
 
 import click
 
-from tokenroof.cli.complete import complete_models
-from tokenroof.cli.options import output_options, request_from, some_options
+from tokenroof.cli.measured_options import results_argument, told_options, url_option
+from tokenroof.cli.options import output_options, request_from
 from tokenroof.cli.outputs import check_outputs, write_outputs
 from tokenroof.cli.render import echo_json, echo_page
 
@@ -14,20 +14,9 @@ __all__ = ["command"]
 
 
 @click.command("runs")
-@click.argument("results", metavar="[RESULT...]", nargs=-1, type=click.Path(path_type=Path))
-@click.option("--format", metavar="NAME", help="Format of the files. [default: found from each]")
-@click.option("--server-cmd", metavar="COMMAND", help="Launch command or manifest of the server; read, never run.")
-@click.option("--url", metavar="URL", help="A server whose metrics are read twice: http://127.0.0.1:8000/metrics")
-@click.option("--interval", "interval_s", metavar="TIME", help="Time between two scrapes. [default with --url: 60s]")
-@click.option("--model", metavar="MODEL", shell_complete=complete_models, help="The model that was served.")
-@some_options(
-    "system", "tp", "pp", "ep", "dp", "weight_dtype", "kv_dtype", "engine", "engine_version", "memory_fraction",
-    "max_num_seqs", "max_batched_tokens", "drafts", "acceptance",
-)  # fmt: skip
-@click.option("--isl", metavar="TOKENS", help="Mean input tokens of a request, where no file says.")
-@click.option("--osl", metavar="TOKENS", help="Mean output tokens of a request, where no file says.")
-@click.option("--concurrency", metavar="N", help="Requests that the client kept in flight, where no file says.")
-@click.option("--request-rate", metavar="PER_S", help="Requests a second that were asked for, where no file says.")
+@results_argument
+@told_options
+@url_option
 @click.option("--full", is_flag=True, help="Every run.")
 @output_options
 def command(results: tuple[Path, ...], full: bool, outputs: tuple[Path, ...], as_json: bool, **options: Any) -> None:

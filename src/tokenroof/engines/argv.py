@@ -13,6 +13,7 @@ from typing import Any
 
 from tokenroof.errors import InputError
 from tokenroof.reading import json_at
+from tokenroof.registry import nearest
 from tokenroof.units import parse_count
 
 __all__ = ["Options", "options_of", "product", "whole", "words_of"]
@@ -155,7 +156,8 @@ def options_of(words: Sequence[str], flags: Mapping[str, str], switches: frozens
             value = words[place]
             place += 1
         if kept is None:
-            found.unknown.append(written)
+            near = nearest(_plain(written), flags, 1)
+            found.unknown.append(f"{written} (nearest: --{near[0]})" if near else written)
         elif dot:
             part = found.values.setdefault(kept, {})
             if isinstance(part, dict):

@@ -41,7 +41,7 @@ def with_given(one: Benchmark, given: Given) -> Benchmark:
     )
     notes = [Note(kind="merged", text=text) for text in differ]
     if given.unknown_flags:
-        notes.append(Note(kind="command", text=f"flags not known: {' '.join(given.unknown_flags)}"))
+        notes.append(Note(kind="command", text=f"flags not known: {', '.join(given.unknown_flags)}"))
     lengths = (("isl", given.isl), ("osl", given.osl))
     loads = (("concurrency", given.concurrency), ("request_rate", given.request_rate))
     if given.interval_s is not None and one.duration_s is None and one.completed:
@@ -49,7 +49,21 @@ def with_given(one: Benchmark, given: Given) -> Benchmark:
         one = replace(one, duration_s=given.interval_s, served_rate=rate, request_rate=rate)
     changes: dict[str, Any] = {name: Spread(mean=value) for name, value in lengths if value is not None}
     changes |= {name: value for name, value in loads if value is not None}
-    deployed = given.deployed.over(said)
+    deployed = _placed(given.deployed.over(said).over(given.otherwise), given.machine_gpus)
     if given.deployed.model:  # a model that is asked for is the checkpoint, whatever the file's tokenizer is
         deployed = replace(deployed, tokenizer=given.deployed.tokenizer)
-    return replace(one, deployed=deployed, notes=(*one.notes, *notes), **changes)
+    whole = replace(one, deployed=deployed, notes=(*one.notes, *notes), **changes)
+    return whole if given.prefix is None else _cached(whole, given.prefix)
+
+
+def _placed(where: Deployed, machine_gpus: int | None) -> Deployed:
+    """All GPUs of the machine, where nobody says how many are taken."""
+    said = where.gpus or where.tp or where.pp or where.dp
+    return where if machine_gpus is None or said else replace(where, gpus=machine_gpus)
+
+
+def _cached(one: Benchmark, prefix: float) -> Benchmark:
+    """With so many tokens of a prompt in the cache; a length is needed to say it as a share."""
+    if one.isl.middle is None:
+        return one
+    return replace(one, deployed=replace(one.deployed, prefix_hits=prefix / one.isl.middle))

@@ -133,15 +133,19 @@ class Request:
 class Given:
     """What a user says beside a file; it is believed before the file. `format` is the name of an importer.
 
-    `deployed` is said in options and `command` in a launch command, which stands below them.
+    `deployed` is said in options and `command` in a launch command, which stands below them. `otherwise` stands below
+    the file. `machine_gpus` are the GPUs of the machine, all taken where nobody says how many are; `prefix` is tokens.
     `interval_s` is the time that a file covers where it does not say so itself: that between two scrapes.
     """
 
     deployed: Deployed = Deployed()
     command: Deployed = Deployed()
+    otherwise: Deployed = Deployed()
+    machine_gpus: int | None = None
     unknown_flags: tuple[str, ...] = ()
     isl: float | None = None
     osl: float | None = None
+    prefix: float | None = None
     concurrency: float | None = None
     request_rate: float | None = None
     interval_s: float | None = None

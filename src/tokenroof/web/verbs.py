@@ -20,12 +20,13 @@ OnProgress = Callable[[float], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verb:
-    """A verb over HTTP. `most` holds values that are refused here and allowed to one's own command line."""
+    """A verb over HTTP. `most` holds values, and `never` fields, that only one's own command line may give."""
 
     summary: str
     read: Callable[[Mapping[str, Any]], Any]
     run: Callable[[Any, OnProgress], Any]
     most: Mapping[str, float] = field(default_factory=dict)
+    never: tuple[str, ...] = ()
 
 
 def _reader(verb: str) -> Callable[[Mapping[str, Any]], Any]:
@@ -155,7 +156,9 @@ def _sweep(request: Any, tell: OnProgress) -> Any:
 VERBS: Mapping[str, Verb] = {
     "analyze": Verb(summary="One model on one machine", read=_reader("analyze"), run=_analyze),
     "break-even": Verb(summary="Machines of one's own or an API", read=_reader("break-even"), run=_break_even),
-    "compare": Verb(summary="Measured runs beside predictions", read=_reader("compare"), run=_compare),
+    "compare": Verb(
+        summary="Measured runs beside predictions", read=_reader("compare"), run=_compare, never=("url",)
+    ),
     "curves": Verb(summary="Coefficients over batch and context", read=_reader("analyze"), run=_curves),
     "deduce": Verb(
         summary="From prices back to the model", read=_read_deduce, run=_deduce, most={"draws": 64 * 65_536}
@@ -181,6 +184,9 @@ def asked_of(verb: Verb, data: Mapping[str, Any], uploads: Uploads) -> Any:
         value = data.get(name)
         if isinstance(value, int | float) and value > most:
             raise InputError(name, value, f"at most {most:,.0f} here", "ask the command line")
+    for name in verb.never:
+        if data.get(name) is not None:
+            raise InputError(name, data[name], "left out here: no other server is asked", "ask the command line")
     return verb.read(with_files(data, uploads))
 
 

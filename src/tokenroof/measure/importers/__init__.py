@@ -117,11 +117,21 @@ def read_results(path: str | Path, *, given: Given = _NOTHING) -> Iterator[Run |
         rows = one.read(Path(path))
         yield from (row for row in rows if not isinstance(row, Benchmark))
         return
+    unsaid: list[tuple[Benchmark, InputError]] = []
     for found in read_benchmarks(path, given=given):
-        unsaid = None if isinstance(found, Fault) else lacking(found)
         if isinstance(found, Fault):
             yield found
-        elif unsaid is not None:
-            yield Fault(file=found.file, line=found.position, text=str(unsaid), place="record")
+        elif (lacks := lacking(found)) is not None:
+            unsaid.append((found, lacks))
         else:
             yield from runs_of(found)
+    if unsaid:
+        yield _unsaid(unsaid)
+
+
+def _unsaid(those: list[tuple[Benchmark, InputError]]) -> Fault:
+    """One fault for all records of a file that do not say what was measured."""
+    first, lacks = those[0]
+    several = f", and {len(those) - 1} more records" if len(those) > 1 else ""
+    way = f"`tokenroof runs {first.file} --system ... -o table.csv` makes a table of it"
+    return Fault(file=first.file, line=first.position, text=f"{lacks}{several}; {way}", place="record")

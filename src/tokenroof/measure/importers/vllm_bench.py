@@ -4,7 +4,9 @@ The file knows nothing of the server. What a user notes with --metadata KEY=VALU
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -49,17 +51,34 @@ def _deployed(fields: Fields) -> Deployed:
     depth = len(fields.list("spec_decode_per_position_acceptance_rates") or ())
     tokens, tries = fields.number("spec_decode_draft_tokens"), fields.above("spec_decode_num_drafts")
     drafts = depth or (round(tokens / tries) if tokens and tries else None)
-    degrees: dict[str, Any] = {name: fields.count(*keys) for name, keys in _DEGREES.items()}
+    degrees: dict[str, Any] = {name: _noted(fields, keys) for name, keys in _DEGREES.items()}
     hits = fields.number("prefix_cache_hit_rate", "prefix_hits")
     return Deployed(
         model=fields.text("model_id"), tokenizer=fields.text("tokenizer_id"), hardware=fields.text(*_CHIP),
-        gpus=fields.count(*_GPUS), weight_dtype=weight_word(fields.text(*_FORMAT)),
+        gpus=_noted(fields, _GPUS), weight_dtype=weight_word(fields.text(*_FORMAT)),
         kv_dtype=kv_word(fields.text(*_CACHE)), engine=_ENGINES.get(fields.text("backend", "endpoint_type"), ""),
         engine_version=fields.text(*_VERSION), speculation="" if rate is None and length is None else "draft",
         drafts=drafts, acceptance=None if rate is None else min(1.0, rate / 100.0), accepted_length=length or None,
         prefix_hits=None if hits is None else min(1.0, hits / 100.0 if hits > 1.0 else hits),
         **degrees,
     )  # fmt: skip
+
+
+def _noted(fields: Fields, keys: tuple[str, ...]) -> int | None:
+    """A count that a user noted, under the first of these names that has one: notes are free text."""
+    for key in keys:
+        with suppress(BadRow):
+            if (found := fields.count(key)) is not None:
+                return found
+    return None
+
+
+def _odd(fields: Fields) -> Iterator[str]:
+    for key in chain(_GPUS, *_DEGREES.values()):
+        try:
+            fields.count(key)
+        except BadRow as error:
+            yield str(error)
 
 
 def _run(fields: Fields, position: int, file: str) -> Iterator[Benchmark]:
@@ -97,6 +116,7 @@ def _notes(fields: Fields) -> Iterator[Note]:
             kind="engine",
             text="any server may have answered: taken to be vLLM, as the tool is; `engine` says otherwise",
         )
+    yield from (Note(kind="merged", text=f"metadata is passed over: {text}") for text in _odd(fields))
     ramp = fields.text("ramp_up_strategy")
     if ramp:
         first, last = fields.number("ramp_up_start_rps"), fields.number("ramp_up_end_rps")

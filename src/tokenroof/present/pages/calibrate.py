@@ -88,7 +88,11 @@ def page_of(answer: CalibrateResponse) -> Page:
     blocks: list[Block] = [_errors(answer), *([] if answer.kept else _factors(answer)), _rows(answer)]
     save = "`save` my-profile" if not answer.saved else ""
     model = answer.models[0]
-    after = ask("analyze", model, system=answer.chips[0], profile=answer.saved) if answer.saved else ""
+    after = (
+        ask("analyze", model, system=answer.tables["calibrated"]["systems"][0], profile=answer.saved)
+        if answer.saved
+        else ""
+    )
     return Page(
         title=f"calibration of {answer.engine} on {answer.family}",
         kind="Calibration",

@@ -36,7 +36,7 @@ _MOST_WARNINGS = 3
 
 def _row(one: Compared) -> tuple[str, ...]:
     name, unit = _NAMES[one.quantity]
-    said = one.verdict if one.verdict == "impossible" else f"{one.verdict} ({change(one.error)})"
+    said = one.verdict if one.verdict == "impossible" else f"{one.verdict} ({change(1.0 / (1.0 + one.error) - 1.0)})"
     return (name, quantity(one.measured, unit), *ranged(one.predicted, unit), said)
 
 
@@ -167,5 +167,5 @@ def page_of(answer: CompareResponse) -> Page:
         remarks=_remarks(answer),
         also=(("Range", _how_sure(answer)),),
         defaults=defaults_of(answer.defaults),
-        next=("`full`", Ask("calibrate", (worst.file,)), "`output` roofline.svg"),
+        next=("`full`", Ask("calibrate", (), (), "RESULT... with the same options"), "`output` roofline.svg"),
     )

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tokenroof.usecases.compare.request import Told
+from tokenroof.usecases.runs.request import Told
 
 __all__ = ["CalibrateRequest", "CalibrateResponse", "Factor", "Fitted", "Width"]
 

@@ -203,10 +203,17 @@ def _tables(
         "spread": {family: spread} if experts else {},
         "spread_dense": {} if experts else {family: spread},
         "calibrated": {
-            "chips": chips, "models": sorted({one.setup.model.id for one in points}), "noise": found.noise,
+            "chips": chips, "systems": sorted({_machine(one) for one in points}),
+            "models": sorted({one.setup.model.id for one in points}), "noise": found.noise,
             "moved": list(found.moved), "factors": {name: value for name, value in values.items() if value != 1.0},
         },
     }  # fmt: skip
+
+
+def _machine(point: Point) -> str:
+    """`4xh100`: the GPUs of one deployment."""
+    system = point.setup.system
+    return f"{system.n_chips}x{system.chip.id}" if system.n_chips > 1 else system.chip.id
 
 
 def _saved(save: str | None, tables: Mapping[str, Any]) -> str:
@@ -237,8 +244,6 @@ def calibrate(request: CalibrateRequest) -> CalibrateResponse:
     """Fit, leave results out one by one, and save where a name is given."""
     if request.save is not None and not request.save.endswith(".toml"):
         check_name(request.save)
-    if request.profile != "auto":
-        raise InputError("profile", request.profile, "left out: the shipped profile is what is calibrated")
     read = points_of(request)
     points, engine, family = _checked(read)
     problem = Problem.of(observed(points))

@@ -25,5 +25,6 @@ def sentence_of(results: int, widths: Sequence[Width], moved: Sequence[str], kep
     ]
     factors = f"{len(moved)} parameters" if len(moved) != 1 else "1 parameter"
     return (
-        f"Calibrated on {results} results, half of those left out are predicted {' and '.join(parts)}; {factors} moved."
+        f"Calibrated on {results} results; half of the results left out are predicted with {' and '.join(parts)}; "
+        f"{factors} moved."
     )

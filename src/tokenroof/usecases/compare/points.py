@@ -3,11 +3,11 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from tokenroof.catalog import load_system
-from tokenroof.engines.launch_command import launched
 from tokenroof.errors import InputError
 from tokenroof.measure.benchmarks import lacking, runs_of
 from tokenroof.measure.importers import importer_of, read_benchmarks, read_results
@@ -15,13 +15,19 @@ from tokenroof.measure.setups import METRICS, Setup, Skip, setup_of
 from tokenroof.types.benchmark import Benchmark, Deployed, Given
 from tokenroof.types.machine import System
 from tokenroof.types.run import Fault, Run
-from tokenroof.usecases.compare.request import Told
+from tokenroof.usecases.runs.request import Told
+from tokenroof.usecases.runs.sources import NOTHING, sources_of
 
 __all__ = ["Found", "Point", "points_of", "told"]
 
 # What differs between the metrics of one run.
 _OF_A_METRIC = ("row_id", "line", "metric", "value", "unit", "quality", "split", "note")
-_LIVE = ("server-closed-loop", "server", "server-interactive", "disaggregated")
+# What a deployment and a row of a table have under one name.
+_COLUMNS = (
+    "tp", "pp", "ep", "dp", "dcp", "weight_dtype", "kv_dtype", "engine", "engine_version", "memory_fraction",
+    "max_num_seqs", "max_batched_tokens", "drafts", "acceptance",
+)  # fmt: skip
+_LOADS = ("isl", "osl", "prefix", "concurrency", "request_rate")
 _MEANS = {"tpot": ("tpot_ms", "tpot_p50_ms", "itl_ms", "itl_p50_ms"), "ttft": ("ttft_ms",)}
 
 
@@ -54,26 +60,26 @@ class Found:
     notes: tuple[str, ...] = ()
 
 
-def told(run: Run, given: Told, system: System | None) -> Run:
-    """The row with what the user says laid over it."""
-    said: dict[str, Any] = {
-        "tp": given.tp, "pp": given.pp, "ep": given.ep, "dp": given.dp, "weight_dtype": given.weight_dtype,
-        "kv_dtype": given.kv_dtype, "engine": given.engine, "engine_version": given.engine_version,
-        "memory_fraction": given.memory_fraction, "max_num_seqs": given.max_num_seqs,
-        "max_batched_tokens": given.max_batched_tokens, "prefix": given.prefix, "drafts": given.drafts,
-        "acceptance": given.acceptance,
-    }  # fmt: skip
-    changes = {name: value for name, value in said.items() if value is not None and hasattr(run, name)}
-    changes |= {name: value for name in ("isl", "osl") if (value := getattr(given, name)) is not None}
-    if given.model is not None:
-        changes |= {"model": given.model, "model_key": given.model}
+def told(run: Run, given: Given, system: System | None) -> Run:
+    """The row of a table with what is given laid over it."""
+    above = given.deployed.over(given.command)
+    found: dict[str, Any] = {}
+    for name in _COLUMNS:
+        over, below = getattr(above, name), getattr(given.otherwise, name)
+        if over not in (None, ""):
+            found[name] = over
+        elif below not in (None, "") and getattr(run, name) in (None, ""):
+            found[name] = below
+    found |= {name: value for name in _LOADS if (value := getattr(given, name)) is not None}
+    if above.model:
+        found |= {"model": above.model, "model_key": above.model}
     if system is not None:
-        changes |= {"hardware": system.chip.name, "hw_key": system.chip.id}
-    if given.drafts and not run.spec_decode:
-        changes["spec_decode"] = "given"
-    found = replace(run, **changes)
-    asked = any(one is not None for one in (given.tp, given.pp, given.dp))
-    return replace(found, num_gpus=_gpus(found, system, asked)) if asked or system is not None else found
+        found |= {"hardware": system.chip.name, "hw_key": system.chip.id}
+    if above.drafts and not run.spec_decode:
+        found["spec_decode"] = above.speculation or "given"
+    changed: Run = replace(run, **found)
+    asked = any(one is not None for one in (above.tp, above.pp, above.dp))
+    return replace(changed, num_gpus=_gpus(changed, system, asked)) if asked or system is not None else changed
 
 
 def _gpus(run: Run, system: System | None, asked: bool) -> int | None:
@@ -139,35 +145,11 @@ def _point(rows: list[Run], system: System | None) -> Point | Skip:
     return Point(setup=setup, runs=runs, itl=itl)
 
 
-def _given(told_: Told, system: System | None) -> Given:
-    """What the user says, as importers lay it over a file."""
-    command, unknown = (Deployed(), ()) if told_.server_cmd is None else launched(told_.server_cmd)
-    drafted = "given" if told_.drafts else ""
-    deployed = Deployed(
-        model=told_.model or "", hardware="" if system is None else system.chip.id, tp=told_.tp, pp=told_.pp,
-        ep=told_.ep, dp=told_.dp, weight_dtype=told_.weight_dtype or "", kv_dtype=told_.kv_dtype or "",
-        engine=told_.engine or "", engine_version=told_.engine_version or "", max_num_seqs=told_.max_num_seqs,
-        max_batched_tokens=told_.max_batched_tokens, memory_fraction=told_.memory_fraction, speculation=drafted,
-        drafts=told_.drafts, acceptance=told_.acceptance,
-    )  # fmt: skip
-    return Given(deployed=deployed, command=command, unknown_flags=unknown, isl=told_.isl, osl=told_.osl)
-
-
-def _placed(one: Benchmark, system: System | None) -> Benchmark:
-    """All GPUs of the system, where neither file nor command says how many it took."""
-    where = one.deployed
-    if system is None or where.gpus is not None or where.tp or where.pp or where.dp:
-        return one
-    return replace(one, deployed=replace(where, gpus=system.n_chips))
-
-
-def _of_tool(one: Benchmark, told_: Told, system: System | None) -> Point | Skip | InputError:
-    placed = _placed(one, system)
-    unsaid = lacking(placed)
+def _of_tool(one: Benchmark, system: System | None) -> Point | Skip | InputError:
+    unsaid = lacking(one)
     if unsaid is not None:
         return unsaid
-    rows = [row if told_.prefix is None else replace(row, prefix=told_.prefix) for row in runs_of(placed)]
-    found = _point(rows, system)
+    found = _point(list(runs_of(one)), system)
     if isinstance(found, Skip) or one.itl.middle is None:
         return found
     gap = replace(found.first, metric="itl_ms", value=1e3 * one.itl.middle, unit="ms")
@@ -175,44 +157,56 @@ def _of_tool(one: Benchmark, told_: Told, system: System | None) -> Point | Skip
 
 
 def _points_in(
-    name: str, told_: Told, system: System | None, faults: list[Fault], notes: list[str]
+    path: Path, given: Given, system: System | None, faults: list[Fault], notes: list[str]
 ) -> Iterator[Point | Skip | InputError]:
     """Every run of a file; a table is read row by row, as `validate` reads it."""
-    path = Path(name)
-    if importer_of(path).columns and told_.server_cmd is None:
-        for rows in _gathered(read_results(path), faults):
-            yield _point([told(row, told_, system) for row in rows], system)
+    if importer_of(path, given.format).columns:
+        for rows in _gathered(read_results(path, given=Given(format=given.format)), faults):
+            yield _point([told(row, given, system) for row in rows], system)
         return
-    for one in read_benchmarks(path, given=_given(told_, system)):
+    yield from _points_from(read_benchmarks(path, given=given), path.name, system, faults, notes)
+
+
+def _points_from(
+    found: Iterable[Benchmark | Fault], name: str, system: System | None, faults: list[Fault], notes: list[str]
+) -> Iterator[Point | Skip | InputError]:
+    for one in found:
         if isinstance(one, Fault):
             faults.append(one)
             continue
-        notes += [text for note in one.notes if (text := f"{path.name}: {note.text}") not in notes]
-        yield _of_tool(one, told_, system)
+        notes += [
+            text for note in one.notes if note.kind != "command" and (text := f"{name}: {note.text}") not in notes
+        ]
+        yield _of_tool(one, system)
 
 
-def points_of(given: Told) -> Found:
-    """Every run of the files that can be predicted. InputError where none can."""
-    if not given.results:
-        raise InputError("results", ..., "at least one result file")
-    system = None if given.system is None else load_system(given.system)
+def points_of(asked: Told, *, url: str | None = None, otherwise: Deployed = NOTHING) -> Found:
+    """Every run of the files and of a server that can be predicted. InputError where none can.
+
+    `otherwise` is the deployment of runs that neither file nor user describes.
+    """
+    sources = sources_of(asked, url=url, otherwise=otherwise)
+    system = None if asked.system is None else load_system(asked.system)
+    faults: list[Fault] = []
+    notes = [f"flag of the command that is not known: {word}" for word in sources.given.unknown_flags]
+    notes += [f"{log.file}: log of a start, believed below the options" for log in sources.logs]
+    read = [_points_in(path, sources.given, system, faults, notes) for path in sources.paths]
+    read.append(_points_from(sources.of_server(), "url", system, faults, notes))
     points: list[Point] = []
     skipped: Counter[str] = Counter()
-    faults: list[Fault] = []
-    notes: list[str] = []
     unsaid: InputError | None = None
-    for name in given.results:
-        for found in _points_in(name, given, system, faults, notes):
-            if isinstance(found, Point):
-                points.append(found)
-            elif isinstance(found, InputError):
-                unsaid = unsaid or found
-                skipped[str(found)] += 1
-            else:
-                skipped[found.reason] += 1
+    for found in chain.from_iterable(read):
+        if isinstance(found, Point):
+            points.append(found)
+        elif isinstance(found, InputError):
+            unsaid = unsaid or found
+            skipped[str(found)] += 1
+        else:
+            skipped[found.reason] += 1
     if not points:
         if unsaid is not None:
             raise unsaid
         why = "; ".join(reason for reason, _ in skipped.most_common(2)) or (str(faults[0]) if faults else "no rows")
-        raise InputError("results", ", ".join(Path(one).name for one in given.results)[:60], "runs to predict", why)
+        names = ", ".join(Path(one).name for one in asked.results) or "url"
+        raise InputError("results", names[:60], "runs to predict", why)
     return Found(points=tuple(points), skipped=tuple(skipped.most_common()), faults=tuple(faults), notes=tuple(notes))

@@ -176,7 +176,7 @@ def _defaults(found: Found, request: CompareRequest) -> tuple[Default, ...]:
 
 def compare(request: CompareRequest) -> CompareResponse:
     """Every run of the files beside its prediction, the worst first, and where its time goes."""
-    found = points_of(request)
+    found = points_of(request, url=request.url)
     forecaster = Forecaster(deployments=Deployments(profile=request.profile))
     pairs: list[tuple[ComparedRun, Point]] = []
     skipped = dict(found.skipped)

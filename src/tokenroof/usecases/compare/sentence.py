@@ -1,5 +1,6 @@
 """The verdict of `compare` in one or two sentences, and the words for runs and loads."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 from tokenroof.scenario.deployment import Deployment
@@ -57,35 +58,44 @@ def _cause(run: ComparedRun) -> str:
     return f"{gap}, and most of the gap is {largest.name}" if largest.name != "batch below balance" else gap
 
 
-def _one(run: ComparedRun) -> str:
+def _verdict(run: ComparedRun) -> tuple[str, str]:
+    """What the server is, and the numbers that say so."""
     one = run.main
     name, measured, predicted = _NAMES[one.quantity], _said(one, one.measured), _said(one, one.predicted.value)
+    numbers = f"{name} {measured} against {predicted} predicted"
     if run.reason:
         broken = next(number for number in run.numbers if number.verdict == "impossible")
         bound = _said(broken, broken.predicted.bound or broken.predicted.value)
-        measured = _said(broken, broken.measured)
-        return f"This run is faster than the hardware allows: {_NAMES[broken.quantity]} {measured}, bound {bound}."
-    if one.verdict == "as predicted":
         return (
-            f"Your server does what it should on this hardware: {name} {measured}, predicted {predicted}{_cause(run)}."
+            "faster than the hardware allows",
+            f"{_NAMES[broken.quantity]} {_said(broken, broken.measured)}, bound {bound}",
         )
+    if one.verdict == "as predicted":
+        return "as fast as it should be on this hardware", f"{numbers}{_cause(run)}"
     off = f"{100.0 * abs(one.measured / one.predicted.value - 1.0):.0f} %"
     if one.verdict == "slower":
         rest = next((part for part in run.tpot_parts if part.name == UNEXPLAINED), None)
-        left = (
-            "" if rest is None else f"; {format_figures(1e3 * rest.time_s)} ms of it are explained by nothing modelled"
-        )
-        return f"Your server is slower than it should be, by {off}: {name} {measured}, predicted {predicted}{left}."
-    return f"Your server is faster than predicted, by {off}: {name} {measured}, predicted {predicted}; calibrate on it."
+        left = "" if rest is None else f"; nothing modelled explains {format_figures(1e3 * rest.time_s)} ms of it"
+        return f"{off} slower than it should be", f"{numbers}{left}"
+    return f"{off} faster than predicted", f"{numbers}; calibrate on it"
+
+
+def _all(runs: Sequence[ComparedRun]) -> str:
+    """How many runs do what they should."""
+    verdicts = Counter("impossible" if run.reason else run.main.verdict for run in runs)
+    many, good = len(runs), verdicts["as predicted"]
+    if verdicts["faster"] and not verdicts["slower"] and not verdicts["impossible"]:
+        are = "is" if verdicts["faster"] == 1 else "are"
+        return f"{verdicts['faster']} of {many} runs {are} faster than predicted on this hardware, none slower"
+    if good == 1:
+        return f"1 of {many} runs does what it should on this hardware"
+    return f"{good or 'None'} of {many} runs {'do what they' if good else 'does what it'} should on this hardware"
 
 
 def sentence_of(runs: Sequence[ComparedRun]) -> str:
-    """Of one run its verdict; of several how many do what they should, and the worst."""
+    """Of one run its verdict; of several how many do what they should, and the one that is furthest off."""
     worst = runs[0]
+    verdict, numbers = _verdict(worst)
     if len(runs) == 1:
-        return _one(worst)
-    good = sum(run.main.verdict == "as predicted" for run in runs)
-    all_say = f"{good} of {len(runs)} runs do what they should on this hardware"
-    if good == len(runs):
-        return f"{all_say}; furthest off is {worst.load}: {_one(worst)}"
-    return f"{all_say}; worst is {worst.load}: {_one(worst)}"
+        return f"Your server is {verdict}: {numbers}."
+    return f"{_all(runs)}. Furthest off is the run with {worst.load}, {verdict}: {numbers}."

@@ -20,7 +20,8 @@ class NextRequest(Scenario):
 
     `question`: slo (does it meet the limits?), better (is it better than `against`, MODEL@SYSTEM,tp=8?) or gpus (how
     many GPUs carry the load inside the limits?); left out, what is given decides. `runs` is how many to propose at
-    most, for `tool`. `results` are runs that were made already.
+    most, for `tool`. `results` are runs that were made already, of the scenario's deployment where neither they nor the
+    launch command `server_cmd` say otherwise; `format` and `interval_s` are as in RunsRequest.
     """
 
     question: Annotated[str | None, OneOf(QUESTIONS)] = None
@@ -28,6 +29,9 @@ class NextRequest(Scenario):
     tool: Annotated[str, OneOf(TOOLS)] = "vllm"
     runs: Annotated[int, Within(1, 20)] = 3
     results: tuple[str, ...] = ()
+    format: str | None = None
+    server_cmd: str | None = None
+    interval_s: Annotated[float | None, Within(0.0, 86_400.0, "seconds", above=True)] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,16 +12,17 @@ from tokenroof.measure.design import Belief, believed
 from tokenroof.scenario.deployment import Deployment
 from tokenroof.scenario.layouts import unit_label
 from tokenroof.scenario.resolve import resolve
+from tokenroof.types.benchmark import Deployed
 from tokenroof.types.limits import faults_of
 from tokenroof.types.scenario import Scenario, scenario_faults
 from tokenroof.types.served import Ranged
 from tokenroof.types.workload import Load
 from tokenroof.usecases.calibrate.run import observed
 from tokenroof.usecases.compare.points import Found, points_of
-from tokenroof.usecases.compare.request import Told
 from tokenroof.usecases.compare.sentence import load_words
 from tokenroof.usecases.next.answer import Answered, NextRequest, NextResponse, NextRun
 from tokenroof.usecases.next.candidates import Run, command_of, runs_of, setup_of
+from tokenroof.usecases.runs.request import Told
 
 __all__ = ["NextRequest", "NextResponse", "next_runs"]
 
@@ -132,12 +133,18 @@ def _made(request: NextRequest, deployment: Deployment) -> Found | None:
     if not request.results:
         return None
     layout = deployment.layout
-    given = Told(
-        results=request.results, model=request.model, system=request.system, tp=layout.tp, pp=layout.pp, ep=layout.ep,
-        dp=layout.dp, engine=deployment.engine, weight_dtype=deployment.weight_dtype, kv_dtype=deployment.kv_dtype,
-        engine_version=request.engine_version or None, prefix=deployment.workload.prefix,
+    told = Told(
+        results=request.results, format=request.format, server_cmd=request.server_cmd, interval_s=request.interval_s,
+        model=request.model, system=request.system, engine_version=request.engine_version or None,
+        memory_fraction=request.memory_fraction, max_num_seqs=request.max_num_seqs,
+        max_batched_tokens=request.max_batched_tokens, prefix=request.prefix or None, drafts=request.drafts,
+        acceptance=request.acceptance,
     )  # fmt: skip
-    return points_of(given)
+    otherwise = Deployed(
+        tp=layout.tp, pp=layout.pp, ep=layout.ep, dp=layout.dp, engine=deployment.engine,
+        weight_dtype=deployment.weight_dtype, kv_dtype=deployment.kv_dtype,
+    )  # fmt: skip
+    return points_of(told, otherwise=otherwise)
 
 
 def _answered(question: _Question, belief: Belief, answer: Any) -> Answered:

@@ -1,45 +1,20 @@
 """Read result files: every run as one record, with what was recomputed and what nobody said."""
 
-from dataclasses import replace
 from pathlib import Path
 
-from tokenroof.catalog import load_system
-from tokenroof.engines.launch_command import launched
-from tokenroof.errors import InputError, TokenroofError
+from tokenroof.errors import InputError
 from tokenroof.measure.benchmarks import lacking
-from tokenroof.measure.engine_logs import EngineLog, read_engine_log
-from tokenroof.measure.importers import importer_of, read_benchmarks, read_metrics
-from tokenroof.measure.scraping import scraped
+from tokenroof.measure.engine_logs import EngineLog
+from tokenroof.measure.importers import read_benchmarks
 from tokenroof.types.benchmark import Benchmark, Deployed, Given
 from tokenroof.types.run import Fault
 from tokenroof.usecases.runs.answer import ReadRun, RunsResponse, StartLog
 from tokenroof.usecases.runs.request import RunsRequest
+from tokenroof.usecases.runs.sources import sources_of
 
-__all__ = ["RunsRequest", "RunsResponse", "given_of", "runs"]
+__all__ = ["RunsRequest", "RunsResponse", "runs"]
 
 _MOST_RUNS = 100_000
-_INTERVAL_S = 60.0  # between two looks at a server, where nothing else is said
-
-
-def given_of(request: RunsRequest) -> Given:
-    """What a user says, as importers lay it over a file."""
-    command, unknown = (Deployed(), ()) if request.server_cmd is None else launched(request.server_cmd)
-    machine = None if request.system is None else load_system(request.system)
-    parts = (request.tp, request.pp, request.dp)
-    gpus = machine.n_chips if machine is not None and not any(parts) and command.gpus is None else None
-    said = Deployed(
-        model=request.model or "", hardware="" if machine is None else machine.chip.id, gpus=gpus, tp=request.tp,
-        pp=request.pp, ep=request.ep, dp=request.dp, weight_dtype=request.weight_dtype or "",
-        kv_dtype=request.kv_dtype or "", engine=request.engine or "", engine_version=request.engine_version or "",
-        memory_fraction=request.memory_fraction, max_num_seqs=request.max_num_seqs,
-        max_batched_tokens=request.max_batched_tokens, drafts=request.drafts, acceptance=request.acceptance,
-        speculation="given" if request.drafts else "",
-    )  # fmt: skip
-    return Given(
-        deployed=said, command=command, unknown_flags=unknown, isl=request.isl, osl=request.osl,
-        concurrency=request.concurrency, request_rate=request.request_rate, interval_s=request.interval_s,
-        format=request.format or "",
-    )  # fmt: skip
 
 
 def _machine(where: Deployed) -> str:
@@ -66,7 +41,8 @@ def _read(one: Benchmark) -> ReadRun:
         file=one.file, line=one.position, tool=one.tool, what=_machine(one.deployed), load=_load(one),
         isl=one.isl.middle, osl=one.osl.middle, ttft=one.ttft.middle, tpot=one.tpot.middle, e2e=one.e2e.middle,
         in_flight=one.in_flight, output=one.output_tok_s, total=one.total_tok_s, requests=one.completed or one.requests,
-        notes=tuple(note.text for note in one.notes), missing="" if unsaid is None else str(unsaid), source=one,
+        notes=tuple(note.text for note in one.notes if note.kind != "command"),
+        missing="" if unsaid is None else str(unsaid), source=one,
     )  # fmt: skip
 
 
@@ -77,42 +53,27 @@ def _start(log: EngineLog) -> StartLog:
     )  # fmt: skip
 
 
-def _log_of(path: Path) -> EngineLog | None:
-    """The log of a start, where a file is of no other known format."""
-    try:
-        importer_of(path)
-    except InputError as error:
-        if error.field not in ("columns", "keys"):
-            raise
-        try:
-            return read_engine_log(path)
-        except TokenroofError:
-            raise error from None
-    return None
-
-
 def runs(request: RunsRequest) -> RunsResponse:
     """Every run of the files and of the server that is asked. InputError for a file of no known format."""
     if not request.results and request.url is None:
         raise InputError("results", ..., "at least one result file, or a `url`")
-    given = given_of(request)
-    paths = [Path(name) for name in request.results]
-    logs = [log for path in paths if not given.format and (log := _log_of(path)) is not None]
-    told = {log.file for log in logs}
-    for log in logs:
-        given = replace(given, command=given.command.over(log.deployed))
+    sources = sources_of(request, url=request.url)
     found: list[Benchmark | Fault] = []
-    for path in paths:
-        if path.name not in told:
-            found += _some(path, given)
-    if request.url is not None:
-        interval = request.interval_s or _INTERVAL_S
-        found += read_metrics(scraped(request.url, interval), "url", replace(given, interval_s=interval))
+    for path in sources.paths:
+        found += _some(path, sources.given)
+    found += sources.of_server()
+    faults = tuple(one for one in found if isinstance(one, Fault))
+    if faults and len(faults) == len(found) and not sources.logs:
+        raise InputError("results", ", ".join(path.name for path in sources.paths)[:60], "a run", str(faults[0]))
     return RunsResponse(
         runs=tuple(_read(one) for one in found if isinstance(one, Benchmark)),
-        logs=tuple(_start(log) for log in logs), faults=tuple(one for one in found if isinstance(one, Fault)),
-        notes=tuple(f"flag of the command that is not known: {word}" for word in given.unknown_flags),
+        logs=tuple(_start(log) for log in sources.logs),
+        faults=faults, notes=tuple(_unknown(sources.given)),
     )  # fmt: skip
+
+
+def _unknown(given: Given) -> list[str]:
+    return [f"flag of the command that is not known: {word}" for word in given.unknown_flags]
 
 
 def _some(path: Path, given: Given) -> list[Benchmark | Fault]:
