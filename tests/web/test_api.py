@@ -267,3 +267,8 @@ def test_spellings_are_forgotten_oldest_first_and_answers_may_be_gone() -> None:
     again.keep("/a", b"x" * 64_001, "k")
     answers["k"] = b"yes"
     assert again.found("/a", b"x" * 64_001) is None
+
+
+def test_no_other_server_is_asked(client: TestClient) -> None:
+    answer = client.post("/api/v1/compare", json={"results": [], "url": "http://127.0.0.1:1/metrics"})
+    assert answer.status_code == 422 and "no other server is asked" in answer.text

@@ -56,5 +56,5 @@ def told_options(function: F) -> F:
 
 def url_option(function: F) -> F:
     """`--url`: the metrics of a server that runs."""
-    words = "A server whose metrics are read twice, 60s or --interval apart: http://127.0.0.1:8000/metrics"
+    words = "A server whose metrics are read twice, with 60s or --interval between: http://127.0.0.1:8000/metrics"
     return click.option("--url", metavar="URL", help=words)(function)

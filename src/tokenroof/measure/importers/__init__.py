@@ -133,5 +133,5 @@ def _unsaid(those: list[tuple[Benchmark, InputError]]) -> Fault:
     """One fault for all records of a file that do not say what was measured."""
     first, lacks = those[0]
     several = f", and {len(those) - 1} more records" if len(those) > 1 else ""
-    way = f"`tokenroof runs {first.file} --system ... -o table.csv` makes a table of it"
+    way = f"tokenroof runs {first.file} makes a table of it, with what is lacking given there"
     return Fault(file=first.file, line=first.position, text=f"{lacks}{several}; {way}", place="record")
