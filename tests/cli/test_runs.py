@@ -85,7 +85,7 @@ def test_a_log_of_a_start_stands_beside_results_and_under_the_command(tmp_path: 
 def test_a_format_can_be_forced_and_a_wrong_one_is_told(tmp_path: Path) -> None:
     path = str(put(tmp_path / "a.json", vllm()))
     assert answer(path, "--format", "vllm bench serve")["runs"][0]["tool"] == "vLLM bench serve"
-    with pytest.raises(InputError, match="must be a run; .* decode_tp is blank"):
+    with pytest.raises(InputError, match=r"must be a run; .* decode_tp is blank"):
         run(path, "--format", "InferenceX result")
 
 
