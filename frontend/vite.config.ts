@@ -1,9 +1,19 @@
-import { defineConfig } from "vite";
+import { defineConfig, type Plugin } from "vite";
+
+import { INITIAL } from "./src/state/params.ts";
+import { curvesOf } from "./src/state/request.ts";
+
+/** The question of the first paint stands in the page, so that the server can send its answer along. */
+const first: Plugin = {
+  name: "first-question",
+  transformIndexHtml: (html) => html.replace('"tokenroof-first" content=""', `"tokenroof-first" content="${JSON.stringify(curvesOf(INITIAL)).replace(/"/g, "&quot;")}"`),
+};
 
 // The bundle is committed, so a build must give the same bytes wherever it runs: file names without hashes, one script,
 // one style sheet, no dates. It is served from any address, so paths are relative.
 export default defineConfig({
   base: "./",
+  plugins: [first],
   build: {
     outDir: "../src/tokenroof/web/static",
     emptyOutDir: true,

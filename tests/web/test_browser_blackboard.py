@@ -24,7 +24,10 @@ def _said(page: Any) -> str:
 
 
 def test_dragging_moves_the_numbers_and_the_link(page: Any, server: Server) -> None:
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
     opened(page, server, "")
+    assert not [one for one in asked if one.endswith("/curves")], "the first answer comes with the page"
     before = _said(page)
     box = page.get_by_role("slider", name="Batch", exact=True).bounding_box()
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
@@ -107,6 +110,7 @@ def test_a_table_pins_and_files(page: Any, server: Server) -> None:
     pinned = page.locator("section[aria-label='Pinned scenarios']")
     assert pinned.locator("tbody tr").count() == 2
     assert "batch" in pinned.inner_text()
+    assert page.locator("svg.plot [data-pin=A] path.pinned-line").count() == 2
     for kind in ("SVG", "PNG", "CSV", "JSON"):
         page.get_by_role("button", name="Save").click()
         with page.expect_download() as download:

@@ -28,3 +28,28 @@ def test_a_view_opens_from_its_link(view: str, page: Any, server: Server) -> Non
     page.wait_for_timeout(150)
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
     assert answer.is_visible()
+
+
+# number of a sentence -> what the verb itself answers; each is opened and compared with it
+WALKED = {"blackboard": 3, "plan": 2, "money": 3}
+
+
+@pytest.mark.parametrize("view", WALKED)
+def test_every_number_of_a_sentence_opens_what_the_server_says(view: str, page: Any, server: Server) -> None:
+    opened(page, server, f"&view={view}")
+    names = list(dict.fromkeys(one.get_attribute("data-number") for one in page.locator(".number").all()))
+    assert len(names) >= WALKED[view]
+    for name in names:
+        with page.expect_response(lambda answer: "/explain/" in answer.url) as asked:
+            page.locator(f".number[data-number='{name}']").first.click()
+        said = asked.value.json()
+        shown = page.locator(f"[data-explain-value='{_javascript(said['value'])}']")
+        shown.wait_for()
+        assert page.locator("aside.explain .input").count() == len(said["inputs"])
+        page.keyboard.press("Escape")
+        page.locator("aside.explain").wait_for(state="detached")
+
+
+def _javascript(value: float) -> str:
+    """A number as the page writes it."""
+    return str(int(value)) if value == int(value) else repr(float(value))

@@ -7,6 +7,8 @@ interface Embedded {
   report?: boolean;
   query?: string;
   answers?: Record<string, unknown>;
+  /** The answer to one question, whatever the link asks: that of the first paint. */
+  first?: { path: string; body: unknown; answer: unknown };
 }
 
 function sorted(value: unknown): unknown {
@@ -38,6 +40,8 @@ function keep(key: string, answer: unknown): void {
   kept.set(key, answer);
   if (kept.size > KEPT) kept.delete(kept.keys().next().value as string);
 }
+
+if (embedded.first) keep(questionKey(embedded.first.path, embedded.first.body), embedded.first.answer);
 
 /** An answer that is here already, or undefined. What came with the page answers the first question of its verb. */
 export function known(path: string, body?: unknown): unknown {

@@ -11,7 +11,7 @@ import { percent, figures } from "../numbers/format";
 import { permalink, show, state } from "../state/store";
 import { Formula } from "./Formula";
 import { Grade } from "./Grade";
-import { NUMBERS, planBody, pointBody } from "./numbers";
+import { bodyOf, NUMBERS } from "./numbers";
 import { quantity } from "./quantity";
 
 interface Input {
@@ -135,7 +135,7 @@ export function Panel(): JSX.Element {
   const [name, where] = now.x.split(".");
   const known = NUMBERS[name ?? ""];
   const batch = where === "limit" ? explained.value.within : Math.min(now.b, explained.value.fits);
-  const body = known?.verb === "plan" ? planBody(now) : pointBody(now, batch);
+  const body = bodyOf(known?.verb ?? "analyze", now, batch);
   const path = known ? `/api/v1/explain/${known.verb}/${known.number}` : "";
   const { answer, stale, problem, retry } = useAnswer<Explanation>(path, body, { off: !known, settle: 80 });
   const close = useRef<HTMLButtonElement | null>(null);

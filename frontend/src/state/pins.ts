@@ -1,4 +1,4 @@
-/** Scenarios set aside to compare with, at most four with the one that is edited: each is a link. */
+/** Scenarios set aside to compare with, at most four: each is a link. */
 
 import { signal } from "@preact/signals";
 
@@ -10,7 +10,7 @@ export interface Pin {
   state: State;
 }
 
-export const MOST_PINS = 3;
+export const MOST_PINS = 4;
 export const pins = signal<Pin[]>([]);
 
 export function pin(): void {

@@ -1,5 +1,6 @@
 """The application: addresses and what answers them."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -18,9 +19,10 @@ from tokenroof.registry import nearest
 from tokenroof.web import verbs
 from tokenroof.web.asking import ask, failure, key_of
 from tokenroof.web.bodies import MOST_BYTES, body_of, json_of, json_response, problem_response
+from tokenroof.web.first import first_answer, first_page
 from tokenroof.web.guard import Guard
 from tokenroof.web.jobs import Jobs, Recent
-from tokenroof.web.pages import docs_page, static_file
+from tokenroof.web.pages import docs_page, is_page, static_file
 from tokenroof.web.problems import Problem
 from tokenroof.web.remembered import Again, Remembered
 from tokenroof.web.uploads import ENDINGS, Uploads
@@ -34,13 +36,16 @@ _NO_TELEMETRY: Any = {"tracing": False, "metrics": False, "logs": False, "auto_c
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-def create_app(*, threads: int | None = None, waiting: int = 256) -> FastAPI:
-    """An application with threads, memory and uploads of its own."""
+def create_app(*, threads: int | None = None, waiting: int = 256, warm: bool = False) -> FastAPI:
+    """An application with threads, memory and uploads of its own. `warm` answers the page's first question at once."""
     jobs, uploads = Jobs(threads, waiting), Uploads()
 
     @asynccontextmanager
     async def alive(_: FastAPI) -> AsyncIterator[None]:
+        first = asyncio.create_task(first_answer(jobs, uploads)) if warm else None
         yield
+        if first is not None:
+            first.cancel()
         jobs.close()
         uploads.close()
 
@@ -187,4 +192,9 @@ async def _page(request: Request) -> Response:
     path = request.path_params["path"]
     if path.removeprefix("api/v1/") in verbs.VERBS and path.startswith("api/v1/"):
         raise Problem(405, f"/{path} takes POST")
-    return static_file(path, request.headers.get("if-none-match", ""))
+    known = request.headers.get("if-none-match", "")
+    if is_page(path):
+        answer = await first_answer(request.app.state.jobs, request.app.state.uploads)
+        if answer is not None:
+            return first_page(answer, known)
+    return static_file(path, known)

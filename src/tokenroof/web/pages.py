@@ -12,7 +12,7 @@ from starlette.responses import Response
 from tokenroof.reading import read_bytes
 from tokenroof.web.problems import Problem
 
-__all__ = ["STATIC", "docs_page", "static_file"]
+__all__ = ["STATIC", "docs_page", "is_page", "page_text", "static_file"]
 
 _MOST_BYTES = 10_000_000  # of a file of the bundle
 STATIC = Path(__file__).parent / "static"
@@ -37,9 +37,19 @@ def _content(name: str) -> tuple[bytes, str, str]:
     return content, kind, f'"{hashlib.sha256(content).hexdigest()[:20]}"'
 
 
+def page_text() -> str:
+    """The page as it was built; empty where it is not."""
+    return _content("index.html")[0].decode("utf-8") if "index.html" in _files() else ""
+
+
+def is_page(path: str) -> bool:
+    """Whether an address is that of a view, which has no ending, and gets the page itself."""
+    return path == "index.html" or (path not in _files() and "." not in path and not path.startswith("api/"))
+
+
 def static_file(path: str, known: str) -> Response:
-    """A file of the bundle; the page itself for the addresses of views, which have no ending."""
-    name = path if path in _files() else "index.html" if "." not in path and not path.startswith("api/") else ""
+    """A file of the bundle, or the page itself."""
+    name = "index.html" if is_page(path) else path if path in _files() else ""
     if name and name not in _files():
         return Response(_UNBUILT, 200, {"cache-control": "no-cache"}, "text/html")
     if not name:

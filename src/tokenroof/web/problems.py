@@ -1,5 +1,6 @@
 """What goes wrong, as RFC 9457 has it: status, title, detail, and every fault of the input."""
 
+import re
 from typing import Any
 
 from tokenroof.errors import InputError, TokenroofError, UnknownName, faults_of
@@ -43,6 +44,14 @@ def _fault(fault: InputError) -> dict[str, Any]:
     return {"field": fault.field, "value": _plain(fault.value), "limit": fault.limit, "fix": fault.fix}
 
 
+# where an upload is kept: a name that its owner never saw
+_UPLOADED = re.compile(r"(?:[^\s'\"]*/tokenroof-[^/\s]+/)?\b[0-9a-f]{32}\.[a-z]+")
+
+
+def _unnamed(text: Any) -> Any:
+    return _UPLOADED.sub("the file", text) if isinstance(text, str) else text
+
+
 def problem_of(error: BaseException) -> Problem:
     """The problem that an error is: the user's where tokenroof raised it on purpose, else one of its own."""
     if isinstance(error, Problem):
@@ -54,7 +63,8 @@ def problem_of(error: BaseException) -> Problem:
         }  # fmt: skip
         return Problem(404, str(error), (fault,))
     if isinstance(error, InputError):
-        return Problem(422, str(error), tuple(_fault(one) for one in faults_of(error)))
+        faults = tuple({name: _unnamed(value) for name, value in _fault(one).items()} for one in faults_of(error))
+        return Problem(422, _unnamed(str(error)), faults)
     if isinstance(error, TokenroofError):
-        return Problem(422, str(error))
+        return Problem(422, _unnamed(str(error)))
     return Problem(500, "this is a fault of tokenroof, not of your input; the terminal that runs it says more")

@@ -42,7 +42,7 @@ def serve(port: int = 0, *, on_ready: Callable[[str], None] = lambda url: None) 
     sys.setswitchinterval(_SWITCH_S)
     listening = _listening(port)
     url = f"http://{_HOST}:{listening.getsockname()[1]}/"
-    app = create_app()
+    app = create_app(warm=True)
     config = uvicorn.Config(
         app, log_level="critical", access_log=False, lifespan="on", timeout_keep_alive=30,
         timeout_graceful_shutdown=2, server_header=False, date_header=False, ws="none",

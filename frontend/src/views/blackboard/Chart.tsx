@@ -14,6 +14,7 @@ import { EndLabels, Lines, Walls } from "./Lines";
 import { users, type Board } from "./model";
 import { PARTS } from "./parts";
 import { Marks } from "./Marks";
+import { PinLines } from "./PinLines";
 
 export interface Layout {
   narrow: boolean;
@@ -88,6 +89,7 @@ export function Chart({ board, width, says }: { board: Board; width: number; say
         {rent !== null && <YAxis scale={cost} ticks={costTicks} from={left} to={right} />}
         {walls}
         {still}
+        <PinLines lay={lay} end={board.end} yMax={yMax} />
         {point && (
           <g>
             <line class="cursor" x1={at} x2={at} y1={top} y2={bottom + 6} />

@@ -5,39 +5,17 @@ import type { JSX } from "preact";
 import { Note, Pending } from "../../app/Note";
 import { useAnswer } from "../../api/useAnswer";
 import { DataTable, Figure, type Table } from "../../charts/Figure";
-import { linePath } from "../../charts/shapes";
-import { XYChart, type Dot, type Sheet } from "../../charts/XYChart";
+import { XYChart, type Dot } from "../../charts/XYChart";
 import { figures, percent, scaled, whole, bytes } from "../../numbers/format";
 import { state } from "../../state/store";
 import { Evidence } from "./Evidence";
-import { estimateOf, outline, type Deduced, type Estimate, type Region } from "./types";
+import { Regions } from "./Regions";
+import { Sources } from "./Sources";
+import { estimateOf, type Deduced } from "./types";
 
 const X: [number, number] = [1e9, 1.2e12];
 const Y: [number, number] = [5e3, 2e6];
 const LANDMARKS = new Set(["llama-3.1-405b", "deepseek-r1", "gpt-oss-120b", "qwen3-235b-a22b", "kimi-k2", "falcon-180b", "palm-540b"]);
-
-/** Before the evidence as a box, 80 % of each quantity; after it as the joint regions that Python fits. */
-function Regions({ sheet, active, cache, after }: { sheet: Sheet; active: Estimate; cache: Estimate; after: Region }): JSX.Element {
-  const path = (region: Region, distance: number): string => linePath(outline(region, distance).map(([a, b]) => [sheet.x(a), sheet.y(b)] as const));
-  const at = (region: Region, distance: number, index: number): [number, number] => {
-    const [a, b] = outline(region, distance)[index] as [number, number];
-    return [sheet.x(a), sheet.y(b)];
-  };
-  const [ax, ay] = at(after, after.distance80, 12);
-  const [bx, by] = at(after, after.distance50, 84);
-  const [x0, x1] = [sheet.x(active.prior_low80), sheet.x(active.prior_high80)];
-  const [y0, y1] = [sheet.y(cache.prior_high80), sheet.y(cache.prior_low80)];
-  return (
-    <g clip-path="url(#deduce-clip)">
-      <rect class="prior" x={x0} y={y0} width={x1 - x0} height={y1 - y0} rx="4" />
-      <path class="region80" d={path(after, after.distance80)} />
-      <path class="region50" d={path(after, after.distance50)} />
-      <text class="end-label halo text-weights" x={ax + 8} y={ay - 4}>80 %</text>
-      <text class="end-label halo text-weights" x={bx + 6} y={by + 14}>50 %</text>
-      {!sheet.narrow && <text class="halo" x={x0 + 8} y={Math.min(y1 - 8, sheet.bottom - 8)}>before evidence: 80 % of each</text>}
-    </g>
-  );
-}
 
 function dotsOf(answer: Deduced): Dot[] {
   const named = new Set([...answer.neighbours].sort((a, b) => a.level - b.level).slice(0, 5).map((one) => one.model));
@@ -47,7 +25,7 @@ function dotsOf(answer: Deduced): Dot[] {
   });
 }
 
-function Regression({ answer }: { answer: Deduced }): JSX.Element {
+function Facts({ answer }: { answer: Deduced }): JSX.Element {
   const show = (value: number | null, unit: string): string => (value === null ? "–" : unit === "param" ? scaled(value) : unit.startsWith("B") ? bytes(value) : figures(value));
   return (
     <section class="block" aria-label="Each fact alone">
@@ -67,8 +45,8 @@ export function Deduce(): JSX.Element {
   const active = answer && estimateOf(answer, "active_params");
   const total = answer && estimateOf(answer, "total_params");
   const cache = answer && estimateOf(answer, "kv_bytes_per_token");
-  const region = answer?.regions.find((one) => one.names[0] === "active_params" && one.names[1] === "kv_bytes_per_token");
-  if (!answer || !active || !cache || !region) return <Pending asked={asked} name="Deduce" doing="Drawing" />;
+  const density = answer?.densities.find((one) => one.names[0] === "active_params" && one.names[1] === "kv_bytes_per_token");
+  if (!answer || !active || !cache || !density) return <Pending asked={asked} name="Deduce" doing="Drawing" />;
   const line = answer.offer.lines[0];
   const sign = answer.offer.currency === "USD" ? "$" : `${answer.offer.currency} `;
   const says = `Four times in five ${answer.offer.name} has ${scaled(active.low80, 2)} to ${scaled(active.high80, 2)} active parameters and ${bytes(cache.low80, 2)} to ${bytes(cache.high80, 2)} of cache a token.`;
@@ -91,12 +69,13 @@ export function Deduce(): JSX.Element {
             <XYChart id="deduce" width={width} height={innerWidth <= 900 ? 340 : 460} margin={20} says={says}
               x={{ kind: "log", domain: X, text: (value) => scaled(value), name: "active parameters (log)" }}
               y={{ kind: "log", domain: Y, text: (value) => bytes(value), name: "KV cache per token", unit: "bytes, log" }}
-              under={(sheet) => <Regions sheet={sheet} active={active} cache={cache} after={region} />} dots={dotsOf(answer)} />
+              under={(sheet) => <Regions sheet={sheet} density={density} />} dots={dotsOf(answer)} />
           )}
         </Figure>
         <Evidence answer={answer} />
       </div>
-      <Regression answer={answer} />
+      <Sources answer={answer} />
+      <Facts answer={answer} />
     </section>
   );
 }

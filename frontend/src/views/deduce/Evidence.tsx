@@ -12,6 +12,12 @@ const NAMES: Record<string, string> = {
 };
 const LITTLE = 0.07;
 
+/** Facts on the sheet that move no interval: what the joint takes for them is assumed. */
+function unread(answer: Deduced): string[] {
+  const moved = new Set(answer.moved.map((one) => one.channel));
+  return [...new Set(answer.deductions.map((one) => one.channel))].filter((one) => !moved.has(one));
+}
+
 export function Evidence({ answer }: { answer: Deduced }): JSX.Element {
   const rows = [...answer.moved].map((one) => ({ ...one, factor: one.median_factor["active_params"] ?? 1 })).sort((a, b) => Math.abs(Math.log(b.factor)) - Math.abs(Math.log(a.factor)));
   const reach = Math.max(2, ...rows.map((one) => Math.max(one.factor, 1 / one.factor))) * 1.35;
@@ -38,6 +44,12 @@ export function Evidence({ answer }: { answer: Deduced }): JSX.Element {
           </div>
         );
       })}
+      {unread(answer).map((channel) => (
+        <div class="evidence-row evidence-assumed" key={channel}>
+          <span>{NAMES[channel] ?? channel.replace(/_/g, " ")}<small>read alone, not in the intervals</small></span>
+          <span><span class="assumed-mark">assumed</span></span>
+        </div>
+      ))}
       {answer.skipped.length > 0 && <p class="note">Would say more: {answer.skipped.map((one) => one.channel.replace(/_/g, " ")).join(", ")}.</p>}
     </section>
   );

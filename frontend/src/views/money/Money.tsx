@@ -8,6 +8,7 @@ import { useAnswer } from "../../api/useAnswer";
 import { DataTable, Figure, type Table } from "../../charts/Figure";
 import { logSpace } from "../../charts/scales";
 import { XYChart } from "../../charts/XYChart";
+import { Num } from "../../explain/Num";
 import { dollars, figures, percent, scaled, whole } from "../../numbers/format";
 import { scenario } from "../../state/request";
 import { commit, state } from "../../state/store";
@@ -74,7 +75,7 @@ export function Money(): JSX.Element {
           : <>{answer.offer_name} is cheaper at any load: a request costs <b>${figures(answer.request_api_usd)}</b> there and <b>${figures(answer.request_busy_usd.value)}</b> on a machine that is always busy.</>}
       </h1>
       <p class="because">
-        At full load {dollars(economics.input_usd_per_mtok.value)} in and {dollars(economics.output_usd_per_mtok.value)} out a million tokens, at {figures(economics.tokens_per_s_per_user, 2)} tokens a second for each user; {economics.machine.kind} at ${figures(economics.machine.usd_per_gpu_h)} for a GPU and hour. {answer.notes.map((note) => `${note.charAt(0).toUpperCase()}${note.slice(1)}.`).join(" ")}
+        At full load <Num name="pricein">{dollars(economics.input_usd_per_mtok.value)}</Num> in and <Num name="priceout">{dollars(economics.output_usd_per_mtok.value)}</Num> out a million tokens, at <Num name="pricetpot">{figures(economics.tokens_per_s_per_user, 2)} tokens a second</Num> for each user; {economics.machine.kind} at ${figures(economics.machine.usd_per_gpu_h)} for a GPU and hour. {answer.notes.map((note) => `${note.charAt(0).toUpperCase()}${note.slice(1)}.`).join(" ")}
       </p>
       <Figure name="Cost of a request against load" stamp={`${economics.model_name}, ${economics.system_name}`} table={table} data={answer} dim={asked.stale} source={<><span>API: {answer.offer_source}, {answer.offer_as_of}. Shaded: 80 % range.</span><span>{economics.system_name}, {economics.layout_label.toUpperCase()}</span></>}>
         {(width) => (

@@ -86,7 +86,7 @@ export function Plan(): JSX.Element {
             Serve it as <b>{shown(pick.label)}</b>: a million output tokens for <b>{dollars(pick.usd_per_mtok_output)}</b> (<Num name="plancost">{dollars(pick.usd_per_mtok_all)}</Num> with the prompts’ cost on them), {whole(pick.concurrency)} users at once; {yours?.usd && pick.usd_per_mtok_output && yours.usd > pick.usd_per_mtok_output * 1.15 ? `yours costs ${figures(yours.usd / pick.usd_per_mtok_output, 2)} times as much; ` : ""}{same.length ? `${counted(same.length)} other${same.length > 1 ? "s are" : " is"} as good within the error` : next ? `the next costs ${figures(worse(next, pick) * 100, 2)} % more` : "nothing else meets the limits"}.
           </h1>
           <p class="because">
-            {sure !== undefined && sure < 0.6 ? `The pick sits on your limit, so about half of all runs would miss ${figures(limit_s * 1000)} ms; ask for ${figures((limit_s * 1000) / pick.high, 2)} ms to be nine in ten sure.` : sure !== undefined ? `It keeps ${figures(limit_s * 1000)} ms with a chance of ${percent(sure)}.` : ""} Left out: {answer.left_out.slice(0, 2).join("; ")}.
+            {sure !== undefined && sure < 0.6 ? `The pick sits on your limit, so about half of all runs would miss ${figures(limit_s * 1000)} ms; ask for ${figures((limit_s * 1000) / pick.high, 2)} ms to be nine in ten sure.` : sure !== undefined ? `It keeps ${figures(limit_s * 1000)} ms with a chance of ${percent(sure)}.` : ""} Its users wait <Num name="plantpot">{time(pick.tpot_s)}</Num> a token. Left out: {answer.left_out.slice(0, 2).join("; ")}.
           </p>
         </>
       ) : <Unmet machine={machine} />}
