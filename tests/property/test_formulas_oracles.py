@@ -155,7 +155,7 @@ def test_many_servers_against_simulation_and_exact_form() -> None:
     exact = lecture.queueing.mmc_mean_wait_s(servers=4, requests_per_s=3.2, service_s=1.0)
     seen = simulated_wait(3.2, [rng.expovariate(1.0) for _ in range(N_ARRIVALS)], 4, rng)
     assert exact == pytest.approx(seen, rel=0.08)
-    approximate = lecture.queueing.many_servers_mean_wait_s(
+    approximate = queueing.many_servers_mean_wait_s(
         requests_per_s=3.2, service_s=1.0, servers=4.0, arrival_cv=1.0, service_cv=1.0
     )
     assert approximate == pytest.approx(exact, rel=0.05)
@@ -168,8 +168,8 @@ def test_one_server_special_cases_agree(load: float) -> None:
     assert lecture.queueing.erlang_c(servers=1, load=load) == pytest.approx(load)
     assert lecture.queueing.md1_mean_wait_s(requests_per_s=load, service_s=1.0) == pytest.approx(mm1 / 2)
     both = {"requests_per_s": load, "service_s": 1.0, "servers": 1.0, "arrival_cv": 1.0}
-    assert lecture.queueing.many_servers_mean_wait_s(service_cv=1.0, **both) == pytest.approx(mm1)
-    assert lecture.queueing.many_servers_mean_wait_s(service_cv=0.0, **both) == pytest.approx(mm1 / 2)
+    assert queueing.many_servers_mean_wait_s(service_cv=1.0, **both) == pytest.approx(mm1)
+    assert queueing.many_servers_mean_wait_s(service_cv=0.0, **both) == pytest.approx(mm1 / 2)
 
 
 def test_queues_are_unlimited_from_saturation_on() -> None:

@@ -41,7 +41,8 @@ def steps_of(monkeypatch, **more: object) -> int:
 )
 def test_a_large_load_takes_no_more_work_than_a_small_one(monkeypatch, loads):
     small, *large = (steps_of(monkeypatch, **load) for load in loads)
-    assert max(large) <= 1.5 * small
+    assert max(large) <= 2.0 * small  # what one unit holds is tried more coarsely
+    assert max(large) <= 1.05 * min(large)
 
 
 @pytest.mark.parametrize(

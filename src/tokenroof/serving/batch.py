@@ -115,12 +115,14 @@ def serve_apart(
         )  # fmt: skip
         return step_s, answer_s, rate, one.whole_s + wait_s
 
-    # The more are answered at once the faster, and the more are in prefill, which leaves fewer: the two meet once.
+    # The more are answered at once the faster, and the more are in prefill, which leaves fewer: the two meet once. No
+    # more are answered than prefill hands over: the rest stand before it.
     low, high = xp.minimum(1e-3, concurrency), xp.minimum(room, concurrency)
     for _ in range(_HALVINGS):
         answering = 0.5 * (low + high)
-        _, _, rate, begin_s = paced(answering)
-        room_for_more = concurrency - rate * begin_s >= answering
+        _, answer_s, rate, begin_s = paced(answering)
+        handed_over = answering <= fastest * (answer_s + transfer_s)
+        room_for_more = (concurrency - rate * begin_s >= answering) & handed_over
         low, high = xp.where(room_for_more, answering, low), xp.where(room_for_more, high, answering)
     answering = high
     step_s, answer_s, rate, begin_s = paced(answering)

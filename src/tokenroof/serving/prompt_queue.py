@@ -7,7 +7,7 @@ served in turn: each sees every c-th arrival, which is less random than the arri
 
 import math
 
-from tokenroof.formulas.lecture.queueing import many_servers_mean_wait_s
+from tokenroof.formulas.queueing import many_servers_mean_wait_s
 from tokenroof.types.program import Num
 from tokenroof.xp import Namespace
 

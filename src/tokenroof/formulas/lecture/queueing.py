@@ -2,7 +2,6 @@
 
 from tokenroof.registry import formula
 from tokenroof.types.quantities import (
-    AtLeastOne,
     Number,
     Requests,
     RequestsPerS,
@@ -109,28 +108,6 @@ def mm1_mean_wait_s(*, requests_per_s: RequestsPerS, service_s: SecondsPerReques
     """
     load = requests_per_s * service_s
     return xp.ratio(load * service_s * xp.tag(1.0, "request"), 1.0 - load, _NO_LIMIT)
-
-
-@formula(increasing=("requests_per_s", "service_s", "arrival_cv", "service_cv"), decreasing=("servers",))
-def many_servers_mean_wait_s(
-    *,
-    requests_per_s: RequestsPerS,
-    service_s: SecondsPerRequest,
-    servers: AtLeastOne,
-    arrival_cv: Number,
-    service_cv: Number,
-    xp: Namespace = SCALAR,
-) -> Seconds:
-    """Approximate mean wait before several equal servers; unlimited at saturation.
-
-    Formula: (ca^2 + cs^2) / 2 * s / c * u ^ (sqrt(2 * (c + 1)) - 1) / (1 - u), u = lambda * s / c
-    Source: Sakasegawa 1977 with Kingman's variability factor; exact for M/M/1.
-    """
-    use = requests_per_s * service_s / servers
-    crowding = xp.power(xp.minimum(use, 1.0), xp.sqrt(2.0 * (servers + 1.0)) - 1.0)
-    variability = (arrival_cv * arrival_cv + service_cv * service_cv) / 2.0
-    one_service_s = service_s * xp.tag(1.0, "request") / servers
-    return xp.ratio(variability * one_service_s * crowding, 1.0 - use, _NO_LIMIT)
 
 
 @formula(increasing=("requests_per_s", "residence_s"))
