@@ -77,12 +77,14 @@ format: $(VENV)/.dev  ## let ruff fix and format the tree
 	@$(BIN)/ruff format --quiet .
 
 # Tests of the page drive the system's own Chromium. Where it cannot be had they are skipped, and say so.
-browser:  ## install Chromium where it is missing and root or sudo is there
+browser:  ## install Chromium where it is missing and root or sudo is there, and what looks at the page for those who cannot
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || { \
 	  command -v apt-get >/dev/null && { [ "$$(id -u)" = 0 ] || sudo -n true 2>/dev/null; } && { \
 	    SUDO=$$([ "$$(id -u)" = 0 ] || echo "sudo -n"); echo "installing Chromium for the tests of the page"; \
 	    $$SUDO apt-get -qq update >/dev/null 2>&1; $$SUDO apt-get -qq install -y --no-install-recommends chromium fonts-liberation >/dev/null 2>&1; } \
 	  || echo "no Chromium, and no way to install it: tests of the page are skipped"; }
+	@command -v npm >/dev/null || exit 0; cd frontend && { [ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --silent >/dev/null 2>&1; } \
+	  || echo "the packages of the page cannot be fetched: it is not built anew, nor are its views tested"
 
 unit: $(VENV)/.dev  ## the tests alone (ARGS="-k word" to choose)
 	@$(BIN)/pytest -q -n $(JOBS) $(ARGS)
