@@ -58,3 +58,5 @@ def test_rates_below_one_a_second_are_refused_not_printed_as_unlimited() -> None
     done = run("--params", "671e9", "--bandwidth", "3e12", "--flops", "1e-300")
     assert done.returncode == 2
     assert done.stderr.startswith("error: flops_per_s = 1e-300")
+    done = run("--params", "1e-300", "--bandwidth", "3e12", "--flops", "1e30")  # found by the test of the web door
+    assert (done.returncode, done.stdout) == (2, "") and "params" in done.stderr

@@ -19,6 +19,12 @@ RULES: dict[str, Callable[..., Num]] = {
 }
 
 
+# Below these, times would leave the range of floats.
+_LEAST = {
+    "flops_per_s": 1.0, "bytes_per_s": 1.0, "params": 1.0, "active_params": 1.0, "bytes_per_param": 1e-9, "batch": 1e-9,
+}  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RooflineRequest:
     """A model and a machine as bare numbers. `flops_per_s` is dense, 2 FLOP per multiply-add.
@@ -133,8 +139,8 @@ def roofline(request: RooflineRequest) -> RooflineResponse:
     request = replace(request, active_params=active)
     for name in ("params", "active_params", "bytes_per_param", "flops_per_s", "bytes_per_s", "batch"):
         check_positive(name, getattr(request, name))
-    for name in ("flops_per_s", "bytes_per_s"):  # slower than one a second, times would leave the range of floats
-        check_number(name, getattr(request, name), low=1.0)
+    for name, low in _LEAST.items():
+        check_number(name, getattr(request, name), low=low)
     for name in ("kv_bytes_per_token", "context"):
         check_number(name, getattr(request, name), low=0.0, high=1e30)
     check_number("active_params", active, high=request.params, fix="active cannot exceed total")
