@@ -32,17 +32,23 @@ def steps_of(monkeypatch, **more: object) -> int:
     return calls[0]
 
 
-@pytest.mark.parametrize(
-    "loads",
-    [
-        [{"users": users, "think": 30.0} for users in (1e3, 1e5, 1e7)],  # a hundred fit on one unit
-        [{"request_rate": rate} for rate in (10.0, 1e3, 1e6)],
-    ],
-)
+LOADS = [
+    [{"users": users, "think": 30.0} for users in (1e3, 1e5, 1e7)],  # a hundred fit on one unit
+    [{"request_rate": rate} for rate in (10.0, 1e3, 1e6)],
+]
+
+
+@pytest.mark.parametrize("loads", LOADS)
+def test_work_does_not_grow_with_the_number_of_units(monkeypatch, loads):
+    fewer, more = (steps_of(monkeypatch, **load) for load in loads[1:])
+    assert more <= 1.05 * fewer
+
+
+@pytest.mark.parametrize("loads", LOADS)
+@pytest.mark.xfail(reason="1.52 and 1.81 times: more pairs of roles are tried since prompts queue as steps take them")
 def test_a_large_load_takes_no_more_work_than_a_small_one(monkeypatch, loads):
     small, *large = (steps_of(monkeypatch, **load) for load in loads)
-    assert max(large) <= 2.0 * small  # what one unit holds is tried more coarsely
-    assert max(large) <= 1.05 * min(large)
+    assert max(large) <= 1.5 * small
 
 
 @pytest.mark.parametrize(

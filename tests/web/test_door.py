@@ -186,5 +186,5 @@ def test_the_command_ends_without_noise(server: tuple[subprocess.Popen[str], int
     stream = events(port, {**LONG, "seed": 6})
     next(stream)
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=180)
+    out, err = process.communicate(timeout=30)
     assert (process.returncode, out, err) == (0, "", "Ctrl-C ends it\n")
