@@ -167,10 +167,15 @@ def _settled(question: _Question, found: Answered, factor: float) -> bool:
     return found.value.low == found.value.high or factor <= _NARROW
 
 
+def _percent(chance: float) -> str:
+    """Never 100 %: a range has no end."""
+    return "more than 99 %" if chance > 0.99 else f"{100 * chance:.0f} %"
+
+
 def _sentence(question: _Question, now: Answered, settled: bool, proposed: Sequence[NextRun], factor: float) -> str:
     if now.chance is not None:
         sure = max(now.chance, 1.0 - now.chance)
-        verdict = f"{'Yes' if now.chance >= 0.5 else 'No'}, with a probability of {100 * sure:.0f} %"
+        verdict = f"{'Yes' if now.chance >= 0.5 else 'No'}, with a probability of {_percent(sure)}"
     else:
         low, high = now.value.low, now.value.high
         verdict = f"{now.value.value:,.0f} GPUs, four times of five {low:,.0f} to {high:,.0f}"
