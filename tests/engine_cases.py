@@ -99,7 +99,8 @@ def gqas(draw):
     indexer = None
     if window is None and draw(st.booleans()):
         top_k, block = draw(st.integers(4, 2048)), draw(st.sampled_from([1, 16]))
-        indexer = Indexer(top_k=top_k, n_heads=4, head_dim=64, block=block, extra_params=5000)
+        pool = draw(st.sampled_from([1, block]))
+        indexer = Indexer(top_k=top_k, n_heads=4, head_dim=64, block=block, pool=pool, extra_params=5000)
     return Gqa(
         n_heads=heads, n_kv_heads=draw(st.sampled_from([1, 2, 4, 8])), head_dim=draw(_SMALL), v_head_dim=draw(_SMALL),
         window=window, stores_kv=draw(st.booleans()), k_equals_v=draw(st.booleans()), output_gate=draw(st.booleans()),

@@ -8,6 +8,7 @@ sequences, parameters, FLOP and MAC are dimensions of their own, so that mixing 
 import math
 import re
 from dataclasses import dataclass
+from decimal import Decimal
 
 from tokenroof.errors import UnitError
 
@@ -152,9 +153,7 @@ def parse_quantity(text: str | float, unit: str, *, bare: bool = True) -> float:
             expected = f"expected {dims_text(wanted.dims)} ({unit})"
             raise UnitError(f"{_quoted(text)} is in {dims_text(got.dims)}, {expected}")
         scale = got.scale
-    if not math.isfinite(value * scale):
-        raise UnitError(f"{_quoted(text)} is not a finite number")
-    return value * scale
+    return _scaled(value, scale, text)
 
 
 def parse_amount(text: str | float, unit: str) -> float:
@@ -181,9 +180,15 @@ def parse_count(text: str | float, unit: str = "1") -> float:
         scale = 1e9
     if scale is None:
         return parse_quantity(text, unit)
-    if not math.isfinite(value * scale):
+    return _scaled(value, scale, text)
+
+
+def _scaled(value: float, scale: float, text: object) -> float:
+    """Their product as their decimals say it: 18 times 0.001 is 0.018, where floats have 0.018000000000000002."""
+    product = float(Decimal(repr(value)) * Decimal(repr(scale)))
+    if not math.isfinite(product):
         raise UnitError(f"{_quoted(text)} is not a finite number")
-    return value * scale
+    return product
 
 
 def _number_and_unit(text: str | float, unit: str) -> tuple[float, str]:

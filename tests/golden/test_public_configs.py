@@ -1,14 +1,22 @@
 """Public configs that were read wrong, each with its right size: shared/data/cases, whose README has the sources."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tokenroof.catalog.models.checks import contradictions
 from tokenroof.catalog.models.importer import model_from_path
 from tokenroof.errors import InputError
-from tokenroof.mixers.architecture import active_params, total_params, weight_bytes
-from tokenroof.mixers.architecture_cache import kv_bytes_per_sequence, kv_bytes_per_token
+from tokenroof.mixers.architecture import (
+    active_params,
+    params_by_part,
+    total_params,
+    weight_bytes,
+    weight_bytes_by_class,
+)
+from tokenroof.mixers.architecture_cache import kv_bytes_per_sequence, kv_bytes_per_token, kv_read_bytes_per_step
 from tokenroof.operators.lower import lower
 from tokenroof.types.model import Model
 
@@ -71,6 +79,52 @@ def test_sparse_layers_of_a_nested_file_without_an_inner_type(read) -> None:  # 
     model = read("nested_no_inner_type_mixed_nvfp4")
     assert model.model_type == "minimax_m3_vl" and not model.structure_guessed
     assert [(g.count, getattr(g.mixer, "indexer", None) is not None) for g in model.layers] == [(1, False), (5, True)]
+
+
+def minimax_m3() -> dict[str, Any]:
+    """MiniMax-M3 in NVFP4 as published: each projection named with its format, experts one by one."""
+    sparse, layers = [0] * 3 + [1] * 57, {}
+    for n, routed in enumerate(sparse):
+        at = f"language_model.model.layers.{n}"
+        mlp = f"{at}.block_sparse_moe.shared_experts" if routed else f"{at}.mlp"
+        wide = [f"{at}.self_attn.{one}_proj" for one in "qkvo"] + [
+            f"{mlp}.{one}_proj" for one in ("gate", "up", "down")
+        ]
+        layers |= {name: {"quant_algo": "MXFP8"} for name in wide}
+        experts = [f"{at}.block_sparse_moe.experts.{e}.w{w}" for e in range(128 * routed) for w in (1, 2, 3)]
+        layers |= {name: {"quant_algo": "NVFP4", "group_size": 16} for name in experts}
+    text = {
+        "hidden_size": 6144, "intermediate_size": 3072, "dense_intermediate_size": 12_288, "vocab_size": 200_064,
+        "shared_intermediate_size": 3072, "num_hidden_layers": 60, "num_attention_heads": 64, "num_key_value_heads": 4,
+        "head_dim": 128, "num_local_experts": 128, "num_experts_per_tok": 4, "n_shared_experts": 1,
+        "moe_layer_freq": sparse, "use_qk_norm": True, "qk_norm_type": "per_head", "max_position_embeddings": 1_048_576,
+        "sparse_attention_config": {
+            "use_sparse_attention": True, "sparse_index_dim": 128, "sparse_num_index_heads": 4,
+            "sparse_topk_blocks": 16, "sparse_block_size": 128, "sparse_attention_freq": sparse,
+        },
+    }  # fmt: skip
+    formats = {"quant_method": "modelopt", "quant_algo": "MIXED_PRECISION", "quantized_layers": layers,
+               "exclude_modules": ["lm_head", "model.embed_tokens"]}  # fmt: skip
+    return {"architectures": ["MiniMaxM3SparseForConditionalGeneration"], "model_type": "minimax_m3_vl",
+            "torch_dtype": "bfloat16", "text_config": text, "quantization_config": formats}  # fmt: skip
+
+
+def test_minimax_m3_in_nvfp4(tmp_path: Path) -> None:
+    """Sizes of its published file, and what a step reads: an index key of every token, 256 B in each sparse layer."""
+    path = tmp_path / "minimax-m3.json"
+    path.write_text(json.dumps(minimax_m3()), encoding="utf-8")
+    model = model_from_path(path)
+    assert billions(model) == pytest.approx(426.2, abs=0.05)
+    params = {one.part: one.total for one in params_by_part(model)}
+    assert params["routed experts"] / 1e9 == pytest.approx(413.1, abs=0.05)
+    stored = {name: one / 1e9 for name, one in weight_bytes_by_class(model).items()}
+    assert stored["experts"] == pytest.approx(232.4, abs=0.05)
+    # the published 10.6 leave out the indexers, 0.22 billion weights: they are counted with attention here
+    assert sum(stored[one] for one in ("attention", "dense", "shared_experts")) == pytest.approx(10.6 + 0.23, abs=0.06)
+    assert stored["embedding"] + stored["unembedding"] == pytest.approx(4.9, abs=0.05)
+    assert weight_bytes(model) / 1e9 == pytest.approx(248, abs=0.5)
+    assert kv_bytes_per_token(model) == 60 * 2048 + 57 * 256
+    assert kv_read_bytes_per_step(model, 131_072) / 1e9 == pytest.approx(3.0, abs=0.06)
 
 
 def test_recurrences_between_windows(read) -> None:  # type: ignore[no-untyped-def]

@@ -92,6 +92,23 @@ def test_llama_3_1_8b_on_an_rtx_3090_before_0_8(tokens: int, printed: int) -> No
     assert use.cache_pool_bytes / use.cache_bytes_per_sequence * 16 == pytest.approx(printed, rel=0.055)
 
 
+@pytest.mark.parametrize(
+    ("name", "context", "printed", "least"),
+    [
+        ("gemma-3-27b", 131_072, 10.41, 0.0),
+        ("qwen3.5-27b", 262_144, 16.00, 0.0),
+        ("deepseek-v3.1", 163_840, 10.72, 0.0),
+        # it counts the draft layer, and leaves out 132 B of index in each of 78 layers
+        ("glm-5", 202_752, 17.18, (78 * 132 - (512 + 64) * 2) * 202_752 / GIB),
+        ("kimi-k2.5", 262_144, 17.16, 0.0),
+        ("qwen3-0.6b", 40_960, 4.38, 0.0),
+    ],
+)
+def test_caches_at_full_context(name: str, context: int, printed: float, least: float) -> None:
+    """unsloth pull request 4757: what llama.cpp keeps of one sequence in 16 bits, in GiB."""
+    assert kv_bytes_per_sequence(load_model(name), context) / GIB - least == pytest.approx(printed, abs=0.006)
+
+
 def test_gpt_oss_120b_keeps_4608_mib_in_full_layers() -> None:
     """ollama issue 16480; windows of 128 add 4.5 MiB."""
     model = load_model("gpt-oss-120b")

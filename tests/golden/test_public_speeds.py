@@ -1,11 +1,14 @@
 """Speeds that others published: the cases of shared/data/cases, each with its source there. Nothing is fitted to them.
 
-`within` is how far the prediction may lie from what was measured, either way, as a factor: today's, rounded up. It is a
-ratchet: worse fails. Those that the 80 % range misses are marked, with the reason where it is known.
+Two tests. Right is what lies in the 80 % range that is stated with the prediction; what does not is a miss and fails as
+expected, with its size and the reason where one is known. `within` proves nothing of the kind: it is how far off the
+prediction is today, either way, as a factor rounded up, and only keeps it from getting worse unseen.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any
 
 import pytest
 
@@ -14,6 +17,8 @@ from tokenroof.types.run import Run
 from tokenroof.types.scenario import Scenario
 from tokenroof.types.served import Ranged
 from tokenroof.usecases.measured.predict import forecast
+from tokenroof.usecases.money.price import PriceRequest, price
+from tokenroof.usecases.money.speculate import SpeculateRequest, speculate
 
 RUN = Run(
     row_id="", line=0, file="", source="", date="", model="", model_key="", hardware="", hw_key="", num_gpus=1, tp=1,
@@ -54,8 +59,14 @@ RTX = replace(
 TPU = replace(RUN, model="Qwen3-8B", hw_key="tpu-v6e", num_gpus=4, tp=4, engine="sglang")
 # QwQ-32B has the shapes of Qwen2.5-32B; prompts are short.
 QWQ = replace(RUN, model="Qwen2.5-32B", hw_key="a100-sxm-80gb", engine_version="0.7.2", isl=128.0, osl=200.0)
+REPORT = "one user's report that it is slower than the engine's own recipe"
 HOST = "before 0.8 the host's part grows with the ranks"
-EAGER = "eager mode, at the host's pace"
+# Decode alone of 8 requests, 256 tokens each, in eager mode: 227.8, 227.3, 228.2 and 219.2 tok/s (vllm issue 42058).
+A100 = replace(
+    RUN, model="Qwen3-8B", hw_key="a100-sxm-80gb", osl=256.0, concurrency=8.0, eager=True, engine_version="0.26.0",
+    mode="mixed",
+)  # fmt: skip
+EAGER = "the host needs 35 ms for any eager pass; a kernel is started in 14 us here, as in compiled code"
 
 CASES = (
     *cases(LLAMA, "tpot_ms", "request_rate", {1: (7.23, 1.1, ""), 31: (8.42, 1.12, ""), 61: (10.5, 1.2, ""),
@@ -72,8 +83,10 @@ CASES = (
     *cases(replace(RTX, concurrency=1.0, osl=128.0), "ttft_ms", "isl",
            {8192: (490, 1.65, ""), 32_768: (1860, 1.2, ""), 131_072: (8900, 1.55, "")}, "qwen3.5-397b"),
     *cases(TPU, "output_tok_s", "concurrency", {64: (5297, 1.35, ""), 256: (7572, 1.55, "")}, "qwen3-8b-v6e"),
-    *cases(replace(RUN, model="Qwen3-8B", hw_key="a100-sxm-80gb", osl=512.0, concurrency=8.0), "output_tok_s", "isl",
-           {1024: (239, 2.6, EAGER), 16_384: (219, 1.4, EAGER)}, "qwen3-8b-a100"),
+    *cases(A100, "tpot_ms", "isl", {1024: (35.1, 2.9, EAGER), 4096: (35.2, 2.4, EAGER), 8192: (35.1, 1.95, EAGER),
+                                    16_384: (36.5, 1.5, EAGER)}, "qwen3-8b-a100"),
+    *cases(replace(A100, kv_dtype="fp8"), "tpot_ms", "isl", {1024: (35.0, 3.0, EAGER), 16_384: (34.6, 1.95, EAGER)},
+           "qwen3-8b-a100-fp8"),
     *cases(replace(RUN, model="DeepSeek-R1", model_key="DeepSeek-V3", weight_dtype="fp8", hw_key="h100-sxm",
                    num_gpus=16, tp=16, engine="sglang"), "tpot_ms", "concurrency",
            {1: (23.1, 1.6, "one request over two servers: latency of the network")}, "deepseek-r1"),
@@ -84,7 +97,7 @@ CASES = (
     *cases(replace(QWQ, num_gpus=8, tp=8), "e2e_latency_s", "concurrency",
            {1: (3.15, 1.45, HOST), 16: (4.25, 1.6, HOST)}, "qwq-tp8"),
     *cases(replace(RUN, model="DeepSeek-V3.2", weight_dtype="fp8", hw_key="h20", num_gpus=8, tp=8, max_num_seqs=64.0),
-           "tpot_ms", "concurrency", {1: (1000 / 30, 3.3, "reported as too slow, as it is")}, "deepseek-v3.2"),
+           "tpot_ms", "concurrency", {1: (1000 / 30, 3.3, REPORT)}, "deepseek-v3.2"),
     *cases(replace(RUN, model="Llama-3.1-70B", weight_dtype="fp8", hw_key="h100-sxm", num_gpus=8, tp=8,
                    engine="sglang", osl=256.0, mode="mixed"), "ttft_ms", "concurrency", {32: (1159, 1.08, "")}, "70b"),
     *cases(replace(RUN, model="Llama-3.1-70B", weight_dtype="fp8", hw_key="h100-sxm", num_gpus=8, tp=8,
@@ -92,6 +105,7 @@ CASES = (
 )  # fmt: skip
 
 
+@cache
 def predicted(case: Case) -> Ranged:
     run = replace(case.run, metric=case.metric, value=case.measured, unit=UNITS[case.metric])
     found = forecast(run)
@@ -99,19 +113,25 @@ def predicted(case: Case) -> Ranged:
     return found
 
 
+def marked(case: Case) -> object:
+    """A case, expected to fail where the range misses what was measured."""
+    missed = [pytest.mark.xfail(strict=True, reason=f"up to {case.within} times off: {case.missed}")]
+    return pytest.param(case, id=case.name, marks=missed if case.missed else [])
+
+
+@pytest.mark.parametrize("case", [marked(case) for case in CASES])
+def test_a_published_speed_lies_in_its_range(case: Case) -> None:
+    found = predicted(case)
+    assert found.low <= case.measured <= found.high
+
+
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_a_published_speed(case: Case) -> None:
+def test_no_prediction_is_further_off_than_it_was(case: Case) -> None:
+    """And none of these runs beats the roof, where a TPOT is less than its bound or a throughput more."""
     found = predicted(case)
     assert 1.0 / case.within <= found.value / case.measured <= case.within
-    inside = found.low <= case.measured <= found.high
-    assert inside is not bool(case.missed)
     beaten = case.measured < found.bound if case.metric != "output_tok_s" else case.measured > found.bound
     assert not beaten
-
-
-def test_seven_of_ten_lie_inside_their_ranges() -> None:
-    """80 % ranges; the cases were chosen for what was wrong."""
-    assert sum(not case.missed for case in CASES) / len(CASES) >= 0.65
 
 
 def prefill_per_gpu(**layout: int) -> float:
@@ -140,3 +160,45 @@ def test_drafts_gain_less_at_larger_batches() -> None:
         alone, drafted = (resolve(one).serve().tpot_s for one in (asked, replace(asked, drafts=3, acceptance=0.7)))
         gain[clients] = alone / drafted
     assert gain[4] > 1.1 * gain[64] > 1.1
+
+
+def test_an_8_bit_cache_gains_little_at_the_pace_of_the_host() -> None:
+    """The same runs: 0.4, 5.0, 1.8 and 5.5 % from 1K to 16K. At 1K it is right; beyond, it hangs on the miss above."""
+    short = replace(A100, isl=1024.0, metric="tpot_ms", unit="ms")
+    wide, narrow = (forecast(replace(short, kv_dtype=kind)) for kind in ("", "fp8"))
+    assert isinstance(wide, Ranged) and isinstance(narrow, Ranged)
+    assert 1.0 <= wide.value / narrow.value < 1.055
+
+
+@pytest.mark.parametrize(("rate", "tpot_ms"), [(1, 11.0), (18, 11.9), (35, 13.8), (52, 19.9)])
+def test_a_pass_with_four_drafts_of_eagle3(rate: float, tpot_ms: float) -> None:
+    """Llama-3.1-8B on an H100 as above, whose acceptance is not published: drafts slow one request down by half, so a
+    pass of 4 drafts yields little more than a token, and TPOT is the time of one. Prompts come on top."""
+    in_flight = max(1.0, rate * 62.4 * tpot_ms / 1e3)
+    asked = SpeculateRequest(model="llama-3.1-8b", system="h100", tp=1, engine_version="0.11.0", context=235.0,
+                             depths=(4,), batches=(in_flight,), acceptance=0.01)  # fmt: skip
+    (point,) = speculate(asked).rows[0].points
+    assert 1e3 * (point.verify_step_s + 4 * point.draft_s) == pytest.approx(tpot_ms, rel=0.10)
+
+
+@pytest.mark.parametrize(
+    ("system", "rent", "layouts", "paid"),
+    [
+        ("gb200-nvl72", 2.21, {"prefill_layout": "tp4", "decode_layout": "dp32 ep32"}, 0.1486),
+        pytest.param(
+            "48xb200", 1.95, {"prefill_layout": "tp4 ep4", "decode_layout": "tp8 ep8", "decode_workers": 5}, 0.5755,
+            marks=pytest.mark.xfail(strict=True, reason="$1.12 (0.79 to 1.59): 1.9 times, small batches in tp8"),
+        ),
+    ],
+)  # fmt: skip
+def test_price_of_a_token_at_125_a_second(system: str, rent: float, layouts: dict[str, Any], paid: float) -> None:
+    """DeepSeek-R1 in FP4 with drafts, 1K/1K, $ per million of all tokens (pull request 381 of InferenceX-app).
+
+    A draft is accepted with 0.72: DeepSeek's 85 % of second tokens, times 0.85 on prompts of random tokens.
+    """
+    asked = PriceRequest(model="deepseek-r1", system=system, isl=1024, osl=1024, weight_dtype="nvfp4", kv_dtype="fp8",
+                         engine="trtllm", drafts=3, acceptance=0.72, tpot=0.008, price_per_gpu_hour=rent,
+                         **layouts)  # fmt: skip
+    output = price(asked).economics.output_tokens_per_s_per_gpu
+    cheap, dear = (1e6 * rent / 3600.0 / (2.0 * each) for each in (output.high, output.low))
+    assert cheap <= paid <= dear

@@ -83,7 +83,9 @@ def test_one_scrape_is_all_since_the_start_and_says_its_cache(tmp_path: Path) ->
     [(scrape(260) + scrape(100), "went down between the scrapes: the server was started anew"),
      (scrape(100) + scrape(100), "no request ended between the scrapes"),
      ("# HELP vllm:x y\nvllm:x{ 1\n", "no metrics in Prometheus text"),
-     ("# HELP vllm:x y\nvllm:x NaN\n", "no request ended"), ("# HELP vllm:0", "no metric of vLLM")],
+     ("# HELP vllm:x y\nvllm:x NaN\n", "no request ended"), ("# HELP vllm:0", "no metric of vLLM"),
+     (scrape(260).replace('le="0.1"', 'le="+a"', 1), "bucket's edge le='+a' is no number"),
+     (scrape(260).replace('le="+Inf"', 'le="nan"'), "bucket's edge le='nan' is no number")],
 )  # fmt: skip
 def test_metrics_that_cannot_be_used_are_one_line(tmp_path: Path, text: str, said: str) -> None:
     found = read(tmp_path / "a.prom", text)

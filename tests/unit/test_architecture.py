@@ -107,11 +107,12 @@ def test_a_shared_indexer_has_no_weights_and_no_keys() -> None:
     assert attention_kind(with_shared) == "MLA top-64"
 
 
-def test_block_top_k_reads_whole_blocks_and_keeps_one_key_per_block() -> None:
-    indexer = Indexer(top_k=16, n_heads=4, head_dim=128, block=128, key_bytes_per_element=2.0)
+@pytest.mark.parametrize(("pool", "key"), [(1, 256.0), (128, 2.0)])
+def test_block_top_k_reads_whole_blocks_and_scans_a_key_of_each_token_or_pool(pool: int, key: float) -> None:
+    indexer = Indexer(top_k=16, n_heads=4, head_dim=128, block=128, pool=pool, key_bytes_per_element=2.0)
     sparse = model(group(replace(GQA, indexer=indexer)))
-    assert kv_bytes_per_token(sparse) == 32 * 2 + 2.0
-    assert kv_read_bytes_per_step(sparse, 1_000_000) == 16 * 128 * 64 + 1_000_000 * 2.0
+    assert kv_bytes_per_token(sparse) == 32 * 2 + key
+    assert kv_read_bytes_per_step(sparse, 1_000_000) == 16 * 128 * 64 + 1_000_000 * key
 
 
 def test_moe_active_counts_routes_not_experts() -> None:

@@ -16,7 +16,7 @@ from tokenroof.types.model import CompressedAttention, DenseFfn, Gqa, Indexer, L
 HIDDEN = 1000
 GQA = Gqa(n_heads=8, n_kv_heads=2, head_dim=100, v_head_dim=50)
 MLA = Mla(n_heads=8, q_lora_rank=300, kv_lora_rank=400, qk_nope_dim=100, qk_rope_dim=20, v_head_dim=60)
-INDEXER = Indexer(top_k=16, n_heads=4, head_dim=32, block=2, extra_params=7, key_bytes_per_element=1.0)
+INDEXER = Indexer(top_k=16, n_heads=4, head_dim=32, block=2, pool=2, extra_params=7, key_bytes_per_element=1.0)
 COMPRESSED = CompressedAttention(
     n_heads=8, head_dim=100, rope_dim=20, q_lora_rank=300, o_groups=4, o_lora_rank=50, window=128, ratio=4,
     extra_params=11, indexer=INDEXER,

@@ -58,6 +58,15 @@ def test_reads(text: str | float, unit: str, value: float) -> None:
 
 @pytest.mark.parametrize(
     ("text", "unit", "value"),
+    [("18ms", "s", 0.018), ("0.07k", "token", 70.0), ("1.1 us", "s", 1.1e-6), ("0.3 GB", "B", 3e8), (70, "ms", 0.07)],
+)
+def test_reads_decimals_as_they_stand(text: str | float, unit: str, value: float) -> None:
+    """Floats multiply 18 and 0.001 to 0.018000000000000002, which a page or a file would repeat."""
+    assert parse_amount(text, unit) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "unit", "value"),
     [("15T", "token", 15e12), ("128Ki", "token", 131_072), ("70B", "param", 70e9), ("671e9", "param", 671e9)],
 )
 def test_reads_counts(text: str, unit: str, value: float) -> None:

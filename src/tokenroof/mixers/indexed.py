@@ -18,14 +18,14 @@ def index_key_bytes(indexer: Indexer | None) -> float:
     """Bytes of the key that the indexer stores, per entry that has one."""
     if indexer is None or indexer.shared:
         return 0.0
-    return indexer.head_dim * indexer.key_bytes_per_element / indexer.block
+    return indexer.head_dim * indexer.key_bytes_per_element / indexer.pool
 
 
 def indexer_scan_flops(indexer: Indexer | None) -> float:
     """FLOP of scoring one key with every head of the indexer."""
     if indexer is None or indexer.shared:
         return 0.0
-    return 2.0 * indexer.n_heads * indexer.head_dim / indexer.block
+    return 2.0 * indexer.n_heads * indexer.head_dim / indexer.pool
 
 
 def formula_text(indexer: Indexer | None) -> tuple[str, str]:
@@ -33,8 +33,8 @@ def formula_text(indexer: Indexer | None) -> tuple[str, str]:
     if indexer is None or indexer.shared:
         return "", ""
     size = f"{indexer.head_dim * indexer.key_bytes_per_element:g} B"
-    if indexer.block > 1:
-        return " + index key / block", f" + {size} / {indexer.block}"
+    if indexer.pool > 1:
+        return " + index key / pool", f" + {size} / {indexer.pool}"
     return " + index key", f" + {size}"
 
 

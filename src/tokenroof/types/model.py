@@ -37,7 +37,8 @@ class Mixer:
 class Indexer:
     """The scanner of top-k sparse attention: it reads a small key of every cached token and keeps `top_k`.
 
-    `block` > 1 selects whole blocks of that many tokens. A layer that reuses the selection of an earlier
+    `block` > 1 selects whole blocks of that many tokens; the key is kept for each token all the same, but where `pool`
+    tokens share one. A layer that reuses the selection of an earlier
     one has `shared`: it computes and stores no indexer keys of its own. Keys are held in fp8 with one fp32
     scale per 128 elements, whatever the KV dtype, unless a dialect says otherwise. `extra_params` counts
     every weight of the indexer.
@@ -47,6 +48,7 @@ class Indexer:
     n_heads: int = 0
     head_dim: int = 0
     block: int = 1
+    pool: int = 1
     shared: bool = False
     extra_params: int = 0
     key_bytes_per_element: float = 1.0 + 4.0 / 128

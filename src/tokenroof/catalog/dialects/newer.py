@@ -41,7 +41,7 @@ def _pooled_indexer(r: ConfigReader, hidden: int, q_rank: int) -> Indexer:
     if top_k % pool:
         raise InputError("index_topk", top_k, f"a multiple of index_kpool = {pool}")
     params = q_rank * heads * width + hidden * width + 2 * width + hidden * heads + pool * width + hidden * width
-    return Indexer(top_k=top_k // pool, n_heads=heads, head_dim=width, block=pool, extra_params=params)
+    return Indexer(top_k=top_k // pool, n_heads=heads, head_dim=width, block=pool, pool=pool, extra_params=params)
 
 
 def _glm5(r: ConfigReader) -> Architecture:
@@ -146,8 +146,8 @@ def _qwen4_attention(r: ConfigReader, hidden: int) -> Gqa:
     if budget % block:
         raise InputError("indexer_budget", budget, f"a multiple of indexer_compress_ratio = {block}")
     indexer = Indexer(
-        top_k=budget // block, n_heads=scorers, head_dim=index, block=block,
-        extra_params=hidden * (scorers + keys) * index + 2 * index,
+        top_k=budget // block, n_heads=scorers, head_dim=index, block=block, pool=block,
+        extra_params=hidden * (scorers + keys) * index + 2 * index, key_bytes_per_element=2.0,
     )  # fmt: skip
     biases = (2 * heads + 2 * kv_heads) * width + hidden if r.flag("attention_bias", False) else 0
     return Gqa(

@@ -129,7 +129,7 @@ def _mllama(r: ConfigReader) -> Architecture:
 
 
 def _minimax_m3(r: ConfigReader) -> Architecture:
-    """Block top-k attention: an indexer scores blocks of keys per group and keeps a few."""
+    """Block top-k attention: an indexer scores every key for each group, and keeps the blocks with the largest."""
     r.need("hidden_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads", "vocab_size")
     hidden, n, heads = r.count("hidden_size"), r.n_layers(), r.count("num_attention_heads")
     width, kv_heads = head_dim(r, hidden, heads), r.count("num_key_value_heads")

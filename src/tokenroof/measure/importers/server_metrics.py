@@ -101,7 +101,7 @@ def _read_scrape(text: str) -> tuple[_Sums, Mapping[str, str], str]:
                     labels.setdefault("model_name", str(sample.labels["model_name"])[:200])
                 if not math.isfinite(sample.value) or sample.value < 0:
                     continue
-                key = f"{name} {sample.labels['le']}" if "le" in sample.labels else name
+                key = f"{name} {_edge(sample.labels['le'])!r}" if "le" in sample.labels else name
                 sums[key] = sums.get(key, 0.0) + float(sample.value)
     except BadRow:
         raise
@@ -110,6 +110,17 @@ def _read_scrape(text: str) -> tuple[_Sums, Mapping[str, str], str]:
     if not engine:
         raise BadRow("no metric of vLLM or SGLang")
     return sums, labels, engine
+
+
+def _edge(text: str) -> float:
+    """The upper edge of a bucket, +Inf for the last one."""
+    try:
+        edge = float(text)
+    except ValueError:
+        edge = math.nan
+    if math.isnan(edge):
+        raise BadRow(f"the bucket's edge le={text[:40]!r} is no number")
+    return edge
 
 
 def _difference(before: _Sums, after: _Sums, names: tuple[str, ...], ending: str = "") -> float | None:
