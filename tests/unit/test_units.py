@@ -7,7 +7,16 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tokenroof.errors import UnitError
-from tokenroof.units import Quantity, dims_text, format_bytes, format_si, parse_count, parse_quantity, parse_unit
+from tokenroof.units import (
+    Quantity,
+    dims_text,
+    format_bytes,
+    format_si,
+    parse_amount,
+    parse_count,
+    parse_quantity,
+    parse_unit,
+)  # fmt: skip
 
 GIB = 2.0**30
 
