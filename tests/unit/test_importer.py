@@ -51,7 +51,7 @@ def test_counts_equal_a_build_of_the_model(name: str) -> None:
 def test_caches_hold_what_a_run_of_the_model_held(name: str) -> None:
     model = read(name)
     index_keys = sum(
-        g.count * TOKENS * g.mixer.indexer.head_dim * g.mixer.indexer.key_bytes_per_element / g.mixer.indexer.block
+        g.count * TOKENS * g.mixer.indexer.head_dim * g.mixer.indexer.key_bytes_per_element / g.mixer.indexer.pool
         for g in model.layers
         if isinstance(g.mixer, Gqa) and g.mixer.indexer is not None
     )
