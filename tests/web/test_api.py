@@ -83,11 +83,14 @@ def test_every_verb_and_list_is_compared() -> None:
     [
         ("analyze", "tpot_s", "analyze llama-3.1-8b --system h100 --explain tpot_s"),
         ("price", "usd_per_mtok_output", "price llama-3.1-8b --system h100 --explain usd_per_mtok_output"),
-        ("plan", "tpot_s", ASKED["plan"][1] + " --explain tpot_s"),
+        ("plan", "users_per_mw", ASKED["plan"][1] + " --explain users_per_mw"),
+        ("speculate", "speedup", ASKED["speculate"][1] + " --explain speedup"),
+        ("train", "overtraining", ASKED["train"][1] + " --explain overtraining"),
+        ("deduce", "active_params", ASKED["deduce"][1] + " --explain active_params"),
     ],
 )
 def test_a_number_is_explained_as_on_the_command_line(client: TestClient, verb: str, number: str, command: str) -> None:
-    answer = client.post(f"/api/v1/explain/{verb}/{number}", json=ASKED[verb][0] if verb == "plan" else SCENARIO)
+    answer = client.post(f"/api/v1/explain/{verb}/{number}", json=SCENARIO if verb == "analyze" else ASKED[verb][0])
     assert answer.status_code == 200, answer.text
     assert answer.json() == said(command)
 

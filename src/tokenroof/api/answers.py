@@ -16,7 +16,7 @@ from tokenroof.types.served import Infeasible
 if TYPE_CHECKING:
     from tokenroof.present.page import Page
 
-__all__ = ["Answer", "View"]
+__all__ = ["Answer", "View", "explained"]
 
 _MOST_BYTES = 100_000_000  # of a chart
 _UNITS = ("", "_s", "_usd_per_mtok", "_tokens_per_s_per_gpu", "_per_s")
@@ -26,6 +26,19 @@ Rows = list[dict[str, Any]] | Columns
 
 def _no_explanation(response: Any, number: str) -> NoReturn:
     raise UnknownName("number", number, (), "this answer has no explanations")
+
+
+def explained(verb: str) -> Callable[[Any, str], Any]:
+    """What takes a number of a verb's answers apart; `tpot` finds `tpot_s`."""
+
+    def explain(response: Any, number: str) -> Any:
+        from tokenroof.usecases.explained import explain_answer, numbers_of
+
+        known = numbers_of(verb)
+        found = next((number + unit for unit in _UNITS if number + unit in known), number)
+        return explain_answer(verb, response, found)
+
+    return explain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

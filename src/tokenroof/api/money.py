@@ -5,8 +5,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tokenroof.api.answers import Rows, View
-from tokenroof.errors import UnknownName
+from tokenroof.api.answers import Rows, View, explained
 from tokenroof.types.served import Infeasible
 
 if TYPE_CHECKING:
@@ -46,14 +45,6 @@ def _rows(rows: Any) -> Any:
     return plain
 
 
-def _explain_price(answer: Any, number: str) -> Any:
-    from tokenroof.usecases.money.explain import explain_price
-
-    if isinstance(answer, Infeasible):
-        raise UnknownName("number", number, (), "nothing is served, so nothing is explained")
-    return explain_price(answer, number)
-
-
 def _at_depths(answer: Any) -> list[dict[str, Any]]:
     from tokenroof.present.json import finite_json
 
@@ -62,7 +53,7 @@ def _at_depths(answer: Any) -> list[dict[str, Any]]:
 
 
 PRICES = View(
-    kind="Prices", page=_page("price"), draw=_draw("price"), explain=_explain_price,
+    kind="Prices", page=_page("price"), draw=_draw("price"), explain=explained("price"),
     tables={
         "main": _rows(lambda answer: answer.frontier), "speeds": _rows(lambda answer: answer.fast),
         "lengths": _rows(lambda answer: answer.context.points), "cached": _rows(lambda answer: answer.cache.holds),
@@ -74,6 +65,6 @@ BREAK_EVEN = View(
     tables={"main": _rows(lambda answer: answer.mixes)},
 )  # fmt: skip
 SPECULATION = View(
-    kind="Speculation", page=_page("speculate"), draw=_draw("speculate"),
+    kind="Speculation", page=_page("speculate"), draw=_draw("speculate"), explain=explained("speculate"),
     tables={"main": _rows(_at_depths), "curve": _rows(lambda answer: answer.curve)},
 )  # fmt: skip

@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tokenroof.api.answers import Rows, View
+from tokenroof.api.answers import Rows, View, explained
 
 if TYPE_CHECKING:
     from tokenroof.present.page import Page
@@ -71,7 +71,7 @@ def _train_draw(asked: "TrainRequest", answer: Any, path: Path) -> None:
 def train_view(asked: "TrainRequest") -> View:
     """Tables of the bills and of the pipeline beside the two models."""
     return View(
-        kind="Training", page=_train_page, draw=partial(_train_draw, asked),
+        kind="Training", page=_train_page, draw=partial(_train_draw, asked), explain=explained("train"),
         tables={
             "main": lambda answer: [asdict(answer.optimum)], "split": lambda answer: [asdict(answer.equal)],
             "bills": lambda answer: [asdict(one) for one in answer.bills],
@@ -93,7 +93,7 @@ def _deduce_draw(answer: Any, path: Path) -> None:
 
 
 DEDUCTION = View(
-    kind="Deduction", page=_deduce_page, draw=_deduce_draw,
+    kind="Deduction", page=_deduce_page, draw=_deduce_draw, explain=explained("deduce"),
     tables={
         "main": lambda answer: [asdict(one) for one in answer.estimates],
         "deductions": lambda answer: [asdict(one) for one in answer.deductions],

@@ -4,7 +4,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tokenroof.api.answers import Rows, View
+from tokenroof.api.answers import Rows, View, explained
 
 if TYPE_CHECKING:
     from tokenroof.present.page import Page
@@ -36,18 +36,12 @@ def _analyze_draw(answer: Any, path: Path) -> None:
     draw_operators(answer, path)
 
 
-def _analyze_explain(answer: Any, number: str) -> Any:
-    from tokenroof.usecases.analyze.explain import EXPLAINABLE, explain_number
-
-    return explain_number(answer, number if number in EXPLAINABLE else f"{number}_s")
-
-
 def _defaults(answer: Any) -> Rows:
     return [{"field": one.field, "value": one.value, "reason": one.reason} for one in answer.defaults]
 
 
 ANALYSIS = View(
-    kind="Analysis", page=_analyze_page, draw=_analyze_draw, explain=_analyze_explain,
+    kind="Analysis", page=_analyze_page, draw=_analyze_draw, explain=explained("analyze"),
     tables={"main": _analyze_main, "operators": _analyze_operators, "defaults": _defaults},
 )  # fmt: skip
 
@@ -74,7 +68,7 @@ def _plan_draw(answer: Any, path: Path) -> None:
 
 
 PLAN = View(
-    kind="Plan", page=_plan_page, draw=_plan_draw,
+    kind="Plan", page=_plan_page, draw=_plan_draw, explain=explained("plan"),
     tables={
         "main": _plan_rows(("winner",)), "alternatives": _plan_rows(("runner-up",)),
         "frontier": _plan_rows(("frontier",)), "defaults": _defaults,

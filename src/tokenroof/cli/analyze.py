@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tokenroof.cli.explaining import echo_explanation, explain_option
 from tokenroof.cli.options import model_argument, output_options, scenario_from, scenario_options
 from tokenroof.cli.outputs import check_outputs, write_outputs
 from tokenroof.cli.render import echo_json, echo_page
@@ -34,7 +35,7 @@ def _draw(answer: "AnalyzeResponse", bounds: bool, path: Path) -> None:
 @click.option("--fast-speedup", metavar="X", help="Speed of the fast mode to price. [default: 2.5]")
 @click.option("--full", is_flag=True, help="Every operator, the rack, speed and price, the closed form.")
 @click.option("--bounds", is_flag=True, help="Draw the closed form in place of the operators.")
-@click.option("--explain", "key", metavar="NUMBER", help="Show where a number comes from, for example tpot_s.")
+@explain_option("tpot_s, gpu_cache_bytes")
 @output_options
 def command(
     full: bool, bounds: bool, key: str | None, outputs: tuple[Path, ...], as_json: bool, **options: Any
@@ -60,10 +61,7 @@ def command(
     page = page_of(answer)
     write_outputs(answer, outputs, partial(_draw, answer, bounds), [row_of(answer)], page)
     if key is not None:
-        from tokenroof.usecases.analyze.explain import explain_number, text_of
-
-        explanation = explain_number(answer, key)
-        echo_json(explanation.to_dict()) if as_json else click.echo(text_of(explanation))
+        echo_explanation("analyze", answer, key, as_json)
     elif as_json:
         echo_json(answer)
     else:

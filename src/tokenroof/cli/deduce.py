@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tokenroof.cli.deduce_flags import MEASURED, check_together, offer_from_flags, sheet_options
+from tokenroof.cli.explaining import echo_explanation, explain_option
 from tokenroof.cli.offers import parse_rates
 from tokenroof.cli.render import WHOLE, QuantityType, echo_json, echo_page, note
 from tokenroof.cli.unused import refuse_unused
@@ -86,8 +87,9 @@ def _whole(lecture: bool, out: Path | None, full: bool, as_json: bool) -> int:
     "--chart", type=click.Choice(["corner", "evidence"]), default="corner", show_default=True, help="What -o draws."
 )
 @click.option("--full", is_flag=True, help="Every unknown, each channel alone, formulas and caveats.")
+@explain_option("active_params, price_level")
 @click.option("--json", "as_json", is_flag=True, help="Print the response as JSON.")
-def command(offer: str | None, full: bool, as_json: bool, out: Path | None, **options: Any) -> int:
+def command(offer: str | None, full: bool, key: str | None, as_json: bool, out: Path | None, **options: Any) -> int:
     """What public prices and speeds say of a model: by channel, and jointly with intervals that are calibrated.
 
     OFFER is an id of `tokenroof offers`, `market/MODEL` for the median host of open weights, a TOML file, or
@@ -101,7 +103,7 @@ def command(offer: str | None, full: bool, as_json: bool, out: Path | None, **op
     tokenroof deduce --compare anthropic/claude-opus-5 anthropic/claude-haiku-5-5
     tokenroof deduce --validate
     """
-    check_together(options, offer)
+    check_together({**options, "key": key}, offer)
     refuse_unused(out is not None, "given with -o: it is about the chart", "chart")
     if out is not None:
         # found out before the work, not after
@@ -128,9 +130,11 @@ def command(offer: str | None, full: bool, as_json: bool, out: Path | None, **op
             echo_page(comparison_page(both))
     else:
         answer = deduce(DeduceRequest(offer=offer if offer else offer_from_flags(options), **shared))
-        if not as_json:
+        if key is not None:
+            echo_explanation("deduce", answer, key, as_json)
+        elif not as_json:
             echo_page(page_of(answer), full)
-    if as_json:
+    if as_json and key is None:
         echo_json(answer)
     if out is not None:
         _save(answer, out, options["chart"])

@@ -18,7 +18,7 @@ _SHEET = (
     "off_peak", "ttft", "currency", "open_weights", "model",
 )  # fmt: skip
 MEASURED = ("as_of", "released", "speed_at", "ttft_at", "beside", "known", "also")
-_SAMPLING = ("tokens_per_s", *MEASURED, "rates", "leave_out", "prior_only", "active", "draws", "seed", "chart")
+_SAMPLING = ("tokens_per_s", *MEASURED, "rates", "leave_out", "prior_only", "active", "draws", "seed", "chart", "key")
 
 
 def sheet_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -84,7 +84,7 @@ def check_together(options: Mapping[str, Any], offer: str | None) -> None:
     if whole:
         barred += [(name, "left out with --validate and --lecture", "") for name in _SAMPLING]
     if options["compare"] is not None:
-        one = ("tokens_per_s", "chart", *MEASURED)
+        one = ("tokens_per_s", "chart", "key", *MEASURED)
         barred += [(name, "left out with --compare", "it is about one offer") for name in one]
     for name, limit, fix in barred:
         if _given(name):

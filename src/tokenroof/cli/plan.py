@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from tokenroof.cli.explaining import echo_explanation, explain_option
 from tokenroof.cli.options import model_argument, scenario_from, scenario_options, warn
 from tokenroof.cli.progress import progress
 from tokenroof.cli.render import echo_json, echo_page, note
@@ -55,7 +56,7 @@ def _check(path: Path) -> None:
 @click.option("--alternatives", metavar="N", help="How many of the next best to show. [default: 5]")
 @click.option("--measured", type=click.Path(dir_okay=False), help="CSV of measured runs, drawn beside the frontier.")
 @click.option("--full", is_flag=True, help="Memory, frontier, what was searched, commands of every engine.")
-@click.option("--explain", "key", metavar="NUMBER", help="Where a number of the winner comes from: tpot_s.")
+@explain_option("tpot_s, usd_per_mtok_all, of the winner")
 @click.option(
     "-o", "--output", "outputs", multiple=True, type=click.Path(path_type=Path, dir_okay=False),
     help="Write to FILE.csv, .json, .parquet, .svg, .png or .html. Repeatable.",
@@ -87,11 +88,7 @@ def command(outputs: tuple[Path, ...], key: str | None, full: bool, as_json: boo
     for path in outputs:
         _write(answer, path)
     if key is not None and answer.winner is not None:
-        from tokenroof.usecases.analyze.explain import text_of
-        from tokenroof.usecases.money.explain import explain_plan
-
-        found = explain_plan(answer, key)
-        echo_json(found.to_dict()) if as_json else click.echo(text_of(found))
+        echo_explanation("plan", answer, key, as_json)
     elif as_json:
         echo_json(answer)
     else:

@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from tokenroof.cli.economics_options import money_options, refuse
+from tokenroof.cli.explaining import echo_explanation, explain_option
 from tokenroof.cli.options import model_argument, offer_option, output_options, scenario_from, scenario_options, warn
 from tokenroof.cli.outputs import check_outputs, write_outputs
 from tokenroof.cli.render import echo_json, echo_page
@@ -24,7 +25,7 @@ __all__ = ["command"]
 @offer_option
 @click.option("--hold", "holds_s", metavar="TIME", multiple=True, help="Time in the cache, 5min (repeatable).")
 @click.option("--full", is_flag=True, help="Memory tiers, discounts, bend and step of long context, margin.")
-@click.option("--explain", "key", help="Where a number comes from: tpot_s, usd_per_mtok_output, usd_per_mtok_input.")
+@explain_option("tpot_s, usd_per_mtok_output, usd_per_mtok_input")
 @output_options
 def command(full: bool, key: str | None, outputs: tuple[Path, ...], as_json: bool, **options: Any) -> None:
     """What a token of MODEL costs on a system, and what a price sheet may make of it.
@@ -54,11 +55,7 @@ def command(full: bool, key: str | None, outputs: tuple[Path, ...], as_json: boo
 
     write_outputs(answer, paths, chart, answer.frontier, page_of(answer))
     if key is not None:
-        from tokenroof.usecases.analyze.explain import text_of
-        from tokenroof.usecases.money.explain import explain_price
-
-        found = explain_price(answer, key)
-        echo_json(found.to_dict()) if as_json else click.echo(text_of(found))
+        echo_explanation("price", answer, key, as_json)
     elif as_json:
         echo_json(answer)
     else:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tokenroof.cli.economics_options import refuse
+from tokenroof.cli.explaining import echo_explanation, explain_option
 from tokenroof.cli.options import model_argument, output_options, scenario_from, scenario_options, warn
 from tokenroof.cli.outputs import check_outputs, write_outputs
 from tokenroof.cli.render import WHOLE, QuantityType, echo_json, echo_page
@@ -48,18 +49,22 @@ def _list() -> None:
 )
 @click.option("--list", "show_list", is_flag=True, help="List the measured acceptance curves.")
 @click.option("--full", is_flag=True, help="Every depth at every batch.")
+@explain_option("speedup, stops_at")
 @output_options
-def command(show_list: bool, full: bool, outputs: tuple[Path, ...], as_json: bool, **options: Any) -> None:
+def command(
+    show_list: bool, full: bool, key: str | None, outputs: tuple[Path, ...], as_json: bool, **options: Any
+) -> None:
     """How much faster MODEL decodes with drafts, and from which batch on it does not.
 
     \b
     tokenroof speculate deepseek-v3 --system 8xh200
     tokenroof speculate llama-3.1-70b --system 8xh100 --draft llama-3.1-8b --acceptance 0.8 -o spec.svg
     tokenroof speculate glm-5.2-fp8 --system 8xb200 --depth 1 --depth 3 --batch 64 --batch 512
+    tokenroof speculate deepseek-r1 --system 8xh200 --batch 64 --explain speedup
     tokenroof speculate --list
     """
     if show_list:
-        refuse_unused(False, "left out with --list, which shows measured curves", *options)
+        refuse_unused(False, "left out with --list, which shows measured curves", *options, "key")
         _list()
         return
     from tokenroof.present.pages.speculate import page_of
@@ -70,7 +75,7 @@ def command(show_list: bool, full: bool, outputs: tuple[Path, ...], as_json: boo
     answer = speculate(scenario_from(options, SpeculateRequest))
     if isinstance(answer, Infeasible):
         refuse(answer, as_json)
-    if as_json:  # the page says it itself
+    if as_json or key is not None:  # the page says it itself
         warn(answer)
 
     def chart(path: Path) -> None:
@@ -79,7 +84,9 @@ def command(show_list: bool, full: bool, outputs: tuple[Path, ...], as_json: boo
         draw(answer, path)
 
     write_outputs(answer, paths, chart, _rows(answer), page_of(answer))
-    if as_json:
+    if key is not None:
+        echo_explanation("speculate", answer, key, as_json)
+    elif as_json:
         echo_json(answer)
     else:
         echo_page(page_of(answer), full)

@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from tokenroof.cli.economics_options import NumbersType
+from tokenroof.cli.explaining import echo_explanation, explain_option
 from tokenroof.cli.options import output_options
 from tokenroof.cli.outputs import check_outputs, write_outputs
 from tokenroof.cli.render import WHOLE, QuantityType, echo_json, echo_page
@@ -49,8 +50,11 @@ __all__ = ["command"]
 @click.option("--layers", type=WHOLE, help="[default: the model's]")
 @click.option("--hidden", type=WHOLE, help="Width. [default: the model's]")
 @click.option("--full", is_flag=True, help="Defaults and why; with --system also pipeline schedules.")
+@explain_option("pretrain_tokens, optimum_params")
 @output_options
-def command(model: str | None, full: bool, outputs: tuple[Path, ...], as_json: bool, **options: Any) -> None:
+def command(
+    model: str | None, full: bool, key: str | None, outputs: tuple[Path, ...], as_json: bool, **options: Any
+) -> None:
     """How many tokens and parameters a model should have, if it is to be served too.
 
     \b
@@ -102,4 +106,7 @@ def command(model: str | None, full: bool, outputs: tuple[Path, ...], as_json: b
         draw(answer, path, stages=options["stages"], chunks=options["chunks"])
 
     write_outputs(answer, paths, chart, answer.bills or answer.bubbles, page_of(answer))
-    echo_json(answer) if as_json else echo_page(page_of(answer), full)
+    if key is not None:
+        echo_explanation("train", answer, key, as_json)
+    else:
+        echo_json(answer) if as_json else echo_page(page_of(answer), full)

@@ -16,6 +16,7 @@ from starlette.routing import Route
 from tokenroof.errors import UnknownName
 from tokenroof.present.json import versions
 from tokenroof.registry import nearest
+from tokenroof.usecases.explained import EXPLAINED, explain_answer, numbers_of
 from tokenroof.web import verbs
 from tokenroof.web.asking import ask, failure, key_of
 from tokenroof.web.bodies import MOST_BYTES, body_of, json_of, json_response, problem_response
@@ -109,7 +110,7 @@ async def _verb(name: str, request: Request) -> Response:
 
     def work(tell: Callable[[float], None]) -> bytes:
         answer = verb.run(asked, tell)
-        if name in verbs.EXPLAINED:
+        if name in EXPLAINED:
             recent.keep(key, answer)
         return verbs.answer_bytes(answer)
 
@@ -118,10 +119,8 @@ async def _verb(name: str, request: Request) -> Response:
 
 async def _explain(request: Request) -> Response:
     name, number = request.path_params["verb"], request.path_params["number"]
-    if name not in verbs.EXPLAINED:
-        raise UnknownName("verb", name, nearest(name[:80], verbs.EXPLAINED), "numbers of analyze, plan, price")
-    if number not in verbs.numbers_of(name):
-        known = verbs.numbers_of(name)
+    known = numbers_of(name)
+    if number not in known:
         raise UnknownName("number", number[:80], nearest(number[:80], known), f"known: {', '.join(known)}")
     data, recent = await _asked(request), request.app.state.recent
     asked = verbs.asked_of(verbs.VERBS[name], data, request.app.state.uploads)
@@ -129,7 +128,7 @@ async def _explain(request: Request) -> Response:
     def work(tell: Callable[[float], None]) -> bytes:
         answer = recent.found(key_of(name, data)) or verbs.VERBS[name].run(asked, tell)
         recent.keep(key_of(name, data), answer)
-        return verbs.answer_bytes(verbs.explanation(name, answer, number))
+        return verbs.answer_bytes(explain_answer(name, answer, number).to_dict())
 
     return await ask(request, request.app.state.jobs, key_of(f"explain {name} {number}", data), work)
 

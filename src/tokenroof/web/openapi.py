@@ -12,7 +12,8 @@ from typing import Any, Literal, get_args, get_origin
 from tokenroof import __version__
 from tokenroof.schema import json_schema
 from tokenroof.schema.responses import keys_of, response_classes
-from tokenroof.web.verbs import EXPLAINED, LISTS, VERBS
+from tokenroof.usecases.explained import EXPLAINED
+from tokenroof.web.verbs import LISTS, VERBS
 
 __all__ = ["document", "document_bytes"]
 

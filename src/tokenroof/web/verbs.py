@@ -13,7 +13,7 @@ from tokenroof.present.json import with_versions
 from tokenroof.schema import parse, request_class
 from tokenroof.web.uploads import Uploads, with_files
 
-__all__ = ["EXPLAINED", "LISTS", "VERBS", "Verb", "answer_bytes", "asked_of", "explanation", "listing", "numbers_of"]
+__all__ = ["LISTS", "VERBS", "Verb", "answer_bytes", "asked_of", "listing"]
 
 OnProgress = Callable[[float], None]
 
@@ -193,48 +193,6 @@ def asked_of(verb: Verb, data: Mapping[str, Any], uploads: Uploads) -> Any:
 def answer_bytes(answer: Any) -> bytes:
     """What the command line prints, without white space."""
     return json.dumps(with_versions(answer), separators=(",", ":"), allow_nan=False, ensure_ascii=False).encode()
-
-
-# ---------------------------------------------------------------- where numbers come from
-
-
-def _explain_analyze(answer: Any, number: str) -> Any:
-    from tokenroof.usecases.analyze.explain import explain_number
-
-    return explain_number(answer, number)
-
-
-def _explain_plan(answer: Any, number: str) -> Any:
-    from tokenroof.usecases.money.explain import explain_plan
-
-    return explain_plan(answer, number)
-
-
-def _explain_price(answer: Any, number: str) -> Any:
-    from tokenroof.types.served import Infeasible
-    from tokenroof.usecases.money.explain import explain_price
-
-    if isinstance(answer, Infeasible):
-        raise UnknownName("number", number, (), answer.reason)
-    return explain_price(answer, number)
-
-
-EXPLAINED: Mapping[str, Callable[[Any, str], Any]] = {
-    "analyze": _explain_analyze, "plan": _explain_plan, "price": _explain_price,
-}  # fmt: skip
-
-
-def explanation(verb: str, answer: Any, number: str) -> Any:
-    """One number of an answer: formula, values, inputs with sources, what moves it."""
-    return EXPLAINED[verb](answer, number).to_dict()
-
-
-def numbers_of(verb: str) -> tuple[str, ...]:
-    """The numbers of a verb that can be explained."""
-    from tokenroof.usecases.analyze.explain import EXPLAINABLE
-    from tokenroof.usecases.money.explain import PLAN_KEYS, PRICE_KEYS
-
-    return tuple({"analyze": EXPLAINABLE, "plan": PLAN_KEYS, "price": PRICE_KEYS}[verb])
 
 
 # ---------------------------------------------------------------- lists

@@ -18,6 +18,7 @@ from tokenroof.types.model import Model
 from tokenroof.usecases.analyze.answer import AnalyzeResponse
 from tokenroof.usecases.analyze.bound import LEFT_OUT, inputs_at
 from tokenroof.usecases.analyze.closed_form import roofline_numbers
+from tokenroof.usecases.analyze.explain_memory import LAYOUT_NUMBERS, explain_layout
 from tokenroof.usecases.analyze.explain_rows import OperatorExplanation
 from tokenroof.xp import Namespace, Num
 
@@ -55,7 +56,7 @@ _ALSO = {
     "cost_floor_usd_per_mtok": "USD/Mtoken",
 }
 _MTOK = 1e6
-EXPLAINABLE = _SERVED | _CLOSED_FORM | _ALSO
+EXPLAINABLE: dict[str, str] = _SERVED | _CLOSED_FORM | _ALSO | LAYOUT_NUMBERS
 
 
 def _given(answer: AnalyzeResponse, name: str, value: float, unit: str) -> Fact:
@@ -217,6 +218,8 @@ def explain_number(answer: AnalyzeResponse, key: str) -> Explanation | OperatorE
         raise UnknownName("number", key, nearest(key, EXPLAINABLE), f"known: {', '.join(EXPLAINABLE)}")
     if "usd" in key and answer.bound.usd_per_gpu_h is None:
         raise UnknownName("number", key, (), "there is no cost without a price_per_gpu_hour")
+    if key in LAYOUT_NUMBERS:
+        return explain_layout(answer, key)
     if key in _SERVED:
         if not answer.fits:
             raise UnknownName("number", key, (), "a deployment that does not fit has no speed and no cost")

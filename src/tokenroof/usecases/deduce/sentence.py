@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from tokenroof.infer.posterior import Choice, Estimate, Moved
 
-__all__ = ["EVIDENCE", "odds_of", "sentence_of"]
+__all__ = ["EVIDENCE", "learnt", "odds_of", "sentence_of"]
 
 EVIDENCE = {
     "input_price": "the input price", "output_speed": "the output speed", "fast_mode": "the fast mode",
@@ -40,7 +40,7 @@ def _between(estimate: Estimate) -> str:
     return f"{low} to {high}"
 
 
-def _learnt(moved: Moved, estimate: Estimate) -> float:
+def learnt(moved: Moved, estimate: Estimate) -> float:
     """Nats that a channel adds on one unknown: between normals of the medians and widths with and without it."""
     deviation = math.log(estimate.high80 / estimate.low80) / _DEVIATIONS
     narrower = max(moved.width_factor[estimate.name], 1e-9)
@@ -51,7 +51,7 @@ def _learnt(moved: Moved, estimate: Estimate) -> float:
 def _said(estimates: Sequence[Estimate], moved: Sequence[Moved]) -> str:
     """The channels that say most of the size, and whether any speaks of the cache."""
     size = [one for one in estimates if one.name in ("total_params", "active_params")]
-    ranked = sorted(((max(_learnt(m, one) for one in size), m) for m in moved), key=lambda pair: -pair[0])
+    ranked = sorted(((max(learnt(m, one) for one in size), m) for m in moved), key=lambda pair: -pair[0])
     named = [EVIDENCE.get(m.channel, m.channel) for much, m in ranked[:2] if much >= max(_SAID, 0.1 * ranked[0][0])]
     who = " and ".join(named)
     says = f"{who} {'say' if len(named) > 1 else 'says'} so" if named else "no single price says much of its size"

@@ -5,7 +5,7 @@ arithmetic grows with the depth, and at small batches of a model with experts so
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Annotated, ClassVar
 
@@ -29,7 +29,7 @@ from tokenroof.usecases.money.drafts import Drafter, drafter_of
 from tokenroof.usecases.money.speculate_sentence import sentence_of
 
 __all__ = [
-    "BatchRow", "CurvePoint", "DepthPoint", "DepthStop", "ServedDrafts", "Span", "SpeculateRequest",
+    "BatchRow", "CurvePoint", "DepthPoint", "DepthStop", "Drafting", "ServedDrafts", "Span", "SpeculateRequest",
     "SpeculateResponse", "speculate",
 ]  # fmt: skip
 
@@ -157,10 +157,11 @@ class SpeculateResponse:
         "memory of the draft's weights and cache",
         "sampling and bookkeeping between draft and verify step",
     )
+    timed: "Drafting | None" = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Model:
+class Drafting:
     """All that a point needs: target, drafter, mean tokens by depth, context."""
 
     deployment: Deployment
@@ -272,7 +273,7 @@ def _last_paying(speedup: Callable[[float], float]) -> float | None:
     return crossing(lambda batch: speedup(batch) > 1.0, low, high, ratio=True, rounds=40)[1]
 
 
-def _compute_bound_from(model: _Model, depth: int) -> float | None:
+def _compute_bound_from(model: Drafting, depth: int) -> float | None:
     """Least batch whose verify step at this depth is compute-bound; None where none up to a million is."""
 
     def bound(batch: float) -> bool:
@@ -290,7 +291,7 @@ def _drafts_itself(request: SpeculateRequest, base: Deployment) -> bool:
     return bool(base.model.mtp_layers) and request.draft in (None, "mtp") and request.draft_cost is None
 
 
-def _with_drafts(request: SpeculateRequest, timed: _Model, served: Served) -> ServedDrafts | None:
+def _with_drafts(request: SpeculateRequest, timed: Drafting, served: Served) -> ServedDrafts | None:
     """The load with drafts of the model's own head, as every verb serves it; None where there is none or it slows."""
     base = timed.deployment
     best = timed.row(max(served.batch, 1.0)).best_depth
@@ -338,7 +339,7 @@ def speculate(request: SpeculateRequest) -> SpeculateResponse | Infeasible:
         base, draft=request.draft, draft_cost=request.draft_cost, context=work.context, defaults=defaults
     )
     lengths = _lengths(curve, acceptance, depths[-1])
-    timed = _Model(deployment=base, drafter=drafter, lengths=lengths, depths=depths, context=work.context)
+    timed = Drafting(deployment=base, drafter=drafter, lengths=lengths, depths=depths, context=work.context)
     most = min(max(base.room() // base.layout.pp, 1.0), _FARTHEST)
     batches = request.batches or (*(b for b in (4.0**power for power in range(10)) if b < most), most)
     for batch in batches:
@@ -385,6 +386,7 @@ def speculate(request: SpeculateRequest) -> SpeculateResponse | Infeasible:
         claim=base.claim,
         defaults=(*base.defaults, *defaults),
         warnings=base.warnings,
+        timed=timed,
     )
 
 

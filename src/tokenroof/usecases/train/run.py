@@ -4,18 +4,21 @@ Two answers to the same question stand side by side: the lecture's equal-cost sp
 same loss at the least cost of training and serving together.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from tokenroof.catalog import load_model, load_system
 from tokenroof.errors import DataMissing, InputError
-from tokenroof.formulas import scaling_laws, training, training_optimum
+from tokenroof.formulas import training, training_optimum
 from tokenroof.mixers import architecture
+from tokenroof.provenance import Fact, Grade, assumed, given
 from tokenroof.types.checks import check_choice, check_number, check_positive
 from tokenroof.types.default import Default
 from tokenroof.types.limits import Parts
 from tokenroof.types.model import Model
 from tokenroof.usecases.train.machine import Activations, Bubble, MachineBill, activations_of, bubbles_of, machine_bill
+from tokenroof.usecases.train.numbers import LEAST_TOKENS, cheapest_at_loss, loss_of, split_numbers
 
 __all__ = [
     "FITS",
@@ -32,7 +35,17 @@ __all__ = [
 _ACTIVE = 100e9
 _RATE = 50e6
 _DAY_S = 86400.0
-_LEAST_TOKENS = 1.0
+_DAY = "2026-11-25"
+_PHASES = ("pretrain_share", "rl_share", "serving_share")
+_UNITS = {"inefficiency": "1", "rl_flops_per_param_token": "FLOP/param/token", "tokens_per_param": "token/param"}
+# why a number is what it is where nobody gave it
+_WHY = {
+    "days": "the lecture's two months in service",
+    "split": "the lecture's heuristic: every phase costs the same",
+    "inefficiency": "the lecture's figure: decode reaches a third of the arithmetic that training does",
+    "rl_flops_per_param_token": "between 2 for generating alone and 6 with training on every token",
+    "tokens_per_param": "Hoffmann et al. 2022: some 20 tokens a parameter",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,12 +62,8 @@ class LossFit:
 
     def loss(self, params: float, tokens: float) -> float:
         """Loss of `params` after `tokens`."""
-        return float(
-            scaling_laws.chinchilla_loss(
-                params=params, tokens=tokens, irreducible=self.irreducible, size_coefficient=self.param_scale,
-                data_coefficient=self.data_scale, size_exponent=self.param_exponent, data_exponent=self.data_exponent,
-            )
-        )  # fmt: skip
+        law = {name: getattr(self, name) for name in self.__dataclass_fields__ if name not in ("name", "source")}
+        return float(loss_of(law, params, tokens))
 
 
 FITS: dict[str, LossFit] = {
@@ -155,7 +164,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainResponse:
-    """`bills` are dollars for each phase of the equal split, of the optimum, and of the run."""
+    """`bills` are dollars for each phase of the equal split, of the optimum and of the run; `facts` are the inputs."""
 
     model: str | None
     params: float
@@ -172,89 +181,72 @@ class TrainResponse:
     bubbles: tuple[Bubble, ...]
     activations: Activations | None
     defaults: tuple[Default, ...]
+    facts: Mapping[str, Fact] = field(default_factory=dict, repr=False, compare=False)
 
 
-def _params(request: TrainRequest, model: Model | None, defaults: list[Default]) -> float:
+def _params(request: TrainRequest, model: Model | None, defaults: list[Default]) -> Fact:
     if request.active_params is not None:
-        return check_number("active", request.active_params, low=1e6, high=1e15)
+        return given(check_number("active", request.active_params, low=1e6, high=1e15), "param")
     if model is not None:
         multiplied = float(architecture.active_params(model).without_input_embedding)
         reason = f"{model.id}'s without its input table, which multiplies with nothing"
         defaults.append(Default(field="active parameters", value=f"{multiplied / 1e9:.3g} B", reason=reason))
-        return multiplied
+        source = f"{model.source or 'a config file given by the user'}, without the input table"
+        return Fact(value=multiplied, unit="param", source=source, as_of=model.as_of or _DAY, grade=Grade.DERIVED)
     defaults.append(Default(field="active parameters", value="100 B", reason="the lecture's example"))
-    return _ACTIVE
+    return assumed(_ACTIVE, "param", "the lecture's example")
 
 
-def _inference_tokens(request: TrainRequest, defaults: list[Default]) -> float:
+def _served(request: TrainRequest, defaults: list[Default]) -> dict[str, Fact]:
+    """What is served in all, or at what rate and how long."""
     if request.inference_tokens is not None:
         if request.tokens_per_s is not None:
             raise InputError("tokens_per_s", request.tokens_per_s, "left out when inference tokens are given")
-        return check_number("inference_tokens", request.inference_tokens, low=_LEAST_TOKENS, high=1e20)
-    rate = request.tokens_per_s
-    if rate is None:
-        rate = _RATE
-        defaults.append(
-            Default(field="served", value="50 M tokens a second", reason="the lecture's figure for one model")
-        )
-    check_positive("tokens_per_s", rate, high=1e15)
+        tokens = check_number("inference_tokens", request.inference_tokens, low=LEAST_TOKENS, high=1e20)
+        return {"inference_tokens": given(tokens, "token")}
+    if request.tokens_per_s is None:
+        why = "the lecture's figure for one model"
+        defaults.append(Default(field="served", value="50 M tokens a second", reason=why))
+        rate = assumed(_RATE, "token/s", why)
+    else:
+        rate = given(check_positive("tokens_per_s", request.tokens_per_s, high=1e15), "token/s")
     days = check_number("days", request.days, low=0.01, high=36525.0)
-    return float(training.served_tokens(tokens_per_s=rate, deployed_s=days * _DAY_S))
+    return {"tokens_per_s": rate, "deployed_s": _own(request, "days", days * _DAY_S, "s")}
 
 
-def _equal(request: TrainRequest, params: float, inference_tokens: float, fit: LossFit) -> EqualSplit:
-    shares = [check_positive("split", share, high=1e6) for share in request.split]
-    pre, rl, serve = (share / sum(shares) for share in shares)
-    ineff, rl_cost = request.inefficiency, request.rl_flops_per_param_token
-    per_pre = training.inference_to_pretrain_tokens(inference_share=serve, pretrain_share=pre, inefficiency=ineff)
-    pretrain_tokens = inference_tokens / per_pre
-    rl_tokens = pretrain_tokens * training.rl_to_pretrain_tokens(
-        rl_share=rl, pretrain_share=pre, flops_per_param_token=rl_cost, inefficiency=ineff
-    )
-    return EqualSplit(
-        params=params,
-        pretrain_tokens=pretrain_tokens,
-        rl_tokens=rl_tokens,
-        inference_tokens=inference_tokens,
-        pretrain_flops=training.pretrain_flops(active_params=params, tokens=pretrain_tokens),
-        rl_flops=training.rl_flops(
-            active_params=params, tokens=rl_tokens, flops_per_param_token=rl_cost, inefficiency=ineff
-        ),
-        inference_flops=training.inference_flops(active_params=params, tokens=inference_tokens, inefficiency=ineff),
-        overtraining=training.overtraining_factor(
-            tokens=pretrain_tokens, active_params=params, tokens_per_param=request.tokens_per_param
-        ),
-        loss=fit.loss(params, pretrain_tokens),
-    )
+def _own(request: TrainRequest, name: str, value: float, unit: str) -> Fact:
+    """A number of the request; one that is the default was nobody's wish."""
+    asked = getattr(request, name) != TrainRequest.__dataclass_fields__[name].default
+    return given(value, unit, name.replace("_", " ")) if asked else assumed(value, unit, _WHY[name])
 
 
-def _at_loss(loss: float, fit: LossFit, inference_tokens: float, inefficiency: float) -> tuple[float, float, float]:
-    """Parameters, tokens and FLOP of the cheapest model at a loss."""
-    law = {"loss": loss, "irreducible_loss": fit.irreducible, "data_scale": fit.data_scale}
-    powers = {"param_exponent": fit.param_exponent, "data_exponent": fit.data_exponent}
-    serving = {"inference_tokens": inference_tokens, "inefficiency": inefficiency}
-    params = float(
-        training_optimum.fixed_loss_params(param_scale=fit.param_scale, **law, **powers, **serving)  # type: ignore[arg-type]
-    )
-    tokens = float(training_optimum.fixed_loss_tokens(**law, **powers, **serving))  # type: ignore[arg-type]
-    return params, tokens, _both_flops(params, tokens, inference_tokens, inefficiency)
+def _facts(request: TrainRequest, model: Model | None, fit: LossFit, defaults: list[Default]) -> dict[str, Fact]:
+    """All that the numbers are made of, with sources."""
+    parts = [check_positive("split", part, high=1e6) for part in request.split]
+    shares = {name: _own(request, "split", part / sum(parts), "1") for name, part in zip(_PHASES, parts, strict=True)}
+    law = {
+        name: Fact(value=getattr(fit, name), unit="1", source=fit.source, as_of=_DAY, grade=Grade.FITTED)
+        for name in ("irreducible", "param_scale", "data_scale", "param_exponent", "data_exponent")
+    }
+    own = {name: _own(request, name, getattr(request, name), unit) for name, unit in _UNITS.items()}
+    return {"params": _params(request, model, defaults), **_served(request, defaults), **own, **shares, **law}
 
 
-def _both_flops(params: float, tokens: float, inference_tokens: float, inefficiency: float) -> float:
-    pre = training.pretrain_flops(active_params=params, tokens=tokens)
-    serve = training.inference_flops(active_params=params, tokens=inference_tokens, inefficiency=inefficiency)
-    return float(pre + serve)
+def _equal(x: Mapping[str, float]) -> EqualSplit:
+    numbers = {name: float(value) for name, value in split_numbers(x).items()}
+    return EqualSplit(params=x["params"], **numbers)
 
 
-def _optimum(request: TrainRequest, equal: EqualSplit, fit: LossFit) -> Optimum:
+def _optimum(request: TrainRequest, equal: EqualSplit, fit: LossFit, x: Mapping[str, float]) -> Optimum:
     loss, same = request.loss, request.loss is None
     if loss is None:
         loss = equal.loss
     check_number(
         "loss", loss, low=fit.irreducible * 1.0005, high=10.0, fix=f"{fit.name} has a floor of {fit.irreducible:g}"
     )
-    params, tokens, flops = _at_loss(loss, fit, equal.inference_tokens, request.inefficiency)
-    alone_params, alone_tokens, alone_flops = _at_loss(loss, fit, _LEAST_TOKENS, request.inefficiency)
+    best = cheapest_at_loss(x, loss, equal.inference_tokens)
+    alone = cheapest_at_loss(x, loss, LEAST_TOKENS)
+    params, tokens, flops = (float(best[name]) for name in ("params", "tokens", "flops"))
     split_flops = equal.pretrain_flops + equal.inference_flops
     return Optimum(
         loss=loss,
@@ -268,9 +260,9 @@ def _optimum(request: TrainRequest, equal: EqualSplit, fit: LossFit) -> Optimum:
             tokens=tokens, inference_tokens=equal.inference_tokens, inefficiency=request.inefficiency
         ),
         flops=flops,
-        alone_params=alone_params,
-        alone_tokens=alone_tokens,
-        alone_flops=alone_flops,
+        alone_params=float(alone["params"]),
+        alone_tokens=float(alone["tokens"]),
+        alone_flops=float(alone["flops"]),
         split_over_optimum=split_flops / flops if same else None,
     )
 
@@ -335,9 +327,10 @@ def train(request: TrainRequest) -> TrainResponse:
     check_number("tokens_per_param", request.tokens_per_param, low=0.1, high=1e5)
     model = None if request.model is None else load_model(request.model)
     fit = FITS[request.fit]
-    params = _params(request, model, defaults)
-    equal = _equal(request, params, _inference_tokens(request, defaults), fit)
-    optimum, run = _optimum(request, equal, fit), _run(request, params, fit)
+    facts = _facts(request, model, fit, defaults)
+    inputs = {name: fact.value for name, fact in facts.items()}
+    params, equal = inputs["params"], _equal(inputs)
+    optimum, run = _optimum(request, equal, fit, inputs), _run(request, params, fit)
     layers = request.layers if request.layers is not None else None if model is None else model.n_layers
     hidden = request.hidden if request.hidden is not None else None if model is None else model.hidden
     return TrainResponse(
@@ -360,5 +353,5 @@ def train(request: TrainRequest) -> TrainResponse:
             layers=layers, hidden=hidden, stages=request.stages, micro_batches=request.micro_batches,
             micro_batch_tokens=request.micro_batch_tokens, tensors_per_layer=request.tensors_per_layer,
         ),
-        defaults=tuple(defaults),
+        defaults=tuple(defaults), facts=facts,
     )  # fmt: skip
