@@ -53,7 +53,7 @@ def _facts(deployment: Deployment, use: MemoryUse) -> dict[str, Fact]:
     asked = deployment.memory_fraction
     share = fraction_of(rules, float(use.total_bytes), deployment.layout) if asked is None else asked
     known = Fact(value=float(share), unit="1", source=source, as_of=_DAY, grade=Grade.SPEC)
-    passed = f"a pass of {deployment.scheduler.token_budget:,.0f} tokens, {source}"
+    passed = f"a step of {deployment.scheduler.token_budget:,.0f} tokens, {source}"
     return {
         "total_bytes": replace(chip.facts[visible], value=float(use.total_bytes)),
         "weights_bytes": _model(deployment, float(use.weights_bytes), "B"),
