@@ -160,13 +160,27 @@ def parse_amount(text: str | float, unit: str) -> float:
     """Read what people write for a number in `unit`, the same in every verb, file and call.
 
     Counts (of tokens, sequences, requests, parameters, or plain) as 128000, 128k or 128Ki; times as 0.05, 50ms, 5m or
-    5min; all else as `3.35TB/s`, `64GiB` or a bare number in the unit. Raises UnitError.
+    5min; rates of counts as 30/min or 50k; what is counted per token also without it, as 128KB; all else as
+    `3.35TB/s`, `64GiB` or a bare number in the unit. Raises UnitError.
     """
     if unit in _COUNTED:
         return parse_count(text, unit)
+    counted, slash, per = unit.partition("/")
+    if slash and isinstance(text, str):
+        return parse_quantity(_whole_ratio(text, counted, per), unit)
     if unit == "s" and isinstance(text, str) and (minutes := _MINUTES.fullmatch(text)):
         return parse_quantity(f"{minutes[1]}{_LONG_TIMES[minutes[2]]}", "s")
     return parse_quantity(text, unit)
+
+
+def _whole_ratio(text: str, counted: str, per: str) -> str:
+    """A ratio of which people write one half, in full: `/min` of requests a minute, `128KB` of bytes a token."""
+    value, rest = _number_and_unit(text, f"{counted}/{per}")
+    if counted in _COUNTED and rest.startswith("/"):
+        return f"{value!r} {counted}{rest}"
+    if counted in _COUNTED and rest in ("k", "K", "M", "G", "T"):
+        return f"{value!r} {rest.lower() if rest == 'K' else rest}{counted}/{per}"
+    return f"{value!r} {rest}/{per}" if per in _COUNTED and rest and "/" not in rest else text
 
 
 def parse_count(text: str | float, unit: str = "1") -> float:

@@ -47,7 +47,7 @@ def test_charts(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "needles"),
     [
-        ((), ("load", "one of request_rate, concurrency, users and trace")),
+        ((), ("--request-rate", "given, or --concurrency, --users or a --trace")),
         (("--rate", "0"), ("--request-rate 0",)),
         (("--rate", "1", "--requests", "0"), ("--requests 0",)),
         (("--rate", "1", "--concurrency", "3"), ("load", "concurrency 3")),

@@ -76,6 +76,23 @@ def test_reads_decimals_as_they_stand(text: str | float, unit: str, value: float
 
 @pytest.mark.parametrize(
     ("text", "unit", "value"),
+    [("30/min", "request/s", 0.5), ("2", "request/s", 2.0), ("50k", "token/s", 50e3), ("50 tok/s", "token/s", 50.0),
+     ("128KB", "B/token", 128e3), ("128 KiB/token", "B/token", 131_072.0), ("2B", "B/param", 2.0)],
+)  # fmt: skip
+def test_reads_half_of_a_ratio_of_counts(text: str, unit: str, value: float) -> None:
+    assert parse_amount(text, unit) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "unit"), [("3.35TB", "B/s"), ("$3/h", "USD/GPU/s"), ("5/5", "token/s"), ("5/", "token/s")]
+)
+def test_half_of_another_ratio_is_refused(text: str, unit: str) -> None:
+    with pytest.raises(UnitError):
+        parse_amount(text, unit)
+
+
+@pytest.mark.parametrize(
+    ("text", "unit", "value"),
     [("15T", "token", 15e12), ("128Ki", "token", 131_072), ("70B", "param", 70e9), ("671e9", "param", 671e9)],
 )
 def test_reads_counts(text: str, unit: str, value: float) -> None:

@@ -24,11 +24,12 @@ Nested = Callable[[type, Any, str], Any]
 
 _UNITS = {"tokens": "token", "dollars": "USD"}
 # a prefix alone is no unit of these: 64G is refused
-_QUANTITIES = {"seconds": "s", "bytes": "B", "B/s": "B/s", "FLOP/s": "FLOP/s"}
+_QUANTITIES = {"seconds": "s", "bytes": "B", "B/s": "B/s", "FLOP/s": "FLOP/s", "requests a second": "request/s"}
 _EXAMPLES = {
     "B/s": "write 3.35TB/s",
     "FLOP/s": "write 989e12 or 989TFLOP/s",
     "bytes": "write 64GiB or 64GB",
+    "requests a second": "write 0.5 or 30/min",
     "seconds": 'write 0.05 or "50ms"',
     "tokens": "write 128000, 128k (128,000) or 128Ki (131,072)",
 }

@@ -12,8 +12,8 @@ from typing import Annotated, Any, cast, get_args, get_type_hints
 from tokenroof.errors import InputError
 
 __all__ = [
-    "Count", "Degree", "Dollars", "OneOf", "Pairs", "Parts", "Pause", "Percentile", "Requests", "Seconds", "Share",
-    "Tokens", "TpotLimit", "TpotLimits", "TtftLimit", "TtftLimits", "Within", "faults_of", "percentile_of",
+    "Count", "Degree", "Dollars", "OneOf", "Pairs", "Parts", "Pause", "Percentile", "Rate", "Requests", "Seconds",
+    "Share", "Tokens", "TpotLimit", "TpotLimits", "TtftLimit", "TtftLimits", "Within", "faults_of", "percentile_of",
 ]  # fmt: skip
 
 
@@ -108,6 +108,7 @@ Degree = Annotated[int | None, Within(1, 100_000, "GPUs")]
 Count = Annotated[int | None, Within(0, 1e9)]
 Tokens = Annotated[float | None, Within(1.0, 1e9, "tokens")]
 Requests = Annotated[float | None, Within(0.0, 1e9, "requests", above=True)]
+Rate = Annotated[float | None, Within(0.0, 1e9, "requests a second", above=True)]
 Seconds = Annotated[float | None, Within(0.0, 1e6, "seconds", above=True)]
 # No token takes ten seconds and no reader waits half an hour for the first one: such numbers are meant in ms.
 _TTFT = Within(0.0, 1800.0, "seconds", above=True, fix=_MILLI)

@@ -12,6 +12,7 @@ from tokenroof.types.limits import (
     OneOf,
     Pairs,
     Pause,
+    Rate,
     Requests,
     Share,
     Tokens,
@@ -86,7 +87,7 @@ class Scenario:
     context: Annotated[float | None, Within(2.0, 1e9, "tokens")] = None
     batch: Annotated[float | None, Within(1.0, 1e9, "requests in one step")] = None
     concurrency: Requests = None
-    request_rate: Requests = None
+    request_rate: Rate = None
     users: Requests = None
     think: Pause = None
     ttft: TtftLimit = None

@@ -11,7 +11,7 @@ from tokenroof.errors import InputError
 from tokenroof.formulas import ownership, serving_cost
 from tokenroof.scenario.ranges import ranged
 from tokenroof.types.checks import check_positive
-from tokenroof.types.limits import Requests, Within
+from tokenroof.types.limits import Rate, Within
 from tokenroof.types.offer import Offer
 from tokenroof.types.served import Infeasible, Ranged
 from tokenroof.types.workload import Workload
@@ -37,7 +37,7 @@ class BreakEvenRequest(EconomicsRequest):
     offer_mode: str = "standard"
     offer_window: str = ""
     measured_tok_s: Annotated[float | None, Within(0.0, 1e12, "tokens/s", above=True)] = None
-    requests_per_s: Requests = None
+    requests_per_s: Rate = None
     rates: Mapping[str, float] = field(default_factory=dict)
 
 

@@ -65,7 +65,7 @@ def _check(request: SimulateRequest) -> None:
     if request.skip_bad:
         raise InputError("skip_bad", ..., "given with a trace")
     if not given and not (request.capacity or request.rates):
-        raise InputError("load", ..., "given: one of request_rate, concurrency, users and trace")
+        raise InputError("request_rate", ..., "given, or `concurrency`, `users` or a `trace`")
     if request.arrivals is not None and request.request_rate is None and not (request.capacity or request.rates):
         raise InputError("arrivals", request.arrivals, "given with a request rate")
 
