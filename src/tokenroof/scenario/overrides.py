@@ -26,6 +26,7 @@ _ALIASES = {
     "chip.scaleup_bytes_per_s": "chip.scaleup_bandwidth", "chip.scaleout_bytes_per_s": "chip.scaleout_bandwidth",
     "chip.scaleup_domain": "chip.domain", "chip.tdp_w": "chip.tdp", "chip.all_in_w": "chip.all_in_power",
     "chip.power_cap_w": "chip.power_cap", "chip.power_limit": "chip.power_cap", "chip.clocks": "chip.flops",
+    "chip.clock": "chip.flops",
     "system.n_chips": "system.gpus", "system.chips": "system.gpus", "system.domain": "system.domain_size",
     "system.scaleup_bytes_per_s": "system.scaleup_bandwidth",
     "system.scaleout_bytes_per_s": "system.scaleout_bandwidth", "system.power_w": "system.power",

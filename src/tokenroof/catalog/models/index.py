@@ -12,7 +12,16 @@ from tokenroof.reading import expanded, is_file, read_json
 from tokenroof.registry import nearest
 from tokenroof.types.model import Model
 
-__all__ = ["DATA", "find_id", "known_names", "load_model", "load_model_file", "load_models", "model_ids"]
+__all__ = [
+    "DATA",
+    "find_id",
+    "known_names",
+    "load_model",
+    "load_model_file",
+    "load_models",
+    "looks_like_path",
+    "model_ids",
+]
 
 DATA = Path(__file__).parent.parent / "data" / "models"
 _INDEX = DATA / "index.json"
@@ -46,7 +55,8 @@ def _load(model_id: str) -> Model:
     return model_from_json(data)
 
 
-def _looks_like_path(name: str) -> bool:
+def looks_like_path(name: str) -> bool:
+    """Whether a file was meant, be it there or not."""
     return name.endswith((".json", os.sep)) or name.startswith((".", "~", os.sep))
 
 
@@ -60,7 +70,7 @@ def load_model(name_or_path: str | os.PathLike[str]) -> Model:
     if found is not None:
         return _load(found)
     path = expanded(name, "model")
-    if _looks_like_path(name) or is_file(path):
+    if looks_like_path(name) or is_file(path):
         return load_model_file(path)
     # several names of one model count once
     close = dict.fromkeys(_index()[near] for near in nearest(name, known_names(), n=12))

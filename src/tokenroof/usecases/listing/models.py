@@ -4,7 +4,14 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from tokenroof.catalog.models.index import find_id, load_model, load_model_file, load_models, model_ids
+from tokenroof.catalog.models.index import (
+    find_id,
+    load_model,
+    load_model_file,
+    load_models,
+    looks_like_path,
+    model_ids,
+)
 from tokenroof.errors import InputError, UnknownName
 from tokenroof.mixers import kind_of
 from tokenroof.mixers.architecture import (
@@ -310,7 +317,9 @@ def show_model(name: str, *, kv_dtype: str | None = None) -> ModelView:
 def import_model(source: str, *, online: bool = False) -> Model:
     """Read a config.json, or the config of a Hugging Face id: from the catalogue, or from the hub if `online`."""
     path = expanded(source, "source")
-    if is_file(path) or path.suffix == ".json":
+    if is_folder(path) and not online:
+        raise InputError("config path", source, "a file, not a directory", f"try {path / 'config.json'}")
+    if is_file(path) or looks_like_path(source):
         return load_model_file(path)
     looks_like_repo = re.fullmatch(r"[\w.\-]+/[\w.\-]+", source) is not None
     if online:
@@ -322,8 +331,6 @@ def import_model(source: str, *, online: bool = False) -> Model:
         fetched = load_model_file(file)
         plain = re.sub(r"[^a-z0-9.]+", "-", source.rpartition("/")[2].lower()).strip("-.")
         return replace(fetched, id=plain, name=source, source=f"huggingface.co/{source}@{commit[:7]} config.json")
-    if is_folder(path):
-        raise InputError("config path", source, "a file, not a directory", f"try {path / 'config.json'}")
     if find_id(source) is not None:
         return load_model(source)
     fix = "add `online` to fetch it from the hub" if looks_like_repo else "give the path of a config.json"
