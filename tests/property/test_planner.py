@@ -19,7 +19,7 @@ from tokenroof.planner.pareto import frontier
 from tokenroof.planner.points import Points, Space, joined, refined, together, units_in
 from tokenroof.planner.space import Format, kv_formats, ladder, planned_layouts, weight_formats
 from tokenroof.scenario.formats import served_weights
-from tokenroof.serving.batch import Pool, serve_apart
+from tokenroof.serving.apart import Pool, serve_apart
 from tokenroof.serving.steady import capacity, serve
 from tokenroof.types.engine import Scheduler
 from tokenroof.types.layout import Layout

@@ -11,7 +11,8 @@ from tokenroof.errors import InputError, UnknownName
 from tokenroof.operators.lower import lower
 from tokenroof.operators.memory import memory_use
 from tokenroof.operators.timing import bind
-from tokenroof.serving.batch import Pool, serve_apart, static_batch
+from tokenroof.serving.apart import Pool, serve_apart
+from tokenroof.serving.batch import static_batch
 from tokenroof.serving.open_loop import serve_open
 from tokenroof.serving.steady import capacity, serve, serve_saturated
 from tokenroof.types.efficiency import PEAK

@@ -14,7 +14,8 @@ from tests.serving_oracle import LinearMachine
 
 from tokenroof.operators.lower import lower
 from tokenroof.operators.timing import bind
-from tokenroof.serving.batch import Pool, serve_apart, static_batch
+from tokenroof.serving.apart import Pool, prompt_line, serve_apart, serve_apart_open
+from tokenroof.serving.batch import static_batch
 from tokenroof.serving.open_loop import serve_open
 from tokenroof.serving.pipeline import stalled_passes
 from tokenroof.serving.scheduling import Passes
@@ -310,6 +311,47 @@ def test_decode_workers_share_the_answers():
     step_s = timed.step(decode=Load(each, each, 600.0)).step_s
     assert found.tpot_s == pytest.approx(step_s, rel=1e-4)
     assert found.e2e_s == pytest.approx(found.ttft_s + 999 * found.tpot_s, rel=1e-9)
+
+
+def apart_pools():
+    machine, rules = cases.system(n=4), Scheduler(name="none", token_budget=8192.0)
+    timed = bind(lower(cases.llama_3_8b()), machine)
+    return [Pool(timed=timed, system=machine, scheduler=rules, copies=n) for n in (1.0, 3.0)]
+
+
+@pytest.mark.parametrize("share", [1e-3, 0.4, 0.9])
+def test_arrivals_at_random_before_separate_roles(share):
+    """Little's law inside decode: rate x (answer + transfer) are answered; a first token waits for its cache too."""
+    pools, loads = apart_pools(), {"isl": 4000.0, "osl": 500.0, "transfer_s": 0.02}
+    most = serve_apart_open(*pools, rate=1e9, **loads).requests_per_s
+    found = serve_apart_open(*pools, rate=share * most, **loads)
+    assert not found.saturated and found.requests_per_s == pytest.approx(share * most, rel=1e-9)
+    answer_s = 499.0 * found.tpot_s
+    assert found.in_flight == pytest.approx(found.requests_per_s * (answer_s + 0.02), rel=1e-7)
+    begin_s = prompt_line(pools[0], isl=4000.0).begin_s(share * most)
+    assert found.ttft_s == pytest.approx(begin_s + 0.02 + pools[0].timed.profile.outside_s(4000.0), rel=1e-9)
+
+
+def test_more_than_the_slower_role_keeps_up_with_has_no_end():
+    pools, loads = apart_pools(), {"isl": 4000.0, "osl": 500.0}
+    over = serve_apart_open(*pools, rate=1e9, **loads)
+    assert over.saturated and over.ttft_s == math.inf
+    assert over.requests_per_s == pytest.approx(serve_apart(*pools, concurrency=1e5, **loads).requests_per_s, rel=1e-6)
+
+
+@pytest.mark.parametrize("users", [1.0, 40.0, 4000.0])
+def test_users_who_read_are_away_reading_in_prefill_or_answered(users):
+    pools, loads = apart_pools(), {"isl": 4000.0, "osl": 500.0, "transfer_s": 0.02}
+    found = serve_apart(*pools, concurrency=users, think_s=30.0, **loads)
+    assert found.requests_per_s == pytest.approx(users / (30.0 + found.e2e_s), rel=1e-9)
+    open_loop = serve_apart_open(*pools, rate=float(found.requests_per_s), **loads)
+    if users < 1000.0:  # beyond, they queue before prefill, and ask no more than it takes
+        assert found.ttft_s == pytest.approx(open_loop.ttft_s, rel=1e-6)
+        assert found.tpot_s == pytest.approx(open_loop.tpot_s, rel=1e-6)
+    else:
+        assert found.requests_per_s == pytest.approx(
+            serve_apart_open(*pools, rate=1e9, **loads).requests_per_s, rel=1e-6
+        )
 
 
 def test_a_run_in_an_open_loop_ends_an_answer_later_than_its_last_request_comes():

@@ -45,7 +45,6 @@ def test_work_does_not_grow_with_the_number_of_units(monkeypatch, loads):
 
 
 @pytest.mark.parametrize("loads", LOADS)
-@pytest.mark.xfail(reason="1.52 and 1.81 times: more pairs of roles are tried since prompts queue as steps take them")
 def test_a_large_load_takes_no_more_work_than_a_small_one(monkeypatch, loads):
     small, *large = (steps_of(monkeypatch, **load) for load in loads)
     assert max(large) <= 1.5 * small

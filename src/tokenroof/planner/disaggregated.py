@@ -1,6 +1,6 @@
 """Prompts and answers on workers of their own: which layout each role takes, and how many workers of each.
 
-Prefill workers queue prompts, decode workers hold answers; engine.serving_batch says what clients then see. Here the
+Prefill workers queue prompts, decode workers hold answers; `serving.apart` says what clients then see. Here the
 pairs worth asking about are picked: for each size of worker and each speed of answers the decode layout with most
 requests per GPU; for each size the prefill layout that takes most prompts per GPU, and the quickest; counts of workers
 so that the two keep pace.
@@ -16,9 +16,7 @@ from tokenroof.operators.timing import Timed, bind
 from tokenroof.planner.drafts import drafting, tokens_per_pass
 from tokenroof.planner.points import Points, Slice, Space, decode_grid, decode_seconds, slice_of, units_in
 from tokenroof.planner.space import stacked
-from tokenroof.serving.batch import Pool, prompts_in_flight, serve_apart
-from tokenroof.serving.scheduling import Passes
-from tokenroof.types.engine import Scheduler
+from tokenroof.serving.apart import Pool, prompt_line, prompts_in_flight, serve_apart
 from tokenroof.xp import NUMPY
 
 __all__ = [
@@ -98,14 +96,12 @@ def prefill_workers(space: Space, form: int) -> Workers:
             timed.program, space.system, context=space.isl, engine=space.known_engine, fraction=space.memory_fraction,
             max_batched_tokens=chunk,
         )  # fmt: skip
-        passes = Passes(timed, _prompts_only(space.scheduler, float(chunk)), space.isl, space.new, space.isl, NUMPY)
-        full = np.maximum(1.0, chunk * groups / space.new)
+        line = prompt_line(_prefilling(space, timed, float(chunk), 1.0), isl=space.isl, prefix=space.prefix, xp=NUMPY)
         in_flight = prompts_in_flight(groups, stages, float(chunk), space.new, NUMPY)
         holds = np.broadcast_to(use.sequences >= in_flight, gpus.shape)
-        alone, filled = passes.prompts(1.0, 0.0, 0.0), passes.prompts(full, 0.0, 0.0)
         every = Workers(
-            layout=np.arange(len(space.layouts)), gpus=gpus, rate=full / filled.extra_s,
-            seconds=np.broadcast_to(alone.whole_s, gpus.shape), number=np.ones(gpus.size),
+            layout=np.arange(len(space.layouts)), gpus=gpus, rate=np.broadcast_to(line.fastest, gpus.shape),
+            seconds=np.broadcast_to(line.alone_s, gpus.shape), number=np.ones(gpus.size),
             chunk=np.full(gpus.size, chunk),
         )  # fmt: skip
         lots.append(every.take(holds))
@@ -152,8 +148,9 @@ def _joined(lots: list[Workers]) -> Workers:
     return Workers(**{n: np.concatenate([getattr(lot, n) for lot in lots]) for n in Workers.__dataclass_fields__})
 
 
-def _prompts_only(scheduler: Scheduler, budget: Any) -> Scheduler:
-    return replace(scheduler, mixed=False, token_budget=budget)
+def _prefilling(space: Space, timed: Timed, chunk: Any, workers: Any) -> Pool:
+    scheduler = replace(space.scheduler, mixed=False, token_budget=chunk)
+    return Pool(timed=timed, system=space.system, scheduler=scheduler, copies=workers)
 
 
 def _bound(space: Space, form: int, depth: int, positions: Any) -> Timed:
@@ -287,15 +284,13 @@ def pairs_served(
     gpus = prefillers * fronts.gpus + decoders * backs.gpus
     sent = cache_bytes_per_sequence(front.program, space.isl) / front.program.layout.pp
     transfer_s = sent / link_bytes_per_s(space, gpus)
+    pool = _prefilling(side, front, fronts.chunk.astype(float), prefillers)
     if concurrency is None:
-        pace = np.minimum(prefillers * fronts.rate * _BUSY, decoders * backs.rate)
-        busy = np.minimum(pace / (prefillers * fronts.rate), 0.97)
-        waiting_s = fronts.seconds * (1.0 + 0.5 * busy / (1.0 - busy)) + transfer_s
-        concurrency = np.maximum(np.rint(decoders * backs.number + pace * waiting_s), 1.0)
+        line = prompt_line(pool, isl=space.isl, prefix=space.prefix, xp=NUMPY)
+        pace = np.minimum(line.fastest * _BUSY, decoders * backs.rate)
+        concurrency = np.maximum(np.rint(decoders * backs.number + pace * (line.begin_s(pace) + transfer_s)), 1.0)
     found = serve_apart(
-        Pool(timed=front, system=side.system, scheduler=_prompts_only(side.scheduler, fronts.chunk.astype(float)),
-             copies=prefillers),
-        Pool(timed=back, system=space.system, scheduler=space.scheduler, copies=decoders),
+        pool, Pool(timed=back, system=space.system, scheduler=space.scheduler, copies=decoders),
         concurrency=concurrency, isl=space.isl, osl=space.osl / tokens, prefix=space.prefix, transfer_s=transfer_s,
         memory_fraction=space.memory_fraction,
     )  # fmt: skip

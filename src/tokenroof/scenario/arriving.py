@@ -1,4 +1,4 @@
-"""Loads that have to be solved for: users who come back, and arrivals on separate roles, where a loop carries them."""
+"""Loads that have to be solved for: users who come back, limits that are just met, and arrivals at equal times."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -32,12 +32,12 @@ def rate_of_users(
     highest = min(asked, most * (1.0 - SETTLED))
     if more(highest) >= 0.0:
         return most if most < asked else highest
-    return falling_root(more, highest * _IDLE, highest)
+    return float(falling_root(more, highest * _IDLE, highest))
 
 
 def fastest_inside(spare: Callable[[float], float], top: float) -> float:
     """The highest rate up to `top` with a `spare` (falling with the rate) that is not below 0; 0 where none has."""
-    rate = falling_root(spare, top * _IDLE, top)
+    rate = float(falling_root(spare, top * _IDLE, top))
     return rate if spare(rate) >= 0.0 else 0.0
 
 

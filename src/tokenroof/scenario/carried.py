@@ -6,14 +6,13 @@ from functools import cache
 
 from tokenroof.scenario.arriving import SETTLED, fastest_inside
 from tokenroof.scenario.deployment import SLACK, Deployment
-from tokenroof.serving.steady import ServingEstimate
 from tokenroof.types.workload import Load
 
 __all__ = ["carried"]
 
 
 def carried(deployment: Deployment, load: Load, most: float = math.inf) -> tuple[float, float]:
-    """The largest load at random arrivals, in requests/s or users as `load` has it, that one aggregated replica carries
+    """The largest load at random arrivals, in requests/s or users as `load` has it, that one replica carries
     inside the limits and without a queue that grows, 0 where none; and the highest rate that it carries so. The load
     passes no more than `most` requests/s.
     """
@@ -22,9 +21,7 @@ def carried(deployment: Deployment, load: Load, most: float = math.inf) -> tuple
     if room < 1.0:
         return 0.0, 0.0
 
-    @cache
-    def at(rate: float) -> ServingEstimate:
-        return one.estimate(replace(load, kind="request_rate", value=rate), room)
+    at = cache(one.at_rates(load, room))
 
     def spare(rate: float) -> float:
         asked = (limits.ttft_s, at(rate).ttft_s), (limits.tpot_s, at(rate).tpot_s / one.tokens_per_step)

@@ -1,19 +1,21 @@
 """A resolved scenario: the one object that every verb, door and fit asks for times, memory, speed and cost."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from tokenroof.engines import engine as engine_of
 from tokenroof.operators.memory import MemoryUse, memory_use
 from tokenroof.operators.timing import Timed
-from tokenroof.scenario.arriving import arriving_evenly, loop_that_carries, rate_of_users
+from tokenroof.scenario.arriving import arriving_evenly, rate_of_users
 from tokenroof.scenario.machine_cost import MachineCost
 from tokenroof.scenario.override_values import Override
 from tokenroof.scenario.prefill_workers import PrefillWorkers
 from tokenroof.scenario.said import length_warnings
 from tokenroof.serving.batch import static_batch
-from tokenroof.serving.open_loop import serve_open
+from tokenroof.serving.open_loop import OpenServer
 from tokenroof.serving.steady import ServingEstimate, capacity, serve, serve_saturated
 from tokenroof.solve import largest_whole
 from tokenroof.types.default import Default
@@ -210,7 +212,8 @@ class Deployment:
         if load.kind in ("request_rate", "users", "saturated"):
             found = self._coming_back(load, room) if load.kind == "users" else self.estimate(load, room)
             limit = "memory" if load.kind == "saturated" else "load"
-            held = float(found.requests_per_s * found.e2e_s if self.disaggregated else found.in_flight)
+            inside = self.disaggregated and not found.saturated
+            held = float(found.requests_per_s * found.e2e_s if inside else found.in_flight)
             return self._served(found, held, self.replicas, room, limit, load)
         if load.kind == "static":
             return self._served(self.estimate(load, room), load.value, self.replicas, room, "load", load)
@@ -248,9 +251,12 @@ class Deployment:
             return self._static(load)
         limit = self.rooms() if room is None else room
         if load.kind == "saturated":
+            if self.prefill_workers is not None:
+                return self.at_rates(load, limit)(_MOST_AT_ONCE)
             return serve_saturated(self.timed, self.system, self.scheduler, **self._lengths(), limit=limit)
         if load.kind == "request_rate":
-            return self._arriving(load.value / self.replicas, load, limit)
+            rate = load.value / self.replicas
+            return self.at_rates(load, limit, rate)(rate)
         return self.closed(load.value if load.kind == "batch" else load.value / self.replicas, load, limit)
 
     def one_each(self) -> Served:
@@ -287,14 +293,17 @@ class Deployment:
                 self.timed, self.system, self.scheduler, concurrency=held, limit=limit, requests=load.requests,
                 range_ratio=load.range_ratio, **self._lengths(),
             )  # fmt: skip
-        return self.prefill_workers.serve(
-            self.timed, self.system, self.scheduler, concurrency=held, link_bytes_per_s=self.link_bytes_per_s(),
-            memory_fraction=self.memory_fraction, at_random=load.kind in ("request_rate", "users"), **self._lengths(),
-        )  # fmt: skip
+        return self.prefill_workers.serve(**self._apart(), concurrency=held)
 
     def _lengths(self) -> dict[str, Any]:
         work = self.workload
         return {"isl": work.isl, "osl": work.osl / self.tokens_per_step, "prefix": work.prefix}
+
+    def _apart(self) -> dict[str, Any]:
+        return {
+            "decode": self.timed, "system": self.system, "scheduler": self.scheduler,
+            "link_bytes_per_s": self.link_bytes_per_s(), "memory_fraction": self.memory_fraction, **self._lengths(),
+        }  # fmt: skip
 
     def link_bytes_per_s(self) -> float:
         """What one GPU sends to a worker of the other role: inside a domain where the unit fits in one.
@@ -310,31 +319,26 @@ class Deployment:
     def _coming_back(self, load: Load, room: float) -> ServingEstimate:
         """Users who wait for their answers and read for a while before they ask again."""
         users = load.value / self.replicas
-        if self.disaggregated:
-            return loop_that_carries(
-                lambda held: self.closed(held, load, room),
-                lambda rate, held: users / (held + rate * load.think_s),
-                users,
-            )
+        if self.prefill_workers is not None:
+            return self.prefill_workers.serve(**self._apart(), concurrency=users, think_s=load.think_s)
         alone_s = max(self.workload.osl, 1.0) / self.tokens_per_step * float(self.step(1.0).step_s)
         most = float(self.estimate(Load(kind="saturated"), room).requests_per_s)
-        rate = rate_of_users(
-            users, load.think_s, alone_s, room / most, most,
-            lambda rate: float(self._arriving(rate, load, room).e2e_s),
-        )  # fmt: skip
-        return self._arriving(rate, load, room)
+        at = self.at_rates(load, room)
+        return at(rate_of_users(users, load.think_s, alone_s, room / most, most, lambda rate: float(at(rate).e2e_s)))
 
-    def _arriving(self, rate: float, load: Load, room: Num) -> ServingEstimate:
-        if self.disaggregated:
-            return loop_that_carries(
-                lambda held: self.closed(held, load, room), lambda served, held: rate / served, float(_MOST_AT_ONCE)
-            )
-        found = serve_open(
-            self.timed, self.system, self.scheduler, rate=rate, requests=load.requests, limit=room, **self._lengths()
-        )
-        if load.evenly and not found.saturated:
-            return arriving_evenly(found, lambda held: self.closed(held, Load(), room), rate)
-        return found
+    def at_rates(self, load: Load, room: Num, like: Num = 1.0) -> Callable[[Num], ServingEstimate]:
+        """One replica at any rate of arrivals; `like` has their shape, where they are arrays."""
+        if self.prefill_workers is not None:
+            return partial(self.prefill_workers.serve_open, **self._apart())
+        server = OpenServer.of(self.timed, self.system, self.scheduler, limit=room, rate=like, **self._lengths())
+
+        def at(rate: Num) -> ServingEstimate:
+            found = server.serve(rate, requests=load.requests)
+            if load.evenly and not found.saturated:
+                return arriving_evenly(found, lambda held: self.closed(held, Load(), room), rate)
+            return found
+
+        return at
 
     def _static(self, load: Load) -> ServingEstimate:
         found = static_batch(self.timed, self.scheduler, batch=load.value, **self._lengths())

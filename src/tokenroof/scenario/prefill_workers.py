@@ -1,11 +1,12 @@
 """GPUs that do nothing but prefill, beside those that decode."""
 
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from tokenroof.operators.memory import MemoryUse, memory_use
 from tokenroof.operators.program import cache_bytes_per_sequence
 from tokenroof.operators.timing import Timed
-from tokenroof.serving.batch import Pool, prompts_in_flight, serve_apart
+from tokenroof.serving.apart import Pool, prompts_in_flight, serve_apart, serve_apart_open
 from tokenroof.serving.steady import ServingEstimate
 from tokenroof.types.engine import Engine, Scheduler
 from tokenroof.types.layout import Layout
@@ -49,15 +50,28 @@ class PrefillWorkers:
         )  # fmt: skip
 
     def serve(
-        self, decode: Timed, system: System, scheduler: Scheduler, *, concurrency: Num, isl: Num, osl: Num, prefix: Num,
-        link_bytes_per_s: float, memory_fraction: float | None, at_random: bool = False,
+        self, decode: Timed, system: System, scheduler: Scheduler, *, concurrency: Num, think_s: Num = None,
+        link_bytes_per_s: float, **lengths: Any,
     ) -> ServingEstimate:  # fmt: skip
-        """One unit with so many requests at once: each prompt's cache goes over the link to a worker that decodes."""
+        """One unit with so many requests at once, or users who read for `think_s`: each prompt's cache goes over the
+        link to a worker that decodes.
+        """
+        pools, transfer_s = self._pools(decode, system, scheduler), self._transfer_s(lengths["isl"], link_bytes_per_s)
+        return serve_apart(*pools, concurrency=concurrency, think_s=think_s, transfer_s=transfer_s, **lengths)
+
+    def serve_open(
+        self, rate: Num, *, decode: Timed, system: System, scheduler: Scheduler, link_bytes_per_s: float, **lengths: Any
+    ) -> ServingEstimate:
+        """One unit to which so many requests come per second, at random."""
+        pools, transfer_s = self._pools(decode, system, scheduler), self._transfer_s(lengths["isl"], link_bytes_per_s)
+        return serve_apart_open(*pools, rate=rate, transfer_s=transfer_s, **lengths)
+
+    def _pools(self, decode: Timed, system: System, scheduler: Scheduler) -> tuple[Pool, Pool]:
         front = replace(self.scheduler, mixed=False, token_budget=self.chunk)
-        sent = cache_bytes_per_sequence(self.timed.program, isl) / self.layout.pp
-        return serve_apart(
+        return (
             Pool(timed=self.timed, system=self.system, scheduler=front, copies=float(self.workers)),
             Pool(timed=decode, system=system, scheduler=scheduler, copies=float(self.decode_workers)),
-            concurrency=concurrency, transfer_s=sent / link_bytes_per_s, memory_fraction=memory_fraction,
-            isl=isl, osl=osl, prefix=prefix, at_random=at_random,
-        )  # fmt: skip
+        )
+
+    def _transfer_s(self, isl: Num, link_bytes_per_s: float) -> Num:
+        return cache_bytes_per_sequence(self.timed.program, isl) / self.layout.pp / link_bytes_per_s

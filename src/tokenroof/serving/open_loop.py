@@ -1,10 +1,11 @@
 """Requests that arrive at random: how many are inside at once, and what they see."""
 
 import math
+from dataclasses import dataclass
 
 from tokenroof.operators.timing import Timed
 from tokenroof.serving.crowd import Crowd, inside_of
-from tokenroof.serving.put_back import admitted
+from tokenroof.serving.put_back import Admitted, admitted
 from tokenroof.serving.scheduling import Passes
 from tokenroof.serving.steady import (
     FULLEST,
@@ -22,9 +23,94 @@ from tokenroof.types.machine import System
 from tokenroof.types.program import Num
 from tokenroof.xp import NUMPY
 
-__all__ = ["serve_open"]
+__all__ = ["OpenServer", "serve_open"]
 
 _KEEPS_UP = 1.0 - 1e-9  # of the most that is served: a rate that was found from it does not
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenServer:
+    """A server at every number of requests inside: all that does not depend on the rate at which they arrive.
+
+    `most` is served per second where it is `filled`; at `present` requests they `stay_s` and see `seen_s` per token.
+    """
+
+    passes: Passes
+    osl: Num
+    limit: Num
+    present: Num
+    inside: Admitted
+    filled: Admitted
+    each: Settled
+    stay_s: Num
+    most: Num
+
+    @classmethod
+    def of(
+        cls, timed: Timed, system: System, scheduler: Scheduler, *, isl: Num, osl: Num, prefix: Num = 0.0,
+        limit: Num = None, memory_fraction: float | None = None, rate: Num = 1.0,
+    ) -> "OpenServer":  # fmt: skip
+        """`rate` tells the shape of the rates that are asked for, where they are arrays."""
+        xp = namespace_of_lengths(timed, rate, isl, osl, prefix, limit)
+        if limit is None:
+            limit = capacity(timed, system, scheduler, isl=isl, osl=osl, memory_fraction=memory_fraction)
+        limit, new = xp.maximum(limit, 1.0), xp.maximum(isl - prefix, 1.0)
+        passes = Passes(timed, scheduler, isl, new, isl + osl / 2.0, NUMPY)
+        lengths = {"limit": limit, "isl": isl, "new": new, "osl": osl}
+        top = admitted(scheduler, timed.program.layout, NUMPY, present=limit, **lengths).full
+        filled = admitted(scheduler, timed.program.layout, NUMPY, present=top, **lengths)
+        full = settle(passes, filled.running, osl, again=filled.again)  # a server that is full is a closed loop
+        present = inside_of(top, rate, isl, osl, prefix, full.tpot_s)  # times may be of several machines
+        inside = admitted(scheduler, timed.program.layout, NUMPY, present=present, **lengths)
+        each = settle(passes, inside.running, osl, again=inside.again, at_random=True)
+        return cls(
+            passes=passes, osl=osl, limit=limit, present=present, inside=inside, filled=filled, each=each,
+            stay_s=stay_s(passes, each, osl), most=filled.running / stay_s(passes, full, osl),
+        )  # fmt: skip
+
+    def serve(self, rate: Num, *, requests: Num = None, range_ratio: float = 0.8) -> ServingEstimate:
+        """What requests see that arrive at so many a second; a run may end after a number of `requests`."""
+        check_lengths(rate=rate)
+        passes, inside, each, osl, most = self.passes, self.inside, self.each, self.osl, self.most
+        timed, isl, filled = passes.timed, passes.prompt, self.filled
+        xp = namespace_of_lengths(timed, rate, isl, osl, self.limit)
+        saturated = rate >= most * _KEEPS_UP
+        seen = Crowd.of(self.present, rate * self.stay_s / inside.running)
+        prompts = each.prompts
+        whole_s = seen.mean(prompts.whole_s + behind_s(passes, each, osl))
+        seen_s = each.tpot_s * (1.0 + inside.paused)
+        decode_s, tpot_s = seen.mean(each.decode_s), seen.mean(seen_s)
+        held = rate * seen.mean(self.stay_s)  # Little's law; to rounding and sums by integrals, `seen.inside`
+        wait_s = seen.mean(_passing_s(passes, each, rate))
+        alike = (1.0 - range_ratio) ** 2 / (3.0 * (1.0 + range_ratio) ** 2)
+        # Arrivals at random have answers of every age: memory is not full before as many are present as it holds.
+        beyond_s = NUMPY.where(self.present > self.limit, inside.waiting, 0.0) / inside.running * self.stay_s
+        queue_s = 0.5 * (1.0 + alike) * (seen.queued / rate + seen.mean(beyond_s))
+        late_s = math.inf if requests is None else 0.5 * requests * xp.maximum(0.0, 1.0 / most - 1.0 / rate)
+        tpot_s = xp.where(saturated, seen_s[-1], tpot_s)
+        first_s = xp.where(saturated, prompts.whole_s[-1] + late_s, wait_s + whole_s + queue_s)
+        ttft_s = timed.profile.outside_s(isl) + first_s
+        served = xp.minimum(rate, most)
+        if requests is not None:
+            served = requests / (requests / served + osl * tpot_s)
+        return ServingEstimate(
+            ttft_s=ttft_s,
+            settled_ttft_s=ttft_s,
+            tpot_s=tpot_s,
+            e2e_s=ttft_s + xp.maximum(osl - 1.0, 0.0) * tpot_s,
+            requests_per_s=served,
+            output_tokens_per_s=served * osl,
+            total_tokens_per_s=served * (isl + osl),
+            in_flight=xp.where(saturated, filled.running, held),
+            prefill_share=xp.where(saturated, each.share[-1], seen.mean(each.share)),
+            again=xp.where(saturated, filled.again, seen.mean(inside.again)),
+            decode_step_s=xp.where(saturated, each.decode_s[-1], decode_s),
+            answered_step_s=xp.where(saturated, each.answered_s[-1], seen.mean(each.answered_s)),
+            kv_limited=saturated | (seen.queued > 0.01),
+            saturated=saturated,
+            low=timed.profile.low,
+            high=timed.profile.high,
+        )
 
 
 def serve_open(
@@ -52,59 +138,11 @@ def serve_open(
     by which the last one is late.
     """
     check_lengths(rate=rate, isl=isl, osl=osl, prefix=prefix)
-    xp = namespace_of_lengths(timed, rate, isl, osl, prefix, limit)
-    if limit is None:
-        limit = capacity(timed, system, scheduler, isl=isl, osl=osl, memory_fraction=memory_fraction)
-    limit, new = xp.maximum(limit, 1.0), xp.maximum(isl - prefix, 1.0)
-    passes = Passes(timed, scheduler, isl, new, isl + osl / 2.0, NUMPY)
-    lengths = {"limit": limit, "isl": isl, "new": new, "osl": osl}
-    top = admitted(scheduler, timed.program.layout, NUMPY, present=limit, **lengths).full
-    filled = admitted(scheduler, timed.program.layout, NUMPY, present=top, **lengths)
-    full = settle(passes, filled.running, osl, again=filled.again)  # a server that is full is a closed loop
-    present = inside_of(top, rate, isl, osl, prefix, full.tpot_s)  # times may be of several machines
-    inside = admitted(scheduler, timed.program.layout, NUMPY, present=present, **lengths)
-    each = settle(passes, inside.running, osl, again=inside.again, at_random=True)
-    kept_s = stay_s(passes, each, osl)
-    most = filled.running / stay_s(passes, full, osl)
-    saturated = rate >= most * _KEEPS_UP
-    seen = Crowd.of(present, rate * kept_s / inside.running)
-    prompts = each.prompts
-    whole_s = seen.mean(prompts.whole_s + behind_s(passes, each, osl))
-    seen_s = each.tpot_s * (1.0 + inside.paused)
-    decode_s, tpot_s = seen.mean(each.decode_s), seen.mean(seen_s)
-    held = rate * seen.mean(kept_s)  # Little's law; to rounding and sums by integrals, `seen.inside`
-    wait_s = seen.mean(_passing_s(passes, each, rate))
-    alike = (1.0 - range_ratio) ** 2 / (3.0 * (1.0 + range_ratio) ** 2)
-    # Arrivals at random have answers of every age: memory is not full before as many are present as it holds.
-    beyond_s = NUMPY.where(present > limit, inside.waiting, 0.0) / inside.running * kept_s
-    queue_s = 0.5 * (1.0 + alike) * (seen.queued / rate + seen.mean(beyond_s))
-    late_s = math.inf if requests is None else 0.5 * requests * xp.maximum(0.0, 1.0 / most - 1.0 / rate)
-    tpot_s = xp.where(saturated, seen_s[-1], tpot_s)
-    first_s = xp.where(saturated, prompts.whole_s[-1] + late_s, wait_s + whole_s + queue_s)
-    ttft_s = timed.profile.outside_s(isl) + first_s
-    e2e_s = ttft_s + xp.maximum(osl - 1.0, 0.0) * tpot_s
-    served = xp.minimum(rate, most)
-    if requests is not None:
-        served = requests / (requests / served + osl * tpot_s)
-    running = xp.where(saturated, filled.running, held)
-    return ServingEstimate(
-        ttft_s=ttft_s,
-        settled_ttft_s=ttft_s,
-        tpot_s=tpot_s,
-        e2e_s=e2e_s,
-        requests_per_s=served,
-        output_tokens_per_s=served * osl,
-        total_tokens_per_s=served * (isl + osl),
-        in_flight=running,
-        prefill_share=xp.where(saturated, each.share[-1], seen.mean(each.share)),
-        again=xp.where(saturated, filled.again, seen.mean(inside.again)),
-        decode_step_s=xp.where(saturated, each.decode_s[-1], decode_s),
-        answered_step_s=xp.where(saturated, each.answered_s[-1], seen.mean(each.answered_s)),
-        kv_limited=saturated | (seen.queued > 0.01),
-        saturated=saturated,
-        low=timed.profile.low,
-        high=timed.profile.high,
-    )
+    server = OpenServer.of(
+        timed, system, scheduler, isl=isl, osl=osl, prefix=prefix, limit=limit, memory_fraction=memory_fraction,
+        rate=rate,
+    )  # fmt: skip
+    return server.serve(rate, requests=requests, range_ratio=range_ratio)
 
 
 def _passing_s(passes: Passes, load: Settled, rate: Num) -> Num:

@@ -4,6 +4,7 @@ those that a prediction cannot tell from the best.
 
 import math
 from collections.abc import Iterable, Mapping
+from itertools import islice
 from typing import Any
 
 from tokenroof.planner.points import Points
@@ -55,7 +56,7 @@ def _by_score(one: Candidate) -> tuple[float, int, float]:
 
 def pool_of(terms: Terms, points: Points, judged: Scored) -> tuple[dict[int, Candidate], list[Candidate]]:
     """Deployments near the top at the load, by point: the nearest by score, simpler ones that may be as good, and the
-    best that differ in kind; and those of them that are near.
+    best that differ in kind; and those of them that are no such best.
     """
     import numpy as np
 
@@ -87,14 +88,17 @@ def pool_of(terms: Terms, points: Points, judged: Scored) -> tuple[dict[int, Can
     widest = max(widths(objective, profile).values())
     reach = min(one.score for one in picked.values()) * math.exp(widest)
     add(order[(judged.score[order] <= reach) & (keys[order] < min(keys[at] for at in picked))], _SIMPLER, simpler=True)
-    near, at = list(picked.values()), _position(picked, simplest_of(picked.values(), objective, profile))
+    at = _position(picked, simplest_of(picked.values(), objective, profile))
     own = np.array([form.own for form in terms.space.formats])[points.form]
+    kinds: set[int] = set()
     for other in (
         own != own[at], points.form != points.form[at], (points.prefill < 0) != (points.prefill[at] < 0),
         (points.depth > 0) != (points.depth[at] > 0),
     ):  # fmt: skip
-        add(order[other[order]], 1)
-    return picked, near
+        alike = order[other[order]]
+        add(alike, 1)
+        kinds.update(islice(distinct(points, alike), 1))
+    return picked, [one for at, one in picked.items() if at not in kinds]
 
 
 def best_of(

@@ -223,7 +223,7 @@ def candidate_at(terms: Terms, points: Points, scored: Scored, at: int, complexi
         return candidate_of(terms, points, at, unit, found, paid, found.requests_per_s, complexity)
     load, rate = load_of(demand), float(points.rate[at])
     highest = rate
-    if demand.concurrency is None and not unit.disaggregated:
+    if demand.concurrency is None:
         by_one, highest = carried(unit, load, rate)
         if by_one <= 0.0:
             return None
