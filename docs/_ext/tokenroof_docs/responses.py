@@ -38,15 +38,16 @@ def meaning_of(cls: type, key: str) -> str:
     return meanings().get(cls.__name__, {}).get(key) or meanings()[ANY][key]
 
 
+@cache
 def classes() -> tuple[type, ...]:
     """Every class that JSON is made of: those of the verbs first, each with what it holds."""
     return parts_of(*dict.fromkeys(cls for verb in RESPONSES for cls in response_classes(verb)))
 
 
 def _inside(annotation: Any) -> list[type]:
-    return list(parts_of(annotation)) if annotation in classes() else [
-        cls for part in get_args(annotation) for cls in _inside(part)
-    ]  # fmt: skip
+    if annotation in classes():
+        return [annotation]
+    return [cls for part in get_args(annotation) for cls in _inside(part)]
 
 
 def _unit(key: str) -> str:
