@@ -62,7 +62,7 @@ def chromium_path() -> str | None:
     return next((path for name in NAMES if (path := shutil.which(name))), None)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def server() -> Iterator[Server]:
     if chromium_path() is None:
         pytest.skip("no Chromium here: `make browser` installs it where it may")
@@ -71,7 +71,7 @@ def server() -> Iterator[Server]:
     found.stop()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
     path = chromium_path()
     if path is None:

@@ -4,8 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 from starlette.testclient import TestClient
+from web.browser import browser, page, server
 
 from tokenroof.web.app import create_app
+
+__all__ = ["browser", "page", "server"]  # one browser and one server for all tests of a worker
 
 HERE = "http://127.0.0.1"
 

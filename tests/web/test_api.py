@@ -74,7 +74,7 @@ def test_a_list_and_one_of_it_are_those_of_the_command_line(client: TestClient, 
 
 def test_every_verb_and_list_is_compared() -> None:
     """`curves` has no verb on the command line, a sweep writes files there, results are uploads here."""
-    assert {*ASKED, "diff"} == set(VERBS) - {"compare", "curves", "sweep"}
+    assert {*ASKED, "diff"} == set(VERBS) - {"calibrate", "compare", "curves", "sweep"}
     assert {address.partition("?")[0].partition("/")[0] for address in LISTED} == set(LISTS)
 
 
@@ -213,6 +213,23 @@ def test_results_are_compared_as_on_the_command_line(client: TestClient) -> None
     wanted = said(f"compare {file} --no-changes")
     found = json.loads(re.sub(r"[0-9a-f]{32}\.csv", "sweep.csv", answer.text))
     assert answer.status_code == 200 and found == wanted
+
+
+def test_results_are_calibrated_as_on_the_command_line(client: TestClient) -> None:
+    """With the curve that `compare` draws by the profile, which nobody keeps."""
+    file = Path(__file__).parents[2] / "examples/results/sweep.csv"
+    kept = client.post("/api/v1/uploads?ending=.csv", content=file.read_bytes()).json()["id"]
+    answer = client.post("/api/v1/calibrate", json={"results": [kept]})
+    assert answer.status_code == 200, answer.text
+    found = json.loads(re.sub(r"[0-9a-f]{32}\.csv", "sweep.csv", answer.text))
+    wanted = said(f"calibrate {file}")
+    assert found["calibration"] == {name: value for name, value in wanted.items() if name != "versions"}
+    shipped = client.post("/api/v1/compare", json={"results": [kept], "changes": False}).json()["curve"]
+    own = {one["concurrency"]: one["tpot"]["value"] for one in found["curve"]}
+    assert list(own) == [one["concurrency"] for one in shipped]
+    assert any(abs(own[one["concurrency"]] / one["tpot"]["value"] - 1) > 0.01 for one in shipped)
+    refused = client.post("/api/v1/calibrate", json={"results": [kept], "save": "mine"})
+    assert refused.status_code == 422 and "no file is written" in refused.text
 
 
 def test_uploads_that_are_refused(client: TestClient) -> None:

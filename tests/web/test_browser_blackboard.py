@@ -8,9 +8,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlparse
 
 import pytest
-from web.browser import Server, browser, opened, page, server
-
-__all__ = ["browser", "page", "server"]  # fixtures
+from web.browser import Server, opened
 
 pytestmark = pytest.mark.slow
 

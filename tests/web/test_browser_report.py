@@ -6,9 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from web.browser import Watched, axe_faults, browser
-
-__all__ = ["browser"]  # fixture
+from web.browser import Watched, axe_faults
 
 pytestmark = pytest.mark.slow
 

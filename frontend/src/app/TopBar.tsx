@@ -4,7 +4,7 @@ import { signal } from "@preact/signals";
 import type { JSX } from "preact";
 
 import { copies } from "../copy/copies";
-import { Menu } from "../controls/Menu";
+import { Menu, type MenuItem } from "../controls/Menu";
 import { INITIAL, writeLink, type View } from "../state/params";
 import { MOST_PINS, pin, pins } from "../state/pins";
 import { canRedo, canUndo, commit, permalink, redo, settled, undo, viewNow } from "../state/store";
@@ -59,6 +59,8 @@ function Groups(): JSX.Element {
   );
 }
 
+const asOthers = (): MenuItem[] => copies(settled.value).map((one) => ({ text: one.name, run: () => void copy(one.text, one.name) }));
+
 export function TopBar(): JSX.Element {
   return (
     <header class="top">
@@ -74,7 +76,14 @@ export function TopBar(): JSX.Element {
         <button type="button" class="tool wide" disabled={!canUndo.value} onClick={undo}>Undo</button>
         <button type="button" class="tool wide" disabled={!canRedo.value} onClick={redo}>Redo</button>
         <button type="button" class="tool wide" disabled={pins.value.length >= MOST_PINS} onClick={pin}>Pin to compare</button>
-        <Menu label="Copy as …" items={copies(settled.value).map((one) => ({ text: one.name, run: () => void copy(one.text, one.name) }))} />
+        <div class="wide"><Menu label="Copy as …" items={asOthers()} /></div>
+        <div class="phone">
+          <Menu label="More" items={[
+            ...(canUndo.value ? [{ text: "Undo", run: undo }] : []), ...(canRedo.value ? [{ text: "Redo", run: redo }] : []),
+            ...(pins.value.length < MOST_PINS ? [{ text: "Pin to compare", run: pin }] : []),
+            { text: "Copy link", run: () => void copy(permalink(), "Link") }, ...asOthers().map((one) => ({ ...one, text: `Copy as ${one.text}` })),
+          ]} />
+        </div>
         <button type="button" class="tool wide" onClick={() => void copy(permalink(), "Link")}>Copy link</button>
         <button type="button" class="tool" onClick={toggleTheme}>{theme.value === "dark" ? "Light" : "Dark"}</button>
       </div>

@@ -5,17 +5,11 @@ import { useLayoutEffect, useRef, useState } from "preact/hooks";
 
 import { figureNow, show } from "../state/store";
 import { Menu } from "../controls/Menu";
+import { Num } from "../explain/Num";
 import { csv, download, pngOf, svgOf } from "./export";
+import { plainText, type Table } from "./table";
 
-export interface Column {
-  name: string;
-  right?: boolean;
-}
-
-export interface Table {
-  columns: readonly Column[];
-  rows: readonly (readonly (string | number | null)[])[];
-}
+export type { Table } from "./table";
 
 interface FigureProps {
   name: string;
@@ -54,7 +48,7 @@ export function DataTable({ name, table }: { name: string; table: Table }): JSX.
         </thead>
         <tbody>
           {table.rows.map((row, at) => (
-            <tr key={at}>{row.map((cell, index) => <td key={index} class={table.columns[index]?.right ? "r" : ""}>{cell ?? "–"}</td>)}</tr>
+            <tr key={at}>{row.map((cell, index) => <td key={index} class={table.columns[index]?.right ? "r" : ""}>{cell !== null && typeof cell === "object" ? <Num name={cell.opens}>{cell.text}</Num> : plainText(cell)}</td>)}</tr>
           ))}
         </tbody>
       </table>

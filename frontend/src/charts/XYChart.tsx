@@ -86,9 +86,16 @@ function inside(axis: AxisSpec, value: number): boolean {
   return Number.isFinite(value) && value >= axis.domain[0] * 0.999 && value <= axis.domain[1] * 1.001;
 }
 
-export function sheetOf(width: number, height: number, x: AxisSpec, y: AxisSpec, margin: number, narrow: boolean, given?: number): Sheet {
+/** Room for names at the right: of these lines, or what panels over one another share. */
+function roomFor(series: readonly Series[], width: number, margin: number, narrow: boolean, shared: boolean): number {
+  if (shared) return Math.min(margin, 104);
+  const longest = Math.max(0, ...series.map((one) => (one.label ? textWidth(one.label, 14) + 20 : 0)));
+  return narrow ? Math.min(Math.max(longest, 20), width * 0.4) : Math.max(margin, longest);
+}
+
+function sheetOf(width: number, height: number, x: AxisSpec, y: AxisSpec, margin: number, narrow: boolean, given?: number): Sheet {
   const left = given ?? 12 + Math.max(...ticksOf(y, 6).map((tick) => textWidth(tick.text)), 18);
-  const right = width - (narrow ? Math.min(margin, 72) : margin);
+  const right = width - margin;
   const top = 30;
   const bottom = height - 44;
   return { left, right, top, bottom, narrow, x: scaleOf(x, [left + 6, right - 2]), y: scaleOf(y, [bottom, top]) };
@@ -151,7 +158,7 @@ export function XYChart(props: XYProps): JSX.Element {
   const { id, width, says, x, y, series = [], band, dots = [], rules = [], flag = null, cursor = null, margin = 110, under, over, handles } = props;
   const narrow = innerWidth <= 900 || width < 560;
   const height = props.height ?? (narrow ? 280 : 340);
-  const sheet = sheetOf(width, height, x, y, margin, narrow, props.left);
+  const sheet = sheetOf(width, height, x, y, roomFor(series, width, margin, narrow, props.left !== undefined), narrow, props.left);
   const { left, right, top, bottom } = sheet;
   const taken: Box[] = [];
   const named = dots.filter((dot) => inside(x, dot.x) && inside(y, dot.y));

@@ -1,6 +1,6 @@
 /** Charts as files: pictures carry title, scenario and version; colours are those of the theme on screen. */
 
-import type { Table } from "./Figure";
+import { plainText, type Table } from "./table";
 
 const STYLES = [
   "fill", "fill-opacity", "stroke", "stroke-width", "stroke-dasharray", "stroke-linejoin", "stroke-opacity", "opacity",
@@ -70,7 +70,7 @@ function cell(value: string | number | null): string {
 }
 
 export function csv(table: Table): string {
-  return [table.columns.map((column) => column.name), ...table.rows].map((row) => row.map(cell).join(",")).join("\n") + "\n";
+  return [table.columns.map((column) => column.name), ...table.rows].map((row) => row.map((one) => cell(one === null ? one : plainText(one))).join(",")).join("\n") + "\n";
 }
 
 export function download(name: string, type: string, content: string | Blob): void {

@@ -1,7 +1,7 @@
 /** The same question at the other doors: command line, Python, HTTP. */
 
 import type { State, View } from "../state/params";
-import { scenario, searched, deployment, layout, lengths, type Body } from "../state/request";
+import { compared, deployment, drafted, fleet, layout, lengths, scenario, searched, trained, type Body } from "../state/request";
 
 interface Verb {
   verb: string;
@@ -9,16 +9,18 @@ interface Verb {
 }
 
 const FIRST = new Set(["model", "offer"]);
+/** Fields that the command line calls otherwise: it repeats what Python takes as a list. */
+const FLAGS: Readonly<Record<string, string>> = { batches: "batch", usd_per_gpu_h: "price_per_gpu_hour" };
 
 /** The question that stands behind a view. */
 export function questionOf(state: State): Verb {
   const plain: Partial<Record<View, Verb>> = {
     plan: { verb: "plan", body: searched(state) },
-    machines: { verb: "plan", body: { ...searched(state), system: [state.s, ...state.vs.split(",").filter(Boolean)].join(",") } },
+    machines: { verb: "plan", body: fleet(state, compared(state).join(",")) },
     money: { verb: "price", body: scenario(state) },
-    speculation: { verb: "speculate", body: { ...deployment(state), ...layout(state), ...lengths(state), acceptance: state.accept } },
+    speculation: { verb: "speculate", body: drafted(state) },
     simulate: { verb: "simulate", body: { ...deployment(state), ...layout(state), ...lengths(state), request_rate: state.rate } },
-    training: { verb: "train", body: { model: state.m, tokens_per_s: state.served } },
+    training: { verb: "train", body: trained(state) },
     deduce: { verb: "deduce", body: { offer: state.offer } },
     learn: { verb: "lecture", body: { chapter: state.chapter } },
   };
@@ -34,7 +36,7 @@ export function asCli({ verb, body }: Verb): string {
   const words = ["tokenroof", verb];
   for (const [key, value] of Object.entries(body)) {
     if (FIRST.has(key)) words.push(quoted(value));
-    else for (const one of Array.isArray(value) ? value : [value]) words.push(`--${key.replace(/_/g, "-")}`, quoted(one));
+    else for (const one of Array.isArray(value) ? value : [value]) words.push(`--${(FLAGS[key] ?? key).replace(/_/g, "-")}`, quoted(one));
   }
   return words.join(" ");
 }

@@ -8,10 +8,15 @@ import { copy } from "../app/TopBar";
 import { useAnswer } from "../api/useAnswer";
 import { asCli, asCurl, asPython } from "../copy/copies";
 import { percent, figures } from "../numbers/format";
-import { permalink, show, state } from "../state/store";
+import { clamp } from "../charts/scales";
+import { batchWithin, wall } from "../evaluator/operating";
+import type { Curves } from "../evaluator/types";
+import type { State } from "../state/params";
+import { curvesOf } from "../state/request";
+import { openNow, permalink, show, state } from "../state/store";
 import { Formula } from "./Formula";
 import { Grade } from "./Grade";
-import { bodyOf, NUMBERS } from "./numbers";
+import { bodyOf, knownNumber } from "./numbers";
 import { quantity } from "./quantity";
 
 interface Input {
@@ -23,6 +28,12 @@ interface Input {
   grade: string;
   note: string;
   elasticity: number | null;
+}
+
+interface Part {
+  name: string;
+  share: number;
+  text: string;
 }
 
 interface Tree {
@@ -46,21 +57,24 @@ export interface Explanation {
   left_out: readonly string[];
   notes?: readonly string[];
   inputs: readonly Input[];
-  terms?: readonly { name: string; value: number; unit: string; share: number; text: string }[];
+  terms?: readonly Part[];
+  /** Of a number over a decode step: the step, operator by operator. */
+  operators?: readonly { name: string; time_s: number; text: string }[];
+  step_s?: number;
 }
 
-/** Set by the view: the largest batch that fits, the range of the open number, and ranges of what moves it. */
+/** Set by the view for the number that is open: its range, and ranges of what moves it. */
 export interface Context {
-  fits: number;
-  /** The largest batch within the limit: numbers named ".limit" stand there. */
-  within: number;
+  of: string;
   range: string;
   movers: readonly { name: string; text: string; low: string; high: string; from: number; to: number }[];
 }
-export const explained = signal<Context>({ fits: Infinity, within: 1, range: "", movers: [] });
+const NOTHING: Context = { of: "", range: "", movers: [] };
+export const explained = signal<Context>(NOTHING);
+const told = (): Context => (explained.value.of === openNow.value ? explained.value : NOTHING);
 
 function Movers({ answer }: { answer: Explanation }): JSX.Element {
-  const bars = explained.value.movers;
+  const bars = told().movers;
   const most = [...answer.inputs].filter((one) => one.elasticity).sort((a, b) => Math.abs(b.elasticity as number) - Math.abs(a.elasticity as number));
   return (
     <>
@@ -85,7 +99,7 @@ function Movers({ answer }: { answer: Explanation }): JSX.Element {
 
 function Steps({ tree, name }: { tree: Tree; name: string }): JSX.Element | null {
   const args = tree.arguments ?? {};
-  if (!tree.equation) return null;
+  if (!tree.equation) return tree.input ? <Formula formula={tree.input} ends={quantity(tree.value, tree.unit ?? "1")} /> : null;
   const text = (key: string): string => (args[key] ? quantity(args[key].value, args[key].unit ?? "1") : key.replace(/_/g, " "));
   return (
     <>
@@ -99,12 +113,16 @@ function Steps({ tree, name }: { tree: Tree; name: string }): JSX.Element | null
   );
 }
 
+const MOST_TERMS = 6;
+
 function Body({ answer }: { answer: Explanation }): JSX.Element {
-  const terms = [...(answer.terms ?? [])].sort((a, b) => b.share - a.share).slice(0, 5);
+  const step = (answer.operators ?? []).map((one) => ({ name: one.name, share: one.time_s / (answer.step_s ?? 1), text: one.text.slice(one.name.length + 2) }));
+  const all: Part[] = [...(answer.terms ?? step)].sort((a, b) => b.share - a.share);
+  const terms = all.slice(0, MOST_TERMS);
   return (
     <>
       <p class="big" data-explain-value={answer.value}>{quantity(answer.value, answer.unit)} <Grade grade={answer.worst_grade} /></p>
-      {explained.value.range && <p class="small">Four in five: {explained.value.range}</p>}
+      {told().range && <p class="small">Four in five: {told().range}</p>}
       <h3>Formula, then with your numbers</h3>
       {answer.tree ? <Steps tree={answer.tree} name={answer.name} /> : <Formula formula={answer.formula ?? ""} />}
       {terms.length > 0 && (
@@ -112,6 +130,7 @@ function Body({ answer }: { answer: Explanation }): JSX.Element {
           {terms.map((term) => (
             <div key={term.name}><dt>{term.name.replace(/^.*: /, "")} <span>{percent(term.share)}</span></dt><dd>{term.text}</dd></div>
           ))}
+          {all.length > terms.length && <div><dt>{all.length - terms.length} more <span>{percent(all.slice(MOST_TERMS).reduce((sum, one) => sum + one.share, 0))}</span></dt></div>}
         </dl>
       )}
       <h3>Inputs</h3>
@@ -130,14 +149,24 @@ function Body({ answer }: { answer: Explanation }): JSX.Element {
   );
 }
 
+/** The batch that an explained number stands at: what was asked as far as memory holds it, or the most within the limit. */
+function standing(now: State, curves: Curves | undefined, where: string): number {
+  if (!curves) return now.b;
+  const context = now.c > 0 ? clamp(now.c, curves.axes.context_low, curves.axes.context_high) : curves.at.context;
+  const room = Math.max(1, wall(curves, context));
+  return where === "limit" ? (batchWithin(curves, context, now.tpot / 1000, room) ?? 1) : Math.min(now.b, room);
+}
+
 export function Panel(): JSX.Element {
   const now = state.value;
-  const [name, where] = now.x.split(".");
-  const known = NUMBERS[name ?? ""];
-  const batch = where === "limit" ? explained.value.within : Math.min(now.b, explained.value.fits);
-  const body = bodyOf(known?.verb ?? "analyze", now, batch);
+  const [name = "", where = ""] = now.x.split(".");
+  const known = knownNumber(name);
+  const stands = known?.verb === "analyze" || known?.verb === "speculate";
+  const curves = useAnswer<Curves>("/api/v1/curves", curvesOf(now), { off: !stands });
+  const body = bodyOf(known?.verb ?? "analyze", now, standing(now, stands ? curves.answer : undefined, where), where);
   const path = known ? `/api/v1/explain/${known.verb}/${known.number}` : "";
-  const { answer, stale, problem, retry } = useAnswer<Explanation>(path, body, { off: !known, settle: 80 });
+  const waits = stands && curves.answer === undefined && curves.problem === null;
+  const { answer, stale, problem, retry } = useAnswer<Explanation>(path, body, { off: !known || waits, settle: 80 });
   const close = useRef<HTMLButtonElement | null>(null);
 
   useLayoutEffect(() => {
@@ -157,7 +186,7 @@ export function Panel(): JSX.Element {
       <button type="button" class="close" aria-label="Close" ref={close} onClick={() => show({ x: "" })}>
         <svg width="14" height="14" viewBox="0 0 14 14" aria-hidden="true"><path d="m2 2 10 10M12 2 2 12" /></svg>
       </button>
-      <h2>{known ? known.title + (where ? ", at your limit" : "") : "No such number"}</h2>
+      <h2>{known ? known.title + (where === "limit" ? ", at your limit" : where ? `, ${where}` : "") : "No such number"}</h2>
       <p class="small">{known?.means ?? `This page has no number "${now.x}". Close this and click one.`}</p>
       {problem && <div class="notebar" role="alert"><span><b>{problem.title}</b> {problem.detail}</span><button type="button" class="button" onClick={retry}>Try again</button></div>}
       <div class={stale ? "stale" : ""} aria-busy={stale || (!answer && !problem)}>{answer && <Body answer={answer} />}</div>

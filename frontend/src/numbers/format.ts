@@ -15,9 +15,16 @@ export function figures(value: number | null | undefined, digits = 3): string {
   if (!finite(value)) return NONE;
   if (value === 0) return "0";
   const size = Math.floor(Math.log10(Math.abs(value)));
-  if (size < -5) return `${Number((value / 10 ** size).toPrecision(digits))}\u00a0·\u00a010${raised(size)}`;
+  if (size < -5) return power(value, digits);
   const decimals = Math.max(0, Math.min(12, digits - 1 - size));
   return new Intl.NumberFormat("en-US", { maximumFractionDigits: decimals }).format(Number(value.toPrecision(digits)));
+}
+
+/** Large counts as powers of ten: 5.7 · 10²⁵. */
+export function power(value: number | null | undefined, digits = 3): string {
+  if (!finite(value) || value === 0) return value === 0 ? "0" : NONE;
+  const size = Math.floor(Math.log10(Math.abs(value)));
+  return `${Number((value / 10 ** size).toPrecision(digits))}\u00a0·\u00a010${raised(size)}`;
 }
 
 export function whole(value: number | null | undefined): string {

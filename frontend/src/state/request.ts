@@ -42,3 +42,21 @@ export function searched(state: State): Body {
 export function curvesOf(state: State): Body {
   return { ...deployment(state), ...layout(state), ...lengths(state) };
 }
+
+/** One machine, or several, for as many users at once. */
+export function fleet(state: State, systems: string): Body {
+  return { ...searched(state), system: systems, concurrency: state.users };
+}
+
+export function drafted(state: State): Body {
+  return { ...deployment(state), ...layout(state), ...lengths(state), acceptance: state.accept };
+}
+
+export function trained(state: State): Body {
+  return { model: state.m, tokens_per_s: state.served };
+}
+
+/** The scenario's machine and those beside it: five at most. */
+export function compared(state: State): string[] {
+  return [state.s, ...state.vs.split(",").filter((one) => one && one !== state.s)].slice(0, 5);
+}

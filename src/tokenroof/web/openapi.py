@@ -142,6 +142,10 @@ def _answer_classes(name: str) -> tuple[type, ...]:
         from tokenroof.usecases.curves.answer import Curves
 
         return (Curves,)
+    if name == "calibrate":
+        from tokenroof.web.calibrated import Calibrated
+
+        return (Calibrated,)
     if name == "sweep":
         from tokenroof.web.sweeps import Swept
 

@@ -81,6 +81,12 @@ def _compare(request: Any, tell: OnProgress) -> Any:
     return compare(request)
 
 
+def _calibrate(request: Any, tell: OnProgress) -> Any:
+    from tokenroof.web.calibrated import calibrated
+
+    return calibrated(request, tell)
+
+
 def _kv(request: Any, tell: OnProgress) -> Any:
     from tokenroof.usecases.listing.kv import compare_kv
 
@@ -156,6 +162,9 @@ def _sweep(request: Any, tell: OnProgress) -> Any:
 VERBS: Mapping[str, Verb] = {
     "analyze": Verb(summary="One model on one machine", read=_reader("analyze"), run=_analyze),
     "break-even": Verb(summary="Machines of one's own or an API", read=_reader("break-even"), run=_break_even),
+    "calibrate": Verb(
+        summary="A profile fitted to measured runs", read=_reader("calibrate"), run=_calibrate, never=("save",)
+    ),
     "compare": Verb(
         summary="Measured runs beside predictions", read=_reader("compare"), run=_compare, never=("url",)
     ),
@@ -186,7 +195,9 @@ def asked_of(verb: Verb, data: Mapping[str, Any], uploads: Uploads) -> Any:
             raise InputError(name, value, f"at most {most:,.0f} here", "ask the command line")
     for name in verb.never:
         if data.get(name) is not None:
-            raise InputError(name, data[name], "left out here: no other server is asked", "ask the command line")
+            raise InputError(
+                name, data[name], "left out here: no other server is asked, no file is written", "ask the command line"
+            )
     return verb.read(with_files(data, uploads))
 
 

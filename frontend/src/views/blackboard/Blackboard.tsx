@@ -60,7 +60,7 @@ function Controls({ board }: { board: Board }): JSX.Element {
 }
 
 function explain(board: Board): void {
-  const { point, curves, rent, room } = board;
+  const { point, curves, rent } = board;
   const name = state.value.x;
   if (!point) return;
   const ranges: Record<string, string> = {
@@ -77,7 +77,7 @@ function explain(board: Board): void {
       movers.push({ name: "Rent", text: `$${figures(low)} to $${figures(high)} an hour`, low: dollars((point.usd * low) / rent), high: dollars((point.usd * high) / rent), ...bar(low / rent, high / rent) });
     }
   }
-  explained.value = { fits: room, within: board.within ?? 1, range: ranges[name] ?? "", movers };
+  explained.value = { of: name, range: ranges[name] ?? "", movers };
 }
 
 export function Blackboard(): JSX.Element {

@@ -5,8 +5,11 @@ import type { JSX } from "preact";
 import { Note, Pending } from "../../app/Note";
 import { useAnswer } from "../../api/useAnswer";
 import { DataTable, Figure, type Table } from "../../charts/Figure";
+import { opening, type Cell } from "../../charts/table";
 import { XYChart, type Dot } from "../../charts/XYChart";
-import { figures, percent, scaled, whole, bytes } from "../../numbers/format";
+import { Num } from "../../explain/Num";
+import { factKey } from "../../explain/numbers";
+import { bytes, figures, percent, scaled, time, whole } from "../../numbers/format";
 import { state } from "../../state/store";
 import { Evidence } from "./Evidence";
 import { Regions } from "./Regions";
@@ -26,13 +29,16 @@ function dotsOf(answer: Deduced): Dot[] {
 }
 
 function Facts({ answer }: { answer: Deduced }): JSX.Element {
-  const show = (value: number | null, unit: string): string => (value === null ? "–" : unit === "param" ? scaled(value) : unit.startsWith("B") ? bytes(value) : figures(value));
+  const show = (value: number | null, unit: string): string => (value === null ? "–" : unit === "param" ? scaled(value) : unit.startsWith("B") ? bytes(value) : unit === "s" ? time(value) : figures(value));
   return (
     <section class="block" aria-label="Each fact alone">
       <h2>What each fact says alone</h2>
       <DataTable name="deductions one by one" table={{
         columns: [{ name: "Fact" }, { name: "Quantity" }, { name: "Low", right: true }, { name: "Point", right: true }, { name: "High", right: true }, { name: "Formula" }],
-        rows: answer.deductions.map((one) => [one.name, one.quantity, show(one.low, one.unit), show(one.point, one.unit), show(one.high, one.unit), one.formula]),
+        rows: answer.deductions.map((one, at) => {
+          const open = (value: number | null): Cell => (value === null || answer.deductions.findIndex((other) => other.name === one.name) < at ? show(value, one.unit) : opening(factKey(one.name), show(value, one.unit)));
+          return [one.name, one.quantity, open(one.low), open(one.point), open(one.high), one.formula];
+        }),
       }} />
     </section>
   );
@@ -48,20 +54,23 @@ export function Deduce(): JSX.Element {
   const density = answer?.densities.find((one) => one.names[0] === "active_params" && one.names[1] === "kv_bytes_per_token");
   if (!answer || !active || !cache || !density) return <Pending asked={asked} name="Deduce" doing="Drawing" />;
   const line = answer.offer.lines[0];
+  const closed = answer.notes.some((note) => note.startsWith("closed weights"));
+  // what the sheet shows and nobody reads stands beside, fact by fact
+  const notes = answer.notes.filter((note) => !note.startsWith("closed weights") && !note.startsWith("read alone"));
   const sign = answer.offer.currency === "USD" ? "$" : `${answer.offer.currency} `;
   const says = `Four times in five ${answer.offer.name} has ${scaled(active.low80, 2)} to ${scaled(active.high80, 2)} active parameters and ${bytes(cache.low80, 2)} to ${bytes(cache.high80, 2)} of cache a token.`;
   const table = (): Table => ({
     columns: [{ name: "Quantity" }, { name: "10 %", right: true }, { name: "25 %", right: true }, { name: "median", right: true }, { name: "75 %", right: true }, { name: "90 %", right: true }, { name: "before, 80 %", right: true }, { name: "width left", right: true }],
-    rows: answer.estimates.map((one) => [one.name.replace(/_/g, " "), ...[one.low80, one.low50, one.median, one.high50, one.high80].map((value) => scaled(value, 2)), `${scaled(one.prior_low80, 2)} to ${scaled(one.prior_high80, 2)}`, percent(one.width_left)]),
+    rows: answer.estimates.map((one) => [one.name.replace(/_/g, " "), ...[one.low80, one.low50, one.median, one.high50, one.high80].map((value) => opening(`d-${one.name}`, scaled(value, 2))), `${scaled(one.prior_low80, 2)} to ${scaled(one.prior_high80, 2)}`, percent(one.width_left)]),
   });
   return (
     <section aria-label="Deduce" class={asked.stale ? "stale" : ""}>
       <Note asked={asked} doing="Drawing" />
       <h1 class="answer">
-        {line && <>At {sign}{figures(line.input_per_mtok)} in and {sign}{figures(line.output_per_mtok)} out, </>}{answer.offer.name} runs <b>{scaled(active.low50, 2)} to {scaled(active.high50, 2)}</b> active parameters at even odds.
+        {line && <>At {sign}{figures(line.input_per_mtok)} in and {sign}{figures(line.output_per_mtok)} out, </>}{answer.offer.name} runs <Num name="d-active_params">{scaled(active.low50, 2)} to {scaled(active.high50, 2)}</Num> active parameters at even odds.
       </h1>
       <p class="because">
-        Read it as a cap: how much the seller marks up is hardly known. Four times in five: {scaled(active.low80, 2)} to {scaled(active.high80, 2)} active{total ? `, ${scaled(total.low80, 2)} to ${scaled(total.high80, 2)} in all` : ""}. {answer.notes[0] ? `${answer.notes[0].charAt(0).toUpperCase()}${answer.notes[0].slice(1)}.` : ""}
+        {closed ? "Read it as a cap: how much the seller marks up is hardly known. " : ""}Four times in five: <Num name="d-active_params">{scaled(active.low80, 2)} to {scaled(active.high80, 2)}</Num> active{total && <>, <Num name="d-total_params">{scaled(total.low80, 2)} to {scaled(total.high80, 2)}</Num> in all</>}. {notes.map((note) => ` ${note.charAt(0).toUpperCase()}${note.slice(1)}.`).join("")}
       </p>
       <div class="two">
         <Figure name="Active parameters against cache per token" stamp={`${answer.offer.id}, ${answer.offer.origin.as_of}`} table={table} data={answer} dim={asked.stale} source={<span>{whole(answer.neighbours.length)} open models; named: the nearest, and landmarks. {answer.offer.origin.source}, {answer.offer.origin.as_of}. {scaled(answer.health.draws)} draws, {scaled(answer.health.ess)} effective.</span>}>

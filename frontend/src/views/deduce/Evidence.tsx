@@ -3,6 +3,7 @@
 import type { JSX } from "preact";
 
 import { log } from "../../charts/scales";
+import { Num } from "../../explain/Num";
 import { times } from "../../numbers/format";
 import type { Deduced } from "./types";
 
@@ -19,15 +20,17 @@ function unread(answer: Deduced): string[] {
 }
 
 export function Evidence({ answer }: { answer: Deduced }): JSX.Element {
-  const rows = [...answer.moved].map((one) => ({ ...one, factor: one.median_factor["active_params"] ?? 1 })).sort((a, b) => Math.abs(Math.log(b.factor)) - Math.abs(Math.log(a.factor)));
+  // Python says the median without a fact over that with it
+  const rows = [...answer.moved].map((one) => ({ ...one, factor: 1 / (one.median_factor["active_params"] ?? 1) })).sort((a, b) => Math.abs(Math.log(b.factor)) - Math.abs(Math.log(a.factor)));
   const reach = Math.max(2, ...rows.map((one) => Math.max(one.factor, 1 / one.factor))) * 1.35;
   const x = log([1 / reach, reach], [14, 146]);
+  const step = [2, 5, 10, 100, 1000].find((one) => x(one) - x(1) >= 30) ?? 1000;
   return (
     <section class="evidence" aria-label="What each fact does">
-      <h2 class="block-title">What each fact does to active parameters</h2>
+      <h2 class="block-title">What each fact does to <Num name="d-active_params">active parameters</Num></h2>
       <div class="evidence-row evidence-head">
         <small>median with it over without</small>
-        <svg width="190" height="32" aria-hidden="true">{[0.5, 1, 2].map((value) => <text key={value} class="tick" x={x(value)} y="24" text-anchor="middle">{value === 0.5 ? "×½" : `×${value}`}</text>)}</svg>
+        <svg width="190" height="32" aria-hidden="true">{[1 / step, 1, step].map((value) => <text key={value} class="tick" x={x(value)} y="24" text-anchor="middle">{value < 1 ? `÷${step}` : `×${value}`}</text>)}</svg>
       </div>
       {rows.map((one) => {
         const still = Math.abs(Math.log(one.factor)) < LITTLE;

@@ -51,8 +51,8 @@ export function Regions({ sheet, density }: { sheet: Sheet; density: Density }):
       {before50 && <path class="prior inner" d={before50.path} />}
       {after80 && <path class="region80" d={after80.path} />}
       {after50 && <path class="region50" d={after50.path} />}
-      {before80 && !sheet.narrow && <text class="halo" x={Math.max(sheet.left + 6, before80.left[0] - 4)} y={before80.left[1] - 26}>before the facts</text>}
-      {after80 && <text class="end-label halo text-weights" x={Math.min(after80.right[0] + 6, sheet.right - 34)} y={after80.right[1]}>80 %</text>}
+      {before50 && <text class="halo" x={Math.max(sheet.left + 6, before50.left[0] - 4)} y={Math.min(sheet.bottom - 8, before50.foot[1] + 20)}>before the facts</text>}
+      {after80 && <text class="end-label halo text-weights" x={after80.foot[0] + 8} y={Math.min(sheet.bottom - 6, after80.foot[1] + 16)}>80 %</text>}
       {after50 && <text class="end-label halo text-weights" x={after50.foot[0] + 8} y={after50.foot[1] - 6}>50 %</text>}
     </g>
   );

@@ -3,6 +3,7 @@
 import type { JSX } from "preact";
 
 import { log } from "../../charts/scales";
+import { Num } from "../../explain/Num";
 import { bytes, scaled } from "../../numbers/format";
 import { estimateOf, type Deduced, type Estimate } from "./types";
 
@@ -11,25 +12,29 @@ const WIDTH = 420;
 /** Below this, in widths and in shifts of the prior, the facts moved nothing. */
 const MOVED = { width: 0.9, shift: 0.15 };
 
-/** Whether what is said of it is assumed: the facts moved neither its place nor its width. */
-export function isAssumed(one: Estimate): boolean {
-  return one.width_left > MOVED.width && Math.abs(one.shift) < MOVED.shift;
+const OF_SIZE = "KV is the prior for such a size";
+
+/** What is only assumed of an unknown: all of it, or its cache at the size that the facts speak of; "" where they do. */
+export function assumedOf(one: Estimate, answer: Deduced): string {
+  if (one.width_left > MOVED.width && Math.abs(one.shift) < MOVED.shift) return "prior";
+  return one.name === "kv_bytes_per_token" && answer.sentence.includes(OF_SIZE) ? "prior for such a size" : "";
 }
 
 function Row({ name, answer, id }: { name: string; id: string; answer: Deduced }): JSX.Element | null {
   const one = estimateOf(answer, id);
   if (!one) return null;
   const beside = answer.regression.find((row) => row.name === id);
+  const assumed = assumedOf(one, answer);
   const show = (value: number): string => (one.unit.startsWith("B") ? bytes(value, 2) : scaled(value, 2));
   const bars = [
     { key: "before", look: "before", low: one.prior_low80, median: one.prior_median, high: one.prior_high80 },
-    { key: isAssumed(one) ? "after: prior" : "after", look: isAssumed(one) ? "before" : "after", low: one.low80, median: one.median, high: one.high80 },
+    { key: "after", look: assumed === "prior" ? "before" : "after", low: one.low80, median: one.median, high: one.high80 },
     ...(beside ? [{ key: "regression", look: "beside", low: beside.low80, median: beside.median, high: beside.high80 }] : []),
   ];
   const x = log([Math.min(...bars.map((bar) => bar.low)), Math.max(...bars.map((bar) => bar.high))], [6, WIDTH - 6]);
   return (
     <div class="source-row">
-      <h3>{name}{isAssumed(one) ? <span class="assumed-mark">assumed: prior</span> : null}</h3>
+      <h3>{name}{assumed && <span class="assumed-mark">{id === "kv_bytes_per_token" ? `KV: ${assumed}` : `assumed: ${assumed}`}</span>}</h3>
       {bars.map((bar) => (
         <div class="source-bar" key={bar.key}>
           <span>{bar.key}</span>
@@ -37,7 +42,7 @@ function Row({ name, answer, id }: { name: string; id: string; answer: Deduced }
             <line class={`source-${bar.look}`} x1={x(bar.low)} x2={x(bar.high)} y1="8" y2="8" />
             <line class="source-median" x1={x(bar.median)} x2={x(bar.median)} y1="2" y2="14" />
           </svg>
-          <b>{show(bar.low)} to {show(bar.high)}</b>
+          <b><Num name={bar.key === "regression" ? `d-regression_${id}` : `d-${id}`}>{show(bar.low)} to {show(bar.high)}</Num></b>
         </div>
       ))}
     </div>

@@ -8,6 +8,8 @@ import { DataTable, Figure, type Table } from "../../charts/Figure";
 import { form, variablesAt } from "../../evaluator/step";
 import { wall } from "../../evaluator/operating";
 import type { Curves } from "../../evaluator/types";
+import { opening } from "../../charts/table";
+import { Num } from "../../explain/Num";
 import { bytes, percent, time, whole } from "../../numbers/format";
 import { curvesOf, scenario } from "../../state/request";
 import { state } from "../../state/store";
@@ -43,7 +45,7 @@ function Links({ curves, batch, context }: { curves: Curves; batch: number; cont
   return (
     <DataTable name="traffic of a decode step" table={{
       columns: [{ name: "Collective" }, { name: "Kind" }, { name: "Runs", right: true }, { name: "Buffer", right: true }, { name: "Time of all", right: true }],
-      rows: rows.map((one) => [one.link.name, one.link.kind, whole(one.link.count), bytes(one.size), time(one.seconds)]),
+      rows: rows.map((one) => [one.link.name, one.link.kind.replace(/_/g, "-"), whole(one.link.count), bytes(one.size), opening("comm", time(one.seconds))]),
     }} />
   );
 }
@@ -63,21 +65,24 @@ export function LayoutView(): JSX.Element {
   const says = `${answer.replicas} ${answer.replicas === 1 ? "copy" : "copies"} of the model on ${answer.gpus} GPUs, ${each} GPUs each.`;
   const table = (): Table => ({
     columns: [{ name: "In the memory of a GPU" }, { name: "Bytes", right: true }, { name: "Share", right: true }],
-    rows: parts.map((part) => [part.name, bytes(part.bytes), percent(part.bytes / (memory as Memory).total_bytes)]),
+    rows: parts.map((part) => [part.name, opening(part.opens, bytes(part.bytes)), percent(part.bytes / (memory as Memory).total_bytes)]),
   });
   return (
     <section aria-label="Layout" class={asked.stale ? "stale" : ""}>
       <Note asked={asked} />
       <h1 class="answer">
         {answer.fits
-          ? <><b>{answer.layout_label.toUpperCase()}</b>: {whole(answer.replicas)} {answer.replicas === 1 ? "copy" : "copies"} on {whole(answer.gpus - answer.gpus_idle)} GPUs{answer.experts_per_gpu ? `, ${whole(answer.experts_per_gpu)} experts on each` : ""}; weights take <b>{percent(weights)}</b> of each memory.</>
+          ? <><b>{answer.layout_label.toUpperCase()}</b>: {whole(answer.replicas)} {answer.replicas === 1 ? "copy" : "copies"} on {whole(answer.gpus - answer.gpus_idle)} GPUs{answer.experts_per_gpu ? <>, <Num name="experts">{whole(answer.experts_per_gpu)} experts</Num> on each</> : ""}; weights take <Num name="gweights">{percent(weights)}</Num> of each memory.</>
           : <>This does not fit: {answer.infeasible?.sentence ?? answer.infeasible?.reason ?? "memory"}. {(answer.infeasible?.fixes ?? []).join("; ")}</>}
       </h1>
-      <p class="because">{answer.layout_reason === "given" ? "The layout is yours." : `Chosen for ${answer.layout_reason}.`}{answer.rooms ? ` Memory holds ${whole(answer.rooms.by_memory)} requests at once.` : ""}{answer.gpus_idle ? ` ${whole(answer.gpus_idle)} GPUs stand idle.` : ""}</p>
+      <p class="because">{answer.layout_reason === "given" ? "The layout is yours." : `Chosen for ${answer.layout_reason}.`}{answer.rooms && <> Memory holds <Num name="room">{whole(answer.rooms.by_memory)} requests</Num> at once.</>}{answer.gpus_idle ? ` ${whole(answer.gpus_idle)} GPUs stand idle.` : ""}</p>
       {memory && (
         <Figure name="The rack and its memory" stamp={`${answer.model_name}, ${answer.system_name}, ${answer.layout_label}`} table={table} data={answer} dim={asked.stale} source={<><span>Every GPU of a stage holds as much; the fullest is shown.</span><span>{answer.system_name}</span></>}>
           {(width) => <Rack width={width} says={says} gpus={answer.gpus} layout={layout} replicas={answer.replicas} experts={answer.experts_per_gpu} parts={parts} total={memory.total_bytes} />}
         </Figure>
+      )}
+      {memory && (
+        <p class="small">In each memory: {parts.map((part, at) => <span key={part.key}>{at > 0 && ", "}{part.name} <Num name={part.opens}>{bytes(part.bytes)}</Num></span>)}.</p>
       )}
       <section class="block" aria-label="Traffic">
         <h2>What crosses the links in a step of {whole(batch)} sequences</h2>

@@ -13,14 +13,16 @@ export interface Filled {
   key: string;
   name: string;
   bytes: number;
+  /** Its explanation. */
+  opens: string;
 }
 
 export function partsOf(memory: Memory): Filled[] {
   return [
-    { key: "weights", name: "weights", bytes: memory.weights_bytes },
-    { key: "kv", name: "KV cache pool", bytes: Math.max(0, memory.cache_pool_bytes) },
-    { key: "compute", name: "activations", bytes: memory.activations_bytes },
+    { key: "weights", name: "weights", bytes: memory.weights_bytes, opens: "gweights" },
+    { key: "kv", name: "KV cache pool", bytes: Math.max(0, memory.cache_pool_bytes), opens: "gcache" },
+    { key: "compute", name: "activations", bytes: memory.activations_bytes, opens: "gact" },
     // the rest that the engine leaves or that drivers, buffers and graphs take
-    { key: "launch", name: "engine, drivers, left free", bytes: Math.max(0, memory.reserved_bytes) },
+    { key: "launch", name: "engine, drivers, left free", bytes: Math.max(0, memory.reserved_bytes), opens: "grest" },
   ];
 }

@@ -10,7 +10,8 @@ import { DataTable, Figure, type Table } from "../../charts/Figure";
 import { XYChart } from "../../charts/XYChart";
 import { figures, percent, time, whole } from "../../numbers/format";
 import { DropZone } from "./DropZone";
-import type { Compared, ComparedNumber, ComparedRun } from "./types";
+import { Calibration } from "./Calibration";
+import type { Calibrated, Compared, ComparedNumber, ComparedRun, CurvePoint } from "./types";
 
 const HINT = "JSON, JSON Lines or CSV of vLLM bench serve, SGLang bench_serving, genai-perf, AIPerf, InferenceX, guidellm and others; read on this machine only, never in a link.";
 
@@ -30,7 +31,7 @@ function Numbers({ run }: { run: ComparedRun }): JSX.Element {
   return (
     <DataTable name="measured beside predicted" table={{
       columns: [{ name: "Quantity" }, { name: "measured", right: true }, { name: "predicted", right: true }, { name: "80 % range", right: true }, { name: "off by", right: true }, { name: "Verdict" }],
-      rows: run.numbers.map((one) => [one.metric || one.quantity, inUnit(one, one.measured), inUnit(one, one.predicted.value), `${inUnit(one, one.predicted.low)} to ${inUnit(one, one.predicted.high)}`, `${one.predicted.value > one.measured ? "+" : "−"}${figures(Math.abs(one.predicted.value / one.measured - 1) * 100, 2)} %`, one.verdict]),
+      rows: run.numbers.map((one) => [one.metric || one.quantity, inUnit(one, one.measured), inUnit(one, one.predicted.value), `${inUnit(one, one.predicted.low)} to ${inUnit(one, one.predicted.high)}`, `${one.measured > one.predicted.value ? "+" : "−"}${figures(Math.abs(one.measured / one.predicted.value - 1) * 100, 2)} %`, one.verdict]),
     }} />
   );
 }
@@ -52,23 +53,31 @@ function Gap({ parts, name }: { parts: ComparedRun["tpot_parts"]; name: string }
   );
 }
 
-function Curve({ answer }: { answer: Compared }): JSX.Element | null {
+const inMs = (curve: readonly CurvePoint[]): [number, number][] => curve.map((one) => [one.concurrency, one.tpot.value * 1000]);
+
+function Curve({ answer, own }: { answer: Compared; own: readonly CurvePoint[] }): JSX.Element | null {
   const curve = answer.curve ?? [];
+  const first = answer.runs[0];
+  // the curve is that of the first run's lengths: runs of others stand beside it
+  const alike = (run: ComparedRun): boolean => run.isl === first?.isl && run.osl === first.osl;
   const dots = answer.runs.flatMap((run) => {
     const tpot = run.numbers.find((one) => one.quantity === "tpot");
-    return tpot ? [{ key: `${run.file}${run.line}`, x: Math.max(1, run.running), y: tpot.measured * 1000, kind: "diamond" as const, ...(answer.runs.length < 6 ? { label: run.load } : {}) }] : [];
+    return tpot ? [{ key: `${run.file}${run.line}`, x: Math.max(1, run.running), y: tpot.measured * 1000, kind: alike(run) ? "diamond" as const : "open" as const, ...(answer.runs.length < 6 ? { label: run.load } : {}) }] : [];
   });
   if (curve.length < 2) return null;
   const xs = [...curve.map((one) => one.concurrency), ...dots.map((one) => one.x)];
-  const ys = [...curve.flatMap((one) => [one.tpot.low * 1000, one.tpot.high * 1000]), ...dots.map((one) => one.y)];
+  const ys = [...curve.flatMap((one) => [one.tpot.low * 1000, one.tpot.high * 1000]), ...inMs(own).map(([, value]) => value), ...dots.map((one) => one.y)];
   const x: [number, number] = [Math.max(0.9, Math.min(...xs)), Math.max(...xs) * 1.1];
   const y: [number, number] = [Math.min(...ys) * 0.8, Math.max(...ys) * 1.2];
-  const table = (): Table => ({ columns: [{ name: "At once", right: true }, { name: "TPOT", right: true }, { name: "from", right: true }, { name: "to", right: true }], rows: curve.map((one) => [whole(one.concurrency), time(one.tpot.value), time(one.tpot.low), time(one.tpot.high)]) });
+  const table = (): Table => ({
+    columns: ["At once", "TPOT, as shipped", "from", "to", ...(own.length ? ["calibrated"] : [])].map((name) => ({ name, right: true })),
+    rows: curve.map((one, at) => [whole(one.concurrency), time(one.tpot.value, 3), time(one.tpot.low, 3), time(one.tpot.high, 3), ...(own.length ? [time(own[at]?.tpot.value, 3)] : [])]),
+  });
   return (
-    <Figure name="Time per token, predicted and yours" stamp={answer.sentence} table={table} data={answer} source={<span>◇ yours. Shaded: 80 % range of the prediction.</span>}>
+    <Figure name="Time per token, predicted and yours" stamp={answer.sentence} table={table} data={answer} source={<span>◇ yours{answer.runs.every(alike) ? "" : ", ○ at other lengths than the curve"}. Shaded: 80 % range of the prediction.{own.length ? " Dashed: by a profile fitted to this file." : ""}</span>}>
       {(width) => (
         <XYChart id="measure" width={width} says={answer.sentence} x={{ kind: "doublings", domain: x, text: whole, name: "requests decoded at once (log)" }} y={{ kind: "log", domain: y, text: (value) => figures(value), name: "Time per output token", unit: "milliseconds, log" }}
-          band={curve.map((one) => [one.concurrency, one.tpot.low * 1000, one.tpot.high * 1000] as const)} series={[{ key: "predicted", look: "result", label: "predicted", points: curve.map((one) => [one.concurrency, one.tpot.value * 1000] as const) }]} dots={dots} />
+          band={curve.map((one) => [one.concurrency, one.tpot.low * 1000, one.tpot.high * 1000] as const)} series={[{ key: "predicted", look: "result", label: own.length ? "as shipped" : "predicted", points: inMs(curve) }, ...(own.length ? [{ key: "calibrated", look: "line-2", dash: "7 4", label: "calibrated", points: inMs(own) }] : [])]} dots={dots} />
       )}
     </Figure>
   );
@@ -80,6 +89,7 @@ export function Measure(): JSX.Element {
   const [fault, setFault] = useState("");
   const asked = useAnswer<Compared>("/api/v1/compare", { results: [file?.id ?? ""], ...(system ? { system } : {}) }, { off: file === null, settle: 50 });
   const answer = file ? asked.answer : undefined;
+  const fitted = useAnswer<Calibrated>("/api/v1/calibrate", { results: [file?.id ?? ""], ...(system ? { system } : {}) }, { off: !answer, settle: 50 });
 
   async function take(dropped: File): Promise<void> {
     setFault("");
@@ -99,8 +109,9 @@ export function Measure(): JSX.Element {
       {file && <Note asked={asked} />}
       {fault && <div class="notebar" role="alert"><span><b>This file cannot be used.</b> {fault}</span></div>}
       {asked.problem && file && <NotePlain>{file.name} was read, but not understood. Say on which machine it ran, or try another file.</NotePlain>}
-      {answer && <Curve answer={answer} />}
+      {answer && <Curve answer={answer} own={fitted.answer?.curve ?? []} />}
       {run && <section class="block" aria-label="Numbers"><h2>Measured beside predicted</h2><Numbers run={run} /></section>}
+      {file && answer && <Calibration asked={fitted} name={file.name} />}
       {run && <Gap parts={run.tpot_parts} name="Where a token's time goes" />}
       {run && <Gap parts={run.ttft_parts} name="Where the first token's time goes" />}
       {answer?.hints && answer.hints.length > 0 && <section class="block" aria-label="Patterns"><h2>What it looks like</h2>{answer.hints.map((one) => <p class="small" key={one.pattern}><b>{one.pattern}:</b> {one.text}</p>)}</section>}

@@ -19,6 +19,8 @@ export interface ComparedRun {
   layout_label: string;
   load: string;
   running: number;
+  isl: number;
+  osl: number;
   numbers: readonly ComparedNumber[];
   roofline: null | { mfu: number | null; mbu: number | null };
   tpot_parts: readonly Part[];
@@ -26,10 +28,23 @@ export interface ComparedRun {
   reason: string;
 }
 
+export interface CurvePoint { concurrency: number; tpot: Ranged }
+
+/** What /api/v1/calibrate answers, as far as the view reads it. */
+export interface Calibrated {
+  calibration: {
+    sentence: string;
+    kept: string;
+    widths: readonly { metric: string; n: number; shipped_error: number; fitted_error: number; held_out_error: number | null; shipped_width: number; width: number }[];
+    factors: readonly { words: string; value: number; moved: boolean }[];
+  };
+  curve: readonly CurvePoint[];
+}
+
 export interface Compared {
   sentence: string;
   runs: readonly ComparedRun[];
-  curve?: readonly { concurrency: number; tpot: Ranged }[];
+  curve?: readonly CurvePoint[];
   hints?: readonly { pattern: string; text: string }[];
   changes?: readonly { what: string; tpot_ratio: number; output_ratio: number; ttft_ratio: number; within_error: boolean }[];
   no_changes?: string;

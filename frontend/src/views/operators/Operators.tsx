@@ -73,7 +73,7 @@ export function Operators(): JSX.Element {
   const ridge = peak / curves.chip_bytes_per_s;
   const dots: Dot[] = worked.map((one, at) => ({
     key: one.name, x: Math.min(Math.max(one.intensity, x[0]), x[1]), y: Math.min(Math.max(one.reached, y[0]), y[1]), kind: one.share > 0.04 ? "solid" : "open",
-    ...(at < 6 ? { label: `${one.name} ${percent(one.share)}` } : {}),
+    ...(at < 6 && one.share > 0.04 ? { label: `${one.name} ${percent(one.share)}` } : {}),
   }));
   const says = `${first.name} takes ${percent(first.share)} of a step of ${whole(batch)} sequences; it is bound by ${first.bound}.`;
   const table = (): Table => ({

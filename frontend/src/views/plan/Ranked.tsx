@@ -55,7 +55,7 @@ export function Ranked({ machine, pick, yours }: { machine: Machine; pick: Deplo
   const { search } = machine;
   return (
     <>
-      <div class="scroll" tabIndex={0} role="region" aria-label="Ranked deployments">
+      <div class="scroll block" tabIndex={0} role="region" aria-label="Ranked deployments">
         <table>
           <thead>
             <tr>

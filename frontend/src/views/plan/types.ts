@@ -9,6 +9,7 @@ export interface Deployment {
   chunk: number;
   drafts: number;
   units: number;
+  systems: number;
   gpus: number;
   gpus_paid: number;
   concurrency: number;

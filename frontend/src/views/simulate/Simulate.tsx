@@ -66,11 +66,12 @@ export function Simulate(): JSX.Element {
   if (!answer) return <><Pending asked={asked} name="Simulate" doing="Simulating" />{asked.problem && controls}</>;
   const { series } = answer;
   const end = Math.max(1, series.batch.length * series.width_s);
-  const running = thinned(series.running, series.width_s);
-  const waiting = thinned(series.waiting, series.width_s);
-  const fill = thinned(series.kv_fill, series.width_s);
+  const [unit, name] = end > 7200 ? [3600, "hours"] : end > 120 ? [60, "minutes"] : [1, "seconds"];
+  const running = thinned(series.running, series.width_s / unit);
+  const waiting = thinned(series.waiting, series.width_s / unit);
+  const fill = thinned(series.kv_fill, series.width_s / unit);
   const most = ceiling(Math.max(1, ...running.map(([, value]) => value), ...waiting.map(([, value]) => value)));
-  const x = { kind: "linear" as const, domain: [0, end] as [number, number], text: (value: number) => time(value), name: "time" };
+  const x = { kind: "linear" as const, domain: [0, end / unit] as [number, number], text: (value: number) => figures(value), name: `time, ${name}` };
   return (
     <section aria-label="Simulate" class={asked.stale ? "stale" : ""}>
       <Note asked={asked} doing="Simulating" />

@@ -9,8 +9,9 @@ import { Handle } from "../../charts/Handle";
 import { clamp } from "../../charts/scales";
 import { XYChart } from "../../charts/XYChart";
 import { Slider } from "../../controls/Slider";
+import { Num } from "../../explain/Num";
 import { figures, times, whole } from "../../numbers/format";
-import { deployment, layout, lengths } from "../../state/request";
+import { drafted } from "../../state/request";
 import { commit, drag, state } from "../../state/store";
 
 interface Speculate {
@@ -50,8 +51,7 @@ function bestAt(answer: Speculate, batch: number): { depth: number; speedup: num
 
 export function Speculation(): JSX.Element {
   const now = state.value;
-  const body = { ...deployment(now), ...layout(now), ...lengths(now), acceptance: now.accept };
-  const asked = useAnswer<Speculate>("/api/v1/speculate", body, { settle: 200 });
+  const asked = useAnswer<Speculate>("/api/v1/speculate", drafted(now), { settle: 200 });
   const { answer } = asked;
   if (!answer) return <Pending asked={asked} name="Speculation" />;
   const last = answer.curve.at(-1)?.batch ?? 2;
@@ -70,14 +70,14 @@ export function Speculation(): JSX.Element {
     <section aria-label="Speculation" class={asked.stale ? "stale" : ""}>
       <Note asked={asked} />
       <h1 class="answer">
-        {best.speedup > 1 ? <>At a batch of {whole(batch)}, <b>{best.depth} draft{best.depth > 1 ? "s" : ""}</b> a step make each user <b>{figures(best.speedup)} times</b> as fast.</> : <>At a batch of {whole(batch)} drafts cost more than they bring.</>} {answer.stops_at ? `They stop paying at ${whole(answer.stops_at)}.` : ""}
+        {best.speedup > 1 ? <>At a batch of {whole(batch)}, <b>{best.depth} draft{best.depth > 1 ? "s" : ""}</b> a step make each user <Num name="speedup">{figures(best.speedup)} times</Num> as fast.</> : <>At a batch of {whole(batch)} drafts cost more than they bring.</>} {answer.stops_at ? <>They stop paying at <Num name="stops">{whole(answer.stops_at)}</Num>.</> : ""}
       </h1>
-      <p class="because">Drafter: {answer.drafter}. {figures(answer.acceptance * 100)} % of drafted tokens accepted ({answer.acceptance_source}). {answer.compute_bound_from ? `Checking becomes arithmetic-bound from ${whole(answer.compute_bound_from)} on. ` : ""}Left out: {answer.left_out.join("; ")}.</p>
+      <p class="because">Drafter: {answer.drafter}. {figures(answer.acceptance * 100)} % of drafted tokens accepted ({answer.acceptance_source}). {answer.compute_bound_from ? <>Checking becomes arithmetic-bound from <Num name="cbound">{whole(answer.compute_bound_from)}</Num> on. </> : ""}Left out: {answer.left_out.join("; ")}.</p>
       <Figure name="Speed-up of drafts against batch" stamp={`${answer.model_name}, ${answer.system_name}`} table={table} data={answer} dim={asked.stale} source={<><span>Below ×1 drafting loses.</span><span>{answer.system_name}, {answer.layout.toUpperCase()}</span></>}>
         {(width) => (
           <XYChart id="speculation" width={width} says={says}
             x={{ kind: "doublings", domain: [1, Math.max(2, last)], text: whole, name: "batch: sequences decoded together (log)" }}
-            y={{ kind: "linear", domain: [low, high], text: (value) => `×${figures(value)}`, name: "Speed of a user, over that without drafts", unit: "ratio" }}
+            y={{ kind: "linear", domain: [low, high], text: (value) => `×${figures(value)}`, name: "Speed-up of a user", unit: "over no drafts" }}
             series={chosen.map((depth) => ({ key: `d${depth}`, look: depth === best.depth ? "result" : "line-2", dash: DASHES[depth - 1] ?? "", label: `${depth} draft${depth > 1 ? "s" : ""}`, points: answer.curve.map((one) => [one.batch, one.speedups[answer.depths.indexOf(depth)] as number] as const) }))}
             rules={[{ key: "one", axis: "y", at: 1, label: "no gain" }]}
             dots={[{ key: "best", x: batch, y: clamp(best.speedup, low, high), kind: "ring" }]} cursor={batch} flag={{ at: batch, text: whole(batch) }}

@@ -28,7 +28,7 @@ from tokenroof.usecases.calibrate.sentence import sentence_of
 from tokenroof.usecases.compare.points import Found, Point, points_of
 from tokenroof.usecases.compare.sentence import load_words
 
-__all__ = ["CalibrateRequest", "CalibrateResponse", "calibrate", "observed"]
+__all__ = ["CalibrateRequest", "CalibrateResponse", "calibrate", "observed", "saved"]
 
 _FEWEST = 3
 _Z80 = 1.2815515655446004
@@ -216,7 +216,8 @@ def _machine(point: Point) -> str:
     return f"{system.n_chips}x{system.chip.id}" if system.n_chips > 1 else system.chip.id
 
 
-def _saved(save: str | None, tables: Mapping[str, Any]) -> str:
+def saved(save: str | None, tables: Mapping[str, Any]) -> str:
+    """Write a profile under a name or to a file; where it lies."""
     if save is None:
         return ""
     if save.endswith(".toml"):
@@ -268,6 +269,6 @@ def calibrate(request: CalibrateRequest) -> CalibrateResponse:
         sentence=sentence_of(len(points), widths, found.moved, kept), engine=engine, family=family,
         chips=tuple(tables["calibrated"]["chips"]), models=tuple(tables["calibrated"]["models"]), results=len(points),
         noise=found.noise, factors=_factors(found), widths=widths, rows=_rows(points, problem, found, left), kept=kept,
-        saved=_saved(request.save, tables), skipped=tuple(sorted(skipped.items(), key=lambda item: -item[1])),
+        saved=saved(request.save, tables), skipped=tuple(sorted(skipped.items(), key=lambda item: -item[1])),
         notes=read.notes, tables=tables,
     )  # fmt: skip

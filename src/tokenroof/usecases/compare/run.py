@@ -30,7 +30,7 @@ from tokenroof.usecases.compare.waterfall import tpot_parts, ttft_parts
 from tokenroof.usecases.measured.breaches import reason_of
 from tokenroof.usecases.measured.predict import Forecaster, in_unit
 
-__all__ = ["CompareRequest", "CompareResponse", "compare", "compared_run"]
+__all__ = ["CompareRequest", "CompareResponse", "compare", "compared_run", "curve_of"]
 
 _ORDER = ("tpot", "ttft", "ttft_p50", "e2e", "output", "output_per_gpu", "total", "input")
 _CURVE = tuple(2.0**power for power in range(11))
@@ -153,6 +153,13 @@ def _curve(point: Point, forecaster: Forecaster) -> tuple[LatencyPoint, ...]:
         if at <= max(4.0 * point.setup.load.value, 256.0) and "tpot" in quantities:
             found.append(LatencyPoint(concurrency=at, tpot=quantities["tpot"]))
     return tuple(found)
+
+
+def curve_of(request: CompareRequest, file: str, line: int) -> tuple[LatencyPoint, ...]:
+    """The curve through one run of the files, by another profile than theirs; none where there is no such run."""
+    forecaster = Forecaster(deployments=Deployments(profile=request.profile))
+    points = points_of(request, url=request.url).points
+    return next((_curve(one, forecaster) for one in points if (one.first.file, one.first.line) == (file, line)), ())
 
 
 def _badness(run: ComparedRun) -> tuple[int, float]:
