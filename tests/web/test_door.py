@@ -108,11 +108,11 @@ def asked(port: int, method: str, address: str, body: object = None) -> tuple[in
     return found
 
 
-def events(port: int, body: object) -> Iterator[tuple[str, dict[str, object]]]:
-    """Events of a simulation, one by one."""
+def events(port: int, body: object, verb: str = "simulate") -> Iterator[tuple[str, dict[str, object]]]:
+    """Events of a job, one by one."""
     link = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     headers = {"content-type": "application/json", "accept": "text/event-stream"}
-    link.request("POST", "/api/v1/simulate", json.dumps(body), headers)
+    link.request("POST", f"/api/v1/{verb}", json.dumps(body), headers)
     answer = link.getresponse()
     assert answer.status == 200 and answer.headers["content-type"].startswith("text/event-stream")
     try:
@@ -155,6 +155,26 @@ def test_a_job_is_cancelled_by_its_id(server: tuple[subprocess.Popen[str], int])
         if name == "job":
             assert asked(port, "DELETE", f"/api/v1/jobs/{data['job']}")[0] == 204
     assert names[-1] == "cancelled"
+
+
+SEARCH = {"model": "deepseek-v3", "system": "gb300-nvl72", "engine": "trtllm", "isl": 1024, "osl": 512, "tpot": 0.05}
+
+
+def test_a_search_on_one_machine_tells_how_far_it_is_and_is_cancelled(
+    server: tuple[subprocess.Popen[str], int],
+) -> None:
+    _, port = server
+    names = []
+    for name, data in events(port, SEARCH, "plan"):
+        names.append(name)
+        if name == "job":
+            job = data["job"]
+        if name == "progress" and data and names.count("progress") == 1:
+            assert asked(port, "DELETE", f"/api/v1/jobs/{job}")[0] == 204
+    assert names[-1] == "cancelled"
+    found = list(events(port, SEARCH, "plan"))
+    shares = [float(str(data["share"])) for name, data in found if name == "progress" and data]
+    assert found[-1][0] == "answer" and shares == sorted(shares) and len(set(shares)) >= 4 and shares[-1] <= 1.0
 
 
 def test_a_job_ends_when_its_client_leaves_and_others_are_served(server: tuple[subprocess.Popen[str], int]) -> None:

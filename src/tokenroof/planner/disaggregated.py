@@ -17,6 +17,7 @@ from tokenroof.planner.drafts import drafting, tokens_per_pass
 from tokenroof.planner.points import Points, Slice, Space, decode_grid, decode_seconds, slice_of, units_in
 from tokenroof.planner.space import stacked
 from tokenroof.serving.apart import Pool, prompt_line, prompts_in_flight, serve_apart
+from tokenroof.types.progress import OnProgress, told
 from tokenroof.xp import NUMPY
 
 __all__ = [
@@ -208,10 +209,10 @@ def _fitting(space: Space, fronts: Workers, backs: Workers) -> tuple[Workers, Wo
     return fronts.take(fronts.gpus + least_back <= chips), backs.take(backs.gpus + least_front <= chips)
 
 
-def apart(space: Space) -> list[Points]:
+def apart(space: Space, on_progress: OnProgress | None = None) -> list[Points]:
     """Disaggregated units of at most the machine's GPUs, at decode workers' numbers of answers."""
     found = []
-    for form in range(len(space.formats)):
+    for form in told(range(len(space.formats)), on_progress):
         fronts = prefill_workers(space.prompts, form)
         if not fronts.gpus.size:
             continue

@@ -7,6 +7,7 @@ is a unit: one copy of a layout, or prefill and decode workers in a whole ratio 
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
+from itertools import product
 from typing import Any
 
 from tokenroof.engines import engine as engine_of
@@ -22,6 +23,7 @@ from tokenroof.types.engine import Engine, Scheduler
 from tokenroof.types.layout import Layout
 from tokenroof.types.machine import System
 from tokenroof.types.model import Model
+from tokenroof.types.progress import OnProgress, told
 from tokenroof.xp import NUMPY
 
 __all__ = [
@@ -264,7 +266,9 @@ def _served(part: Slice, numbers: Any) -> Points:
     )  # fmt: skip
 
 
-def together(space: Space, rejected: dict[str, int], rungs: int = _RUNGS) -> list[Points]:
+def together(
+    space: Space, rejected: dict[str, int], rungs: int = _RUNGS, on_progress: OnProgress | None = None
+) -> list[Points]:
     """Every layout, format, chunk and depth that holds at least one request, at a ladder of numbers of requests.
 
     `rejected` counts the combinations that hold none, by reason.
@@ -272,26 +276,23 @@ def together(space: Space, rejected: dict[str, int], rungs: int = _RUNGS) -> lis
     import numpy as np
 
     found = []
-    for form in range(len(space.formats)):
-        for depth in space.depths:
-            every = slice_of(space, form, space.chunks[0], depth, np.arange(len(space.layouts)))
-            rooms = np.stack([every.most, *(_most(every, chunk) for chunk in space.chunks[1:])])
-            _count(rejected, "memory", int((rooms < 1.0).sum()))
-            holds = rooms.max(axis=0) >= 1.0
-            if not holds.any():
-                continue
-            part = replace(every, most=rooms.max(axis=0)).kept(holds)
-            numbers, seconds = decode_grid(part)
-            limit = np.inf if space.tpot_s is None else space.tpot_s * part.tokens
-            useful = np.where(seconds <= _BEYOND * limit, numbers, 1.0).max(axis=0)
-            for chunk, most in zip(space.chunks, rooms[:, holds], strict=True):
-                mine = replace(
-                    part, chunk=chunk, most=most, scheduler=replace(space.scheduler, token_budget=float(chunk))
-                )
-                some = most >= 1.0
-                if some.any():
-                    tried = ladder(np.minimum(useful, most)[some], rungs)
-                    found.append(_served(mine if some.all() else mine.kept(some), tried))
+    for form, depth in told(list(product(range(len(space.formats)), space.depths)), on_progress):
+        every = slice_of(space, form, space.chunks[0], depth, np.arange(len(space.layouts)))
+        rooms = np.stack([every.most, *(_most(every, chunk) for chunk in space.chunks[1:])])
+        _count(rejected, "memory", int((rooms < 1.0).sum()))
+        holds = rooms.max(axis=0) >= 1.0
+        if not holds.any():
+            continue
+        part = replace(every, most=rooms.max(axis=0)).kept(holds)
+        numbers, seconds = decode_grid(part)
+        limit = np.inf if space.tpot_s is None else space.tpot_s * part.tokens
+        useful = np.where(seconds <= _BEYOND * limit, numbers, 1.0).max(axis=0)
+        for chunk, most in zip(space.chunks, rooms[:, holds], strict=True):
+            mine = replace(part, chunk=chunk, most=most, scheduler=replace(space.scheduler, token_budget=float(chunk)))
+            some = most >= 1.0
+            if some.any():
+                tried = ladder(np.minimum(useful, most)[some], rungs)
+                found.append(_served(mine if some.all() else mine.kept(some), tried))
     return found
 
 

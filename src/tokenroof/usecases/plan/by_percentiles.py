@@ -7,9 +7,10 @@ from itertools import islice
 
 from tokenroof.planner.points import Points
 from tokenroof.scenario.slo import statistic
+from tokenroof.types.progress import OnProgress
 from tokenroof.types.workload import Load
 from tokenroof.usecases.plan.answer import Candidate, Simulated, Unmet
-from tokenroof.usecases.plan.percentiles import OnProgress, best_simulated, proposed
+from tokenroof.usecases.plan.percentiles import best_simulated, proposed
 from tokenroof.usecases.plan.pick import Terms, deployment_at, distinct, load_of
 from tokenroof.usecases.plan.score import Scored
 from tokenroof.usecases.plan.simulated import Bench

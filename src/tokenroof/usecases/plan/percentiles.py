@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from tokenroof.planner.points import Points
 from tokenroof.scenario.slo import Slo, means_of
+from tokenroof.types.progress import OnProgress
 from tokenroof.types.served import Served
 from tokenroof.types.workload import Load
 from tokenroof.usecases.plan.answer import Candidate, Simulated
@@ -31,7 +32,6 @@ _MORE_UNITS = 1.25
 _FINE = 100  # of thousands of units the last hundredth is not looked for: other draws would move it as far
 _MOST_UNITS = 4  # times the units that means ask for
 
-OnProgress = Callable[[float], None]
 _Tried = tuple[Candidate | None, Simulated]
 
 

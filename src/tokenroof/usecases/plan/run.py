@@ -21,6 +21,7 @@ from tokenroof.types.checks import check_choice
 from tokenroof.types.default import Default
 from tokenroof.types.limits import faults_of
 from tokenroof.types.model import Model
+from tokenroof.types.progress import OnProgress, part_of
 from tokenroof.types.scenario import APART, scenario_faults
 from tokenroof.types.workload import Workload
 from tokenroof.usecases.plan.answer import (
@@ -32,7 +33,7 @@ from tokenroof.usecases.plan.answer import (
 )
 from tokenroof.usecases.plan.launch import commands
 from tokenroof.usecases.plan.request import EVEN, PlanRequest, words_of
-from tokenroof.usecases.plan.search import OnProgress, machine_plan
+from tokenroof.usecases.plan.search import machine_plan
 
 __all__ = ["PlanRequest", "PlanResponse", "plan"]
 
@@ -176,15 +177,10 @@ def _confidence(request: PlanRequest, slo: Slo, defaults: list[Default]) -> floa
     return EVEN
 
 
-def _part(on_progress: OnProgress | None, at: int, parts: int) -> OnProgress | None:
-    """Progress of one of several parts."""
-    return None if on_progress is None else lambda share: on_progress((at + share) / parts)
-
-
 def plan(request: PlanRequest, on_progress: OnProgress | None = None) -> PlanResponse:
     """The best deployment on each machine, best machine first; `winner` None where no machine meets the limits.
 
-    `on_progress` is told now and then which share of a simulation is done.
+    `on_progress` is told now and then which share of the search and its simulations is done.
     """
     systems = _checked(request)
     defaults: list[Default] = []
@@ -199,8 +195,11 @@ def plan(request: PlanRequest, on_progress: OnProgress | None = None) -> PlanRes
         defaults.append(Default(field="limits", value=slo.name, reason=f"{slo.source}{by}"))
     _simulable(request, slo, demand, defaults)
     confidence = _confidence(request, slo, defaults)
+    many = len(systems)
     machines = [
-        machine_plan(request, model, name, slo, demand, load, defaults, _part(on_progress, at, len(systems)))
+        machine_plan(
+            request, model, name, slo, demand, load, defaults, part_of(on_progress, at / many, (at + 1) / many)
+        )
         for at, name in enumerate(systems)
     ]
     if all(one.winner is None for one in machines):

@@ -1,6 +1,5 @@
 """One machine searched: its space, its points, the deployments near the top, and the frontier."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -18,6 +17,7 @@ from tokenroof.scenario.slo import Slo, means_of
 from tokenroof.types.default import Default
 from tokenroof.types.machine import System
 from tokenroof.types.model import Model
+from tokenroof.types.progress import OnProgress, part_of, told
 from tokenroof.types.workload import Workload
 from tokenroof.usecases.plan.answer import (
     Candidate,
@@ -35,11 +35,12 @@ from tokenroof.usecases.plan.score import Scored, scored, usd_per_mtok
 from tokenroof.usecases.plan.spaces import held_degrees, planned, spaces, system_with
 from tokenroof.usecases.plan.unmet import beyond, unmet_empty, unmet_of
 
-__all__ = ["OnProgress", "machine_plan"]
-
-OnProgress = Callable[[float], None]
+__all__ = ["machine_plan"]
 
 _REFINEMENTS = 2  # a rung of the ladder is a factor of up to 2.5, each pass divides it by 16
+# where parts of a search end, as shares of its time on one machine: together, finer, apart; the rest is choosing
+_TOGETHER, _FINER, _APART = 0.45, 0.6, 0.85
+_SEARCHED = 0.1  # of a plan that simulates
 
 
 def _price(request: PlanRequest, systems: tuple[System, ...], defaults: list[Default]) -> MachineCost | None:
@@ -68,9 +69,12 @@ def _rent_by(request: PlanRequest, one: System, demand: Demand, defaults: list[D
     return one.domain_size
 
 
-def _points(space: Space, request: PlanRequest, rejected: dict[str, int], judge: Any) -> Points | None:
-    lots = [] if request.mode == "disagg" or request.apart else together(space, rejected)
-    for _ in range(_REFINEMENTS if lots else 0):
+def _points(
+    space: Space, request: PlanRequest, rejected: dict[str, int], judge: Any, on_progress: OnProgress | None
+) -> Points | None:
+    split_only = request.mode == "disagg" or request.apart
+    lots = [] if split_only else together(space, rejected, on_progress=part_of(on_progress, 0.0, _TOGETHER))
+    for _ in told(range(_REFINEMENTS if lots else 0), part_of(on_progress, _TOGETHER, _FINER)):
         points = joined(lots)
         judged = judge(points)
         more = refined(space, points, judged.met, judged.per_gpu)
@@ -78,7 +82,7 @@ def _points(space: Space, request: PlanRequest, rejected: dict[str, int], judge:
         if not more:
             break
     if request.mode != "agg":
-        split = apart(space)
+        split = apart(space, part_of(on_progress, _FINER, _APART))
         if split:
             points = joined(split)
             judged = judge(points)
@@ -133,11 +137,13 @@ def machine_plan(
     surely better.
     """
     asked = (model, name, slo, demand, load)
-    plain = _machine_plan(request, *asked, defaults, on_progress)
-    gathers, space = engine_of(request.engine, request.engine_version).scheduler.gathers, plain.space
-    if not gathers or request.gather_passes is not None or space is None or all(one.dp == 1 for one in space.layouts):
+    gathers = engine_of(request.engine, request.engine_version).scheduler.gathers
+    twice = bool(gathers) and request.gather_passes is None
+    plain = _machine_plan(request, *asked, defaults, part_of(on_progress, 0.0, 0.5 if twice else 1.0))
+    space = plain.space
+    if not twice or space is None or all(one.dp == 1 for one in space.layouts):
         return plain
-    other = _machine_plan(replace(request, gather_passes=gathers), *asked, [], on_progress)
+    other = _machine_plan(replace(request, gather_passes=gathers), *asked, [], part_of(on_progress, 0.5, 1.0))
     if other.winner is None or space is None:
         return plain
     better = plain.winner is None or told_apart(plain.winner, other.winner, request.objective, space.profile)
@@ -176,7 +182,8 @@ def _machine_plan(
         return scored(space, points, demand=demand, slo=limits, objective=scored_by, gpus=gpus, rent_by=rent_by)
 
     layouts = space.layouts and space.prompts.layouts
-    points = _points(space, request, rejected, judge) if layouts else None
+    searched = part_of(on_progress, 0.0, _SEARCHED if slo.by_percentiles else 1.0)
+    points = _points(space, request, rejected, judge, searched) if layouts else None
     best: Candidate | None = None
     runners: tuple[Candidate, ...] = ()
     edge: tuple[FrontierPoint, ...] = ()
@@ -197,7 +204,7 @@ def _machine_plan(
         if slo.by_percentiles:
             from tokenroof.usecases.plan.by_percentiles import by_percentiles
 
-            found = by_percentiles(terms, points, judge, request.alternatives, on_progress)
+            found = by_percentiles(terms, points, judge, request.alternatives, part_of(on_progress, _SEARCHED, 1.0))
             best, at, runners, unmet = found.best, found.at, found.runners, found.unmet
         else:
             best, at, runners = best_of(terms, points, judged, request.alternatives)
