@@ -66,6 +66,7 @@ def test_settings_move_the_pool(verb: str) -> None:
     assert pool("--memory-fraction", "0.5") == pytest.approx(own - 0.42 * 79.19 * GIB)
     assert pool("--max-num-seqs", "16") > own + GIB
     assert pool("--max-batched-tokens", "65536") < own - GIB
+    assert pool("--weight-dtype", "fp8") > own + 6 * GIB
 
 
 def test_plan_prints_the_log_of_its_winner() -> None:

@@ -10,6 +10,7 @@ import os
 import random
 import resource
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import fields, is_dataclass
 from pathlib import Path
@@ -188,6 +189,19 @@ DOORS: dict[str, tuple[tuple[str, ...], str, Callable[[Path], Any]]] = {
 }  # fmt: skip
 
 
+class _Faults(dict[tuple[str, str, int], str]):
+    """What went wrong, once for each place in our files where it did."""
+
+    def add(self, error: Exception, case: object) -> None:
+        frames = traceback.extract_tb(error.__traceback__)
+        at = next((one for one in reversed(frames) if "tokenroof" in one.filename), frames[-1])
+        where = (type(error).__name__, at.filename, at.lineno or 0)
+        self.setdefault(where, f"{where[0]} in {at.filename}:{at.lineno}: {error}; {case!r}"[:2500])
+
+    def check(self) -> None:
+        assert not self, "\n".join(self.values())
+
+
 def _texts(door: str, seeds: tuple[str, ...]) -> Iterator[tuple[int, str]]:
     for k in range(SEED, SEED + CASES):
         rng = random.Random(f"{door} {k}")
@@ -197,7 +211,7 @@ def _texts(door: str, seeds: tuple[str, ...]) -> Iterator[tuple[int, str]]:
 @pytest.mark.parametrize("door", DOORS)
 def test_a_door_answers_or_says_why_not(tmp_path: Path, door: str) -> None:
     seeds, name, read = DOORS[door]
-    answered = 0
+    answered, faults = 0, _Faults()
     for k, text in _texts(door, seeds):
         path = tmp_path / name
         path.write_bytes(text.encode("utf-8", "replace"))
@@ -207,12 +221,13 @@ def test_a_door_answers_or_says_why_not(tmp_path: Path, door: str) -> None:
         except TokenroofError as error:
             assert (str(error) and "\n" not in str(error).rstrip()) or hasattr(error, "faults"), (k, error)
         except Exception as error:
-            pytest.fail(f"case {k} of {door}: {type(error).__name__}: {error}\n{text[:2000]!r}")
+            faults.add(error, (k, text))
         else:
             answered += 1
             assert finite(found), (k, text, found)
         assert time.process_time() - begun < _SLOWEST_S, (k, text)
     assert answered > 0
+    faults.check()
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1000 < _MOST_BYTES
 
 
@@ -224,6 +239,8 @@ _ASKED = {
     "simulate": "qwen3-8b --system h100 --request-rate 1 --requests 20",
     "deduce": "--input 3 --output 15 --draws 10000",
     "break-even": "qwen3-8b --system h100 --offer anthropic/claude-opus-5", "plan": "qwen3-8b --system h100",
+    "diff": "qwen3-8b@h100 qwen3-8b@h200", "models": "", "chips": "", "lecture": "", "validate": "r.csv",
+    "runs": "r.json", "compare": "r.json --system h100 --model qwen3-8b", "trace": "t.csv", "sweep": "w.toml --estimate",
 }  # fmt: skip
 _VALUES = (
     *(one.strip('"') for one in _ODD if "\0" not in one),
@@ -245,6 +262,14 @@ def test_values_of_the_command_line(
     from importlib import import_module
 
     monkeypatch.chdir(tmp_path)
+    examples = {one.name: one.example for one in IMPORTERS}
+    files = {
+        "r.csv": examples["tidy table"],
+        "r.json": examples["vLLM bench serve"],
+        "t.csv": FORMATS[0].example,
+        "w.toml": SWEEP,
+    }
+    faults = _Faults()
     for k in range(SEED, SEED + CASES // 5):
         rng = random.Random(f"verbs {k}")
         verb = rng.choice(tuple(_ASKED))
@@ -259,14 +284,17 @@ def test_values_of_the_command_line(
         args = [verb, *_ASKED[verb].split()]
         for option in rng.sample(options, min(len(options), rng.randrange(1, 3))):
             args += [option, rng.choice(_VALUES)]
+        for name, text in files.items():  # a verb may have written over them
+            Path(name).write_text(text, encoding="utf-8")
         begun = time.process_time()
         try:
             cli(args=[*args, "--json"] if rng.random() < 0.5 else args, prog_name="tokenroof", standalone_mode=False)
         except (TokenroofError, click.ClickException, SystemExit):
             pass
         except Exception as error:
-            pytest.fail(f"case {k}: {args}: {type(error).__name__}: {error}")
+            faults.add(error, (k, args))
         said = capsys.readouterr().out
         assert not {"nan", "inf", "NaN", "Infinity"} & set(said.replace(",", " ").split()), (k, args, said)
-        assert time.process_time() - begun < 2 * _SLOWEST_S, (k, args)
+        assert time.process_time() - begun < _SLOWEST_S, (k, args)
+    faults.check()
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1000 < _MOST_BYTES

@@ -27,7 +27,9 @@ def _draw(request: "KvRequest", path: Path) -> None:
 @click.argument("models", nargs=-1, required=True, shell_complete=complete_models)
 @click.option("--context", default="8192,131072", show_default=True, help="Contexts in tokens, with commas: 8k,128Ki.")
 @click.option("--kv-dtype", metavar="DTYPE", help="Format of the cache. [default: the engine's for each checkpoint]")
-@some_options("system", "tp", "engine", "engine_version", "memory_fraction", "max_num_seqs", "max_batched_tokens")
+@some_options(
+    "system", "tp", "weight_dtype", "engine", "engine_version", "memory_fraction", "max_num_seqs", "max_batched_tokens"
+)
 @click.option("--full", is_flag=True, help="The formula of every model, however many they are.")
 @output_options
 def command(full: bool, outputs: tuple[Path, ...], as_json: bool, **options: Any) -> None:

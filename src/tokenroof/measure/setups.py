@@ -206,7 +206,8 @@ def _value(run: Run, kind: str) -> float | Skip:
         return Skip("concurrency or batch is not stated") if run.concurrency is None else run.concurrency
     if kind == "request_rate":
         if run.request_rate is None or run.request_rate == float("inf"):
-            return Skip("request rate is not stated, or infinite")
+            closed = "" if run.concurrency is None else "; with so many at once the mode is server-closed-loop"
+            return Skip(f"request rate is not stated, or infinite{closed}")
         return run.request_rate
     return 0.0
 

@@ -61,7 +61,8 @@ _OTHER_WORK = (
     (("num_mel_bins", "conv_dim", "num_feat_extract_layers", "audio_encoder", "codebook_size", "upsampling_ratios"),
      "hears or speaks, and its layers for sound are not read"),
     (("image_size", "patch_size", "num_channels"), "looks at pictures and writes no tokens"),
-    (("num_mem_blocks",), "has blocks that several layers share: stored once and run often, which is not read"),
+    (("num_mem_blocks", "loop_num_passes"),
+     "has layers that are stored once and run several times, which is not read"),
 )  # fmt: skip
 
 

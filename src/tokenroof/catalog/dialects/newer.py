@@ -125,6 +125,39 @@ def _inkling(r: ConfigReader) -> Architecture:
     return replace(_finish(r, hidden, layers), other_params=hidden)
 
 
+def _inkling2_attention(r: ConfigReader, hidden: int, *, local: bool) -> Gqa:
+    """As before it, with a gate on the output, a sink that each token projects, and a scale for each query head.
+
+    Full layers project the taps of their two convolutions, one set for each key/value head.
+    """
+    first = _inkling_attention(r, hidden, local=local)
+    heads, kernel = first.n_heads, r.count("conv_kernel_size", high=1_000)
+    scales = heads * (first.head_dim + r.count("d_rel")) - 2 * first.head_dim  # keys have none
+    taps = 0 if local else 2 * first.n_kv_heads * kernel * hidden
+    return replace(first, output_gate=True, extra_params=first.extra_params + heads * hidden + scales + taps)
+
+
+def _inkling2(r: ConfigReader) -> Architecture:
+    """Each sublayer attends to the outputs of blocks of layers before it, by a query of its own and without a cache."""
+    hidden, n = r.count("hidden_size"), r.n_layers()
+    kinds = layer_kinds(r, n, "hybrid_sliding", "hybrid")
+    experts = moe(r, hidden)
+    full, local = (_inkling2_attention(r, hidden, local=sliding) for sliding in (False, True))
+    # full layers have norms and queries for each of q, k and v; the first layer needs no query, the head has one
+    layers = [
+        Layer(mixer=local, ffn=experts, norm_params=4 * hidden)
+        if kind == "hybrid_sliding"
+        else Layer(mixer=full, ffn=experts, norm_params=8 * hidden)
+        for kind in kinds
+    ]
+    unasked = (1 if kinds[0] == "hybrid_sliding" else 3) - 1
+    r.warn("the last columns of its short convolutions, a few KB a sequence, are not counted")
+    r.has("n_layers_per_attn_res_block")
+    rows, written = r.count("vocab_size"), r.count("unpadded_vocab_size")
+    found = _finish(r, hidden, layers)
+    return replace(found, vocab=written, other_params=(1 - unasked + rows - written) * hidden)
+
+
 def _finish(r: ConfigReader, hidden: int, layers: list[Layer]) -> Architecture:
     return Architecture(
         hidden=hidden,
@@ -200,7 +233,8 @@ def _qwen4(r: ConfigReader) -> Architecture:
     return replace(found, final_norm_params=mixer, lookup_params=len(at) * table)
 
 
-_READERS = {"glm5_next_text": _glm5, "bailing_hybrid": _bailing, "inkling_text": _inkling, "qwen4_exp_text": _qwen4}
+_READERS = {"glm5_next_text": _glm5, "bailing_hybrid": _bailing, "inkling_text": _inkling, "inkling2_text": _inkling2,
+            "qwen4_exp_text": _qwen4}  # fmt: skip
 
 
 def read(r: ConfigReader) -> Architecture:

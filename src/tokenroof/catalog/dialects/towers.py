@@ -188,7 +188,19 @@ def _lfm(v: ConfigReader, root: ConfigReader, hidden: int) -> int:
     return _image_vit(v, positions=False) + positions + projector
 
 
+def _inkling2(v: ConfigReader, root: ConfigReader, hidden: int) -> int:
+    """Layers of two scaled branches over a learnt grid; four patches are merged before the projector."""
+    width = v.count("hidden_size")
+    inner = v.maybe("intermediate_size") or width * int(v.maybe("mlp_ratio") or 4)
+    layer = block(width, inner, norms=6, attention_bias=True, mlp_bias=True)
+    positions = (v.count("posemb_grid_size") ** 2 + 4) * width  # with the class, its position and the first norm
+    merged, wide = width * v.count("spatial_merge_size") ** 2, v.count("projection_hidden_dim")
+    bias = wide + hidden if v.flag("projector_bias", False) else 0
+    return _layers(v) * layer + _patches(v, width, bias=False) + positions + (merged + hidden) * wide + bias
+
+
 TOWERS_BY_MODEL = {
+    "inkling2": _inkling2,
     "glm5_next": _glm5,
     "hy_v4_vl": _hunyuan,
     "muse_glimmer": _muse,

@@ -111,6 +111,7 @@ class KvRequest:
     kv_dtype: str | None = None
     system: str | None = None
     tp: Degree = None
+    weight_dtype: str | None = None
     engine: str = DEFAULT_ENGINE
     engine_version: str = ""
     memory_fraction: Annotated[float | None, Within(0.05, 1.0)] = None
@@ -198,7 +199,7 @@ def model_kv(model: Model, contexts: tuple[int, ...], kv_dtype: str | None = Non
     )
 
 
-_NEEDS_SYSTEM = ("tp", "engine_version", "memory_fraction", "max_num_seqs", "max_batched_tokens")
+_NEEDS_SYSTEM = ("tp", "weight_dtype", "engine_version", "memory_fraction", "max_num_seqs", "max_batched_tokens")
 
 
 def _on_system(kv: ModelKv, name: str, request: KvRequest) -> ModelKv:
@@ -210,9 +211,10 @@ def _on_system(kv: ModelKv, name: str, request: KvRequest) -> ModelKv:
         return kv
     deployment = resolve(
         Scenario(
-            model=name, system=request.system, tp=request.tp, kv_dtype=request.kv_dtype, engine=request.engine,
-            engine_version=request.engine_version, memory_fraction=request.memory_fraction,
-            max_num_seqs=request.max_num_seqs, max_batched_tokens=request.max_batched_tokens,
+            model=name, system=request.system, tp=request.tp, weight_dtype=request.weight_dtype,
+            kv_dtype=request.kv_dtype, engine=request.engine, engine_version=request.engine_version,
+            memory_fraction=request.memory_fraction, max_num_seqs=request.max_num_seqs,
+            max_batched_tokens=request.max_batched_tokens,
         )
     )  # fmt: skip
     logs = tuple(pool_log(deployment, context) for context in request.context)
