@@ -240,7 +240,8 @@ _ASKED = {
     "deduce": "--input 3 --output 15 --draws 10000",
     "break-even": "qwen3-8b --system h100 --offer anthropic/claude-opus-5", "plan": "qwen3-8b --system h100",
     "diff": "qwen3-8b@h100 qwen3-8b@h200", "models": "", "chips": "", "lecture": "", "validate": "r.csv",
-    "runs": "r.json", "compare": "r.json --system h100 --model qwen3-8b", "trace": "t.csv", "sweep": "w.toml --estimate",
+    "runs": "r.json", "compare": "r.json --system h100 --model qwen3-8b", "trace": "t.csv",
+    "sweep": "w.toml --estimate",
 }  # fmt: skip
 _VALUES = (
     *(one.strip('"') for one in _ODD if "\0" not in one),

@@ -80,6 +80,20 @@ def test_a_gguf_mix_has_the_bytes_of_its_file() -> None:
         ({"quant_method": "mxfp8"}, 1 + 1 / 32),
         ({"quant_method": "torchao", "quant_type": "int8_weight_only"}, 1.0),
         ({"quant_method": "torchao", "quant_type": "int4_weight_only", "quant_type_kwargs": {"group_size": 32}}, 0.625),
+        ({"quant_method": "auto-round", "bits": 4, "group_size": 32, "data_type": "mx_fp"}, 4.25 / 8),
+        ({"quant_method": "auto-round", "bits": 4, "group_size": 16, "data_type": "nv_fp"}, 4.5 / 8),
+        ({"quant_method": "quanto", "weights": "int4"}, 4 / 8 + 4 / 128),
+        ({"quant_method": "quanto", "weights": "int8"}, 1.0),
+        ({"quant_method": "quanto", "weights": "float8"}, 1.0),
+        ({"quant_method": "fp_quant", "forward_dtype": "mxfp4"}, 4.25 / 8),
+        ({"quant_method": "bitnet", "linear_class": "bitlinear", "quantization_mode": "offline"}, 2 / 8),
+        ({"quant_method": "aqlm", "num_codebooks": 1, "nbits_per_codebook": 16, "in_group_size": 8,
+          "out_group_size": 1}, 2 / 8),
+        ({"quant_method": "compressed-tensors", "format": "dense", "config_groups": {},
+          "sparsity_config": {"format": "sparse-24-bitmask"}}, 9 / 8),
+        ({"quant_method": "compressed-tensors", "ignore": ["lm_head"], "sparsity_config": {
+            "format": "sparse-24-bitmask"}, "config_groups": {
+            "g": {"targets": ["Linear"], "weights": {"num_bits": 8, "type": "float"}}}}, 5 / 8),
         ({"quant_method": "odd", "bits": 5, "group_size": 64}, 5 / 8 + 2.625 / 64),
         ({"quant_method": "compressed-tensors", "format": "marlin-24", "ignore": ["lm_head"], "config_groups": {
             "g": {"targets": ["Linear"], "weights": {"num_bits": 4, "type": "int", "group_size": 128}}}}, 3.125 / 8),
@@ -136,7 +150,11 @@ def test_contexts(scaling: dict[str, Any], context: int) -> None:
         ({"_class_name": "StableDiffusionPipeline"}, "pictures in steps.*_class_name"),
         (
             {"model_type": "zamba2", "hidden_size": 2560, "num_mem_blocks": 2, "vocab_size": 32_000},
-            "share.*num_mem_blocks",
+            "stored once and run several times.*num_mem_blocks",
+        ),
+        (
+            {"model_type": "inkling2_loop_text", "hidden_size": 2304, "loop_num_passes": 2},
+            "stored once.*loop_num_passes",
         ),
     ],
 )

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from tokenroof.catalog.dialects.parts import Architecture, Layer
 from tokenroof.catalog.dialects.reader import ConfigReader
-from tokenroof.catalog.models.importer_methods import ALGORITHMS, Method, integer_format, read_method
+from tokenroof.catalog.models.importer_methods import ALGORITHMS, Method, integer_format, read_method, two_of_four
 from tokenroof.catalog.models.importer_patterns import PatternReader, Patterns
 from tokenroof.errors import InputError
 from tokenroof.mixers.architecture import ffn_params, mixer_params, mixer_weight_class
@@ -144,6 +144,8 @@ def _groups(r: ConfigReader, q: ConfigReader, patterns: PatternReader) -> tuple[
         packed = group.text("format") or q.text("format") or ""
         if packed.startswith("marlin-24"):
             name = "bpw3.125"
+        elif two_of_four(q) and name in ("fp8", "int8"):
+            name = "bpw5"
         if "Linear" in targets:
             everywhere = name
         else:

@@ -4,12 +4,12 @@ Bytes follow from the formats' own arithmetic: b bits a weight, one 16-bit scale
 (GPTQ, AWQ) or of 16 (HQQ, MLX). A file that gives its bits is never read as 16-bit.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tokenroof.catalog.dialects.reader import ConfigReader
 from tokenroof.errors import InputError
 
-__all__ = ["ALGORITHMS", "Method", "integer_format", "read_method"]
+__all__ = ["ALGORITHMS", "Method", "integer_format", "read_method", "two_of_four"]
 
 ALGORITHMS = {"FP8": "fp8", "NVFP4": "nvfp4", "W4A16_NVFP4": "nvfp4_w", "W4A8_NVFP4_FP8": "nvfp4", "MXFP4": "mxfp4",
               "MXFP8": "mxfp8", "W4A8_MXFP4_FP8": "mxfp4", "W4A16_AWQ": "int4", "W4A8_AWQ": "int4", "INT4_AWQ": "int4",
@@ -160,8 +160,58 @@ def _exl(q: ConfigReader) -> Method:
     return Method(format=f"bpw{bits:g}", head=f"bpw{head:g}")
 
 
+def _autoround(q: ConfigReader) -> Method:
+    """Integers as GPTQ has them, or the micro-scaled floats that `data_type` names."""
+    found, kind = _gptq(q), (q.text("data_type") or "").replace("_", "").lower()
+    if kind.startswith("nvfp"):
+        return replace(found, format="nvfp4")
+    if kind.startswith("mxfp"):
+        return replace(found, format="mxfp8" if q.maybe(*_BITS, high=64) == 8 else "mxfp4")
+    return found
+
+
+def _aqlm(q: ConfigReader) -> Method:
+    """Codes of several codebooks for a group of weights; scales are one per output row."""
+    if not all(q.has(key) for key in ("num_codebooks", "nbits_per_codebook", "in_group_size", "out_group_size")):
+        return Method()
+    codes = q.count("num_codebooks", high=64) * q.count("nbits_per_codebook", high=64)
+    bits = codes / (q.count("in_group_size", high=4096) * q.count("out_group_size", high=4096))
+    if not 1.0 <= bits <= 16.0:
+        raise InputError("quantization bits", bits, "1 to 16")
+    return Method(format=f"bpw{bits:.4g}")
+
+
+def _quanto(q: ConfigReader) -> Method:
+    kind = q.text("weights") or ""
+    if kind.startswith("float8"):
+        return Method(format="fp8")
+    bits = {"int2": 2, "int4": 4, "int8": 8}.get(kind)
+    return Method() if bits is None else Method(format=integer_format(bits, None if bits == 8 else 128, zero=16))
+
+
+def _fp_quant(q: ConfigReader) -> Method:
+    kind = q.text("forward_dtype") or ""
+    return Method(format=kind if kind in ("mxfp4", "nvfp4") else None)
+
+
+def _bitnet(q: ConfigReader) -> Method:
+    """Ternary weights, four in a byte, unless they are kept in 16 bits and rounded as they are read."""
+    return Method(format=None if q.text("quantization_mode") == "online" else "bpw2")
+
+
+def two_of_four(q: ConfigReader) -> bool:
+    """Whether two of four weights are left out, and which they are is kept as a bit for each."""
+    sparse = q.child("sparsity_config")
+    return sparse is not None and (sparse.text("format") or "").startswith("sparse-24")
+
+
 _READERS = {
-    **dict.fromkeys(("gptq", "awq", "gptq_marlin", "awq_marlin", *_AUTOROUND), _gptq),
+    **dict.fromkeys(("gptq", "awq", "gptq_marlin", "awq_marlin"), _gptq),
+    **dict.fromkeys(_AUTOROUND, _autoround),
+    "aqlm": _aqlm,
+    "quanto": _quanto,
+    "fp_quant": _fp_quant,
+    "bitnet": _bitnet,
     "hqq": _hqq,
     "bitsandbytes": _bitsandbytes,
     "quark": _quark,
@@ -188,6 +238,9 @@ def read_method(r: ConfigReader, q: ConfigReader) -> Method:
         found = _mlx(q)
     if found.format is not None:
         return found
+    groups = q.child("config_groups")
+    if two_of_four(q) and (groups is None or not groups.keys()):
+        return Method(format="bpw9")
     if q.has("config_groups", "quantized_layers"):
         return Method(head_too=method == "compressed-tensors")
     if algorithm is not None and algorithm in ALGORITHMS:
