@@ -103,8 +103,9 @@ class Watched:
 def page(browser: Any, server: Server) -> Iterator[Any]:
     """A fresh page that fails its test where it asks another machine or where its script throws."""
     context = browser.new_context(
-        viewport={"width": 1280, "height": 860}, color_scheme="light", reduced_motion="reduce"
-    )
+        viewport={"width": 1280, "height": 860}, color_scheme="light", reduced_motion="reduce",
+        permissions=["clipboard-read", "clipboard-write"],
+    )  # fmt: skip
     found = context.new_page()
     found.set_default_timeout(WAIT_MS)
     watched = Watched(found, server.url)

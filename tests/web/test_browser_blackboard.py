@@ -2,13 +2,14 @@
 
 import json
 import re
-import subprocess
-import sys
 from typing import Any
 from urllib.parse import parse_qs, urlparse
 
 import pytest
+from click.testing import CliRunner
 from web.browser import Server, opened
+
+from tokenroof.cli.main import cli
 
 pytestmark = pytest.mark.slow
 
@@ -79,10 +80,7 @@ def test_an_explanation_is_that_of_the_command_line(page: Any, server: Server) -
         "analyze deepseek-r1 --system 8xh200 --engine sglang --tp 8 --isl 1024 --osl 8192 --tpot 50ms --batch 48 "
         "--explain cost_output_usd_per_mtok --json"
     )
-    done = subprocess.run(
-        [sys.executable, "-m", "tokenroof", *command.split()], capture_output=True, text=True, check=True
-    )
-    said = json.loads(done.stdout)
+    said = json.loads(CliRunner().invoke(cli, command.split(), catch_exceptions=False).stdout)
     assert value == pytest.approx(said["value"], rel=1e-12)
     panel = page.locator("aside.explain").inner_text()
     for one in said["inputs"]:
@@ -108,6 +106,17 @@ def test_a_table_pins_and_files(page: Any, server: Server) -> None:
     pinned = page.locator("section[aria-label='Pinned scenarios']")
     assert pinned.locator("tbody tr").count() == 2
     assert "batch" in pinned.inner_text()
+    for more in range(3):
+        page.get_by_role("button", name="Pin to compare").click()
+        page.get_by_role("slider", name="Batch", exact=True).focus()
+        page.keyboard.press("ArrowRight")
+        assert pinned.locator("tbody tr").count() == 3 + more
+    assert page.get_by_role("button", name="Pin to compare").is_disabled(), "four are compared at most"
+    for name in "BCD":
+        pinned.get_by_role("button", name=f"Remove {name}").click()
+    pinned.get_by_role("button", name="Swap").click()
+    assert "b" not in _query(page), "A has the batch of the default"
+    page.get_by_role("button", name="Undo").click()
     assert page.locator("svg.plot [data-pin=A] path.pinned-line").count() == 2
     for kind in ("SVG", "PNG", "CSV", "JSON"):
         page.get_by_role("button", name="Save").click()

@@ -60,7 +60,8 @@ export function copies(state: State): { name: string; text: string }[] {
   const question = questionOf(state);
   return [
     { name: "Command line", text: asCli(question) },
-    { name: "Python", text: asPython(question) },
+    // the lecture is for reading: it has no function
+    ...(question.verb === "lecture" ? [] : [{ name: "Python", text: asPython(question) }]),
     { name: "curl", text: asCurl(question, location.origin) },
   ];
 }

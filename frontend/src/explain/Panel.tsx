@@ -137,7 +137,7 @@ function Body({ answer }: { answer: Explanation }): JSX.Element {
       {answer.inputs.map((one) => (
         <div class="input" key={one.name}>
           <span>{one.name.replace(/_/g, " ")}</span><b>{quantity(one.value, one.unit)}</b>
-          <p><Grade grade={one.grade} /> {one.source}{one.as_of && one.as_of !== "" ? `, ${one.as_of}` : ""}{one.note ? `; ${one.note}` : ""}</p>
+          <p><Grade grade={one.grade} /> {one.source}{one.as_of && !one.source.endsWith(one.as_of) ? `, ${one.as_of}` : ""}{one.note ? `; ${one.note}` : ""}</p>
         </div>
       ))}
       <h3>What moves it most</h3>

@@ -102,17 +102,21 @@ def _facts(answer: AnalyzeResponse, context: float) -> dict[str, Fact]:
         ),
     }
     if price is not None:
-        unit_price = _given(answer, "price", price / 3600.0, "USD/GPU/s")
-        if answer.cost and answer.cost.price_source != "given":
-            unit_price = Fact(
-                value=price / 3600.0,
-                unit="USD/GPU/s",
-                source=answer.cost.price_source,
-                as_of=deployment.system.rental.as_of if deployment.system.rental else "2026-11-25",
-                grade=Grade.REPORTED,
-            )
-        facts["usd_per_gpu_s"] = unit_price
+        facts["usd_per_gpu_s"] = _rent(answer)
     return facts
+
+
+def _rent(answer: AnalyzeResponse) -> Fact:
+    """The price of a GPU, per second: given, or of offers on their own day."""
+    assert answer.cost is not None or answer.bound.usd_per_gpu_h is not None
+    price = answer.bound.usd_per_gpu_h if answer.cost is None else answer.cost.usd_per_gpu_h
+    each = (price or 0.0) / 3600.0
+    if answer.cost is None or answer.cost.price_source == "given":
+        return _given(answer, "price", each, "USD/GPU/s")
+    deployment = answer.bound.pool
+    rental = None if deployment is None else deployment.system.rental
+    day = rental.as_of if rental else "2026-11-25"
+    return Fact(value=each, unit="USD/GPU/s", source=answer.cost.price_source, as_of=day, grade=Grade.REPORTED)
 
 
 def _number(key: str, mode: str) -> Callable[..., Num]:
@@ -168,10 +172,7 @@ def _explain_served(answer: AnalyzeResponse, key: str) -> OperatorExplanation:
         ),
     }
     if answer.cost is not None:
-        price = answer.cost.usd_per_gpu_h / 3600.0
-        leaves["usd_per_gpu_s"] = Fact(
-            value=price, unit="USD/GPU/s", source=answer.cost.price_source, as_of=profile.as_of, grade=Grade.REPORTED
-        )
+        leaves["usd_per_gpu_s"] = _rent(answer)
 
     def number(*, xp: Namespace, **leaf: Num) -> Num:
         tpot = leaf["decode_step_s"] / tokens + leaf["prefill_of_others_s"]
