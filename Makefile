@@ -86,12 +86,13 @@ browser:  ## install Chromium where it is missing and root or sudo is there, and
 	@command -v npm >/dev/null || exit 0; cd frontend && { [ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --silent >/dev/null 2>&1; } \
 	  || echo "the packages of the page cannot be fetched: it is not built anew, nor are its views tested"
 
+# Each worker gets files that stand together, so that what their tests share is made once.
 unit: $(VENV)/.dev  ## the tests alone (ARGS="-k word" to choose)
-	@$(BIN)/pytest -q -n $(JOBS) $(ARGS)
+	@$(BIN)/pytest -q -n $(JOBS) --dist worksteal $(ARGS)
 
 quick: $(VENV)/.dev  ## in under a minute: lint, and the tests of units, contracts and golden values
 	@$(MAKE) lint
-	@$(BIN)/pytest -q -n $(JOBS) -m "not slow" $(ARGS) $(QUICK)
+	@$(BIN)/pytest -q -n $(JOBS) --dist worksteal -m "not slow" $(ARGS) $(QUICK)
 
 docs: $(VENV)/.dev  ## build the documentation; a warning is an error
 	@$(PY) -m sphinx -q -W --keep-going -n -b html -d build/doctrees docs build/docs

@@ -4,6 +4,7 @@ import ast
 import re
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
+from functools import cache
 from pathlib import Path
 
 import click
@@ -95,12 +96,11 @@ _NAMES_OPTIONS = ("cli/", "engines/", "simulate/traces/bench_output.py")
 
 def test_no_text_below_the_command_line_names_an_option() -> None:
     """A `field` in backquotes stands for it there; the command line writes it as its option, Python as its keyword."""
-    top = ROOT / "src/tokenroof"
     found = [
         f"{name}:{line}: {text[:80]}"
-        for path in sorted(top.rglob("*.py"))
-        if not (name := path.relative_to(top).as_posix()).startswith(_NAMES_OPTIONS)
-        for line, text in texts(path.read_text(encoding="utf-8"))
+        for name, lines in texts_by_module().items()
+        if not name.startswith(_NAMES_OPTIONS)
+        for line, text in lines
         if re.search(r"--[a-z]", text)
     ]
     assert found == []
@@ -119,26 +119,31 @@ def barred_text() -> re.Pattern[str]:
 
 def texts(source: str) -> Iterator[tuple[int, str]]:
     """String constants of a module, docstrings aside."""
-    tree = ast.parse(source)
-    docs = {
-        id(node.body[0].value)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
-        and node.body
-        and isinstance(node.body[0], ast.Expr)
-    }
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docs:
+    docs = set()
+    for node in ast.walk(ast.parse(source)):  # what holds a docstring comes before it
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
+            docs |= {id(first.value) for first in node.body[:1] if isinstance(first, ast.Expr)}
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docs:
             yield node.lineno, node.value
 
 
+@cache
+def texts_by_module() -> dict[str, list[tuple[int, str]]]:
+    """Path below src/tokenroof -> its texts."""
+    top = ROOT / "src/tokenroof"
+    return {
+        path.relative_to(top).as_posix(): list(texts(path.read_text(encoding="utf-8")))
+        for path in sorted(top.rglob("*.py"))
+    }
+
+
 def test_no_printed_text_has_a_word_that_is_given_up() -> None:
-    top, barred = ROOT / "src/tokenroof", barred_text()
+    barred = barred_text()
     found = [
         f"{name}:{line}: {match[0]}: {text.strip()[:80]}"
-        for path in sorted(top.rglob("*.py"))
-        if not (name := path.relative_to(top).as_posix()).startswith(OTHER_VOICE)
-        for line, text in texts(path.read_text(encoding="utf-8"))
+        for name, lines in texts_by_module().items()
+        if not name.startswith(OTHER_VOICE)
+        for line, text in lines
         if " " in text and (match := barred.search(text))
     ]
     assert found == []

@@ -12,7 +12,7 @@ from tokenroof.measure.setups import Setup, setup_of
 from tokenroof.present.pages.validate import page_of
 from tokenroof.present.text import text
 from tokenroof.types.run import Run
-from tokenroof.usecases.measured.in_flight import Crowds, crowd_of
+from tokenroof.usecases.measured.in_flight import InFlight, few_in_flight
 from tokenroof.usecases.measured.predict import Forecaster
 from tokenroof.usecases.measured.validate import validate
 
@@ -30,32 +30,32 @@ def run(metric: str = "tpot_ms", value: str = "10", **changes: str) -> Run:
 
 def test_throughput_times_stay_by_hand():
     """5 requests a second that stay for 0.2 + 100 x 0.01 s are 6 in flight, not 64; 60 a second are 72."""
-    few = crowd_of(run(), {"output": 505.0, "ttft": 0.2, "tpot": 0.01})
+    few = few_in_flight(run(), {"output": 505.0, "ttft": 0.2, "tpot": 0.01})
     assert few is not None and not few.answered
-    assert (few.found, few.stated) == (pytest.approx(6.0), 64.0)
-    assert crowd_of(run(), {"output": 6060.0, "ttft": 0.2, "tpot": 0.01}) is None
-    whole = crowd_of(run(), {"total": 5.0 * 1101.0, "e2e": 1.2})
-    assert whole is not None and whole.found == pytest.approx(6.0)
+    assert (few.measured, few.stated) == (pytest.approx(6.0), 64.0)
+    assert few_in_flight(run(), {"output": 6060.0, "ttft": 0.2, "tpot": 0.01}) is None
+    whole = few_in_flight(run(), {"total": 5.0 * 1101.0, "e2e": 1.2})
+    assert whole is not None and whole.measured == pytest.approx(6.0)
 
 
 def test_without_throughput_the_law_says_how_many_are_answered():
     """A second of decode in a stay of four: 16 of 64 are answered. Throughput alone, or an open loop, says nothing."""
-    found = crowd_of(run(), {"ttft": 3.0, "tpot": 0.01})
-    assert found is not None and found.answered and found.found == pytest.approx(16.0)
-    assert crowd_of(run(), {"ttft": 0.9, "tpot": 0.01}) is None
-    assert crowd_of(run(), {"output": 5.0}) is None
-    assert crowd_of(run(mode="server", batch_or_concurrency="qps=8"), {"ttft": 3.0, "tpot": 0.01}) is None
+    found = few_in_flight(run(), {"ttft": 3.0, "tpot": 0.01})
+    assert found is not None and found.answered and found.measured == pytest.approx(16.0)
+    assert few_in_flight(run(), {"ttft": 0.9, "tpot": 0.01}) is None
+    assert few_in_flight(run(), {"output": 5.0}) is None
+    assert few_in_flight(run(mode="server", batch_or_concurrency="qps=8"), {"ttft": 3.0, "tpot": 0.01}) is None
 
 
 def test_rows_of_a_run_belong_together_and_a_second_run_of_it_is_another():
-    crowds = Crowds()
+    in_flight = InFlight()
     rows = [run("ttft_ms", "3000"), run(), run("ttft_ms", "100"), run()]
-    assert [one.found for row in rows for one in crowds.add(row)] == [pytest.approx(16.0)]
-    assert list(crowds.rest()) == []
+    assert [one.measured for row in rows for one in in_flight.add(row)] == [pytest.approx(16.0)]
+    assert list(in_flight.rest()) == []
     per_gpu = [run("output_tok_s_per_gpu", "126.25", num_gpus="4"), run("e2e_latency_s", "1.2", num_gpus="4")]
-    crowds = Crowds()
-    assert [list(crowds.add(row)) for row in per_gpu] == [[], []]
-    assert [one.found for one in crowds.rest()] == [pytest.approx(6.0)]
+    in_flight = InFlight()
+    assert [list(in_flight.add(row)) for row in per_gpu] == [[], []]
+    assert [one.measured for one in in_flight.rest()] == [pytest.approx(6.0)]
 
 
 def test_validate_says_it(tmp_path: Path):
@@ -63,11 +63,11 @@ def test_validate_says_it(tmp_path: Path):
     same = "Llama-3.1-8B,NVIDIA H100 SXM,1,1,vLLM,server-closed-loop,1000,101,64"
     path.write_text("\n".join([_HEAD, f",2026-01-02,{same},ttft_ms,3000", f"s,,{same},tpot_ms,10", ""]))
     answer = validate([path])
-    assert (answer.scored, answer.unsaid) == (2, (("source", 1), ("date", 1)))
-    assert answer.n_crowds == 0  # the rows differ in source and date: nobody says that they are one run
+    assert (answer.scored, answer.missing_columns) == (2, (("source", 1), ("date", 1)))
+    assert answer.n_missing_in_flight == 0  # the rows differ in source and date: nobody says that they are one run
     path.write_text("\n".join([_HEAD, f"s,2026-01-02,{same},ttft_ms,3000", f"s,2026-01-02,{same},tpot_ms,10", ""]))
     answer = validate([path])
-    assert (answer.n_crowds, answer.unsaid) == (1, ())
+    assert (answer.n_missing_in_flight, answer.missing_columns) == (1, ())
     assert "16 of 64" in text(page_of(answer))
 
 

@@ -7,7 +7,7 @@ from tokenroof.measure.fit_select import SETS
 from tokenroof.present.numbers import change, count, percent, quantity
 from tokenroof.present.page import REMARK, Block, Column, Page, Remark, Table, note, numbers, words
 from tokenroof.present.pages.parts import counted
-from tokenroof.usecases.measured.in_flight import Crowd
+from tokenroof.usecases.measured.in_flight import FewInFlight
 from tokenroof.usecases.measured.scores import Group
 from tokenroof.usecases.measured.validate import BoundBreach, ValidateResponse
 
@@ -133,16 +133,16 @@ def _breaches(answer: ValidateResponse) -> list[Table]:
     ]
 
 
-def _crowd(one: Crowd) -> tuple[str, ...]:
+def _few(one: FewInFlight) -> tuple[str, ...]:
     said = "answered at once" if one.answered else "in flight"
-    return f"{one.file}:{one.line}", one.what, f"{count(round(one.found))} of {count(round(one.stated))}", said
+    return f"{one.file}:{one.line}", one.what, f"{count(round(one.measured))} of {count(round(one.stated))}", said
 
 
-def _crowds(answer: ValidateResponse) -> list[Table]:
-    title = f"Fewer requests than stated, by Little's law, in {counted(answer.n_crowds, 'run')}"
-    tables = _some(title, (words(), words(), numbers(), words()), [_crowd(one) for one in answer.crowds])
+def _in_flight(answer: ValidateResponse) -> list[Table]:
+    title = f"Fewer requests than stated, by Little's law, in {counted(answer.n_missing_in_flight, 'run')}"
+    tables = _some(title, (words(), words(), numbers(), words()), [_few(one) for one in answer.missing_in_flight])
     waiting = "answered at once: the others wait for their first token, by its own TTFT and TPOT"
-    queues = any(one.answered for one in answer.crowds)
+    queues = any(one.answered for one in answer.missing_in_flight)
     return [replace(table, lines=(*table.lines, waiting)) for table in tables] if queues else tables
 
 
@@ -161,7 +161,7 @@ def _faults(answer: ValidateResponse) -> list[Table]:
 def _remarks(answer: ValidateResponse) -> Iterable[Remark]:
     if not answer.skipped:
         yield note(f"{count(answer.scored)} of {counted(answer.rows, 'row')} scored")
-    for name, n in answer.unsaid:
+    for name, n in answer.missing_columns:
         yield note(f"{name} is not stated in {count(n)} of {counted(answer.scored, 'scored row')}: {_WITHOUT[name]}")
 
 
@@ -174,7 +174,7 @@ def page_of(answer: ValidateResponse) -> Page:
         title=counted(answer.rows, "measured row"),
         kind="Validation",
         sentence=_sentence(answer),
-        blocks=[*blocks, *_breaches(answer), *_crowds(answer), *_skipped(answer), *_faults(answer)],
+        blocks=[*blocks, *_breaches(answer), *_in_flight(answer), *_skipped(answer), *_faults(answer)],
         remarks=tuple(_remarks(answer)),
         next=("`all_rows`: every set and row", "`output` predictions.csv", "`plot` accuracy.svg"),
     )

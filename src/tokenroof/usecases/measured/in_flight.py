@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from tokenroof.measure.setups import METRICS
 from tokenroof.types.run import Run
 
-__all__ = ["Crowd", "Crowds", "crowd_of"]
+__all__ = ["FewInFlight", "InFlight", "few_in_flight"]
 
 # The last clients of a run leave one by one: of ten requests each, lengths between nothing and twice the mean, 0.85 of
 # them are there on average (the least of 21 public runs that state how many were). Fewer than this is no such drain.
@@ -22,14 +22,14 @@ _CLOSED = ("server-closed-loop", "disaggregated")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Crowd:
-    """A run with fewer requests `found` than `stated`: in flight or, with `answered`, being answered."""
+class FewInFlight:
+    """A run with fewer requests than `stated`, so many `measured` in flight or, with `answered`, being answered."""
 
     file: str
     line: int
     what: str
     stated: float
-    found: float
+    measured: float
     answered: bool
 
 
@@ -42,7 +42,7 @@ def _requests_per_s(run: Run, measured: Mapping[str, float]) -> float | None:
     return None
 
 
-def crowd_of(run: Run, measured: Mapping[str, float]) -> Crowd | None:
+def few_in_flight(run: Run, measured: Mapping[str, float]) -> FewInFlight | None:
     """The requests of a closed loop by its own numbers (quantities in SI), where they are far fewer than stated."""
     if run.mode not in _CLOSED or run.concurrency is None or run.osl is None or run.osl < 2.0:
         return None
@@ -54,25 +54,27 @@ def crowd_of(run: Run, measured: Mapping[str, float]) -> Crowd | None:
         return None
     rate = _requests_per_s(run, measured)
     if rate is not None and rate * stay_s < _FEWEST * run.concurrency:
-        return _crowd(run, rate * stay_s, answered=False)
+        return _few(run, rate * stay_s, answered=False)
     if answer_s is not None and answer_s < _FEWEST_ANSWERED * stay_s:
-        return _crowd(run, run.concurrency * answer_s / stay_s, answered=True)
+        return _few(run, run.concurrency * answer_s / stay_s, answered=True)
     return None
 
 
-def _crowd(run: Run, found: float, *, answered: bool) -> Crowd:
+def _few(run: Run, measured: float, *, answered: bool) -> FewInFlight:
     what = f"{run.model}, {run.num_gpus or '?'} x {run.hardware.removeprefix('NVIDIA ')}"
     assert run.concurrency is not None
-    return Crowd(file=run.file, line=run.line, what=what, stated=run.concurrency, found=found, answered=answered)
+    return FewInFlight(
+        file=run.file, line=run.line, what=what, stated=run.concurrency, measured=measured, answered=answered
+    )
 
 
 @dataclass(slots=True)
-class Crowds:
+class InFlight:
     """Gathers the metrics of each run as its rows go by."""
 
     _open: dict[Run, tuple[Run, dict[str, float]]] = field(default_factory=dict)
 
-    def add(self, run: Run) -> Iterator[Crowd]:
+    def add(self, run: Run) -> Iterator[FewInFlight]:
         """One more row; yields what the runs that are complete by now say."""
         quantity, scale = METRICS[run.metric]
         same = replace(run, row_id="", line=0, metric="", value=0.0, unit="", note="")
@@ -85,12 +87,12 @@ class Crowds:
             name = "output" if quantity == "output_per_gpu" else quantity
             self._open.setdefault(same, (run, {}))[1][name] = run.value / scale * gpus
 
-    def rest(self) -> Iterator[Crowd]:
+    def rest(self) -> Iterator[FewInFlight]:
         """What the last runs say."""
         for same in list(self._open):
             yield from self._closed(same)
 
-    def _closed(self, same: Run) -> Iterator[Crowd]:
-        found = crowd_of(*self._open.pop(same))
+    def _closed(self, same: Run) -> Iterator[FewInFlight]:
+        found = few_in_flight(*self._open.pop(same))
         if found is not None:
             yield found

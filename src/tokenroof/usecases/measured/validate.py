@@ -18,7 +18,7 @@ from tokenroof.simulate.traces.request_log import is_stamped
 from tokenroof.types.run import Fault, Run
 from tokenroof.types.served import Ranged
 from tokenroof.usecases.measured.breaches import BoundBreach, explained
-from tokenroof.usecases.measured.in_flight import Crowd, Crowds
+from tokenroof.usecases.measured.in_flight import FewInFlight, InFlight
 from tokenroof.usecases.measured.predict import Forecaster
 from tokenroof.usecases.measured.replay import replayed
 from tokenroof.usecases.measured.scores import Group, Tally, group_of, pooled
@@ -28,7 +28,7 @@ __all__ = ["BY", "BoundBreach", "Group", "Scored", "ValidateResponse", "score_ro
 _LOGS = (".jsonl", ".jsonl.gz")
 _MOST_FAULTS_KEPT = 1000
 _MOST_BREACHES_KEPT = 1000
-_MOST_CROWDS_KEPT = 1000
+_MOST_FEW_KEPT = 1000
 # Columns that a prediction can do without and is better with.
 _SHOULD_SAY: Mapping[str, Callable[[Run], str]] = {"source": lambda run: run.source, "date": lambda run: run.date}
 _KINDS = {
@@ -79,8 +79,8 @@ class Scored:
 class ValidateResponse:
     """Scores by group, `overall` by kind of quantity, all sets together, and `by_value` by the values of `by`.
 
-    Reasons for what was skipped, unreadable rows, and rows that beat the hardware bound. `unsaid`: columns that
-    scored rows leave blank, and how many do. `crowds`: runs with fewer requests in flight than stated.
+    Reasons for what was skipped, unreadable rows, and rows that beat the hardware bound. `missing_columns`: those that
+    scored rows leave blank, and how many do. `missing_in_flight`: runs with fewer in flight than stated.
     """
 
     groups: tuple[Group, ...]
@@ -94,9 +94,9 @@ class ValidateResponse:
     n_faults: int
     breaches: tuple[BoundBreach, ...]
     n_breaches: int
-    unsaid: tuple[tuple[str, int], ...]
-    crowds: tuple[Crowd, ...]
-    n_crowds: int
+    missing_columns: tuple[tuple[str, int], ...]
+    missing_in_flight: tuple[FewInFlight, ...]
+    n_missing_in_flight: int
 
 
 def score_rows(paths: Iterable[str | Path]) -> Iterator[Scored | Skip | Fault]:
@@ -211,9 +211,9 @@ def validate(
     faults: list[Fault] = []
     breaches: list[tuple[Run, BoundBreach]] = []
     files = [Path(path) for path in paths]
-    crowds, kept = Crowds(), list[Crowd]()
-    unsaid = dict.fromkeys(_SHOULD_SAY, 0)
-    rows = scored = n_faults = n_breaches = n_crowds = 0
+    in_flight, kept = InFlight(), list[FewInFlight]()
+    missing_columns = dict.fromkeys(_SHOULD_SAY, 0)
+    rows = scored = n_faults = n_breaches = n_few = 0
     for row in score_rows(files):
         rows += 1
         if progress is not None:
@@ -238,12 +238,12 @@ def validate(
             if each is not None:
                 each(row)
             for name, said in _SHOULD_SAY.items():
-                unsaid[name] += not said(run)
-            for crowd in crowds.add(run):
-                n_crowds += 1
-                kept.append(crowd)
-            del kept[_MOST_CROWDS_KEPT:]
-    last = list(crowds.rest())
+                missing_columns[name] += not said(run)
+            for few in in_flight.add(run):
+                n_few += 1
+                kept.append(few)
+            del kept[_MOST_FEW_KEPT:]
+    last = list(in_flight.rest())
     tables = {path.name: path for path in files if not path.name.endswith(_LOGS)}
     if not rows:
         raise InputError("csv", "no rows", "a table with at least one row")
@@ -259,7 +259,7 @@ def validate(
         n_faults=n_faults,
         breaches=tuple(explained(breaches, tables, Deployments())),
         n_breaches=n_breaches,
-        unsaid=tuple((name, n) for name, n in unsaid.items() if n),
-        crowds=(*kept, *last)[:_MOST_CROWDS_KEPT],
-        n_crowds=n_crowds + len(last),
+        missing_columns=tuple((name, n) for name, n in missing_columns.items() if n),
+        missing_in_flight=(*kept, *last)[:_MOST_FEW_KEPT],
+        n_missing_in_flight=n_few + len(last),
     )
