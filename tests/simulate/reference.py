@@ -213,7 +213,7 @@ class Replica:
             lane.waits = any(part.put_back for part in parts)
             return
         for part in parts:
-            for request, _, _ in part.chunks:
+            for request in (*(one for one, _, _ in part.chunks), *part.decodes):
                 if request.start_s is None:
                     request.start_s = now
         seconds = self.times([part.load for part in parts]) + self._reload_s()

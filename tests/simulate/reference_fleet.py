@@ -189,6 +189,8 @@ class Fleet:
             self.on_the_way.append((now + self.transfer(self.isl[index]), 1, index))
             return
         self.seen.end_s[index] = now
+        if self.transfer is not None and self.osl[index] > 1:  # seen when the worker that answers begins
+            self.seen.first_s[index] = request.start_s
         self.free_places += [now + self.think_s] if self.closed else []
 
 

@@ -107,9 +107,9 @@ def test_prefill_workers_keep_what_the_plain_ones_do(
         times = [np.nan if moment is None else moment for moment in expected]
         np.testing.assert_allclose(found, times, rtol=1e-6, atol=1e-9)
     assert (fast.put_back, fast.rejected, fast.steps) == (slow.preemptions, len(slow.rejected), slow.steps)
-    joined, sent, first = fast.joined_s, fast.sent_s, fast.first_s
+    joined, sent, prefilled = fast.joined_s, fast.sent_s, fast.prefilled_s
     moved = fast.done & (fast.osl > 1)
-    np.testing.assert_allclose(sent[moved] - first[moved], link * fast.isl[moved], atol=1e-9)
+    np.testing.assert_allclose(sent[moved] - prefilled[moved], link * fast.isl[moved], atol=1e-9)
     assert (joined[moved] >= sent[moved]).all() and np.isnan(joined[~moved]).all()
 
 

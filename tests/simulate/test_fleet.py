@@ -73,9 +73,11 @@ def _apart(arrivals: list[float], isl: list[int], osl: list[int], link_s: float 
 
 
 def test_a_request_decodes_when_its_cache_has_arrived() -> None:
-    # Prefill 0 to 1 and 1 to 2. A's 2 tokens arrive at 2, B's 3 at 3.5, in the step from 3 to 4.
+    # Prefill 0 to 1 and 1 to 2. A's 2 tokens arrive at 2, B's 3 at 3.5, in the step from 3 to 4. The worker that
+    # decodes answers: first tokens are seen at 2 and 4.
     out = _apart([0.0, 0.0], [2, 3], [3, 2])
-    assert out.first_s.tolist() == [1.0, 2.0]
+    assert out.prefilled_s.tolist() == [1.0, 2.0]
+    assert out.first_s.tolist() == out.joined_s.tolist() == [2.0, 4.0]
     assert out.end_s.tolist() == [4.0, 5.0]
     assert (out.steps, out.prefill_steps, out.prefill_busy_s, out.busy_s) == (5, 2, 2.0, 5.0)
 

@@ -222,19 +222,20 @@ def test_a_light_load_is_a_request_alone() -> None:
     front, back = _roles(setup)
     first_s = front.times([(0, 0, [(2000, 2000)])]) + setup.deployment.profile.outside_s(2000)
     steps_s = sum(back.times([(1, 2000 + token, ())]) for token in range(1, 100))
-    assert answer.ttft.p50 == pytest.approx(first_s, rel=1e-6)  # type: ignore[union-attr]
-    assert answer.e2e.p50 == pytest.approx(first_s + transfer_of(setup.deployment)(2000) + steps_s, rel=1e-6)  # type: ignore[union-attr]
+    seen_s = first_s + transfer_of(setup.deployment)(2000)
+    assert answer.ttft.p50 == pytest.approx(seen_s, rel=1e-6)  # type: ignore[union-attr]
+    assert answer.e2e.p50 == pytest.approx(seen_s + steps_s, rel=1e-6)  # type: ignore[union-attr]
     assert answer.prefill_duty_cycle == pytest.approx(0.02 * first_s, rel=0.4)
 
 
 def test_decode_workers_that_do_not_keep_up_are_an_overload() -> None:
-    """One worker prefills faster than one decodes: the queue is behind the first token."""
+    """One worker prefills faster than one decodes: prompts wait little, first tokens long."""
     _, answer = asked(
         model="llama-3.3-70b", system="8xh100", prefill_layout="tp4", decode_layout="tp4", isl="500", osl="1000",
         request_rate=12.0, requests=3000,
     )  # fmt: skip
     assert answer.overload is not None and answer.overload.waiting > 300
-    assert answer.ttft.p50 < 1.0 < answer.decode_wait.p50  # type: ignore[union-attr, operator]
+    assert 1.0 < answer.decode_wait.p50 < answer.ttft.p50 < answer.decode_wait.p50 + 1.0  # type: ignore[union-attr, operator]
     assert answer.waiting_most > 300
     assert "a decode step of one decode worker" in " ".join(text(page_of(answer)).split())
 

@@ -19,7 +19,7 @@ from tokenroof.serving.batch import static_batch
 from tokenroof.serving.open_loop import serve_open
 from tokenroof.serving.pipeline import stalled_passes
 from tokenroof.serving.scheduling import Passes
-from tokenroof.serving.steady import serve, serve_saturated
+from tokenroof.serving.steady import capacity, serve, serve_saturated
 from tokenroof.types.engine import Scheduler
 from tokenroof.types.program import Load
 from tokenroof.xp import SCALAR
@@ -321,15 +321,21 @@ def apart_pools():
 
 @pytest.mark.parametrize("share", [1e-3, 0.4, 0.9])
 def test_arrivals_at_random_before_separate_roles(share):
-    """Little's law inside decode: rate x (answer + transfer) are answered; a first token waits for its cache too."""
+    """Little's law inside decode: rate x (answer + transfer + wait) are there. A first token waits for its cache, for
+    half of the step under way, where there is one, and for memory.
+    """
     pools, loads = apart_pools(), {"isl": 4000.0, "osl": 500.0, "transfer_s": 0.02}
     most = serve_apart_open(*pools, rate=1e9, **loads).requests_per_s
     found = serve_apart_open(*pools, rate=share * most, **loads)
     assert not found.saturated and found.requests_per_s == pytest.approx(share * most, rel=1e-9)
     answer_s = 499.0 * found.tpot_s
-    assert found.in_flight == pytest.approx(found.requests_per_s * (answer_s + 0.02), rel=1e-7)
-    begin_s = prompt_line(pools[0], isl=4000.0).begin_s(share * most)
-    assert found.ttft_s == pytest.approx(begin_s + 0.02 + pools[0].timed.profile.outside_s(4000.0), rel=1e-9)
+    handed_s = 0.02 + (1.0 - math.exp(-found.in_flight / 3.0)) * found.tpot_s / 2.0
+    assert found.in_flight == pytest.approx(found.requests_per_s * (answer_s + handed_s), rel=1e-7)
+    room = capacity(pools[1].timed, pools[1].system, pools[1].scheduler, isl=4000.0, osl=500.0)
+    use = share * most / 3.0 * answer_s / room  # Sakasegawa, of every third arrival
+    queue_s = (1.0 / 3.0) / 2.0 * answer_s / room * use ** (math.sqrt(2.0 * (room + 1.0)) - 1.0) / (1.0 - use)
+    begin_s = prompt_line(pools[0], isl=4000.0).begin_s(share * most) + queue_s
+    assert found.ttft_s == pytest.approx(begin_s + handed_s + pools[0].timed.profile.outside_s(4000.0), rel=1e-9)
 
 
 def test_more_than_the_slower_role_keeps_up_with_has_no_end():

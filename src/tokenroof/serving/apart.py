@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from tokenroof.formulas.queueing import many_servers_mean_wait_s
 from tokenroof.operators.timing import Timed
 from tokenroof.serving.prompt_queue import prompt_wait_s
 from tokenroof.serving.scheduling import Passes
@@ -62,10 +63,14 @@ class PromptLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Pace:
-    """What so many requests `answering` at once make of a step, an answer, the rate and the time to begin."""
+    """What so many requests `answering` at once make of a step, an answer, the rate and the time to begin.
+
+    `handed_s`: till a prefilled request is answered, while its cache is sent and the step under way ends.
+    """
 
     step_s: Num
     answer_s: Num
+    handed_s: Num
     rate: Num
     begin_s: Num
 
@@ -86,8 +91,20 @@ class _Roles:
         xp = self.line.xp
         step_s = self.back.decode_s(xp.maximum(answering, 1.0) / xp.maximum(self.copies, 1.0))
         answer_s = xp.maximum(self.osl - 1.0, 1.0) * step_s
-        rate = xp.minimum(self.line.fastest, answering / (answer_s + self.transfer_s))
-        return _Pace(step_s=step_s, answer_s=answer_s, rate=rate, begin_s=self.line.begin_s(rate, clients))
+        busy = 1.0 - xp.exp(-answering / xp.maximum(self.copies, 1.0))
+        handed_s = self.transfer_s + busy * step_s / 2.0
+        rate = xp.minimum(self.line.fastest, answering / (answer_s + handed_s))
+        begin_s = self.line.begin_s(rate, clients)
+        return _Pace(step_s=step_s, answer_s=answer_s, handed_s=handed_s, rate=rate, begin_s=begin_s)
+
+    def queue_s(self, pace: _Pace) -> Num:
+        """Mean wait of arrivals at random for memory of their decode worker; each gets its share of them in turn."""
+        copies = self.line.xp.maximum(self.copies, 1.0)
+        return many_servers_mean_wait_s(
+            requests_per_s=pace.rate / copies, service_s=pace.answer_s,
+            servers=self.line.xp.maximum(self.room / copies, 1.0), arrival_cv=copies**-0.5, service_cv=0.0,
+            xp=self.line.xp,
+        )  # fmt: skip
 
     def answering(self, left: Callable[[Num], Num], most: Num) -> Num:
         """Where those that are left for answering are as many as are answered: the one more, the other fewer."""
@@ -174,15 +191,19 @@ def serve_apart(
     xp, line = roles.line.xp, roles.line
     away_s, clients = (0.0, concurrency) if think_s is None else (think_s, math.inf)
 
+    def begin_s(pace: _Pace) -> Num:
+        return pace.begin_s + roles.outside_s + (0.0 if think_s is None else roles.queue_s(pace))
+
     def left(answering: Num) -> Num:
         """All who are neither away nor in prefill, and no more than prefill hands over: the rest stand before it."""
         pace = roles.paced(answering, clients)
-        handed_over = line.fastest * (pace.answer_s + transfer_s)
-        return xp.minimum(concurrency - pace.rate * (pace.begin_s + roles.outside_s + away_s), handed_over)
+        handed_over = line.fastest * (pace.answer_s + pace.handed_s)
+        return xp.minimum(concurrency - pace.rate * (begin_s(pace) + away_s), handed_over)
 
     answering = roles.answering(left, xp.minimum(roles.room, concurrency))
     pace = roles.paced(answering, clients)
-    ttft_s = xp.maximum(concurrency / pace.rate - away_s - pace.answer_s, pace.begin_s + roles.outside_s)
+    soonest_s = begin_s(pace) + pace.handed_s
+    ttft_s = xp.maximum(concurrency / pace.rate - away_s - pace.answer_s, soonest_s)
     rate = concurrency / (away_s + ttft_s + pace.answer_s)
     return roles.estimate(pace, answering, concurrency - rate * away_s, ttft_s, rate)
 
@@ -206,11 +227,15 @@ def serve_apart_open(
     full = roles.paced(xp.maximum(roles.room, 1.0), math.inf)
     saturated = rate >= full.rate * _KEEPS_UP
     served = xp.minimum(rate, full.rate)
-    answering = roles.answering(
-        lambda held: served * (roles.paced(held, math.inf).answer_s + transfer_s), xp.maximum(roles.room, 1.0)
-    )
-    pace = roles.paced(answering, math.inf)
-    ttft_s = xp.where(saturated, math.inf, roles.line.begin_s(served) + transfer_s + roles.outside_s)
-    held = answering + served * roles.line.begin_s(served)
+
+    def left(answering: Num) -> Num:
+        pace = roles.paced(answering, math.inf)
+        return served * (pace.answer_s + pace.handed_s)
+
+    answering = roles.answering(left, xp.maximum(roles.room, 1.0))
+    pace, begin_s = roles.paced(answering, math.inf), roles.line.begin_s(served)
+    begin_s = begin_s + roles.queue_s(pace)
+    ttft_s = xp.where(saturated, math.inf, begin_s + pace.handed_s + roles.outside_s)
+    held = answering + served * begin_s
     found = roles.estimate(pace, answering, held, ttft_s, served)
     return replace(found, saturated=saturated)

@@ -30,13 +30,15 @@ class Role:
 class Apart(Outcome):
     """`replica` is the one that decoded, `prefill_replica` the one that prefilled; sums are over both roles.
 
-    `least_free_blocks` is that of the decode replicas. `sent_s` is when a request's cache had arrived there, `joined_s`
-    when it first decoded: NaN for answers of one token.
+    `least_free_blocks` is that of the decode replicas. A prompt has ended at `prefilled_s`, its cache has arrived at
+    the decode replica at `sent_s` and it first decodes at `joined_s`: NaN for answers of one token. Decode replicas
+    answer, as those of vLLM, SGLang and TensorRT-LLM do: the first token is seen when a request joins them.
     """
 
     prefill_replica: IntArray
     prefill_steps: int
     prefill_busy_s: float
+    prefilled_s: FloatArray
     sent_s: FloatArray
     joined_s: FloatArray
 
@@ -107,8 +109,11 @@ def simulate_apart(
     stopped = loop.run([Pool(fronts, router, prefilled), Pool(backs, router, columns.placed)])
     front, both = totals(fronts), totals([*fronts, *backs])
     both["least_free_blocks"] = totals(backs)["least_free_blocks"]
+    seen, prefilled_s, joined_s = columns.seen(request_s, stopped), known(first), known(joined)
+    seen["first_s"] = np.where(requests.osl > 1, joined_s + request_s, seen["first_s"])
     return Apart(
-        **columns.seen(request_s, stopped), rejected=len(loop.rejected), **both, prefill_replica=np.array(prefilled),
-        prefill_steps=front["steps"], prefill_busy_s=front["busy_s"], sent_s=known(sent), joined_s=known(joined),
+        **seen, rejected=len(loop.rejected), **both, prefill_replica=np.array(prefilled),
+        prefill_steps=front["steps"], prefill_busy_s=front["busy_s"], prefilled_s=prefilled_s, sent_s=known(sent),
+        joined_s=joined_s,
         cached_tokens=() if keeps is None else tuple(np.array(column) for column in keeps.found),
     )  # fmt: skip

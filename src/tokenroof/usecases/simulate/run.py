@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
@@ -17,7 +16,7 @@ from tokenroof.simulate.run import Outcome
 from tokenroof.types.served import Infeasible
 from tokenroof.usecases.simulate.answer import ClosedLoad, Latency, Series, SimulateResponse
 from tokenroof.usecases.simulate.cache import hits_of
-from tokenroof.usecases.simulate.carry import Ran, carry, outside_s
+from tokenroof.usecases.simulate.carry import Ran, carry
 from tokenroof.usecases.simulate.load import rates_of
 from tokenroof.usecases.simulate.loads import at_rate, at_seed, capacity_of, knee_of, point_of
 from tokenroof.usecases.simulate.recorder import WINDOWS, Recorder
@@ -188,7 +187,7 @@ def _answer(setup: Setup, ran: Ran) -> SimulateResponse:
         prefill_workers=None if split is None else split.workers,
         decode_workers=None if split is None else split.decode_workers,
         prefill_duty_cycle=_prefill_duty(setup, ran, found),
-        kv_transfer=_between(outcome, ended, "first_s", "sent_s", outside_s(setup)),
+        kv_transfer=_between(outcome, ended, "prefilled_s", "sent_s"),
         decode_wait=_between(outcome, ended, "sent_s", "joined_s"),
         prefix_cache=request.prefix_cache,
         cache_hit_rate=cached if hits else None,
@@ -255,11 +254,11 @@ def _prefill_duty(setup: Setup, ran: Ran, found: Counted) -> float | None:
     return min(_ratio(ran.prefill.sum("busy_s", *_span(found)), found.span_s * lanes), 1.0)
 
 
-def _between(outcome: Outcome, ended: BoolArray, before: str, after: str, less_s: Any = 0.0) -> Latency | None:
+def _between(outcome: Outcome, ended: BoolArray, before: str, after: str) -> Latency | None:
     """From one moment of each request to another, where prefill has workers of its own."""
     if not isinstance(outcome, Apart):
         return None
-    return latency_of((getattr(outcome, after) - getattr(outcome, before) + less_s)[ended])
+    return latency_of((getattr(outcome, after) - getattr(outcome, before))[ended])
 
 
 def _duty(setup: Setup, recorder: Recorder, found: Counted) -> float:

@@ -26,7 +26,10 @@ def request_columns(answer: SimulateResponse) -> Columns:
         "warmup": np.arange(len(outcome.isl)) < answer.warmup_requests,
     }  # fmt: skip
     if isinstance(outcome, Apart):
-        columns |= {"prefill_replica": outcome.prefill_replica, "sent_s": outcome.sent_s, "joined_s": outcome.joined_s}
+        columns |= {
+            "prefill_replica": outcome.prefill_replica, "prefilled_s": outcome.prefilled_s, "sent_s": outcome.sent_s,
+            "joined_s": outcome.joined_s,
+        }  # fmt: skip
     if outcome.cached_tokens:
         columns["cached_tokens"] = np.sum(outcome.cached_tokens, axis=0)
     if limited:
