@@ -13,6 +13,8 @@ from tokenroof.measure.importers import read_benchmarks
 from tokenroof.measure.scraping import scraped
 from tokenroof.types.benchmark import Benchmark, Given
 from tokenroof.types.run import Fault
+from tokenroof.usecases.runs.request import RunsRequest
+from tokenroof.usecases.runs.run import runs
 
 pytest.importorskip("prometheus_client")
 GIB = 2**30
@@ -61,6 +63,19 @@ def test_two_scrapes_are_means_of_what_lay_between(tmp_path: Path, engine: str, 
     assert found.in_flight == pytest.approx(16)
     assert found.served_rate == pytest.approx(16 / 1.871)
     assert (found.mode, found.deployed.model, found.deployed.engine) == ("server", "m", engine)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_two_scrapes_in_two_files_are_one_run_in_whatever_order(tmp_path: Path, turned: bool) -> None:
+    texts = {"a.prom": scrape(100), "b.prom": scrape(260), "c.prom": scrape(50, engine="sglang")}
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    paths = [str(tmp_path / name) for name in texts]
+    other, between = runs(RunsRequest(results=tuple(paths[::-1] if turned else paths), interval_s=20.0)).runs
+    assert (other.file, other.requests) == ("c.prom", 50)  # another server: alone, all since it started
+    assert between.file == ("b.prom + a.prom" if turned else "a.prom + b.prom")
+    assert between.source.completed == 160
+    assert between.source.served_rate == pytest.approx(8.0)
 
 
 def test_the_time_between_scrapes_is_given_and_gives_the_rate(tmp_path: Path) -> None:

@@ -2,11 +2,11 @@
 
 read_benchmarks(path, given=...)   every run of a benchmark tool, with all that was measured in it
 read_results(path, given=...)      the same as rows of one metric each
-read_metrics(text, name, given)    the run that two scrapes of a server hold
+read_metrics(texts, name, given)   the run that two scrapes of a server hold
 importer_of(path)                  the format that a file has
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tokenroof.errors import InputError, UnknownName
@@ -98,9 +98,9 @@ def read_benchmarks(path: str | Path, *, given: Given = _NOTHING) -> Iterator[Be
         yield found if isinstance(found, Fault) else _settled(found, given, tells_all=bool(one.columns))
 
 
-def read_metrics(text: str, name: str, given: Given) -> Iterator[Benchmark | Fault]:
-    """The run that two scrapes of a server hold, in a text that is at hand."""
-    for found in read_scrapes(text, name):
+def read_metrics(texts: Sequence[str], name: str, given: Given) -> Iterator[Benchmark | Fault]:
+    """The run that two scrapes of a server hold, in a text that is at hand or in one each."""
+    for found in read_scrapes(texts, name):
         yield found if isinstance(found, Fault) else _settled(found, given, tells_all=False)
 
 

@@ -6,7 +6,7 @@ started. How much time lay between, no scrape says: it is given, or follows from
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from tokenroof.measure.importers.table import BadRow, Importer
 from tokenroof.types.benchmark import Benchmark, Deployed, Note, Spread
 from tokenroof.types.run import Fault
 
-__all__ = ["SERVER_METRICS", "read_scrapes"]
+__all__ = ["SERVER_METRICS", "read_scrapes", "server_of"]
 
 # quantity -> names that it has had, newest first, without the engine's prefix
 _GAUGES = {
@@ -211,13 +211,29 @@ def detect(head: str) -> bool:
 
 def read(path: Path) -> Iterator[Benchmark | Fault]:
     """What the server did between the first and the last scrape, or in all where there is one."""
-    yield from read_scrapes(text_of(path), path.name)
+    yield from read_scrapes([text_of(path)], path.name)
 
 
-def read_scrapes(text: str, file: str) -> Iterator[Benchmark | Fault]:
-    """The same of a text that is at hand."""
+def server_of(text: str) -> str:
+    """Engine and model where a text is one scrape, which another of the same server may stand beside; else nothing."""
     try:
         scrapes = _scrapes(text)
+        _, labels, engine = _read_scrape(scrapes[0])
+    except BadRow:
+        return ""
+    return f"{engine} {labels.get('model_name', '')}" if len(scrapes) == 1 else ""
+
+
+def _tokens(scrape: str) -> float:
+    """What the server had answered by then."""
+    sums = _read_scrape(scrape)[0]
+    return sums.get(_COUNTERS["generated"][0], 0.0) + sums.get(_COUNTERS["prompt"][0], 0.0)
+
+
+def read_scrapes(texts: Sequence[str], file: str) -> Iterator[Benchmark | Fault]:
+    """The same of texts that are at hand: several of one scrape each stand in whatever order."""
+    try:
+        scrapes = _scrapes(texts[0]) if len(texts) == 1 else sorted(texts, key=_tokens)
         after, labels, engine = _read_scrape(scrapes[-1])
         before = _read_scrape(scrapes[0])[0] if len(scrapes) > 1 else {}
         yield _between(before, after, labels, engine, file, len(scrapes) < 2)

@@ -191,7 +191,7 @@ def points_of(asked: Told, *, url: str | None = None, otherwise: Deployed = NOTH
     notes = [f"flag of the command that is not known: {word}" for word in sources.given.unknown_flags]
     notes += [f"{log.file}: log of a start, believed below the options" for log in sources.logs]
     read = [_points_in(path, sources.given, system, faults, notes) for path in sources.paths]
-    read.append(_points_from(sources.of_server(), "url", system, faults, notes))
+    read.append(_points_from(sources.of_servers(), "url", system, faults, notes))
     points: list[Point] = []
     skipped: Counter[str] = Counter()
     unsaid: InputError | None = None

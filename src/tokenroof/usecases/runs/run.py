@@ -61,10 +61,10 @@ def runs(request: RunsRequest) -> RunsResponse:
     found: list[Benchmark | Fault] = []
     for path in sources.paths:
         found += _some(path, sources.given)
-    found += sources.of_server()
+    found += sources.of_servers()
     faults = tuple(one for one in found if isinstance(one, Fault))
     if faults and len(faults) == len(found) and not sources.logs:
-        raise InputError("results", ", ".join(path.name for path in sources.paths)[:60], "a run", str(faults[0]))
+        raise InputError("results", ", ".join(Path(one).name for one in request.results)[:60], "a run", str(faults[0]))
     return RunsResponse(
         runs=tuple(_read(one) for one in found if isinstance(one, Benchmark)),
         logs=tuple(_start(log) for log in sources.logs),

@@ -9,6 +9,8 @@ from tokenroof.engines.launch_command import launched
 from tokenroof.errors import InputError, TokenroofError
 from tokenroof.measure.engine_logs import EngineLog, read_engine_log
 from tokenroof.measure.importers import importer_of, read_metrics
+from tokenroof.measure.importers.documents import text_of
+from tokenroof.measure.importers.server_metrics import SERVER_METRICS, server_of
 from tokenroof.measure.scraping import scraped
 from tokenroof.types.benchmark import Benchmark, Deployed, Given
 from tokenroof.types.run import Fault
@@ -22,18 +24,24 @@ _INTERVAL_S = 60.0  # between two looks at a server, where nothing else is said
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sources:
-    """Result files in order, logs of a start apart from them, and what is given beside them, logs included."""
+    """Result files in order, and apart from them logs of a start and scrapes of one server in several files; what is
+    given beside them, logs included.
+    """
 
     paths: tuple[Path, ...]
     logs: tuple[EngineLog, ...]
     given: Given
     url: str | None = None
+    scrapes: tuple[tuple[Path, ...], ...] = ()
 
-    def of_server(self) -> Iterator[Benchmark | Fault]:
-        """The run that a server's metrics hold, where one is to be asked."""
+    def of_servers(self) -> Iterator[Benchmark | Fault]:
+        """The runs that metrics of servers hold: of one that is to be asked, and of scrapes in files of their own."""
         if self.url is not None:
             interval = self.given.interval_s or _INTERVAL_S
-            yield from read_metrics(scraped(self.url, interval), "url", replace(self.given, interval_s=interval))
+            yield from read_metrics([scraped(self.url, interval)], "url", replace(self.given, interval_s=interval))
+        for paths in self.scrapes:
+            name = f"{paths[0].name} + {paths[-1].name}"
+            yield from read_metrics([text_of(path) for path in paths], name, self.given)
 
 
 def _given(told: Told, otherwise: Deployed) -> Given:
@@ -82,4 +90,18 @@ def sources_of(told: Told, *, url: str | None = None, otherwise: Deployed = NOTH
             continue
         logs.append(log)
         given = replace(given, command=given.command.over(log.deployed))
-    return Sources(paths=tuple(paths), logs=tuple(logs), given=given, url=url)
+    scrapes = _scrapes_of(paths, given.format)
+    beside = {path for some in scrapes for path in some}
+    return Sources(
+        paths=tuple(path for path in paths if path not in beside), logs=tuple(logs), given=given, url=url,
+        scrapes=scrapes,
+    )  # fmt: skip
+
+
+def _scrapes_of(paths: list[Path], name: str) -> tuple[tuple[Path, ...], ...]:
+    """Files of one scrape each, by server, where several are of the same."""
+    found: dict[str, list[Path]] = {}
+    for path in dict.fromkeys(paths):
+        if importer_of(path, name) is SERVER_METRICS and (server := server_of(text_of(path))):
+            found.setdefault(server, []).append(path)
+    return tuple(tuple(some) for some in found.values() if len(some) > 1)
