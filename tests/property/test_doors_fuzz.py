@@ -19,7 +19,7 @@ from typing import Any
 import click
 import pytest
 
-from tokenroof.catalog import load_chip
+from tokenroof.catalog import efficiency, load_chip
 from tokenroof.catalog.efficiency import FOLDER, kernel_curves
 from tokenroof.catalog.models.importer import model_from_path
 from tokenroof.catalog.offers.files import read_offer_file
@@ -136,6 +136,7 @@ def _efficiency(path: Path) -> Any:
     folder = path.parent / "profiles"
     folder.mkdir(exist_ok=True)
     path.replace(folder / "h100.toml")
+    efficiency._kernels.cache_clear()  # it is read once in a process otherwise
     return kernel_curves(load_chip("h100"), folder)
 
 

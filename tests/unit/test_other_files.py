@@ -149,11 +149,11 @@ def test_contexts(scaling: dict[str, Any], context: int) -> None:
         ),
         ({"_class_name": "StableDiffusionPipeline"}, "pictures in steps.*_class_name"),
         (
-            {"model_type": "zamba2", "hidden_size": 2560, "num_mem_blocks": 2, "vocab_size": 32_000},
+            {"model_type": "odd", "hidden_size": 2560, "num_mem_blocks": 2, "vocab_size": 32_000},
             "stored once and run several times.*num_mem_blocks",
         ),
         (
-            {"model_type": "inkling2_loop_text", "hidden_size": 2304, "loop_num_passes": 2},
+            {"model_type": "odd", "hidden_size": 2304, "loop_num_passes": 2},
             "stored once.*loop_num_passes",
         ),
     ],

@@ -63,6 +63,12 @@ def _number(where: str, table: Mapping[str, Any], key: str, default: float, low:
     return float(value)
 
 
+def _table(where: str, value: Any) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise InputError(where, value, "a table")
+    return value
+
+
 _CURVE = {
     "fixed_s": (0.0, 0.0, 1.0),
     "flops_share": (1.0, 1e-4, 1.0),
@@ -77,15 +83,14 @@ def _curve(where: str, table: Mapping[str, Any]) -> OperatorCurve:
 
 
 def _collective(where: str, table: Mapping[str, Any]) -> CollectiveCurve:
-    if table["algorithm"] not in ALGORITHMS:
-        raise InputError(f"{where}.algorithm", table["algorithm"], f"one of {', '.join(ALGORITHMS)}")
+    algorithm = table.get("algorithm", ...)
+    if not isinstance(algorithm, str) or algorithm not in ALGORITHMS:
+        raise InputError(f"{where}.algorithm", algorithm, f"one of {', '.join(ALGORITHMS)}")
     times = {key: _number(where, table, key, 0.0, 0.0, 1.0) for key in ("call_s", "step_s", "out_call_s", "out_step_s")}
     shares = {key: _number(where, table, key, 1.0, 1e-4, 1.0) for key in ("bytes_share", "out_bytes_share")}
     limits = {key: _number(where, table, key, math.inf, 1.0, math.inf) for key in ("max_bytes", "max_ranks")}
     limits["min_ranks"] = _number(where, table, "min_ranks", 1.0, 1.0, math.inf)
-    return CollectiveCurve(
-        algorithm=table["algorithm"], engine=str(table.get("engine", "")), **times, **shares, **limits
-    )
+    return CollectiveCurve(algorithm=algorithm, engine=str(table.get("engine", "")), **times, **shares, **limits)
 
 
 def _capped(share: Any) -> Any:
@@ -181,15 +186,22 @@ def kernel_curves(chip: Chip, folder: Path = FOLDER) -> Kernels:
 @functools.cache
 def _kernels(name: str, folder: Path = FOLDER) -> Kernels:
     table = read_toml(folder / f"{name}.toml")
-    curves = {key: _curve(f"{name}: operators.{key}", one) for key, one in table["operators"].items()}
+    operators = _table(f"{name}: operators", table.get("operators", ...))
+    curves = {
+        key: _curve(f"{name}: operators.{key}", _table(f"{name}: operators.{key}", one))
+        for key, one in operators.items()
+    }
     return curves, {**_lines("pcie", _read("pcie")), **_lines(name, table)}
 
 
 def _lines(name: str, table: Mapping[str, Any]) -> dict[str, tuple[CollectiveCurve, ...]]:
-    return {
-        kind: tuple(_collective(f"{name}: collectives.{kind}", one) for one in lines)
-        for kind, lines in table["collectives"].items()
-    }
+    found = {}
+    for kind, lines in _table(f"{name}: collectives", table.get("collectives", ...)).items():
+        where = f"{name}: collectives.{kind}"
+        if not isinstance(lines, list):
+            raise InputError(where, lines, "a list of tables")
+        found[kind] = tuple(_collective(where, _table(where, one)) for one in lines)
+    return found
 
 
 def _own_factors(family: str) -> Mapping[str, Any]:

@@ -121,7 +121,8 @@ def _group_parts(group: LayerGroup, hidden: int) -> list[PartParams]:
         *ffn_params(group.ffn, hidden),
         PartParams(part="norms", weight_class="other", total=group.norm_params, active=group.norm_params),
     ]
-    return [replace(p, total=p.total * group.count, active=p.active * group.count) for p in parts]
+    stored = 0 if group.borrowed else group.count
+    return [replace(p, total=p.total * stored, active=p.active * group.count) for p in parts]
 
 
 def params_by_part(model: Model) -> tuple[PartParams, ...]:
@@ -151,7 +152,7 @@ def total_params(model: Model) -> int:
 
 
 def active_params(model: Model) -> ActiveParams:
-    """Weights that one token uses, by all three conventions."""
+    """Weights that one token uses, by all three conventions; those that it meets again count again."""
     everything = sum(part.active for part in params_by_part(model))
     table = model.vocab * model.hidden
     return ActiveParams(

@@ -72,6 +72,7 @@ class Rows:
         self.variables: list[Variable] = [Variable(name) for name in FIXED_VARIABLES]
         self.operators: list[Operator] = []
         self.stored: dict[str, Num] = {}
+        self.own_share = 1.0  # of the layers that are lowered: those whose weights are not another's
         self.cache: list[CacheEntry] = []
         self.state: Num = 0.0
         self.padding: Num = 0.0
@@ -154,7 +155,7 @@ class Rows:
     def store(self, weight_class: str, params: Num) -> None:
         """Weights that the GPU holds, in its class's format."""
         held = self.stored.get(weight_class, 0.0)
-        self.stored[weight_class] = held + params * self.weight_bytes[weight_class]
+        self.stored[weight_class] = held + params * self.own_share * self.weight_bytes[weight_class]
 
     def keep(self, rule: ContextRule, bytes_per_token: Num) -> None:
         """Cache bytes on the GPU for each token that `rule` keeps."""

@@ -33,10 +33,14 @@ def lower(model: Model, layout: Layout | None = None) -> Program:
         raise InputError("model", model.id, "a model that writes tokens: an encoder has no cache and no decode")
     rows = Rows(model, layout or Layout())
     _embedding(rows)
-    for mixer, count in _folded((group.mixer, group.count) for group in model.layers):
+    owners = [(group, 0 if group.borrowed else group.count) for group in model.layers]
+    for mixer, count, own in _folded((group.mixer, group.count, own) for group, own in owners):
+        rows.own_share = own / count
         kind_of(mixer).lower(rows, mixer, count)
-    for ffn, count in _folded((group.ffn, group.count) for group in model.layers):
+    for ffn, count, own in _folded((group.ffn, group.count, own) for group, own in owners):
+        rows.own_share = own / count
         _ffn(rows, ffn, count)
+    rows.own_share = 1.0
     _norms(rows)
     _head(rows)
     if model.vision_params:  # held beside the language model, cut tp ways; text reads none of it
@@ -64,11 +68,13 @@ def _program(rows: Rows) -> Program:
     )
 
 
-def _folded(layers: Iterable[tuple[K, int]]) -> Iterable[tuple[K, int]]:
-    counts: dict[K, int] = {}
-    for key, count in layers:
-        counts[key] = counts.get(key, 0) + count
-    return counts.items()
+def _folded(layers: Iterable[tuple[K, int, int]]) -> Iterable[tuple[K, int, int]]:
+    """Each kind once, with how many layers have it and how many of them have weights of their own."""
+    counts: dict[K, tuple[int, int]] = {}
+    for key, count, own in layers:
+        before = counts.get(key, (0, 0))
+        counts[key] = before[0] + count, before[1] + own
+    return [(key, count, own) for key, (count, own) in counts.items()]
 
 
 def _embedding(rows: Rows) -> None:
@@ -174,7 +180,7 @@ def _experts(rows: Rows, ffn: MoeFfn, count: int, width: int) -> None:
 def _norms(rows: Rows) -> None:
     """Norms with their residual sums, and whatever small weights every token uses; whole on each rank."""
     model = rows.model
-    params = sum(group.norm_params * group.count for group in model.layers)
+    params = sum(group.norm_params * group.count for group in model.layers if not group.borrowed)
     blocks = sum(
         group.count * ((group.mixer != NoMixer()) + (not isinstance(group.ffn, NoFfn))) for group in model.layers
     )

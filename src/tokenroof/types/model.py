@@ -223,12 +223,16 @@ Ffn = DenseFfn | MoeFfn | NoFfn
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayerGroup:
-    """`count` identical layers. `norm_params` is the number of normalisation weights in one of them."""
+    """`count` identical layers. `norm_params` is the number of normalisation weights in one of them.
+
+    `borrowed` layers run the weights of others, which are stored once; what they keep of a sequence is their own.
+    """
 
     count: int
     mixer: Mixer
     ffn: Ffn
     norm_params: int = 0
+    borrowed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

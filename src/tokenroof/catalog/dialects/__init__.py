@@ -43,6 +43,7 @@ DIALECTS: dict[str, str] = {
     **dict.fromkeys(_ENCODERS.split(), "encoders"),
     **dict.fromkeys(_HYBRIDS.split(), "hybrids"),
     **dict.fromkeys(("glm5_next_text", "bailing_hybrid", "inkling_text", "inkling2_text", "qwen4_exp_text"), "newer"),
+    **dict.fromkeys(("zamba2", "inkling2_loop_text"), "looped"),
     **dict.fromkeys(("nemotron_h", "jamba", "mamba", "falcon_mamba", "mamba2"), "ssm"),
     **dict.fromkeys(_LEGACY.split(), "legacy"),
     **dict.fromkeys(("nemotron-nas", "longcat_flash", "mllama_text_model", "minimax_m3_vl_text"), "oddities"),

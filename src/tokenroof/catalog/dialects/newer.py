@@ -25,7 +25,7 @@ from tokenroof.catalog.dialects.reader import ConfigReader
 from tokenroof.errors import InputError
 from tokenroof.types.model import Ffn, Gqa, Indexer, LinearAttention, Mla
 
-__all__ = ["read"]
+__all__ = ["inkling2", "read"]
 
 
 def _ffns(r: ConfigReader, hidden: int, n: int) -> list[Ffn]:
@@ -137,7 +137,7 @@ def _inkling2_attention(r: ConfigReader, hidden: int, *, local: bool) -> Gqa:
     return replace(first, output_gate=True, extra_params=first.extra_params + heads * hidden + scales + taps)
 
 
-def _inkling2(r: ConfigReader) -> Architecture:
+def inkling2(r: ConfigReader) -> Architecture:
     """Each sublayer attends to the outputs of blocks of layers before it, by a query of its own and without a cache."""
     hidden, n = r.count("hidden_size"), r.n_layers()
     kinds = layer_kinds(r, n, "hybrid_sliding", "hybrid")
@@ -233,7 +233,7 @@ def _qwen4(r: ConfigReader) -> Architecture:
     return replace(found, final_norm_params=mixer, lookup_params=len(at) * table)
 
 
-_READERS = {"glm5_next_text": _glm5, "bailing_hybrid": _bailing, "inkling_text": _inkling, "inkling2_text": _inkling2,
+_READERS = {"glm5_next_text": _glm5, "bailing_hybrid": _bailing, "inkling_text": _inkling, "inkling2_text": inkling2,
             "qwen4_exp_text": _qwen4}  # fmt: skip
 
 

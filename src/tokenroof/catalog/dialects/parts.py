@@ -22,11 +22,12 @@ _CONTEXT = ("max_position_embeddings", "max_seq_len", "model_max_length", "n_pos
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layer:
-    """One layer, before equal ones are folded."""
+    """One layer, before equal ones are folded; a `borrowed` one runs the weights of another."""
 
     mixer: Mixer
     ffn: Ffn
     norm_params: int
+    borrowed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +52,13 @@ def fold(layers: tuple[Layer, ...]) -> tuple[tuple[LayerGroup, ...], tuple[int, 
     index: dict[Layer, int] = {}
     order = tuple(index.setdefault(layer, len(index)) for layer in layers)
     groups = tuple(
-        LayerGroup(count=order.count(i), mixer=layer.mixer, ffn=layer.ffn, norm_params=layer.norm_params)
+        LayerGroup(
+            count=order.count(i),
+            mixer=layer.mixer,
+            ffn=layer.ffn,
+            norm_params=layer.norm_params,
+            borrowed=layer.borrowed,
+        )
         for layer, i in index.items()
     )
     return groups, () if list(order) == sorted(order) else order

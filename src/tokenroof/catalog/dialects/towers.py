@@ -200,7 +200,7 @@ def _inkling2(v: ConfigReader, root: ConfigReader, hidden: int) -> int:
 
 
 TOWERS_BY_MODEL = {
-    "inkling2": _inkling2,
+    **dict.fromkeys(("inkling2", "inkling2_loop"), _inkling2),
     "glm5_next": _glm5,
     "hy_v4_vl": _hunyuan,
     "muse_glimmer": _muse,

@@ -66,6 +66,7 @@ def model_to_json(model: Model) -> dict[str, Any]:
     out["grade"] = model.grade.value
     out["layers"] = [
         {"count": g.count, "norm_params": g.norm_params, "mixer": _object(g.mixer), "ffn": _object(g.ffn)}
+        | ({"borrowed": True} if g.borrowed else {})
         for g in model.layers
     ]
     if model.order:
@@ -134,6 +135,7 @@ def model_from_json(data: Mapping[str, Any]) -> Model:
         LayerGroup(
             count=row["count"],
             norm_params=row["norm_params"],
+            borrowed=bool(row.get("borrowed", False)),
             mixer=_kind(row["mixer"], "mixer"),
             ffn=_kind(row["ffn"], "ffn"),
         )

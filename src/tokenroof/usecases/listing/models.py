@@ -259,7 +259,7 @@ def _layer_rows(model: Model, kv_bytes: float) -> tuple[LayerRow, ...]:
             LayerRow(
                 layers=_spans(model, index),
                 count=group.count,
-                attention=attention_kind(group.mixer),
+                attention=attention_kind(group.mixer) + (" again" if group.borrowed else ""),
                 geometry=kind_of(group.mixer).words.geometry(group.mixer),
                 ffn=_network(group),
                 params=own + sum(p.total for p in parts),
