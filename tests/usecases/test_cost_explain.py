@@ -33,7 +33,10 @@ def test_price_is_explained_to_the_figure_on_its_page(key):
     head = found.head if isinstance(found, OperatorExplanation) else found
     assert head.value == pytest.approx(shown[key], rel=1e-9)
     if key != "tpot_s":
-        assert {leaf.name: leaf.elasticity for leaf in head.leaves}["duty_cycle"] == pytest.approx(-1.0)
+        moved = {leaf.name: leaf.elasticity for leaf in head.leaves}
+        assert moved["duty_cycle"] == pytest.approx(-1.0)
+        assert moved["gpus"] is None, "more GPUs are another deployment"
+        assert {leaf.name for leaf in head.movers} <= {"duty_cycle", "requests_per_s", "usd_per_gpu_s", "share"}
 
 
 @pytest.mark.parametrize("key", PLAN_KEYS)

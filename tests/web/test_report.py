@@ -52,6 +52,28 @@ def test_script_style_and_answers_are_inside(static: Path) -> None:
     }  # fmt: skip
 
 
+def test_a_comparison_of_machines_has_its_first_as_the_scenario_and_only_what_is_drawn(static: Path) -> None:
+    fields = {"model": "llama-3.1-8b", "system": "h100,h200", "tpot": "40ms", "concurrency": "500"}
+    state = state_of(report(ReportRequest(view="machines", fields=fields), static))
+    link = parse_qs(str(state["query"]).removeprefix("?"))
+    assert (link["s"], link["vs"], link["users"]) == (["h100"], ["h200"], ["500"])
+    machines = state["answers"]["plan"]["machines"]  # type: ignore[index]
+    assert all(one["winner"] and one["frontier"] and not one["runner_ups"] for one in machines)
+
+
+def test_an_acceptance_is_no_fault_of_the_scenario(static: Path) -> None:
+    fields = {"model": "deepseek-v3", "system": "8xh200", "acceptance": "0.6"}
+    state = state_of(report(ReportRequest(view="speculation", fields=fields), static))
+    assert parse_qs(str(state["query"]).removeprefix("?"))["accept"] == ["0.6"]
+    assert state["answers"]["speculate"]["acceptance"] == 0.6  # type: ignore[index]
+
+
+def test_the_lecture_is_mailed_chapter_by_chapter(static: Path) -> None:
+    page = report(ReportRequest(view="learn", fields={}), static)
+    claims = state_of(page)["answers"]["lecture"]["claims"]  # type: ignore[index]
+    assert {one["chapter"] for one in claims} == {"batch"} and len(page.encode()) < MOST_BYTES
+
+
 def test_text_of_an_answer_cannot_end_its_block(static: Path) -> None:
     page = report(ReportRequest(view="learn", fields={"chapter": "batch"}), static)
     assert page.count("</script>") == 2

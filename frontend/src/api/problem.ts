@@ -5,6 +5,8 @@ export interface Fault {
   value?: string;
   limit?: string;
   fix?: string;
+  /** Names that are nearest to one that nobody knows. */
+  suggestions: readonly string[];
 }
 
 export class Problem extends Error {
@@ -29,7 +31,7 @@ function text(value: unknown): string {
 
 function readFault(raw: unknown): Fault {
   const one = (raw ?? {}) as Record<string, unknown>;
-  return { field: text(one["field"]), value: text(one["value"]), limit: text(one["limit"]), fix: text(one["fix"]) };
+  return { field: text(one["field"]), value: text(one["value"]), limit: text(one["limit"]), fix: text(one["fix"]), suggestions: Array.isArray(one["suggestions"]) ? one["suggestions"].map(text) : [] };
 }
 
 export function readProblem(raw: unknown, status: number): Problem {

@@ -2,7 +2,10 @@
 
 import type { ComponentChildren, JSX } from "preact";
 
+import type { Fault } from "../api/problem";
 import type { Answered } from "../api/useAnswer";
+import type { Key } from "../state/params";
+import { commit, state } from "../state/store";
 
 export function NotePlain({ children }: { children: ComponentChildren }): JSX.Element {
   return <div class="notebar" role="status"><span>{children}</span></div>;
@@ -13,13 +16,24 @@ function share(progress: Record<string, unknown> | null): number | null {
   return typeof told === "number" ? Math.min(1, Math.max(0, told)) : null;
 }
 
+const FIELDS: Readonly<Record<string, readonly Key[]>> = { model: ["m"], system: ["s", "vs"], offer: ["offer"] };
+
+/** A name that nobody knows, and those that are nearest to it: one click takes one. */
+function Nearest({ faults }: { faults: readonly Fault[] }): JSX.Element | null {
+  const [one] = faults;
+  const key = FIELDS[one?.field ?? ""]?.find((field) => String(state.value[field]).split(",").includes(one?.value ?? ""));
+  if (!one || !key) return null;
+  const take = (name: string): void => commit({ [key]: String(state.value[key]).split(",").map((other) => (other === one.value ? name : other)).join(",") });
+  return <>{one.suggestions.slice(0, 3).map((name) => <button type="button" class="button" key={name} onClick={() => take(name)}>{name}</button>)}</>;
+}
+
 export function Note<T>({ asked, doing = "Computing" }: { asked: Answered<T>; doing?: string }): JSX.Element | null {
   const { problem, waiting, answer } = asked;
   if (problem) {
     return (
       <div class="notebar" role="alert">
         <span>
-          <b>{problem.unreachable ? problem.title : `${problem.title}.`}</b>{" "}
+          <b>{problem.unreachable ? problem.title : `${problem.title.charAt(0).toUpperCase()}${problem.title.slice(1)}.`}</b>{" "}
           {problem.unreachable
             ? answer === undefined ? "Nothing could be asked yet; it is tried again." : "This is the last result; it is tried again."
             : problem.detail}
@@ -29,6 +43,7 @@ export function Note<T>({ asked, doing = "Computing" }: { asked: Answered<T>; do
             </ul>
           )}
         </span>
+        <Nearest faults={problem.faults} />
         <button type="button" class="button" onClick={asked.retry}>Try again</button>
       </div>
     );

@@ -3,6 +3,7 @@
 import type { JSX } from "preact";
 
 import { parse, type Node } from "./expression";
+import { wordsOf } from "./names";
 
 type Text = (name: string) => string;
 
@@ -57,7 +58,7 @@ function Tree({ node, text }: { node: Node; text: Text }): JSX.Element {
 }
 
 /** The equation; prose stays prose. `ends` follows after an equals sign. */
-export function Formula({ formula, text = (name) => name.replace(/_/g, " "), ends }: { formula: string; text?: Text; ends?: string }): JSX.Element {
+export function Formula({ formula, text = wordsOf, ends }: { formula: string; text?: Text; ends?: string }): JSX.Element {
   const tree = parse(formula);
   if (!tree) return <p class="formula-prose">{formula}{ends ? ` = ${ends}` : ""}</p>;
   return (

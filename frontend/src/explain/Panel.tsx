@@ -16,6 +16,7 @@ import { curvesOf } from "../state/request";
 import { openNow, permalink, show, state } from "../state/store";
 import { Formula } from "./Formula";
 import { Grade } from "./Grade";
+import { wordsOf } from "./names";
 import { bodyOf, knownNumber } from "./numbers";
 import { quantity } from "./quantity";
 
@@ -90,24 +91,24 @@ function Movers({ answer }: { answer: Explanation }): JSX.Element {
       ))}
       {most.slice(0, 2).map((one) => (
         <p class="small" key={one.name}>
-          10 % more <b>{one.name.replace(/_/g, " ")}</b>: {((1.1 ** (one.elasticity as number)) - 1) > 0 ? "+" : "−"}{figures(Math.abs(1.1 ** (one.elasticity as number) - 1) * 100, 2)} %
+          10 % more <b>{wordsOf(one.name)}</b>: {((1.1 ** (one.elasticity as number)) - 1) > 0 ? "+" : "−"}{figures(Math.abs(1.1 ** (one.elasticity as number) - 1) * 100, 2)} %
         </p>
       ))}
     </>
   );
 }
 
-function Steps({ tree, name }: { tree: Tree; name: string }): JSX.Element | null {
+function Steps({ tree, name, unit = tree.unit ?? "1" }: { tree: Tree; name: string; unit?: string }): JSX.Element | null {
   const args = tree.arguments ?? {};
-  if (!tree.equation) return tree.input ? <Formula formula={tree.input} ends={quantity(tree.value, tree.unit ?? "1")} /> : null;
-  const text = (key: string): string => (args[key] ? quantity(args[key].value, args[key].unit ?? "1") : key.replace(/_/g, " "));
+  if (!tree.equation) return tree.input ? <Formula formula={tree.input} ends={quantity(tree.value, unit)} /> : null;
+  const text = (key: string): string => (args[key] ? quantity(args[key].value, args[key].unit ?? "1") : wordsOf(key));
   return (
     <>
       {tree.summary && <p class="small">{tree.summary}</p>}
       <Formula formula={tree.equation} />
-      <Formula formula={tree.equation} text={text} ends={quantity(tree.value, tree.unit ?? "1")} />
+      <Formula formula={tree.equation} text={text} ends={quantity(tree.value, unit)} />
       {Object.entries(args).filter(([, one]) => one.equation).map(([key, one]) => (
-        <details key={name + key} class="deeper"><summary>{key.replace(/_/g, " ")} = {quantity(one.value, one.unit ?? "1")}</summary><Steps tree={one} name={name + key} /></details>
+        <details key={name + key} class="deeper"><summary>{wordsOf(key)} = {quantity(one.value, one.unit ?? "1")}</summary><Steps tree={one} name={name + key} /></details>
       ))}
     </>
   );
@@ -124,7 +125,7 @@ function Body({ answer }: { answer: Explanation }): JSX.Element {
       <p class="big" data-explain-value={answer.value}>{quantity(answer.value, answer.unit)} <Grade grade={answer.worst_grade} /></p>
       {told().range && <p class="small">Four in five: {told().range}</p>}
       <h3>Formula, then with your numbers</h3>
-      {answer.tree ? <Steps tree={answer.tree} name={answer.name} /> : <Formula formula={answer.formula ?? ""} />}
+      {answer.tree ? <Steps tree={answer.tree} name={answer.name} unit={answer.unit} /> : <Formula formula={answer.formula ?? ""} />}
       {terms.length > 0 && (
         <dl class="terms">
           {terms.map((term) => (
@@ -136,7 +137,7 @@ function Body({ answer }: { answer: Explanation }): JSX.Element {
       <h3>Inputs</h3>
       {answer.inputs.map((one) => (
         <div class="input" key={one.name}>
-          <span>{one.name.replace(/_/g, " ")}</span><b>{quantity(one.value, one.unit)}</b>
+          <span>{wordsOf(one.name)}</span><b>{quantity(one.value, one.unit)}</b>
           <p><Grade grade={one.grade} /> {one.source}{one.as_of && !one.source.endsWith(one.as_of) ? `, ${one.as_of}` : ""}{one.note ? `; ${one.note}` : ""}</p>
         </div>
       ))}

@@ -29,7 +29,10 @@ _UNTAGGED = "given without a source"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leaf:
-    """One input, in base units. `elasticity` is d ln(result) / d ln(input), 0 where it does not bind."""
+    """One input, in base units. `elasticity` is d ln(result) / d ln(input), 0 where it does not bind.
+
+    None for what was counted or chosen and is held fixed: more GPUs are not more of the same deployment.
+    """
 
     name: str
     value: float
@@ -38,7 +41,7 @@ class Leaf:
     as_of: str
     grade: Grade
     note: str
-    elasticity: float
+    elasticity: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,24 +99,29 @@ def explain(
     name: str = "",
     unit: str = "",
     left_out: Iterable[str] = (),
+    held: Iterable[str] = (),
 ) -> Explanation:
-    """Run `function(**facts, xp=TRACE)` and explain what it returns. Raises InputError for a NaN input."""
+    """Run `function(**facts, xp=TRACE)` and explain what it returns; `held` names inputs that stay as they are.
+
+    Raises InputError for a NaN input.
+    """
     result = function(**trace_leaves(facts), xp=TRACE)
-    return explain_traced(
-        Traced.of(result), name=name or getattr(function, "__name__", ""), unit=unit, left_out=left_out
-    )
+    label = name or getattr(function, "__name__", "")
+    return explain_traced(Traced.of(result), name=label, unit=unit, left_out=left_out, held=held)
 
 
-def explain_traced(result: Traced, *, name: str = "", unit: str = "", left_out: Iterable[str] = ()) -> Explanation:
+def explain_traced(
+    result: Traced, *, name: str = "", unit: str = "", left_out: Iterable[str] = (), held: Iterable[str] = ()
+) -> Explanation:
     """Explain a number that was computed with xp.TRACE from `trace_leaves`."""
     order = _topological(result)
     for node in order:
         if node.op == "leaf" and math.isnan(node.value):
             raise InputError(node.label, node.value, "a number")
-    builder = _Builder(_leaf_units(order), _accumulate(order), result.value)
+    builder = _Builder(_leaf_units(order), _accumulate(order), result.value, frozenset(held))
     root = builder.build(result)
     leaves = tuple(builder.leaf(node) for node in order if node.op == "leaf")
-    moving = sorted((leaf for leaf in leaves if leaf.elasticity), key=lambda leaf: (-abs(leaf.elasticity), leaf.name))
+    moving = sorted((one for one in leaves if one.elasticity), key=lambda one: (-abs(one.elasticity or 0.0), one.name))
     return Explanation(
         name=name or (root.formula if isinstance(root, Node) else root.name),
         value=result.value,
@@ -186,8 +194,8 @@ def _elasticity(slope: float, value: float, result: float) -> float:
 class _Builder:
     """Turns trace nodes into Leaf and Node, each once."""
 
-    def __init__(self, units: dict[int, str], slopes: dict[int, float], result: float) -> None:
-        self._units, self._slopes, self._result = units, slopes, result
+    def __init__(self, units: dict[int, str], slopes: dict[int, float], result: float, held: frozenset[str]) -> None:
+        self._units, self._slopes, self._result, self._held = units, slopes, result, held
         self._built: dict[int, Node | Leaf] = {}
 
     def leaf(self, node: Traced) -> Leaf:
@@ -200,7 +208,9 @@ class _Builder:
             as_of=fact.as_of if fact else "",
             grade=fact.grade if fact else Grade.ASSUMED,
             note=fact.note if fact else "",
-            elasticity=_elasticity(self._slopes.get(id(node), 0.0), node.value, self._result),
+            elasticity=None
+            if node.label in self._held
+            else _elasticity(self._slopes.get(id(node), 0.0), node.value, self._result),
         )
 
     def build(self, node: Traced) -> Node | Leaf:

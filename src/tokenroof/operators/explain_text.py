@@ -50,7 +50,7 @@ def _lines(name: str, node: Node | Leaf, depth: int, told: set[int]) -> list[str
 
 
 def _leaf_line(leaf: Leaf, width: int) -> str:
-    moves = f"{leaf.elasticity:+.2f}" if leaf.elasticity else "0"
+    moves = "fixed" if leaf.elasticity is None else f"{leaf.elasticity:+.2f}" if leaf.elasticity else "0"
     origin = f"{leaf.source}, {leaf.as_of}" if leaf.as_of else leaf.source
     note = f" ({leaf.note})" if leaf.note else ""
     value = quantity_text(leaf.value, leaf.unit)

@@ -19,6 +19,8 @@ from tokenroof.types.scenario import Scenario
 __all__ = ["MOST_BYTES", "VIEWS", "ReportRequest", "report"]
 
 MOST_BYTES = 400_000
+_FIGURES = 7
+_CHAPTER = "batch"  # of the lecture, where none is named: all of them are too large for one mail
 STATIC = Path(__file__).parent / "static"
 _PLACE = re.compile(r'(<script type="application/json" id="tokenroof-state">).*?(</script>)', re.DOTALL)
 _SCRIPT = re.compile(r'<script\b[^>]*\bsrc="\./([^"]+)"[^>]*></script>')
@@ -40,11 +42,17 @@ VIEWS: Mapping[str, tuple[str, ...]] = {
     "learn": ("lecture",),
 }
 # field of a request -> its name in a link, and what it is multiplied by there
-_LINK = {
+_LINK: Mapping[str, tuple[str, float | None]] = {
     "model": ("m", None), "system": ("s", None), "engine": ("e", None), "tp": ("tp", 1.0), "pp": ("pp", 1.0),
     "ep": ("ep", 1.0), "dp": ("dp", 1.0), "weight_dtype": ("w", None), "kv_dtype": ("kv", None), "isl": ("isl", 1.0),
     "osl": ("osl", 1.0), "tpot": ("tpot", 1e3), "ttft": ("ttft", 1e3), "price_per_gpu_hour": ("p", 1.0),
-    "batch": ("b", 1.0), "offer": ("offer", None),
+    "batch": ("b", 1.0), "offer": ("offer", None), "request_rate": ("rate", 1.0), "acceptance": ("accept", 1.0),
+    "chapter": ("chapter", None), "owner": ("owner", None),
+}  # fmt: skip
+# of some views, other names of the same fields
+_LINK_OF: Mapping[str, Mapping[str, tuple[str, float | None]]] = {
+    "money": {"offer": ("api", None)}, "machines": {"concurrency": ("users", 1.0)},
+    "training": {"tokens_per_s": ("served", 1.0)},
 }  # fmt: skip
 _UNSAID = {"engine": "vllm", "tp": 0, "pp": 0, "ep": 0, "dp": 0}  # what the page would take for something else
 
@@ -62,15 +70,34 @@ def report(request: ReportRequest, static: Path = STATIC) -> str:
     page = static / "index.html"
     if not page.is_file():
         raise DataMissing("this copy of tokenroof", "built page", "web/static", "install the wheel, or build frontend/")
-    answers = {name: with_versions(answer) for name, answer in _answers(request).items()}
+    answers = {name: _drawn(request.view, with_versions(answer)) for name, answer in _answers(request).items()}
     state = {
         "report": True, "view": request.view, "query": _query(request, answers), "answers": answers, "made": versions(),
     }  # fmt: skip
-    found = _inlined(read_text(page, "page"), static, state)
+    built = read_text(page, "page")
+    found = _inlined(built, static, state)
+    if len(found.encode()) > MOST_BYTES:  # most of it is digits that no chart shows
+        found = _inlined(built, static, {**state, "answers": _rounded(answers)})
     if len(found.encode()) > MOST_BYTES:
         size = f"{len(found.encode()) / 1e3:,.0f} KB"
         raise InputError("view", request.view, f"a page of at most {MOST_BYTES / 1e3:,.0f} KB", f"this one has {size}")
     return found
+
+
+def _drawn(view: str, answer: dict[str, Any]) -> dict[str, Any]:
+    """An answer without what its view never shows: machines are compared by their picks and frontiers."""
+    if view != "machines":
+        return answer
+    return {**answer, "machines": [{**one, "runner_ups": []} for one in answer["machines"]]}
+
+
+def _rounded(value: Any) -> Any:
+    """The same with numbers of seven figures: what is drawn and computed from them moves by a ten-millionth."""
+    if isinstance(value, float):
+        return float(f"{value:.{_FIGURES}g}")
+    if isinstance(value, Mapping):
+        return {name: _rounded(one) for name, one in value.items()}
+    return [_rounded(one) for one in value] if isinstance(value, list | tuple) else value
 
 
 def _answers(request: ReportRequest) -> dict[str, Any]:
@@ -78,7 +105,7 @@ def _answers(request: ReportRequest) -> dict[str, Any]:
     if request.view == "learn":
         from tokenroof.web.verbs import listing
 
-        return {"lecture": listing("lecture", "", dict(request.fields))}
+        return {"lecture": listing("lecture", "", {"chapter": _CHAPTER, **request.fields})}
     asked = {name: _own(name, request.fields) for name in VIEWS[request.view]}
     return {name: _run(name, data) for name, data in asked.items() if data is not None}
 
@@ -115,11 +142,16 @@ def _query(request: ReportRequest, answers: Mapping[str, Any]) -> str:
             given["batch"] = max(1.0, answers["analyze"]["batch"])
     from tokenroof.schema import parse
 
-    known = {name: value for name, value in given.items() if name in Scenario.__dataclass_fields__ and value}
+    links = {**_LINK, **_LINK_OF.get(request.view, {})}
+    if request.view == "machines":  # the first is the scenario's own
+        given["system"], _, pairs["vs"] = str(given.get("system", "")).partition(",")
+    # an acceptance means nothing to a scenario without drafts
+    known = {name: value for name, value in given.items() if name in links and value and name != "acceptance"}
+    known = {name: value for name, value in known.items() if name in Scenario.__dataclass_fields__}
     read = parse(Scenario, {"model": "", "system": "", **known})
-    for name, (short, times) in _LINK.items():
+    for name, (short, times) in links.items():
         if name in given:
-            value = getattr(read, name, given[name]) if given[name] else given[name]
+            value = getattr(read, name, None) or given[name] if given[name] else given[name]
             pairs[short] = str(value) if times is None or isinstance(value, str) else f"{value * times:.12g}"
     return f"?{urlencode(pairs)}"
 

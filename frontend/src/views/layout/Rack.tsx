@@ -50,11 +50,15 @@ export function Rack(props: RackProps): JSX.Element {
         const role = roleOf(index, layout);
         const odd = (role.copy + role.stage + role.group) % 2 === 1;
         const idle = index >= used;
+        // experts are numbered over the groups that share them, in the order of the ranks
+        const first = layout.ep > 1 && props.experts !== null && box >= 72 ? (index % layout.ep) * props.experts : null;
+        const held = first === null ? "" : `${box >= 90 ? "experts " : ""}${whole(first)}–${whole(first + (props.experts as number) - 1)}`;
         const name = layout.dp > 1 ? `dp ${role.group}` : layout.pp > 1 ? `stage ${role.stage}` : replicas > 1 ? `copy ${role.copy}` : `tp ${index}`;
         return (
           <g key={index}>
             <rect class={`gpu${odd ? " odd" : ""}${idle ? " idle" : ""}`} x={left} y={y} width={box} height={tall} rx="4" />
-            {box >= 40 && <text class="strong" x={left + box / 2} y={y + tall / 2 + 4} text-anchor="middle">{idle ? "idle" : name}</text>}
+            {box >= 40 && <text class="strong" x={left + box / 2} y={y + tall / 2 + (held ? -3 : 4)} text-anchor="middle">{idle ? "idle" : name}</text>}
+            {held && !idle && <text class="tick" x={left + box / 2} y={y + tall / 2 + 14} text-anchor="middle">{held}</text>}
           </g>
         );
       })}

@@ -63,10 +63,11 @@ const COLUMNS = ["Machine", "Layout", "$ per M out", "output tokens per $", "sys
 function Choose(): JSX.Element {
   const now = state.value;
   const list = now.vs.split(",").filter(Boolean);
+  const systems = useAnswer<{ systems: { id: string; name: string }[] }>("/api/v1/systems", undefined).answer?.systems ?? [];
   return (
     <div class="row ends block">
       {list.map((one) => <button type="button" class="button" key={one} aria-label={`Remove ${one}`} onClick={() => commit({ vs: list.filter((other) => other !== one).join(",") })}>{one} ×</button>)}
-      {list.length < 4 && <Pick id="versus" name="Add a machine" value="" options={[]} onPick={(one) => commit({ vs: [...list.filter((other) => other !== one), one].join(",") })} />}
+      {list.length < 4 && <Pick id="versus" name="Add a machine, or COUNTxCHIP" value="" options={systems.map((one) => [one.id, one.name])} onPick={(one) => commit({ vs: [...list.filter((other) => other !== one), one].join(",") })} />}
     </div>
   );
 }
@@ -100,7 +101,7 @@ export function Machines(): JSX.Element {
       <h1 class="answer">
         {best ? <>At <b>{figures(speed)} tokens a second</b> for each user, <b>{best.machine.system_name}</b> is the cheapest: <Cost one={best} /> a million output tokens{mine?.point?.usd && mine.machine !== best.machine ? <>, against <Cost one={mine} /> on yours</> : ""}.</> : <>None of these machines gives each user {figures(speed)} tokens a second.</>}
       </h1>
-      <p class="because">The whole cost is put on output tokens, prompts included. Each line is the best of every layout and format at its speed, a dot what a plan picks for {whole(now.users)} users; drag the line to your interactivity.</p>
+      <p class="because">The whole cost is put on output tokens, prompts included. Each line is the best of every layout and format at its speed, a dot what a plan picks for {whole(now.users)} users; drag the line to your interactivity.{now.p ? ` Your $${figures(now.p)} for a GPU and hour is taken for every machine.` : ""}</p>
       <Figure name="Cost against interactivity" stamp={answer.model_name} table={table} data={answer} dim={asked.stale} source={<><span>Machines without a known rent are left out of the chart.</span><span>{answer.model_name.split("/").pop()}</span></>}>
         {(width) => (
           <XYChart id="machines" width={width} margin={150} says={says}
@@ -120,7 +121,7 @@ export function Machines(): JSX.Element {
         )}
       </Figure>
       <div class="controls">
-        <Slider id="limit" name="Limit per token" unit="ms" value={now.tpot} low={5} high={500} text={(value) => figures(value)} ends={["5 ms", "500 ms"]} onDrag={(tpot) => drag({ tpot })} onCommit={(tpot) => commit({ tpot })} />
+        <Slider id="limit" name="Limit per token" unit={`ms: ${figures(speed)} tokens a second`} value={now.tpot} low={5} high={500} text={(value) => figures(value)} ends={["5 ms", "500 ms"]} onDrag={(tpot) => drag({ tpot })} onCommit={(tpot) => commit({ tpot })} />
         <Slider id="users" name="Users at once" unit="people" value={now.users} low={1} high={1e7} text={whole} ends={["1", "10,000,000"]} onDrag={(users) => drag({ users })} onCommit={(users) => commit({ users })} />
       </div>
       <section class="block" aria-label="Fleet">

@@ -96,7 +96,7 @@ export function Plan(): JSX.Element {
         </Figure>
       )}
       <div class="controls">
-        <Slider id="limit" name="Limit per token" unit="ms" value={now.tpot} low={5} high={500} text={(value) => figures(value)} ends={["5 ms", "500 ms"]} onDrag={(tpot) => drag({ tpot })} onCommit={(tpot) => commit({ tpot })} />
+        <Slider id="limit" name="Limit per token" unit={`ms: ${figures(1000 / now.tpot)} tokens a second`} value={now.tpot} low={5} high={500} text={(value) => figures(value)} ends={["5 ms", "500 ms"]} onDrag={(tpot) => drag({ tpot })} onCommit={(tpot) => commit({ tpot })} />
         <Slider id="isl" name="Tokens in" unit="tokens" value={now.isl} low={16} high={131072} text={whole} ends={["16", "131,072"]} onDrag={(isl) => drag({ isl })} onCommit={(isl) => commit({ isl })} />
         <Slider id="osl" name="Tokens out" unit="tokens" value={now.osl} low={2} high={32768} text={whole} ends={["2", "32,768"]} onDrag={(osl) => drag({ osl })} onCommit={(osl) => commit({ osl })} />
       </div>

@@ -195,7 +195,8 @@ def _explain_served(answer: AnalyzeResponse, key: str) -> OperatorExplanation:
     money = ("usd_per_gpu_s", "gpus", "requests_per_s", "prefill_share")
     used["cost_input_usd_per_mtok"], used["cost_output_usd_per_mtok"] = (*money, "isl"), (*money, "osl")
     chosen = {name: leaves[name] for name in used[key]}
-    head = explain(number_of(number, key, leaves), chosen, name=key, unit=EXPLAINABLE[key], left_out=answer.left_out)
+    unit, held = EXPLAINABLE[key], ("gpus", "osl", "isl")
+    head = explain(number_of(number, key, leaves), chosen, name=key, unit=unit, left_out=answer.left_out, held=held)
     return OperatorExplanation(
         head=head, step_s=float(answer.step.step_s), rows=answer.operators, system=deployment.system, profile=profile
     )

@@ -15,11 +15,13 @@ from tokenroof.usecases.analyze.explain_rows import OperatorExplanation
 from tokenroof.usecases.money.price import PriceResponse
 from tokenroof.xp import Num
 
-__all__ = ["MTOK", "PRICE_KEYS", "check_key", "explain_price", "modelled", "rent", "tpot", "with_rows"]
+__all__ = ["COUNTED", "MTOK", "PRICE_KEYS", "check_key", "explain_price", "modelled", "rent", "tpot", "with_rows"]
 
 PRICE_KEYS = ("tpot_s", "usd_per_mtok_output", "usd_per_mtok_input")
 MTOK = 1e6
 _HOUR_S = 3600.0
+# counted or chosen: with more of them it is another deployment, or other requests
+COUNTED = ("gpus", "gpus_paid", "osl", "isl", "tokens")
 _UNITS = {"tpot_s": "s"}
 
 
@@ -97,4 +99,4 @@ def explain_price(answer: PriceResponse, key: str) -> Explanation | OperatorExpl
         request_usd = _usd_per_s(leaf, xp) / (leaf["requests_per_s"] * leaf["duty_cycle"])
         return MTOK * request_usd * leaf["share"] / leaf["tokens"]
 
-    return explain(usd, facts, name=key, unit="USD/Mtoken")
+    return explain(usd, facts, name=key, unit="USD/Mtoken", held=COUNTED)

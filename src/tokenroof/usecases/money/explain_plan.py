@@ -11,7 +11,7 @@ from tokenroof.operators.timing import bind
 from tokenroof.provenance import Fact, Grade, assumed, given
 from tokenroof.types.program import Load
 from tokenroof.usecases.analyze.explain_rows import OperatorExplanation
-from tokenroof.usecases.money.explain import MTOK, check_key, modelled, rent, tpot, with_rows
+from tokenroof.usecases.money.explain import COUNTED, MTOK, check_key, modelled, rent, tpot, with_rows
 from tokenroof.usecases.plan.answer import Candidate, MachinePlan, PlanResponse
 from tokenroof.usecases.plan.pick import MONTH_H
 from tokenroof.xp import Num
@@ -100,7 +100,7 @@ def _number(key: str) -> Callable[..., Num]:
         usd_per_token = usd_per_s / (x["requests_per_s"] * x["osl"])
         if key == "tokens_per_usd":
             return 1.0 / usd_per_token
-        return MTOK * usd_per_token * (x["output_share"] if key == "usd_per_mtok_output" else 1.0)
+        return MTOK * usd_per_token * x["output_share"] if key == "usd_per_mtok_output" else MTOK * usd_per_token
 
     return number
 
@@ -119,8 +119,8 @@ def explain_plan(answer: PlanResponse, key: str) -> Explanation | OperatorExplan
         raise DataMissing(machine.system_name, "price", "no rental known", "give `price_per_gpu_hour`")
     if lacking := [name for name in needs if name not in facts]:
         raise DataMissing(machine.system_name, lacking[0].replace("_", " "), "nothing known of it")
-    left_out = answer.left_out
-    return explain(_number(key), {name: facts[name] for name in needs}, name=key, unit=unit, left_out=left_out)
+    used = {name: facts[name] for name in needs}
+    return explain(_number(key), used, name=key, unit=unit, left_out=answer.left_out, held=COUNTED)
 
 
 def _tpot(machine: MachinePlan, winner: Candidate) -> OperatorExplanation:
