@@ -16,7 +16,9 @@ describe("problems", () => {
   it("carry every fault", () => {
     const problem = readProblem({ title: "bad input", detail: "batch = 0", faults: [{ field: "batch", value: 0, limit: "from 1", fix: "" }] }, 422);
     expect(problem.unreachable).toBe(false);
-    expect(problem.faults).toEqual([{ field: "batch", value: "0", limit: "from 1", fix: "" }]);
+    expect(problem.faults).toEqual([{ field: "batch", value: "0", limit: "from 1", fix: "", suggestions: [] }]);
+    const unknown = readProblem({ title: "not there", faults: [{ field: "model", value: "qwen", suggestions: ["qwen3-8b", "qwen3-32b"] }] }, 404);
+    expect(unknown.faults[0]?.suggestions).toEqual(["qwen3-8b", "qwen3-32b"]);
     expect(readProblem(null, 500).title).toContain("500");
   });
 });
