@@ -11,7 +11,7 @@ from tokenroof.measure.calibrate import Problem
 from tokenroof.measure.design import Belief, believed
 from tokenroof.scenario.ranges import spread
 from tokenroof.schema.other import other_of
-from tokenroof.usecases.calibrate.run import observed
+from tokenroof.usecases.calibrate.run import CalibrateRequest, calibrate, observed
 from tokenroof.usecases.compare.points import points_of
 from tokenroof.usecases.measured.predict import Forecaster
 from tokenroof.usecases.next.answer import NextRequest
@@ -80,6 +80,24 @@ def test_results_are_learnt_from() -> None:
     assert found.factor_now < 1.09 < found.factor_before and found.settled
     assert found.now.chance is not None and found.now.chance < 0.1 < (found.before.chance or 0.0)
     assert len(found.learnt) == 32 and "TPOT +" in found.learnt[0] + found.learnt[1]
+
+
+def test_results_that_the_profile_was_calibrated_on_are_not_counted_again(tmp_path: Path) -> None:
+    """16 runs are in the profile: they say nothing more of it. One that was not is learnt from."""
+    mine, rows = tmp_path / "mine.toml", SWEEP.read_text(encoding="utf-8").splitlines()
+    calibrate(CalibrateRequest(results=(str(SWEEP),), save=str(mine)))
+    question = {**OPEN, "tpot": 0.018, "profile": str(mine)}
+    again = next_runs(NextRequest(**question, results=(str(SWEEP),)))  # type: ignore[arg-type]
+    assert again.learnt == () and again.now == again.before
+    assert again.skipped == (("the profile was calibrated on them", 16),)
+    tpot = next(at for at, row in enumerate(rows) if ",tpot_ms," in row)
+    value = rows[tpot].split(",tpot_ms,")[1].split(",")[0]
+    other = tmp_path / "other.csv"
+    other.write_text(
+        "\n".join([rows[0], rows[tpot].replace(f",tpot_ms,{value}", ",tpot_ms,8.125")]) + "\n", encoding="utf-8"
+    )
+    fresh = next_runs(NextRequest(**question, results=(str(SWEEP), str(other))))  # type: ignore[arg-type]
+    assert len(fresh.learnt) == 1 and fresh.now != fresh.before
 
 
 def test_a_against_b_and_gpus() -> None:

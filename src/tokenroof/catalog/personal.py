@@ -26,7 +26,7 @@ from tokenroof.types.efficiency import Efficiency
 from tokenroof.types.machine import Chip
 from tokenroof.types.model import Model
 
-__all__ = ["check_name", "personal_names", "personal_path", "personal_profile", "profile_folder"]
+__all__ = ["calibrated_on", "check_name", "personal_names", "personal_path", "personal_profile", "profile_folder"]
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,59}")
 _WORDS = ("auto", "peak", "bound", "best", "default")
@@ -110,6 +110,11 @@ def _table(given: str) -> tuple[Path, Mapping[str, Any]]:
     except OSError:
         changed = 0.0  # the reader says what is wrong
     return path, _read(str(path), changed)
+
+
+def calibrated_on(given: str) -> frozenset[str]:
+    """Marks of the results that a profile was calibrated on; none where it is older than they are."""
+    return frozenset(map(str, _table(given)[1]["calibrated"].get("results", ())))
 
 
 def personal_profile(given: str, chip: Chip, engine: str, version: str, model: Model | None) -> Efficiency:

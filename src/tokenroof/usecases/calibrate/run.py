@@ -204,7 +204,8 @@ def _tables(
         "spread_dense": {} if experts else {family: spread},
         "calibrated": {
             "chips": chips, "systems": sorted({_machine(one) for one in points}),
-            "models": sorted({one.setup.model.id for one in points}), "noise": found.noise,
+            "models": sorted({one.setup.model.id for one in points}), "results": [one.mark for one in points],
+            "noise": found.noise,
             "moved": list(found.moved), "factors": {name: value for name, value in values.items() if value != 1.0},
         },
     }  # fmt: skip

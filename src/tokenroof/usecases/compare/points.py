@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,13 @@ class Point:
     def first(self) -> Run:
         """The row by which the run is named."""
         return next(iter(self.runs.values()))
+
+    @property
+    def mark(self) -> str:
+        """By which the same measurement is known again, in whatever file it stands and whatever is given beside it."""
+        said = [getattr(self.first, name) for name in ("isl", "osl", "concurrency", "request_rate")]
+        values = {quantity: run.value for quantity, run in self.runs.items()}
+        return sha256(repr((said, sorted(values.items()))).encode()).hexdigest()[:12]
 
     def si(self, quantity: str) -> float | None:
         """A measured quantity in SI."""

@@ -6,6 +6,8 @@ from dataclasses import dataclass, fields, replace
 from statistics import NormalDist
 from typing import Any
 
+from tokenroof.catalog.personal import calibrated_on
+from tokenroof.catalog.profile import EFFICIENCIES
 from tokenroof.errors import InputError
 from tokenroof.measure.calibrate import Observed, Problem
 from tokenroof.measure.design import Belief, believed
@@ -144,7 +146,13 @@ def _made(request: NextRequest, deployment: Deployment) -> Found | None:
         tp=layout.tp, pp=layout.pp, ep=layout.ep, dp=layout.dp, engine=deployment.engine,
         weight_dtype=deployment.weight_dtype, kv_dtype=deployment.kv_dtype,
     )  # fmt: skip
-    return points_of(told, otherwise=otherwise)
+    found = points_of(told, otherwise=otherwise)
+    if request.profile in EFFICIENCIES:
+        return found
+    counted = calibrated_on(request.profile)
+    fresh = tuple(one for one in found.points if one.mark not in counted)
+    said = (("the profile was calibrated on them", len(found.points) - len(fresh)),)
+    return found if len(fresh) == len(found.points) else replace(found, points=fresh, skipped=(*said, *found.skipped))
 
 
 def _answered(question: _Question, belief: Belief, answer: Any) -> Answered:
