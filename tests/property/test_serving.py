@@ -104,7 +104,7 @@ def test_saturation_never_holds_more_than_memory_does(case, isl, osl):
     found = serve_saturated(timed, SYSTEM, scheduler, isl=float(isl), osl=float(osl))
     room = capacity(timed, SYSTEM, scheduler, isl=float(isl), osl=float(osl))
     if room >= 1:
-        lengths = {"isl": float(isl), "new": float(isl), "osl": float(osl)}
+        lengths = {"isl": float(isl), "new": float(isl), "osl": float(osl), "passes": float(osl)}
         inside = admitted(scheduler, timed.program.layout, SCALAR, present=1e3 * room, limit=room, **lengths)
         passes = Passes(timed, scheduler, float(isl), float(isl), isl + osl / 2.0, SCALAR)
         held_s = stay_s(passes, settle(passes, found.in_flight, float(osl), again=inside.again), float(osl))

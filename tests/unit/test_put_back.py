@@ -15,8 +15,10 @@ VLLM = Scheduler(name="vllm", puts_back=True)
 ALONE = Layout()
 
 
-def found(present: float, room: float, isl: int, osl: int, scheduler: Scheduler = VLLM) -> Admitted:
-    lengths = {"isl": float(isl), "new": float(isl), "osl": float(osl)}
+def found(
+    present: float, room: float, isl: int, osl: int, scheduler: Scheduler = VLLM, *, tokens: float = 1.0
+) -> Admitted:
+    lengths = {"isl": float(isl), "new": float(isl), "osl": float(osl), "passes": osl / tokens}
     return admitted(scheduler, ALONE, SCALAR, present=present, limit=room, **lengths)
 
 
@@ -45,14 +47,14 @@ def test_nobody_is_put_back_where_seats_and_not_memory_end_the_batch() -> None:
 
 def test_it_begins_and_ends_without_a_jump() -> None:
     present = np.linspace(1.0, 400.0, 4001)
-    many = admitted(VLLM, ALONE, NUMPY, present=present, limit=200.0, isl=500.0, new=500.0, osl=2000.0)
+    many = admitted(VLLM, ALONE, NUMPY, present=present, limit=200.0, isl=500.0, new=500.0, osl=2000.0, passes=2000.0)
     for one, step in ((many.running, 1.0), (many.paused, 0.02), (many.waiting, 0.4), (many.again, 0.25)):
         assert np.abs(np.diff(one)).max() < step
     assert np.allclose(many.running * (1.0 + many.paused) + many.waiting, present)
     assert (np.diff(many.again) >= 0.0).all() and (np.diff(many.waiting) >= -1e-9).all()
 
 
-def lengths_alone(isl: int, osl: int, room: int, held: int) -> tuple[float, ...]:
+def lengths_alone(isl: int, osl: int, room: int, held: int, drafts: int = 0) -> tuple[float, ...]:
     """Of a closed loop: who runs, how often a prompt's tokens are prefilled, steps per token and to the first."""
     rng, count = np.random.default_rng(0), 12 * held
     prompts, answers = (np.round(mean * rng.uniform(8 / 9, 10 / 9, count)).astype(int) for mean in (isl, osl))
@@ -60,7 +62,7 @@ def lengths_alone(isl: int, osl: int, room: int, held: int) -> tuple[float, ...]
     prompts[:held] += given
     answers[:held] -= given
     seen: list[tuple[float, float, int, int, int, int]] = []
-    rules = Rules(token_budget=8192, blocks=room * -(-(isl + osl // 2) // 16))
+    rules = Rules(token_budget=8192, blocks=room * -(-(isl + osl // 2) // 16), drafts=drafts, acceptance=0.8)
     out = simulate(
         Requests(arrival_s=np.zeros(count), isl=prompts, osl=answers), lambda _: 1.0, rules,
         concurrency=held, watch=lambda *step: seen.append(step),
@@ -76,22 +78,24 @@ def lengths_alone(isl: int, osl: int, room: int, held: int) -> tuple[float, ...]
     return running, float(steps[:, 4].sum() / (end - begin) / served / isl), float(tpot), float(out.ttft_s[kept].mean())
 
 
-@pytest.mark.parametrize("isl, osl, room, share", [
-    (500, 2000, 100, 2.0),
-    (500, 2000, 300, 1.0),
-    (500, 2000, 300, 1.2),
-    (1000, 1000, 200, 1.1),
-    (1000, 1000, 200, 2.0),
-    (500, 4000, 200, 2.0),
-    (4000, 500, 100, 1.5),
-    (500, 2000, 300, 0.85),
+@pytest.mark.parametrize("isl, osl, room, share, drafts", [
+    (500, 2000, 100, 2.0, 3),
+    (1000, 1000, 200, 2.0, 1),
+    (500, 2000, 300, 1.0, 0),
+    (500, 2000, 300, 1.2, 0),
+    (1000, 1000, 200, 1.1, 0),
+    (1000, 1000, 200, 2.0, 0),
+    (500, 4000, 200, 2.0, 0),
+    (4000, 500, 100, 1.5, 0),
+    (500, 2000, 300, 0.85, 0),
 ])  # fmt: skip
-def test_against_lengths_alone(isl: int, osl: int, room: int, share: float) -> None:
-    held = int(share * room)
-    running, again, tpot, first = lengths_alone(isl, osl, room, held)
-    one = found(float(held), float(room), isl, osl)
+def test_against_lengths_alone(isl: int, osl: int, room: int, share: float, drafts: int) -> None:
+    """With drafts an answer takes fewer steps, and as much memory is lost to its tokens."""
+    held, tokens = int(share * room), float(sum(0.8**place for place in range(drafts + 1)))
+    running, again, tpot, first = lengths_alone(isl, osl, room, held, drafts)
+    one = found(float(held), float(room), isl, osl, tokens=tokens)
     assert one.running == pytest.approx(running, rel=0.06)
     assert one.again == pytest.approx(again, rel=0.2)
-    assert 1.0 + one.paused == pytest.approx(tpot, rel=0.08)
+    assert 1.0 + one.paused == pytest.approx(tpot * tokens, rel=0.08)
     if one.waiting > 0.01 * held:
-        assert one.waiting / one.running * osl == pytest.approx(first, rel=0.4)
+        assert one.waiting / one.running * osl / tokens == pytest.approx(first, rel=0.4)

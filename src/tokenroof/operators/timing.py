@@ -105,6 +105,10 @@ class Timed:
     parts: Mapping[str, _Part]
     links: tuple[Link, ...]
 
+    def answer_tokens(self, passes: Num) -> Num:
+        """Tokens of an answer that takes so many decode passes."""
+        return passes
+
     def step(self, *, decode: Load | None = None, prefill: Load | None = None, rule: str = "operators") -> StepTimes:
         """One pass: decode, prefill, or both at once (a chunk that rides on decode)."""
         if rule not in RULES:

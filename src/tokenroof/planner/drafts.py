@@ -14,7 +14,7 @@ from tokenroof.types.efficiency import Efficiency
 from tokenroof.types.layout import Layout
 from tokenroof.types.machine import System
 from tokenroof.types.model import Model
-from tokenroof.types.program import Load, StepTimes, Totals
+from tokenroof.types.program import Load, Num, StepTimes, Totals
 
 __all__ = ["Drafting", "drafting", "implied_acceptance", "tokens_per_pass"]
 
@@ -29,6 +29,9 @@ class Drafting(Timed):
     drafts: float
     later: float
     known: list[tuple[str, Any, Any, Any]] = field(default_factory=list)
+
+    def answer_tokens(self, passes: Num) -> Num:
+        return passes + 2.0 * self.later
 
     def step(self, *, decode: Load | None = None, prefill: Load | None = None, rule: str = "operators") -> StepTimes:
         if decode is None:

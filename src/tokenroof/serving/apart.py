@@ -158,8 +158,9 @@ def _roles(
     xp = namespace_of_lengths(decode.timed, load, isl, osl, prefix, prefill.copies, decode.copies)
     new = xp.maximum(isl - prefix, 1.0)
     room = decode.copies * capacity(
-        decode.timed, decode.system, decode.scheduler, isl=isl, osl=osl, memory_fraction=memory_fraction
-    )
+        decode.timed, decode.system, decode.scheduler, isl=isl, osl=decode.timed.answer_tokens(osl),
+        memory_fraction=memory_fraction,
+    )  # fmt: skip
     return _Roles(
         line=prompt_line(prefill, isl=isl, prefix=prefix, xp=xp),
         back=Passes(decode.timed, decode.scheduler, isl, new, isl + osl / 2.0, xp),

@@ -53,10 +53,11 @@ class OpenServer:
         """`rate` tells the shape of the rates that are asked for, where they are arrays."""
         xp = namespace_of_lengths(timed, rate, isl, osl, prefix, limit)
         if limit is None:
-            limit = capacity(timed, system, scheduler, isl=isl, osl=osl, memory_fraction=memory_fraction)
+            tokens = timed.answer_tokens(osl)
+            limit = capacity(timed, system, scheduler, isl=isl, osl=tokens, memory_fraction=memory_fraction)
         limit, new = xp.maximum(limit, 1.0), xp.maximum(isl - prefix, 1.0)
         passes = Passes(timed, scheduler, isl, new, isl + osl / 2.0, NUMPY)
-        lengths = {"limit": limit, "isl": isl, "new": new, "osl": osl}
+        lengths = {"limit": limit, "isl": isl, "new": new, "osl": timed.answer_tokens(osl), "passes": osl}
         top = admitted(scheduler, timed.program.layout, NUMPY, present=limit, **lengths).full
         filled = admitted(scheduler, timed.program.layout, NUMPY, present=top, **lengths)
         full = settle(passes, filled.running, osl, again=filled.again)  # a server that is full is a closed loop

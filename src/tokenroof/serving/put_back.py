@@ -37,9 +37,11 @@ class Admitted:
 
 
 def admitted(
-    scheduler: Scheduler, layout: Layout, xp: Namespace, *, present: Num, limit: Num, isl: Num, new: Num, osl: Num
-) -> Admitted:
-    """With so many requests present where `limit` of the mean length fit. Prompts have `new` tokens to prefill.
+    scheduler: Scheduler, layout: Layout, xp: Namespace, *, present: Num, limit: Num, isl: Num, new: Num, osl: Num,
+    passes: Num,
+) -> Admitted:  # fmt: skip
+    """With so many requests present where `limit` of the mean length fit. Prompts have `new` tokens to prefill,
+    answers take `passes` of the engine.
 
     Where somebody always waits every block that comes free is taken by a prompt, so that answers grow out of the blocks
     of those who are put back: as many tokens are lost as are answered, less what blocks of answers that ended in the
@@ -60,7 +62,7 @@ def admitted(
     crowded = xp.maximum(limit * (1.0 - grown**2 / 6.0 * (1.0 - pressed)), 1.0)
     running = inside - near * xp.maximum(inside - crowded, 0.0)
     paused = xp.where(by_memory, xp.minimum(0.5 * grown**2, (2.0 / 3.0) * (present / running - 1.0)), 0.0)
-    together = running / (layout.dp * layout.pp * osl)  # answers that end in a step of a group
+    together = running / (layout.dp * layout.pp * passes)  # answers that end in a step of a group
     again = 1.0 + xp.sqrt(pressed) * osl / (1.0 + together) / new
     waiting = xp.maximum(present - running * (1.0 + paused), 0.0)
     return Admitted(running, paused, waiting, again, xp.where(by_memory, most * limit, limit))

@@ -168,11 +168,14 @@ def serve(
     check_lengths(concurrency=concurrency, isl=isl, osl=osl, prefix=prefix)
     xp = namespace_of_lengths(timed, concurrency, isl, osl, prefix)
     if limit is None:
-        limit = capacity(timed, system, scheduler, isl=isl, osl=osl, memory_fraction=memory_fraction)
+        tokens = timed.answer_tokens(osl)
+        limit = capacity(timed, system, scheduler, isl=isl, osl=tokens, memory_fraction=memory_fraction)
     fits = xp.minimum(concurrency, limit) >= 1.0
     profile, layout, new = timed.profile, timed.program.layout, xp.maximum(isl - prefix, 1.0)
     present, limit = xp.maximum(concurrency, 1.0), xp.maximum(limit, 1.0)
-    inside = admitted(scheduler, layout, xp, present=present, limit=limit, isl=isl, new=new, osl=osl)
+    inside = admitted(
+        scheduler, layout, xp, present=present, limit=limit, isl=isl, new=new, osl=timed.answer_tokens(osl), passes=osl
+    )
     running = inside.running
     passes = Passes(timed, scheduler, isl, new, isl + osl / 2.0, xp)
     load = settle(passes, running, osl, again=inside.again)
@@ -298,12 +301,14 @@ def serve_saturated(
     check_lengths(isl=isl, osl=osl, prefix=prefix)
     xp = namespace_of_lengths(timed, isl, osl, prefix, limit)
     if limit is None:
-        limit = capacity(timed, system, scheduler, isl=isl, osl=osl, memory_fraction=memory_fraction)
+        tokens = timed.answer_tokens(osl)
+        limit = capacity(timed, system, scheduler, isl=isl, osl=tokens, memory_fraction=memory_fraction)
     fits = limit >= 1.0
     new, limit = xp.maximum(isl - prefix, 1.0), xp.maximum(limit, 1.0)
     inside = admitted(
-        scheduler, timed.program.layout, xp, present=_CROWD * limit, limit=limit, isl=isl, new=new, osl=osl
-    )
+        scheduler, timed.program.layout, xp, present=_CROWD * limit, limit=limit, isl=isl, new=new,
+        osl=timed.answer_tokens(osl), passes=osl,
+    )  # fmt: skip
     passes = Passes(timed, scheduler, isl, new, isl + osl / 2.0, xp)
     load = settle(passes, inside.running, osl, again=inside.again)
     rate = inside.running / stay_s(passes, load, osl)
@@ -319,7 +324,7 @@ def most_served(
     """
     check_lengths(isl=isl, osl=osl, prefix=prefix)
     xp = namespace_of_lengths(timed, isl, osl, prefix)
-    limit = capacity(timed, system, scheduler, isl=isl, osl=osl)
+    limit = capacity(timed, system, scheduler, isl=isl, osl=timed.answer_tokens(osl))
     running = xp.maximum(limit, 1.0)
     new = xp.maximum(isl - prefix, 1.0)
     passes = Passes(timed, scheduler, isl, new, isl + osl / 2.0, xp)
