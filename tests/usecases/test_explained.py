@@ -13,6 +13,7 @@ from tokenroof.usecases.analyze.run import analyze
 from tokenroof.usecases.deduce.explain import DEDUCE_KEYS
 from tokenroof.usecases.deduce.run import DeduceRequest, deduce
 from tokenroof.usecases.explained import EXPLAINED, explain_answer, numbers_of
+from tokenroof.usecases.money.break_even import BreakEvenRequest, break_even
 from tokenroof.usecases.money.speculate import SpeculateRequest, speculate
 from tokenroof.usecases.train.run import TrainRequest, train
 
@@ -108,6 +109,14 @@ def test_a_dearer_sheet_moves_an_unknown_as_far_as_the_draws_say():
     ]
     # 5,000 effective draws at each end: 0.02 of a logarithm, over one of 0.4
     assert (logs[1] - logs[0]) / math.log(1.5) == pytest.approx(sum(slopes) / 2, abs=0.15)
+
+
+@pytest.mark.parametrize("owner", [{}, {"owner": "neocloud", "duty_cycle": 0.4}])
+def test_the_crossing_with_an_api_is_explained_to_the_figure(owner):
+    answer = break_even(BreakEvenRequest(model="deepseek-v3", system="8xh200", offer="market/deepseek-v3", **owner))
+    for key in numbers_of("break-even"):
+        shown = getattr(answer, key)
+        assert _plain("break-even", answer, key)["value"] == pytest.approx(getattr(shown, "value", shown), rel=1e-9)
 
 
 def test_unknown_numbers_are_named_with_the_nearest():

@@ -84,6 +84,7 @@ def test_every_verb_and_list_is_compared() -> None:
         ("analyze", "tpot_s", "analyze llama-3.1-8b --system h100 --explain tpot_s"),
         ("price", "usd_per_mtok_output", "price llama-3.1-8b --system h100 --explain usd_per_mtok_output"),
         ("plan", "users_per_mw", ASKED["plan"][1] + " --explain users_per_mw"),
+        ("break-even", "duty_cycle", ASKED["break-even"][1] + " --explain duty_cycle"),
         ("speculate", "speedup", ASKED["speculate"][1] + " --explain speedup"),
         ("train", "overtraining", ASKED["train"][1] + " --explain overtraining"),
         ("deduce", "active_params", ASKED["deduce"][1] + " --explain active_params"),

@@ -1,6 +1,7 @@
 /** The numbers that can be opened: their names, what they mean, and which question Python is asked for them. */
 
 import type { State } from "../state/params";
+import { apiOf } from "../state/offers";
 import { drafted, fleet, scenario, searched, trained, type Body } from "../state/request";
 
 export interface Known {
@@ -51,6 +52,13 @@ const OF: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
     pricein: ["Cost per million input tokens at full load", "usd_per_mtok_input", "The rent of the time that prompts take, shared by their tokens."],
     priceout: ["Cost per million output tokens at full load", "usd_per_mtok_output", "The rent of all GPUs, shared by the output tokens they make; prompts pay for their own share."],
     pricetpot: ["Time per output token at full load", "tpot_s", "A decode step at the batch that your limits allow, with the prompts of others in between."],
+  },
+  "break-even": {
+    duty: ["Share of the hours from which your own pays", "duty_cycle", "There both cost the same for each request."],
+    crossrate: ["Requests a second from which your own pays", "crossing_requests_per_s", "The mean over all hours."],
+    crosstokens: ["Tokens a day from which your own pays", "crossing_tokens_per_day", "Prompts and answers."],
+    ownusd: ["Cost of a request on your own machine", "request_busy_usd", "The rent of all GPUs over the requests they complete when busy."],
+    apiusd: ["Bill of a request at the API", "request_api_usd", "Its price sheet on the tokens of a request."],
   },
   speculate: {
     speedup: ["Speed-up of drafts", "speedup", "Tokens of a verify step, over its time and that of the drafts, against ordinary steps; the best depth at your batch."],
@@ -104,6 +112,8 @@ export function bodyOf(verb: string, state: State, batch: number, where = ""): B
     case "price":
       // at the load that the limits allow, as break-even stands on it
       return { ...scenario(state), ...(state.owner ? { owner: state.owner } : {}) };
+    case "break-even":
+      return { ...scenario(state), offer: apiOf(state), ...(state.owner ? { owner: state.owner } : {}) };
     case "speculate":
       return { ...drafted(state), batches: [Math.max(1, Math.round(batch))] };
     case "train":

@@ -61,7 +61,7 @@ PRICES = View(
     },
 )  # fmt: skip
 BREAK_EVEN = View(
-    kind="BreakEven", page=_page("break_even"), draw=_draw("break_even"),
+    kind="BreakEven", page=_page("break_even"), draw=_draw("break_even"), explain=explained("break-even"),
     tables={"main": _rows(lambda answer: answer.mixes)},
 )  # fmt: skip
 SPECULATION = View(

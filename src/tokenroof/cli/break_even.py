@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from tokenroof.cli.economics_options import money_options, refuse
+from tokenroof.cli.explaining import echo_explanation, explain_option
 from tokenroof.cli.offers import parse_rates
 from tokenroof.cli.options import model_argument, offer_option, output_options, scenario_from, scenario_options, warn
 from tokenroof.cli.outputs import check_outputs, write_outputs
@@ -26,8 +27,11 @@ __all__ = ["command"]
 @click.option("--measured-tok-s", metavar="N", help="Measured output tok/s of the whole system on this workload.")
 @click.option("--requests-per-s", metavar="N", help="A mean demand to decide for.")
 @click.option("--full", is_flag=True, help="The served point, all mixes, the price list's source.")
+@explain_option("duty_cycle, request_busy_usd")
 @output_options
-def command(rate_texts: tuple[str, ...], full: bool, outputs: tuple[Path, ...], as_json: bool, **options: Any) -> None:
+def command(
+    rate_texts: tuple[str, ...], full: bool, key: str | None, outputs: tuple[Path, ...], as_json: bool, **options: Any
+) -> None:
     """From which load on is serving MODEL on a system cheaper than an API?
 
     \b
@@ -43,7 +47,7 @@ def command(rate_texts: tuple[str, ...], full: bool, outputs: tuple[Path, ...], 
     answer = break_even(scenario_from(options | {"rates": parse_rates(rate_texts) or None}, BreakEvenRequest))
     if isinstance(answer, Infeasible):
         refuse(answer, as_json)
-    if as_json:  # the page says it itself
+    if as_json or key is not None:  # the page says it itself
         warn(answer.economics)
 
     def chart(path: Path) -> None:
@@ -52,7 +56,9 @@ def command(rate_texts: tuple[str, ...], full: bool, outputs: tuple[Path, ...], 
         draw(answer, path)
 
     write_outputs(answer, paths, chart, answer.mixes, page_of(answer))
-    if as_json:
+    if key is not None:
+        echo_explanation("break-even", answer, key, as_json)
+    elif as_json:
         echo_json(answer)
     else:
         echo_page(page_of(answer), full)

@@ -16,6 +16,7 @@ __all__ = ["EXPLAINED", "explain_answer", "numbers_of"]
 # verb -> module of its explanations, names of the numbers in it, function that explains one of an answer
 EXPLAINED: Mapping[str, tuple[str, str, str]] = {
     "analyze": ("analyze.explain", "EXPLAINABLE", "explain_number"),
+    "break-even": ("money.explain_break_even", "BREAK_EVEN_KEYS", "explain_break_even"),
     "deduce": ("deduce.explain", "DEDUCE_KEYS", "explain_deduce"),
     "plan": ("money.explain_plan", "PLAN_KEYS", "explain_plan"),
     "price": ("money.explain", "PRICE_KEYS", "explain_price"),

@@ -190,7 +190,7 @@ def _verb_path(name: str, answers: _Answers, schemas: dict[str, Json]) -> Json:
 
 
 def _explain_path(name: str) -> Json:
-    title = name.capitalize() + "Question"
+    title = "".join(word.capitalize() for word in name.split("-")) + "Question"
     number = {"name": "number", "in": "path", "required": True, "schema": {"type": "string"}, "example": "tpot_s"}
     body = {"required": True, "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{title}"}}}}
     return {

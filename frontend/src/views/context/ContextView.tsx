@@ -47,7 +47,7 @@ function Sentence({ now, knee }: { now: Row; knee: number | null }): JSX.Element
   if (now.users < 1) return <h1 class="answer">At {whole(now.context)} tokens no user fits within your limits; a shorter context, more GPUs or a slower limit would.</h1>;
   return (
     <h1 class="answer">
-      At {whole(now.context)} tokens of context {whole(now.users)} users fit your limits{cost && <> and a million tokens cost {cost}</>}; {knee && knee < now.context ? "the price has doubled by" : "it doubles from"} {knee ? whole(knee) : "no length that this model takes"}{knee ? " tokens on" : ""}.
+      At {whole(now.context)} tokens of context <Num name={now.full ? "room" : "tpot.limit"}>{whole(now.users)} users</Num> fit your limits{cost && <> and a million tokens cost {cost}</>}; {knee && knee < now.context ? "the price has doubled by" : "it doubles from"} {knee ? whole(knee) : "no length that this model takes"}{knee ? " tokens on" : ""}.
     </h1>
   );
 }

@@ -10,6 +10,7 @@ import { logSpace } from "../../charts/scales";
 import { XYChart } from "../../charts/XYChart";
 import { Num } from "../../explain/Num";
 import { dollars, figures, percent, scaled, whole } from "../../numbers/format";
+import { apiOf, offersOf } from "../../state/offers";
 import { scenario } from "../../state/request";
 import { commit, state } from "../../state/store";
 
@@ -41,10 +42,8 @@ function ownAt(answer: BreakEven, duty: number, request: number): number {
 
 export function Money(): JSX.Element {
   const now = state.value;
-  const rows = useAnswer<{ rows: { id: string; model: string | null }[] }>("/api/v1/offers", undefined).answer?.rows ?? [];
-  const own = rows.filter((one) => one.model === now.m).map((one) => one.id);
-  const offers = [...new Set([`market/${now.m}`, ...own])];
-  const offer = offers.includes(now.api) ? now.api : (offers[0] as string);
+  useAnswer("/api/v1/offers", undefined);
+  const [offers, offer] = [offersOf(now), apiOf(now)];
   const body = { ...scenario(now), offer, ...(now.owner ? { owner: now.owner } : {}) };
   const asked = useAnswer<BreakEven>("/api/v1/break-even", body, { settle: 250 });
   const { answer } = asked;
@@ -71,8 +70,8 @@ export function Money(): JSX.Element {
     <section aria-label="Money" class={asked.stale ? "stale" : ""}>
       <Note asked={asked} />
       <h1 class="answer">
-        {crossing !== null ? <>Your own {economics.system_name} beats the API ({answer.offer_name}) once it is busy <b>{percent(crossing)}</b> of the time: from <b>{figures(answer.crossing_requests_per_s)} requests a second</b>, or {scaled(answer.crossing_tokens_per_day)} tokens a day.</>
-          : <>{answer.offer_name} is cheaper at any load: a request costs <b>${figures(answer.request_api_usd)}</b> there and <b>${figures(answer.request_busy_usd.value)}</b> on a machine that is always busy.</>}
+        {crossing !== null ? <>Your own {economics.system_name} beats the API ({answer.offer_name}) once it is busy <Num name="duty">{percent(crossing)}</Num> of the time: from <Num name="crossrate">{figures(answer.crossing_requests_per_s)} requests a second</Num>, or <Num name="crosstokens">{scaled(answer.crossing_tokens_per_day)} tokens</Num> a day.</>
+          : <>{answer.offer_name} is cheaper at any load: a request costs <Num name="apiusd">${figures(answer.request_api_usd)}</Num> there and <Num name="ownusd">${figures(answer.request_busy_usd.value)}</Num> on a machine that is always busy.</>}
       </h1>
       <p class="because">
         At full load <Num name="pricein">{dollars(economics.input_usd_per_mtok.value)}</Num> in and <Num name="priceout">{dollars(economics.output_usd_per_mtok.value)}</Num> out a million tokens, at <Num name="pricetpot">{figures(economics.tokens_per_s_per_user, 2)} tokens a second</Num> for each user; {economics.machine.kind} at ${figures(economics.machine.usd_per_gpu_h)} for a GPU and hour. {answer.notes.map((note) => `${note.charAt(0).toUpperCase()}${note.slice(1)}.`).join(" ")}

@@ -5,7 +5,7 @@ logarithm moves by its covariance with the change of the log-likelihood.
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields, replace
 from typing import Any
 
@@ -74,8 +74,9 @@ def _joint(answer: DeduceResponse, one: Estimate) -> Explanation:
     read = [reading for reading in readings(answer.evidence) if reading.channel in used]
     names = [EVIDENCE.get(reading.channel, reading.channel) for reading in read]
     inputs = [_prior(answer, one)]
+    predicted = predict_prices(answer.posterior.draws) if read else {}
     for reading in read:
-        inputs += _reading(answer, one, reading, lines[reading.channel])
+        inputs += _reading(answer, one, reading, lines[reading.channel], predicted)
     figures = (
         f"{one.low80:.3g} to {one.high80:.3g} four times in five, {one.low50:.3g} to {one.high50:.3g} at even odds"
     )
@@ -101,12 +102,13 @@ def _prior(answer: DeduceResponse, one: Estimate) -> Input:
     )  # fmt: skip
 
 
-def _reading(answer: DeduceResponse, one: Estimate, reading: Reading, line: Calibration) -> list[Input]:
+def _reading(
+    answer: DeduceResponse, one: Estimate, reading: Reading, line: Calibration, predicted: Mapping[str, Any]
+) -> list[Input]:
     """A fact of the sheet, and the line that says how far it is believed."""
     origin, name = answer.offer.origin, EVIDENCE.get(reading.channel, reading.channel).removeprefix("the ")
     sheet = reading.channel in _OF_SHEET
     draws = answer.posterior.draws
-    predicted = predict_prices(draws)
 
     def moved(change: Callable[[float], tuple[Reading, Calibration]]) -> float:
         low, high = (log_likelihood(*change(by), predicted, answer.evidence.priced) for by in (-_LITTLE, _LITTLE))
