@@ -111,6 +111,21 @@ def test_a_file_with_impossible_curves_is_refused(bad, tmp_path):
         kernel_curves(load_chip("h100"), tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("text", "field"),
+    [("", "operators"), ("operators = 3", "operators"), ("[operators]", "collectives"),
+     ("[operators]\ngemm = 1\n[collectives]", "operators.gemm"),
+     ("[operators]\n[collectives]\nall_reduce = {}", "collectives.all_reduce"),
+     ("[operators]\n[collectives]\nall_reduce = [{}]", "collectives.all_reduce.algorithm"),
+     ("[operators]\n[collectives]\nall_reduce = [{algorithm = []}]", "collectives.all_reduce.algorithm")],
+)  # fmt: skip
+def test_a_file_of_other_tables_is_refused_with_the_place(text, field, tmp_path):
+    (tmp_path / "h100.toml").write_text(text)
+    with pytest.raises(InputError) as refused:
+        kernel_curves(load_chip("h100"), tmp_path)
+    assert refused.value.field == f"h100: {field}"
+
+
 def test_peak_stays_the_speed_of_light():
     system = compose_system(load_chip("h100"), 8)
     assert profile_for(system, "vllm", "peak") is PEAK
