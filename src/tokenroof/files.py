@@ -16,7 +16,9 @@ PART = ".part"  # ends names that begin with a dot: no reader takes them for dat
 
 
 def part_of(path: Path) -> Path:
-    """The neighbour that is written first."""
+    """The neighbour that is written first. InputError for a path that names no file, such as an empty one."""
+    if not path.name:
+        raise InputError("output file", str(path), "the name of a file")
     return path.with_name(f".{path.name}{PART}")
 
 

@@ -174,3 +174,9 @@ def test_a_table_of_columns_is_that_of_its_rows() -> None:
     assert one.equals(other) and one.schema.equals(other.schema, check_metadata=True)
     assert one["x_s"].null_count == 3
     pd.testing.assert_frame_equal(to_frame(table), to_frame(rows))
+
+
+@pytest.mark.parametrize("path", ["", ".", "/"])
+def test_a_path_that_names_no_file_is_refused(path: str) -> None:
+    with pytest.raises(InputError, match="output file.*must be the name of a file"):
+        put(Path(path), "text")
