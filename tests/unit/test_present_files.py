@@ -178,5 +178,5 @@ def test_a_table_of_columns_is_that_of_its_rows() -> None:
 
 @pytest.mark.parametrize("path", ["", ".", "/"])
 def test_a_path_that_names_no_file_is_refused(path: str) -> None:
-    with pytest.raises(InputError, match="output file.*must be the name of a file"):
+    with pytest.raises(InputError, match=r"output file.*must be the name of a file"):
         put(Path(path), "text")
