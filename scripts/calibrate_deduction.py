@@ -24,7 +24,7 @@ def main() -> None:
     cases, missing = open_cases()
     population = fit_population(members())
     lines = calibrate(points(cases, population), SOURCE)
-    markup = markup_without(lines, population)(None)
+    markup = markup_without(population)(lines, None)
     columns = BASELINES["regression on price, day and speed"]
     regressions = tuple(fit_regression(cases, unknown, columns) for unknown in ARCHITECTURE)
     early, late = (tuple(round(one, 3) for one in pair) for pair in (markup.early, markup.late))

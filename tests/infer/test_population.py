@@ -40,8 +40,11 @@ def test_no_hole_between_20_and_150_billion_and_little_beyond_3_trillion() -> No
     assert (total > 3e12).mean() < 0.02
 
 
-def test_large_models_became_mixtures_and_caches_small() -> None:
+def test_models_grew_large_ones_became_mixtures_and_caches_small() -> None:
     early, late = drawn(2024.0), drawn(2026.5)
+    sold = [[np.log(m.total_params) for m in members() if m.released // 1 == year] for year in (2024, 2026)]
+    grew = np.log(late["total_params"]).mean() - np.log(early["total_params"]).mean()
+    assert grew == pytest.approx(np.mean(sold[1]) - np.mean(sold[0]), abs=0.5)  # their means, some 2 years apart
     large = [(one["total_params"] > 60e9) & (one["total_params"] < 500e9) for one in (early, late)]
     dense = [(one["sparsity"] == 1)[big].mean() for one, big in zip((early, late), large, strict=True)]
     assert dense[0] > 0.5 > 0.1 > dense[1]
@@ -53,7 +56,7 @@ def test_a_population_is_found_again() -> None:
     rng = np.random.default_rng(9)
     z = {name: rng.standard_normal(4000) for name in ("size", "dense", "sparsity", "kv")}
     released = rng.uniform(2023.5, 2026.5, 4000)
-    found = architectures(z, POPULATION, released, None)
+    found = architectures(z, POPULATION, released)
     again = fit_population(
         [
             Member(total_params=t, active_params=a, kv_bytes_per_token=kv, released=year, lab=f"lab {i % 40}")

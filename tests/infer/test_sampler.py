@@ -10,6 +10,7 @@ from tokenroof.infer.calibration import ASSUMED, line_of
 from tokenroof.infer.calibrations import CALIBRATIONS, MARKUPS, POPULATION
 from tokenroof.infer.evidence import Reading
 from tokenroof.infer.forward import predict_prices
+from tokenroof.infer.markup import closed_population
 from tokenroof.infer.numerics import log_normal_cdf, normal_cdf, pareto_k, weighted_quantiles
 from tokenroof.infer.posterior import ARCHITECTURE, physical
 from tokenroof.infer.priors import N_DIMS, Setting, priors, unknowns
@@ -17,7 +18,7 @@ from tokenroof.infer.sampler import PoorPosterior, log_likelihood, resample, sam
 
 DRAWS = 1 << 17
 OPEN, MARKET = Setting(kind="open", population=POPULATION), Setting(kind="market", population=POPULATION)
-CLOSED = Setting(kind="closed", population=POPULATION, markup=MARKUPS.late, size_sd=1.6)
+CLOSED = Setting(kind="closed", population=closed_population(POPULATION, OPEN.released), markup=MARKUPS.late)
 LINES = {**ASSUMED, "input_price": line_of(CALIBRATIONS, "input_price", "open")}
 NOW = OPEN.priced
 

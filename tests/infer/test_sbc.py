@@ -16,6 +16,8 @@ from tokenroof.infer.calibration import Calibration, line_of
 from tokenroof.infer.calibrations import CALIBRATIONS, MARKUPS, POPULATION
 from tokenroof.infer.evidence import Reading
 from tokenroof.infer.forward import predict_prices
+from tokenroof.infer.markup import closed_population
+from tokenroof.infer.population import NOW
 from tokenroof.infer.priors import N_DIMS, Setting, unknowns
 from tokenroof.infer.sampler import PoorPosterior, resample, sample_posterior
 
@@ -26,7 +28,7 @@ SHEETS = (
     ("input_price", "output_speed", "spare_capacity", "speed_slope"),
     ("input_price", "ttft_slope", "fast_mode"),
 )
-CLOSED = Setting(kind="closed", population=POPULATION, markup=MARKUPS.late, size_sd=1.6)
+CLOSED = Setting(kind="closed", population=closed_population(POPULATION, NOW), markup=MARKUPS.late)
 LINES = {name: line_of(CALIBRATIONS, name, "closed") for name in {*SHEETS[0], *SHEETS[1]}}
 LIMIT = 24.3  # 99.9 % of chi-squared with 7 degrees of freedom
 SQUARES = (111.0, 222.0)  # 0.1 and 99.9 % of chi-squared with 160: sum of squares of that many standard normals

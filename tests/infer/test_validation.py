@@ -67,7 +67,7 @@ def test_constants_are_fresh() -> None:
         assert (held.n, held.labs) == (line.n, line.labs), key
         for figure in ("offset", "pass_through", "per_year", "sd", "total_sd"):
             assert getattr(held, figure) == pytest.approx(getattr(line, figure), abs=2e-3), (key, figure)
-    markup = markup_without(fitted, population)(None)
+    markup = markup_without(population)(fitted, None)
     assert (*MARKUPS.early, *MARKUPS.late) == pytest.approx((*markup.early, *markup.late), abs=2e-3)
     for line in REGRESSIONS:
         again = fit_regression(cases, line.unknown, line.names)
@@ -138,8 +138,8 @@ def test_a_lab_does_not_calibrate_itself() -> None:
         for c in cases
     ]
     one, other = fold_without(cases), fold_without(moved)
-    assert one("Zhipu").lines == other("Zhipu").lines
-    assert one("Alibaba").lines != other("Alibaba").lines
+    assert one("Zhipu").lines == other("Zhipu").lines and one("Zhipu").markup == other("Zhipu").markup
+    assert one("Alibaba").lines != other("Alibaba").lines and one("Alibaba").markup != other("Alibaba").markup
     assert one("Zhipu").population.labs == one("nobody").population.labs - 1
     assert one("OpenAI").markup.early != one("nobody").markup.early
 
@@ -188,7 +188,7 @@ def test_lines_are_found_again() -> None:
 # What is asked: 75 to 88 %. What is not held is told by name on the page; these are the edges of today.
 @pytest.mark.parametrize(
     ("name", "low", "high"),
-    [("total_params", 0.66, 0.80), ("active_params", 0.78, 0.89), ("kv_bytes_per_token", 0.78, 0.89)],
+    [("total_params", 0.73, 0.84), ("active_params", 0.78, 0.89), ("kv_bytes_per_token", 0.78, 0.89)],
 )
 def test_what_intervals_hold(validation: Validation, name: str, low: float, high: float) -> None:
     joint = {row.unknown: row for row in validation.groups[-1].rows}
@@ -202,7 +202,7 @@ def test_the_joint_region_holds(validation: Validation) -> None:
     assert 0.40 <= whole.region50 <= 0.70
     assert len(validation.levels) == whole.rows[0].n >= 200
     widths = {row.unknown: row.width80 for row in whole.rows}
-    assert widths["total_params"] < 17 and widths["active_params"] < 8.5 and widths["kv_bytes_per_token"] < 13
+    assert widths["total_params"] < 16 and widths["active_params"] < 8.5 and widths["kv_bytes_per_token"] < 13
     assert len(validation.poor) < 10
 
 
@@ -213,6 +213,8 @@ def test_deduction_beats_its_baselines(validation: Validation) -> None:
         for baseline in BASELINES:
             assert score["all", name] < score[baseline, name], (baseline, name)
         assert score["all", name] < score["none", name], name
+    held = {row.evidence: row.width_held for row in validation.beside if row.unknown == "total_params"}
+    assert held["all"] < min(held[baseline] for baseline in BASELINES), "at equal coverage"
 
 
 def test_what_is_not_used_adds_nothing(validation: Validation) -> None:

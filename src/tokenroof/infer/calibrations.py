@@ -11,8 +11,8 @@ from tokenroof.infer.population import Line, Population
 __all__ = ["CALIBRATIONS", "MARKUPS", "POPULATION", "REGRESSIONS"]
 
 POPULATION = Population(
-    size=Line(at=3.2804, size_slope=0.0, year_slope=0.0, sd=1.2707),
-    dense=Line(at=3.5872, size_slope=-0.9255, year_slope=-2.32, sd=0.0),
+    size=Line(at=3.2196, size_slope=0.0, year_slope=0.467, sd=1.22),
+    dense=Line(at=3.1839, size_slope=-0.8306, year_slope=-1.8927, sd=0.0),
     sparsity=Line(at=1.5468, size_slope=0.1634, year_slope=0.4054, sd=0.541),
     kv_dense=Line(at=4.066, size_slope=0.2587, year_slope=-0.791, sd=0.7276),
     kv_mixture=Line(at=3.4209, size_slope=0.3478, year_slope=-0.4206, sd=1.0207),

@@ -6,19 +6,24 @@ today; since then they have not, as far as sizes are known.
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tokenroof.catalog.offers.history import Disclosed, disclosed
 from tokenroof.infer.calibration import Calibration, line_of, moments
 from tokenroof.infer.cases import Case, Truth
 from tokenroof.infer.evidence import Evidence
-from tokenroof.infer.population import Population, years
+from tokenroof.infer.population import Line, Population, years
 from tokenroof.infer.priors import OWN_MARKUP, Setting
 
-__all__ = ["CLOSED_SIZE_SD", "EARLY_UNTIL", "Markups", "closed_cases", "fit_markup", "markup_without", "setting_for"]
+__all__ = [
+    "CLOSED_SIZE_SD", "EARLY_UNTIL", "Markups", "closed_cases", "closed_population", "fit_markup", "markup_without",
+    "setting_for",
+]  # fmt: skip
 
 EARLY_UNTIL = 2024.0
-CLOSED_SIZE_SD = 1.6  # log-sd of sizes, against 1.27 of open weights: GPT-4 lay 2.6 of those above the middle; assumed
+# Closed models were large before open ones were: theirs are no smaller than open ones of 2025. Their log-sd, against
+# 1.22 of open weights: GPT-4 lay 2.7 of those above the middle of 2025. Both assumed.
+CLOSED_LIKE, CLOSED_SIZE_SD = 2025.0, 1.6
 _MTOK = 1e6
 _KV = 100e3  # not known of any of them, and next to nothing in the price of an input token
 
@@ -37,17 +42,6 @@ def _case(row: Disclosed) -> Case:
 def closed_cases() -> tuple[Case, ...]:
     """Closed models whose total and active parameters are known; their cache is not."""
     return tuple(_case(row) for row in disclosed())
-
-
-def _over_line(
-    cases: Sequence[Case], lines: Mapping[tuple[str, str], Calibration], population: Population
-) -> list[float]:
-    line = line_of(lines, "input_price", "closed")
-    return [
-        math.log(case.evidence.input_usd_per_token)
-        - line.mean({name: mean for name, (mean, _) in moments(case, population).items()}, case.evidence.priced)
-        for case in cases
-    ]
 
 
 def fit_markup(logs: Sequence[float], labs: Sequence[str], line_sd: float) -> tuple[float, float]:
@@ -76,28 +70,39 @@ class Markups:
 
 
 def markup_without(
-    lines: Mapping[tuple[str, str], Calibration], population: Population
-) -> Callable[[str | None], Markups]:
-    """The mark-up of closed models fitted without a lab; None leaves none out."""
+    population: Population,
+) -> Callable[[Mapping[tuple[str, str], Calibration], str | None], Markups]:
+    """The mark-up of closed models over the lines that it is given, fitted without a lab; None leaves none out."""
     cases = closed_cases()
-    logs = _over_line(cases, lines, population)
-    sd = line_of(lines, "input_price", "closed").total_sd
+    predicted = [{name: mean for name, (mean, _) in moments(case, population).items()} for case in cases]
 
-    def fit(lab: str | None, early: bool) -> tuple[float, float]:
+    def fit(line: Calibration, lab: str | None, early: bool) -> tuple[float, float]:
         kept = [
-            (log, case.lab)
-            for log, case in zip(logs, cases, strict=True)
+            (math.log(case.evidence.input_usd_per_token) - line.mean(known, case.evidence.priced), case.lab)
+            for known, case in zip(predicted, cases, strict=True)
             if case.lab != lab and (case.evidence.priced < EARLY_UNTIL) == early
         ]
-        return fit_markup([log for log, _ in kept], [name for _, name in kept], sd)
+        return fit_markup([log for log, _ in kept], [name for _, name in kept], line.total_sd)
 
-    return lambda lab: Markups(early=fit(lab, True), late=fit(lab, False))
+    def without(lines: Mapping[tuple[str, str], Calibration], lab: str | None) -> Markups:
+        line = line_of(lines, "input_price", "closed")
+        return Markups(early=fit(line, lab, True), late=fit(line, lab, False))
+
+    return without
+
+
+def closed_population(population: Population, released: float) -> Population:
+    """The population of open weights with the sizes that are believed of closed ones."""
+    middle = population.size.mean(0.0, max(released, CLOSED_LIKE))
+    size = Line(at=middle, size_slope=0.0, year_slope=0.0, sd=CLOSED_SIZE_SD)
+    return replace(population, size=size)
 
 
 def setting_for(evidence: Evidence, population: Population, markups: Markups) -> Setting:
     """The prior of an offer of this kind and day."""
+    if evidence.kind == "closed":
+        population = closed_population(population, evidence.released)
     return Setting(
         kind=evidence.kind, population=population, priced=evidence.priced, released=evidence.released,
         markup=markups.at(evidence.kind, evidence.priced),
-        size_sd=CLOSED_SIZE_SD if evidence.kind == "closed" else None,
     )  # fmt: skip

@@ -1,8 +1,9 @@
 """What is sold, as a population of architectures: the prior over sizes, sparsity and cache, by day of release.
 
-Fitted on open weights that are sold, each architecture once. A draw has a geometric-mean size; whether it is dense
-depends on size and day; a mixture's sparsity too; the cache depends on active parameters and day. Slopes are shrunk
-towards zero, since eighty architectures of twenty labs say little of them, and every spread is that of a new one.
+Fitted on open weights that are sold, each architecture once. A draw has a geometric-mean size that grows with the day;
+whether it is dense depends on size and day; a mixture's sparsity too; the cache depends on active parameters and day.
+Slopes are shrunk towards zero, since ninety architectures of twenty labs say little of them, and every spread is that
+of a new lab.
 """
 
 import math
@@ -30,6 +31,7 @@ NOW = 2026.9  # the day of the snapshot, for sheets without a day
 _YEAR = 2025.0  # days count from here
 _SIZE_UNIT, _KV_UNIT = 1e9, 1e3
 _RIDGE = 4.0  # a slope of one half is one standard deviation, in units of the scatter
+_RIDGE_ODDS = 1.0  # odds that change by a factor of e in a year are one standard deviation
 _LEAST_SPARSITY = 2.0  # of a mixture
 
 
@@ -103,11 +105,11 @@ def _ridge(size: Any, year: Any, y: Any, labs: Any) -> Line:
 
 
 def _logit(size: Any, year: Any, yes: Any) -> Line:
-    """Logistic regression with the same shrinkage, by Newton's method."""
+    """Logistic regression with shrunk slopes, by Newton's method."""
     import numpy as np
 
     x, found = _design(size, year), np.zeros(3)
-    shrink = np.diag([1e-3, 0.1, 0.1])
+    shrink = np.diag([1e-3, _RIDGE_ODDS, _RIDGE_ODDS])
     for _ in range(50):
         chance = 1.0 / (1.0 + np.exp(-x @ found))
         slope = x.T @ (yes - chance) - shrink @ found
@@ -127,10 +129,8 @@ def fit_population(members: Sequence[Member]) -> Population:
     mixture = ~dense
     n = len(members)
     labs = np.array([m.lab for m in members])
-    away = [size[labs == lab] - size[labs != lab].mean() for lab in set(labs)]
-    spread = math.sqrt(float((np.concatenate(away) ** 2).mean()))
     return Population(
-        size=Line(at=float(size.mean()), size_slope=0.0, year_slope=0.0, sd=spread),
+        size=_ridge(np.zeros(n), year, size, labs),
         dense=_logit(size, year, dense.astype(float)),
         sparsity=_ridge(size[mixture], year[mixture], (total - active)[mixture], labs[mixture]),
         kv_dense=_ridge(active[dense], year[dense], kv[dense], labs[dense]),
@@ -140,12 +140,12 @@ def fit_population(members: Sequence[Member]) -> Population:
     )
 
 
-def architectures(z: Mapping[str, Any], population: Population, released: Any, size_sd: float | None) -> dict[str, Any]:
-    """Totals for standard normals named size, dense, sparsity and kv; `size_sd` replaces the population's."""
+def architectures(z: Mapping[str, Any], population: Population, released: Any) -> dict[str, Any]:
+    """Totals for standard normals named size, dense, sparsity and kv."""
     import numpy as np
 
     p = population
-    size = p.size.at + (size_sd or p.size.sd) * z["size"]
+    size = p.size.mean(0.0, released) + p.size.sd * z["size"]
     dense = normal_cdf(z["dense"]) < 1.0 / (1.0 + np.exp(-p.dense.mean(size, released)))
     routed = p.sparsity.mean(size, released) + p.sparsity.sd * z["sparsity"]
     log_sparsity = np.where(dense, 0.0, np.maximum(routed, math.log(_LEAST_SPARSITY)))

@@ -6,7 +6,7 @@ simple to sample, and a proposal for importance sampling is a normal density bes
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Any
 
@@ -27,7 +27,7 @@ class Setting:
     """Who sells, when, and out of what population: what a prior depends on.
 
     `kind` is market, open or closed; `priced` and `released` are years. `markup` is the median and log-sd of what a
-    seller asks over the line of its kind. `size_sd` replaces the population's spread of sizes.
+    seller asks over the line of its kind.
     """
 
     kind: str
@@ -35,7 +35,6 @@ class Setting:
     priced: float = NOW
     released: float = NOW
     markup: tuple[float, float] = OWN_MARKUP["open"]
-    size_sd: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,12 +140,12 @@ def priors(setting: Setting) -> tuple[Prior, ...]:
     p = setting.population
     median, sd = setting.markup
     dense = 1.0 / (1.0 + math.exp(-p.dense.mean(math.log(30.0), setting.released)))
-    sizes = replace(p.size, sd=setting.size_sd or p.size.sd)
     fitted = f"{p.n} architectures of {p.labs} labs that are sold"
     return (
         Prior(
             name="total_params", unit="param",
-            text=f"geometric-mean size {_line(sizes, 'log-normal', 'B')}, times sqrt(sparsity)", why=fitted,
+            text=f"geometric-mean size {_line(p.size, 'log-normal', 'B')}, times sqrt(sparsity)",
+            why=f"{fitted}: larger every year",
         ),
         Prior(
             name="active_params", unit="param",
@@ -186,9 +185,7 @@ def unknowns(z: Any, setting: Setting) -> dict[str, Any]:
 
     table = machines()
     names = {"size": _Z_SIZE, "dense": _Z_DENSE, "sparsity": _Z_SPARSITY, "kv": _Z_KV}
-    model = architectures(
-        {name: normals[at] for name, at in names.items()}, setting.population, setting.released, setting.size_sd
-    )
+    model = architectures({name: normals[at] for name, at in names.items()}, setting.population, setting.released)
     scan_place = (normal_cdf(normals[_Z_SCAN]) - (1.0 - _SPARSE_SHARE)) / _SPARSE_SHARE
     width = choice(_Z_WIDTH, _WEIGHT_SHARES)
     chip = choice(_Z_SYSTEM, machine_weights(setting.priced))

@@ -42,14 +42,13 @@ def fold_without(cases: Sequence[Case]) -> Callable[[str], Fold]:
     # predictions at known architectures do not depend on the population
     middle = fit_population(every)
     found = points(cases, middle)
-    markup = markup_without(calibrate(found), middle)
+    markup = markup_without(middle)
 
     @lru_cache(maxsize=64)
     def without(lab: str) -> Fold:
+        lines = calibrate([p for p in found if p.lab != lab], f"all labs but {lab}")
         return Fold(
-            population=fit_population([m for m in every if m.lab != lab]),
-            lines=calibrate([p for p in found if p.lab != lab], f"all labs but {lab}"),
-            markup=markup(lab),
+            population=fit_population([m for m in every if m.lab != lab]), lines=lines, markup=markup(lines, lab)
         )
 
     return without
