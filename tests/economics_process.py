@@ -40,7 +40,7 @@ def run_inside(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 def answer_of(*arguments: str) -> Any:
     """The JSON of a verb, strict: no NaN, no infinity."""
-    done = run(*arguments, "--json")
+    done = run_inside(*arguments, "--json")
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout, parse_constant=lambda text: pytest.fail(f"{text} in JSON"))
 

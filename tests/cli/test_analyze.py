@@ -1,25 +1,17 @@
 """`tokenroof analyze` as a process: the page, JSON, charts, exit codes, and one line for every kind of bad input."""
 
 import json
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-
-
-def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "tokenroof", *arguments]
-    return subprocess.run(
-        command, check=False, capture_output=True, text=True, timeout=120, env={**os.environ, **environment}
-    )
+from economics_process import run as process
+from economics_process import run_inside as run
 
 
 def test_the_page_answers_every_question() -> None:
-    done = run("analyze", "deepseek-v3", "--system", "gb200-nvl72", "--profile", "peak", "--full")
+    done = process("analyze", "deepseek-v3", "--system", "gb200-nvl72", "--profile", "peak", "--full")
     assert done.returncode == 0, done.stderr
     for word in ("DeepSeek-V3 fits on", "TPOT, served", "TPOT, decode steps alone", "TTFT", "tok/s/user", "tok/s/GPU",
                  "cost, output", "KV memory", "critical batch", "weights", "Defaults", "Left out", "weight floor",
@@ -59,7 +51,7 @@ def test_closed_forms_stand_beside_the_answer_as_bounds(rule: str) -> None:
 
 def test_the_chart_has_its_words_and_the_same_question_gives_the_same_bytes(tmp_path: Path) -> None:
     for name in ("a.svg", "b.svg"):
-        done = run("analyze", "deepseek-v3", "--system", "gb200-nvl72", "-o", str(tmp_path / name))
+        done = process("analyze", "deepseek-v3", "--system", "gb200-nvl72", "-o", str(tmp_path / name))
         assert done.returncode == 0, done.stderr
     content = (tmp_path / "a.svg").read_bytes()
     assert content == (tmp_path / "b.svg").read_bytes()

@@ -2,18 +2,16 @@
 
 import gzip
 import json
-import subprocess
-import sys
 
 import pytest
+from economics_process import run_inside
 
 HEADER = "model,hardware,engine,mode,input_len,output_len,batch_or_concurrency,metric,value,unit\n"
 ROWS_UNFIT = "".join(f"Llama-3.1-8B,NVIDIA H100 SXM,vLLM,online,1024,128,{n},tpot_ms,9.0,ms\n" for n in (1, 2, 4))
 
 
 def run(*arguments):
-    command = [sys.executable, "-m", "tokenroof", "fit", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    return run_inside("fit", *arguments)
 
 
 def test_help_has_an_example():

@@ -2,14 +2,13 @@
 
 import csv
 import json
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from economics_process import run as process
+from economics_process import run_inside as run
 
 SMALL = (
     "plan",
@@ -27,15 +26,8 @@ SMALL = (
 )
 
 
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "tokenroof", *arguments], check=False, capture_output=True, text=True, timeout=120,
-        env=os.environ | {"NO_COLOR": "1"},
-    )  # fmt: skip
-
-
 def test_the_page_answers_and_can_be_pasted():
-    done = run(*SMALL, "--full")
+    done = process(*SMALL, "--full", NO_COLOR="1")
     assert done.returncode == 0, done.stderr
     for words in ("4 replicas of tp1", "TPOT, mean", "80 % range", "Alternatives", "Frontier", "Searched", "a month",
                   "vllm serve", "sglang.launch_server", "trtllm-serve", "limits hold on means"):  # fmt: skip
@@ -121,8 +113,8 @@ def test_measured_runs_stand_beside_the_frontier(tmp_path: Path):
 
 
 def test_same_question_same_bytes(tmp_path: Path):
-    for name in ("a", "b"):
-        assert run(*SMALL, "-o", str(tmp_path / f"{name}.svg"), "-o", str(tmp_path / f"{name}.json")).returncode == 0
+    for name, ask in (("a", run), ("b", process)):
+        assert ask(*SMALL, "-o", str(tmp_path / f"{name}.svg"), "-o", str(tmp_path / f"{name}.json")).returncode == 0
     assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
     assert (tmp_path / "a.json").read_bytes() == (tmp_path / "b.json").read_bytes()
 
@@ -159,11 +151,9 @@ def test_several_machines_one_of_which_cannot():
         (("--explain", "profit"), "tpot_s"),
     ],
 )
-def test_bad_input_is_one_line(tmp_path: Path, more: tuple[str, ...], words: str):
-    done = subprocess.run(
-        [sys.executable, "-m", "tokenroof", *SMALL, *more], check=False, capture_output=True, text=True, timeout=120,
-        cwd=tmp_path, env=os.environ | {"NO_COLOR": "1"},
-    )  # fmt: skip
+def test_bad_input_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: tuple[str, ...], words: str):
+    monkeypatch.chdir(tmp_path)
+    done = run(*SMALL, *more)
     assert done.returncode == 2, done.stdout
     assert words in done.stderr
     assert "Traceback" not in done.stderr
@@ -171,8 +161,5 @@ def test_bad_input_is_one_line(tmp_path: Path, more: tuple[str, ...], words: str
 
 
 def test_explain_shows_the_parts_of_a_number():
-    told = subprocess.run(
-        [sys.executable, "-m", "tokenroof", *SMALL, "--explain", "tpot_s"], check=True, capture_output=True, text=True,
-        timeout=120, env=os.environ | {"NO_COLOR": "1"},
-    ).stdout  # fmt: skip
+    told = run(*SMALL, "--explain", "tpot_s").stdout
     assert told.startswith("tpot_s = ") and "attention (decode)" in told and "held-out" in told

@@ -2,9 +2,9 @@
 
 import json
 import subprocess
-import sys
 
 import pytest
+from economics_process import run_inside
 
 KEYS = {
     "compute_s", "weights_s", "kv_s", "step_s", "bound", "weight_floor_s", "critical_batch",
@@ -16,8 +16,7 @@ T2 = ["--params", "671e9", "--active", "37e9", "--flops", "2.88e17", "--bandwidt
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "tokenroof", "roofline", *arguments]
-    return subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+    return run_inside("roofline", *arguments)
 
 
 def test_json_holds_the_documented_keys() -> None:

@@ -3,10 +3,10 @@
 import csv
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from economics_process import run_inside
 
 from tokenroof.measure.importers import read_results
 from tokenroof.types.run import Fault, Run
@@ -33,8 +33,7 @@ def table(path: Path, *changes: dict[str, str]) -> Path:
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "tokenroof", "validate", *arguments]
-    return subprocess.run(command, check=False, capture_output=True, text=True, timeout=120)
+    return run_inside("validate", *arguments)
 
 
 def test_scores_by_set_metric_and_split(tmp_path: Path) -> None:
