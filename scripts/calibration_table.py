@@ -8,14 +8,13 @@ these ten and predicts the rest. Half of the sets, by a checksum of their names,
 scored.
 """
 
-import argparse
 import math
-import re
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from table_page import print_or_put
 
 from tokenroof.measure.calibrate import PARAMETERS, Problem, fit, half_width, held_out
 from tokenroof.usecases.calibrate.run import observed
@@ -27,7 +26,6 @@ TABLES = (
     "argonne_llm_inference_bench", "trtllm_online_serving_v0.14", "rocm_vllm_mi300x",
 )  # fmt: skip
 FEWEST, TAKEN = 16, 10
-MARK = re.compile(r"(<!-- table -->\n).*?(<!-- end of table -->)", re.DOTALL)
 
 
 def sets(folder: Path) -> dict[tuple[str, str, str, str], list[Point]]:
@@ -112,19 +110,5 @@ def text(folder: Path) -> str:
     return "\n".join([*lines, "", *said]) + "\n"
 
 
-def main() -> None:
-    """Print the table, or put it in its place on a page."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("-o", "--output", type=Path)
-    asked = parser.parse_args()
-    table = text(asked.folder)
-    if asked.output is None:
-        print(table)
-        return
-    page = asked.output.read_text(encoding="utf-8")
-    asked.output.write_text(MARK.sub(lambda m: f"{m[1]}\n{table}\n{m[2]}", page), encoding="utf-8")
-
-
 if __name__ == "__main__":
-    main()
+    print_or_put(text)

@@ -8,16 +8,15 @@ any is looked at; then they are measured, and the range is what it is. Random: 4
 of runs whose cost together is no more. Cost is GPUs times the time of four waves at predicted rates, and a minute.
 """
 
-import argparse
 import math
 import random
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 
 import numpy as np
 from calibration_table import sets
+from table_page import print_or_put
 
 from tokenroof.catalog.efficiency import load_profile
 from tokenroof.measure.calibrate import Problem
@@ -27,7 +26,6 @@ from tokenroof.usecases.compare.points import Point
 
 RUNS, DRAWS, SETS, FEWEST = 3, 40, 10, 24
 Z80 = 1.2815515655446004
-MARK = re.compile(r"(<!-- table -->\n).*?(<!-- end of table -->)", re.DOTALL)
 
 
 def minutes(point: Point, mean: dict[tuple[int, str], float], at: int) -> float:
@@ -120,19 +118,5 @@ def text(folder: Path) -> str:
     return "\n".join(lines) + "\n"
 
 
-def main() -> None:
-    """Print the table, or put it in its place on a page."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("-o", "--output", type=Path)
-    asked = parser.parse_args()
-    table = text(asked.folder)
-    if asked.output is None:
-        print(table)
-        return
-    page = asked.output.read_text(encoding="utf-8")
-    asked.output.write_text(MARK.sub(lambda m: f"{m[1]}\n{table}\n{m[2]}", page), encoding="utf-8")
-
-
 if __name__ == "__main__":
-    main()
+    print_or_put(text)

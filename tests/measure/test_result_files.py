@@ -3,6 +3,7 @@
 import gzip
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -141,6 +142,20 @@ def test_c_a_gap_with_drafts_is_a_verify_step(tmp_path: Path) -> None:
     assert "a verify step gives 2.80 tokens; the file says 2.83" in note(found, "speculation")
     assert (found.deployed.drafts, found.deployed.acceptance) == (3, pytest.approx(0.61))
     assert "chunks" not in kinds(found)
+
+
+def test_guidellm_s_yaml_is_its_json(tmp_path: Path) -> None:
+    yaml = pytest.importorskip("yaml")
+    whole = guidellm()
+    (same,) = read_benchmarks(put(tmp_path / "a.json", whole))
+    text = yaml.safe_dump(whole)
+    (found,) = read_benchmarks(put(tmp_path / "a.yaml", text))
+    assert isinstance(same, Benchmark) and isinstance(found, Benchmark)
+    assert replace(found, file="a.json") == same
+    (fault,) = read_benchmarks(put(tmp_path / "b.yaml", text.replace("concurrent", "{concurrent")))
+    assert isinstance(fault, Fault) and fault.text.startswith("no YAML: ")
+    (fault,) = read_benchmarks(put(tmp_path / "c.yaml", text + "x: !!python/object/apply:os.getcwd []\n"))
+    assert isinstance(fault, Fault) and "could not determine a constructor" in fault.text
 
 
 def test_d_guidellm_counts_the_first_token_in_its_time_per_output_token(tmp_path: Path) -> None:

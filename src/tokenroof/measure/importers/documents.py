@@ -12,14 +12,26 @@ from pathlib import Path
 from typing import Any
 
 from tokenroof import reading
-from tokenroof.errors import FileError, InputError
+from tokenroof.errors import FileError, InputError, MissingExtra
 from tokenroof.measure.importers.table import BadRow
 from tokenroof.types.benchmark import Benchmark, Spread
 from tokenroof.types.run import Fault
 
-__all__ = ["Fields", "Reader", "benchmarks", "block", "documents", "flat", "keys_of", "month", "text_of"]
+__all__ = [
+    "Fields",
+    "Reader",
+    "benchmarks",
+    "block",
+    "documents",
+    "flat",
+    "keys_of",
+    "month",
+    "text_of",
+    "yaml_documents",
+]
 
 _MOST_CHARACTERS = 200_000_000  # held whole: texts and gaps of some hundred thousand requests
+_MOST_YAML = 30_000_000  # half a minute to read
 _KEY = re.compile(r'"([^"\\\n]{1,80})"\s*:')
 _NEXT = re.compile(r"\n[ \t\r]*(?=\{)")
 _GAP = re.compile(r"[\s,\x1e]*")
@@ -72,16 +84,33 @@ def documents(path: Path) -> Iterator[tuple[int, Any] | Fault]:
             yield position, found
 
 
-def benchmarks(path: Path, read: Reader) -> Iterator[Benchmark | Fault]:
+def yaml_documents(path: Path) -> Iterator[tuple[int, Any] | Fault]:
+    """The records of a YAML file; Python that it names is not run."""
+    try:
+        import yaml
+    except ModuleNotFoundError:
+        raise MissingExtra("results in YAML", "formats") from None
+    text = text_of(path)
+    if len(text) > _MOST_YAML:
+        raise InputError("file", str(path), f"at most {_MOST_YAML:,} characters of YAML", "its JSON is read faster")
+    try:
+        yield from enumerate(yaml.load_all(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)), start=1)
+    except (yaml.YAMLError, RecursionError, ValueError, TypeError) as error:
+        mark = getattr(error, "problem_mark", None)
+        reason = "nested too deep" if isinstance(error, RecursionError) else " ".join(str(error).split())[:120]
+        yield Fault(file=path.name, line=mark.line + 1 if mark else 1, text=f"no YAML: {reason}")
+
+
+def benchmarks(path: Path, read: Reader, *, in_yaml: bool = False) -> Iterator[Benchmark | Fault]:
     """What `read` makes of every record (its fields, position, file name); one that it refuses is a Fault."""
-    for found in documents(path):
+    for found in yaml_documents(path) if in_yaml else documents(path):
         if isinstance(found, Fault):
             yield found
             continue
         position, data = found
         try:
             if not isinstance(data, dict):
-                raise BadRow("a JSON object is expected")
+                raise BadRow("an object is expected" if in_yaml else "a JSON object is expected")
             yield from read(Fields(data), position, path.name)
         except BadRow as error:
             yield Fault(file=path.name, line=position, text=str(error), place="record")

@@ -4,11 +4,12 @@ Latencies of requests are in seconds, all others in milliseconds. Its time per o
 what others call TPOT is its inter-token latency.
 """
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from tokenroof.measure.importers.documents import Fields, benchmarks, block, keys_of
-from tokenroof.measure.importers.table import BadRow, Importer
+from tokenroof.measure.importers.table import BadRow, Importer, head_of
 from tokenroof.types.benchmark import Benchmark, Deployed, Note
 from tokenroof.types.run import Fault
 
@@ -88,13 +89,20 @@ def _report(report: Fields, position: int, file: str) -> Iterator[Benchmark | Fa
 
 def detect(head: str) -> bool:
     """Whether it is a report with GuideLLM's version, or with the kind of its benchmarks."""
+    if in_yaml(head):
+        return "generative_benchmark" in head or "guidellm_version" in head
     keys = keys_of(head)
     return "benchmarks" in keys and ("guidellm_version" in keys or '"generative_benchmark"' in head)
 
 
+def in_yaml(head: str) -> bool:
+    """Whether a report is one in YAML: its keys stand at the beginning of lines."""
+    return re.search(r"^benchmarks:\s*$", head, re.MULTILINE) is not None
+
+
 def read(path: Path) -> Iterator[Benchmark | Fault]:
     """A Benchmark for every benchmark of the report."""
-    return benchmarks(path, _report)
+    return benchmarks(path, _report, in_yaml=in_yaml(head_of(path)))
 
 
 GUIDELLM = Importer(name="GuideLLM", columns=(), detect=detect, read=read, example=_EXAMPLE, keys=_KEYS)
