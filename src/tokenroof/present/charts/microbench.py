@@ -4,26 +4,33 @@ from pathlib import Path
 from typing import Any
 
 from tokenroof.measure.probes.sample import Sample
-from tokenroof.present.charts.style import COLOURS, check_ending, new_figure, save_figure
+from tokenroof.present.charts.style import COLOURS, check_ending, new_figure, save_figure, thousands
 from tokenroof.units import format_capacity
 from tokenroof.usecases.microbench.answer import MicrobenchResponse
 
 __all__ = ["draw"]
 
-_LINES = (("read", False, "read", "weights"), ("read", True, "read, one buffer", "third"),
-          ("copy", False, "copy", "kv"), ("all-reduce", False, "all-reduce", "second"))  # fmt: skip
+_ONE_THREAD = "one thread"
+_LINES = (
+    ("read", False, "read", "weights"), ("read", False, f"read, {_ONE_THREAD}", "muted"),
+    ("read", True, "read, one buffer", "third"), ("copy", False, "copy", "kv"),
+    ("all-reduce", False, "all-reduce", "second"),
+)  # fmt: skip
 _MARKS = ("compute", "limit", "second", "kv", "muted")
 
 
 def _bandwidth(axis: Any, answer: MicrobenchResponse) -> None:
     for probe, cached, label, colour in _LINES:
+        alone = label.endswith(_ONE_THREAD)
         found = [
-            one for one in answer.samples if one.probe == probe and one.cached == cached and "thread" not in one.shape
+            one
+            for one in answer.samples
+            if one.probe == probe and one.cached == cached and one.shape.endswith(_ONE_THREAD) == alone
         ]
         if found:
             rates = [one.bytes_per_s / 1e9 for one in found]
             axis.plot([one.moved_bytes for one in found], rates, marker="o", ms=4, color=COLOURS[colour], label=label)
-    axis.axhline(answer.read.best / 1e9, color=COLOURS["total"], lw=1.2, ls="--", label="fastest past the cache")
+    axis.axhline(answer.read.best / 1e9, color=COLOURS["total"], lw=1.2, ls="--", label="fastest read past the cache")
     axis.set(title="Bandwidth", xlabel="bytes moved", ylabel="GB/s")
     axis.set_xscale("log")
     axis.xaxis.set_major_formatter(lambda value, _: format_capacity(value))
@@ -47,6 +54,8 @@ def _arithmetic(axis: Any, answer: MicrobenchResponse) -> None:
     axis.set(title="Matmul", xlabel="rows (tokens)", ylabel="GFLOP/s")
     axis.set_xscale("log", base=2)
     axis.set_yscale("log")
+    axis.xaxis.set_major_formatter(thousands)
+    axis.yaxis.set_major_formatter(thousands)
     axis.legend()
 
 
