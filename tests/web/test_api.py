@@ -204,6 +204,7 @@ def test_an_upload_stands_where_the_command_line_takes_a_path(client: TestClient
     model = client.post("/api/v1/uploads?ending=.json", content=file.read_bytes()).json()["id"]
     found = client.post("/api/v1/kv", json={"models": [model]})
     assert found.status_code == 200, found.text
+    assert found.json()["models"][0]["id"] == "upload", "no name of a folder is shown"
 
 
 def test_results_are_compared_as_on_the_command_line(client: TestClient) -> None:
@@ -212,7 +213,7 @@ def test_results_are_compared_as_on_the_command_line(client: TestClient) -> None
     kept = client.post("/api/v1/uploads?ending=.csv", content=file.read_bytes()).json()["id"]
     answer = client.post("/api/v1/compare", json={"results": [kept], "changes": False})
     wanted = said(f"compare {file} --no-changes")
-    found = json.loads(re.sub(r"[0-9a-f]{32}\.csv", "sweep.csv", answer.text))
+    found = json.loads(answer.text.replace("upload.csv", "sweep.csv"))
     assert answer.status_code == 200 and found == wanted
 
 
@@ -222,7 +223,7 @@ def test_results_are_calibrated_as_on_the_command_line(client: TestClient) -> No
     kept = client.post("/api/v1/uploads?ending=.csv", content=file.read_bytes()).json()["id"]
     answer = client.post("/api/v1/calibrate", json={"results": [kept]})
     assert answer.status_code == 200, answer.text
-    found = json.loads(re.sub(r"[0-9a-f]{32}\.csv", "sweep.csv", answer.text))
+    found = json.loads(answer.text.replace("upload.csv", "sweep.csv"))
     wanted = said(f"calibrate {file}")
     assert found["calibration"] == {name: value for name, value in wanted.items() if name != "versions"}
     shipped = client.post("/api/v1/compare", json={"results": [kept], "changes": False}).json()["curve"]

@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlparse
 
 import pytest
 from click.testing import CliRunner
-from web.browser import Server, opened
+from web.browser import ROOT, Server, opened
 
 from tokenroof.cli.main import cli
 
@@ -112,6 +112,9 @@ def test_a_table_pins_and_files(page: Any, server: Server) -> None:
         page.keyboard.press("ArrowRight")
         assert pinned.locator("tbody tr").count() == 3 + more
     assert page.get_by_role("button", name="Pin to compare").is_disabled(), "four are compared at most"
+    page.set_viewport_size({"width": 360, "height": 800})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    page.set_viewport_size({"width": 1280, "height": 860})
     for name in "BCD":
         pinned.get_by_role("button", name=f"Remove {name}").click()
     pinned.get_by_role("button", name="Swap").click()
@@ -137,7 +140,7 @@ def test_a_link_that_says_nonsense_is_told_so(page: Any, server: Server) -> None
     assert _query(page)["colour"] == "red"
 
 
-def test_a_model_that_does_not_exist_is_said_and_the_last_chart_stays(page: Any, server: Server) -> None:
+def test_a_model_that_does_not_exist_is_said_and_the_nearest_or_ones_own_is_taken(page: Any, server: Server) -> None:
     opened(page, server, "")
     page.locator("summary", has_text="Model").click()
     page.get_by_label("Model of the catalogue").fill("deepseek-r9")
@@ -145,3 +148,10 @@ def test_a_model_that_does_not_exist_is_said_and_the_last_chart_stays(page: Any,
     page.wait_for_selector("main .notebar[role=alert]")
     assert "deepseek-r9" in page.locator("main .notebar[role=alert]").inner_text()
     assert page.locator("figure.dim svg.plot").count() == 1
+    page.locator("main .notebar").get_by_role("button", name="deepseek-r1", exact=True).click()
+    page.locator("figure:not(.dim) svg.plot").wait_for()
+    config = ROOT / "tests/fixtures/configs/cohere.json"
+    page.get_by_label("Or a config.json of your own").set_input_files(config)
+    page.locator("aside.dock summary", has_text="upload").wait_for()
+    page.locator("figure:not(.dim) svg.plot").wait_for()
+    assert _query(page)["m"].startswith("upload:"), "a link names the upload, and nothing of it"

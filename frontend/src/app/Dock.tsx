@@ -12,6 +12,7 @@ import { curvesOf } from "../state/request";
 import { commit, reset, scenarioNow, state, viewNow } from "../state/store";
 import { Choice, Pick, Quantity } from "./fields";
 import { DeduceDock } from "./DeduceDock";
+import { OwnModel } from "./OwnModel";
 
 interface ModelRow { id: string; name: string; total_params: number; active_params: number }
 interface SystemRow { id: string; name: string; n_chips: number; memory_bytes: number; bytes_per_s: number; rental: number | null }
@@ -43,8 +44,8 @@ function Field({ name, value, keys, detail, children }: { name: string; value: s
   );
 }
 
-const ENGINES = ["vllm", "sglang", "trtllm", "none"];
-const ENGINE_NAMES: Record<string, string> = { vllm: "vLLM", sglang: "SGLang", trtllm: "TensorRT-LLM", none: "none: the hardware alone" };
+const ENGINES = ["vllm", "sglang", "trtllm", "llama.cpp", "none"];
+const ENGINE_NAMES: Record<string, string> = { vllm: "vLLM", sglang: "SGLang", trtllm: "TensorRT-LLM", "llama.cpp": "llama.cpp", none: "none: the hardware alone" };
 
 function layoutText(curves: Curves | undefined): string {
   return curves ? curves.layout_label.toUpperCase() : "…";
@@ -65,7 +66,8 @@ function ScenarioFields(): JSX.Element {
   return (
     <>
       <Field name="Model" value={(curves?.model_name ?? now.m).split("/").pop() ?? now.m} keys={["m"]} detail={model ? <>{scaled(model.total_params)} total, {scaled(model.active_params)} active<br />{curves ? `${curves.weight_dtype} weights, ${curves.kv_dtype} KV` : ""}</> : now.m}>
-        <Pick id="model" name="Model of the catalogue" value={now.m} options={models.map((one) => [one.id, one.name])} onPick={(m) => commit({ m })} fault={faultOf("model")} />
+        <Pick id="model" name="Model of the catalogue" value={now.m.startsWith("upload:") ? "" : now.m} options={models.map((one) => [one.id, one.name])} onPick={(m) => commit({ m })} fault={faultOf("model")} />
+        <OwnModel />
       </Field>
       <Field name="Machine" value={curves?.system_name ?? now.s} keys={["s"]} detail={system ? `${bytes(system.memory_bytes, 4)}, ${prefixed(system.bytes_per_s, "B/s")}` : now.s}>
         <Pick id="system" name="Machine, or COUNTxCHIP" value={now.s} options={systems.map((one) => [one.id, one.name])} onPick={(s) => commit({ s })} fault={faultOf("system")} />

@@ -45,7 +45,7 @@ def _fault(fault: InputError) -> dict[str, Any]:
 
 
 # where an upload is kept: a name that its owner never saw
-_UPLOADED = re.compile(r"(?:[^\s'\"]*/tokenroof-[^/\s]+/)?\b[0-9a-f]{32}\.[a-z]+")
+_UPLOADED = re.compile(r"(?:[^\s'\"]*/tokenroof-[^/\s]+/)?(?:\b[0-9a-f]{32}/)?\bupload\.[a-z]+")
 
 
 def _unnamed(text: Any) -> Any:

@@ -18,6 +18,7 @@ __all__ = ["ENDINGS", "MOST_BYTES", "Uploads", "looks_like_a_path", "with_files"
 ENDINGS = (".csv", ".json", ".jsonl", ".log", ".toml", ".txt")
 MOST_BYTES = 64_000_000
 _MOST_FILES = 16
+_CALLED = "upload"
 _ID = re.compile(r"upload:[A-Za-z0-9_-]{22}")
 _PATH = re.compile(
     r"^[/~.]|\\|\0|\.\.|^[A-Za-z]:|\.(csv|gz|json|jsonl|log|parquet|toml|txt|yaml|zip)(#|$)", re.IGNORECASE
@@ -39,12 +40,14 @@ class Uploads:
         if self._folder is None:
             self._folder = Path(tempfile.mkdtemp(prefix="tokenroof-"))  # for its owner alone
         name = secrets.token_urlsafe(16)
-        path = self._folder / f"{secrets.token_hex(16)}{ending}"
+        own = self._folder / secrets.token_hex(16)
+        own.mkdir()
+        path = own / f"{_CALLED}{ending}"  # what answers call it: nobody reads a random name
         path.write_bytes(content)
         self._files[f"upload:{name}"] = path
         while len(self._files) > _MOST_FILES:
             _, oldest = self._files.popitem(last=False)
-            oldest.unlink(missing_ok=True)
+            shutil.rmtree(oldest.parent, ignore_errors=True)
         return f"upload:{name}"
 
     def path(self, upload: str) -> Path:
