@@ -1,7 +1,6 @@
 """The API answers what the command line prints, says what is wrong, and reads nothing that it was not given."""
 
 import json
-import re
 from pathlib import Path
 from typing import Any
 
