@@ -84,3 +84,17 @@ def test_a_server_that_is_gone_is_said_and_found_again(browser: Any, server: Ser
     finally:
         context.close()
         own.stop()
+
+
+def test_a_view_that_fails_says_so_and_another_scenario_tries_anew(browser: Any, server: Server) -> None:
+    context = browser.new_context(viewport={"width": 1280, "height": 860})
+    found = context.new_page()
+    found.set_default_timeout(60_000)
+    # an answer that no server gives: the page is handed a train of thought without numbers
+    found.route("**/api/v1/train", lambda route: route.fulfill(json={"model": "x"}), times=1)
+    found.goto(f"{server.url}?v=1&view=training")
+    found.locator("h1.answer", has_text="cannot be drawn").wait_for()
+    assert found.locator("main [role=alert]").is_visible() and found.locator("aside.dock").is_visible()
+    found.get_by_role("link", name="Blackboard").click()
+    found.locator("section[aria-label=Blackboard] svg.plot").wait_for()
+    context.close()

@@ -107,6 +107,13 @@ def _javascript(value: float) -> str:
     return str(int(value)) if abs(value) < 1e21 else repr(float(value))
 
 
+@pytest.mark.parametrize("view", ["speculation", "money", "simulate"])
+def test_what_cannot_be_served_is_an_answer_of_every_view(view: str, page: Any, server: Server) -> None:
+    """The page's own errors would fail the fixture."""
+    page.goto(f"{server.url}?v=1&view={view}&m=deepseek-r1&s=h100&tp=0")
+    page.locator("h1.answer", has_text="Nothing is served: its weights alone need").wait_for()
+
+
 def test_flashcards_ask_first_and_slips_have_their_right_form(page: Any, server: Server) -> None:
     opened(page, server, "&view=learn&chapter=flashcards")
     first = page.locator(".claim-card:has(form)").first.get_attribute("aria-label")

@@ -7,6 +7,7 @@ import { Panel } from "../explain/Panel";
 import { Pinned } from "./Pinned";
 import { extra, linkFaults, openNow, redo, show, undo, viewNow } from "../state/store";
 import { Dock, ScenarioButton } from "./Dock";
+import { Guarded } from "./Guarded";
 import { NotePlain } from "./Note";
 import { Bottom, TopBar, ViewLink } from "./TopBar";
 import { entryOf, groupOf } from "./views";
@@ -52,7 +53,7 @@ export function App(): JSX.Element {
           </nav>
           {linkFaults.value.map((fault) => <NotePlain key={fault}>{fault}.</NotePlain>)}
           {extra.value.length > 0 && <NotePlain>This link also says {extra.value.map(([key]) => key).join(", ")}, which this page does not know. It is kept.</NotePlain>}
-          <View key={view} />
+          <Guarded key={view} name={entry.name}><View /></Guarded>
           <Pinned />
         </main>
         {x && <Panel />}

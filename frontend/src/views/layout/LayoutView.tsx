@@ -9,6 +9,7 @@ import { form, variablesAt } from "../../evaluator/step";
 import { wall } from "../../evaluator/operating";
 import type { Curves } from "../../evaluator/types";
 import { opening } from "../../charts/table";
+import { wordsOf } from "../../explain/names";
 import { Num } from "../../explain/Num";
 import { bytes, percent, time, whole } from "../../numbers/format";
 import { curvesOf, scenario } from "../../state/request";
@@ -73,7 +74,7 @@ export function LayoutView(): JSX.Element {
       <h1 class="answer">
         {answer.fits
           ? <><b>{answer.layout_label.toUpperCase()}</b>: {whole(answer.replicas)} {answer.replicas === 1 ? "copy" : "copies"} on {whole(answer.gpus - answer.gpus_idle)} GPUs{answer.experts_per_gpu ? <>, <Num name="experts">{whole(answer.experts_per_gpu)} experts</Num> on each</> : ""}; weights take <Num name="gweights">{percent(weights)}</Num> of each memory.</>
-          : <>This does not fit: {answer.infeasible?.sentence ?? answer.infeasible?.reason ?? "memory"}. {(answer.infeasible?.fixes ?? []).join("; ")}</>}
+          : <>This does not fit: {answer.infeasible?.sentence ?? answer.infeasible?.reason ?? "memory"}. {answer.infeasible?.fixes?.length ? `Nearest that would: ${answer.infeasible.fixes.map((one) => one.replace(/^(\w+) /, (_, field: string) => `${wordsOf(field)} `)).join("; ")}.` : ""}</>}
       </h1>
       <p class="because">{answer.layout_reason === "given" ? "The layout is yours." : `Chosen for ${answer.layout_reason}.`}{answer.rooms && <> Memory holds <Num name="room">{whole(answer.rooms.by_memory)} requests</Num> at once.</>}{answer.gpus_idle ? ` ${whole(answer.gpus_idle)} GPUs stand idle.` : ""}</p>
       {memory && (

@@ -4,6 +4,7 @@ import type { JSX } from "preact";
 
 import { Choice } from "../../app/fields";
 import { Note, Pending } from "../../app/Note";
+import { Refused, refusedBy } from "../../app/Refused";
 import { useAnswer } from "../../api/useAnswer";
 import { DataTable, Figure, type Table } from "../../charts/Figure";
 import { logSpace } from "../../charts/scales";
@@ -54,6 +55,8 @@ export function Money(): JSX.Element {
     </div>
   );
   if (!answer) return <><Pending asked={asked} name="Money" />{asked.problem && choose}</>;
+  const refused = refusedBy(answer);
+  if (refused) return <Refused name="Money" answer={refused} />;
   const { economics } = answer;
   const duties = logSpace(0.01, 1, 50);
   const points = duties.map((duty) => [duty, ownAt(answer, duty, answer.request_busy_usd.value)] as const);

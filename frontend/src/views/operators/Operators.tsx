@@ -85,7 +85,7 @@ export function Operators(): JSX.Element {
     <section aria-label="Operators" class={asked.stale ? "stale" : ""}>
       <Note asked={asked} />
       <h1 class="answer">
-        At a batch of {whole(batch)}, <b>{first.name}</b> takes <Num name="step">{percent(first.share)}</Num> of each step and is bound by {first.bound}; arithmetic would bind from <Num name="ridge">{whole(ridge)} FLOP per byte</Num> on.
+        {room < 1 ? "Memory does not hold one sequence; if it did, one alone: " : `At a batch of ${whole(batch)}, `}<b>{first.name}</b> takes <Num name="step">{percent(first.share)}</Num> of each step and is bound by {first.bound}; arithmetic would bind from <Num name="ridge">{whole(ridge)} FLOP per byte</Num> on.
       </h1>
       <p class="because">{percent(memory)} of the step is spent on operators that wait for memory. Solid: more than 4 % of the step. Dots below the roof lose to launches and to what kernels do not reach.</p>
       <Figure name="Operators under the roof" stamp={where} table={table} data={{ scenario: curvesOf(now), operators: all }} dim={asked.stale} source={<><span>One chip; FLOP and bytes of its busiest rank. Peak rates and bandwidth from the catalogue.</span><span>{where}</span></>}>

@@ -5,6 +5,7 @@ import { useState } from "preact/hooks";
 
 import { DropZone } from "../measure/DropZone";
 import { Note, NotePlain, Pending } from "../../app/Note";
+import { Refused, refusedBy } from "../../app/Refused";
 import { upload, type Uploaded } from "../../api/upload";
 import { asProblem, useAnswer } from "../../api/useAnswer";
 import { DataTable, Figure, type Table } from "../../charts/Figure";
@@ -64,6 +65,8 @@ export function Simulate(): JSX.Element {
     </>
   );
   if (!answer) return <><Pending asked={asked} name="Simulate" doing="Simulating" />{asked.problem && controls}</>;
+  const refused = refusedBy(answer);
+  if (refused) return <><Refused name="Simulate" answer={refused} />{controls}</>;
   const { series } = answer;
   const end = Math.max(1, series.batch.length * series.width_s);
   const [unit, name] = end > 7200 ? [3600, "hours"] : end > 120 ? [60, "minutes"] : [1, "seconds"];

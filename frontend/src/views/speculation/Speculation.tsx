@@ -3,6 +3,7 @@
 import type { JSX } from "preact";
 
 import { Note, Pending } from "../../app/Note";
+import { Refused, refusedBy } from "../../app/Refused";
 import { useAnswer } from "../../api/useAnswer";
 import { Figure, type Table } from "../../charts/Figure";
 import { Handle } from "../../charts/Handle";
@@ -54,6 +55,8 @@ export function Speculation(): JSX.Element {
   const asked = useAnswer<Speculate>("/api/v1/speculate", drafted(now), { settle: 200 });
   const { answer } = asked;
   if (!answer) return <Pending asked={asked} name="Speculation" />;
+  const refused = refusedBy(answer);
+  if (refused) return <Refused name="Speculation" answer={refused} />;
   const last = answer.curve.at(-1)?.batch ?? 2;
   const batch = clamp(now.b, 1, Math.floor(last));
   const best = bestAt(answer, batch);
