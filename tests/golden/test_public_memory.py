@@ -87,7 +87,7 @@ def test_qwen3_1_7b_on_24_gb() -> None:
 def test_qwen3_8b_on_24_gb_under_0_21(budget: int) -> None:
     """LMCache issue 3430: 6.37 GiB and 46,368 tokens on an RTX A5000, whose memory is a 3090's, at 0.9764.
 
-    Its budget of tokens is not said: 2,048 where it serves, 8,192 where a script calls it. It prints 0.52 GiB of graphs.
+    Its budget of tokens is not said: 2,048 where it serves, 8,192 where a script calls it. Graphs take it 0.52 GiB.
     """
     use = started(
         16_384, model="qwen3-8b", system="rtx-3090", engine_version="0.21.0", tp=1, memory_fraction=0.9764,
