@@ -71,6 +71,15 @@ EXTRA_ALIASES = {
     "gpt-3-175b": ("gpt-3", "openai/gpt-3"),
 }  # fmt: skip
 
+# Checkpoints in a format of their own whose config is not in the folder: the build of another, and who says how.
+_QWEN_FP8 = "blocks of 128 x 128: AI-Hypercomputer/maxtext pull request 5076, sgl-project/sglang pull request 18926"
+_BLOCKS = dict.fromkeys(("attention", "dense", "experts", "shared_experts", "recurrent"), "fp8_block")
+REQUANTISED = {
+    "Qwen/Qwen3.5-397B-A17B-FP8": ("qwen3.5-397b-a17b", _BLOCKS, _QWEN_FP8),
+    "Qwen/Qwen3.5-35B-A3B-FP8": ("qwen3.5-35b-a3b", _BLOCKS, _QWEN_FP8),
+    "Qwen/Qwen3.5-27B-FP8": ("qwen3.5-27b", _BLOCKS, _QWEN_FP8),
+}
+
 
 def catalogue_id(name: str) -> str:
     """A kebab-case id for a Hugging Face id, without vendor prefixes and training suffixes."""
@@ -131,6 +140,14 @@ def read_entry(folder: Path, row: dict[str, str], as_of: str) -> Model:
     )
 
 
+def _requantised(name: str, like: Model, formats: dict[str, str], source: str) -> Model:
+    """A checkpoint of another's structure; who reports the formats has not shown the file."""
+    return replace(
+        like, id=catalogue_id(name), name=name, aliases=(name,), weights=replace(like.weights, **formats),
+        source=f"{source}; structure: {like.source}", grade=Grade.REPORTED,
+    )  # fmt: skip
+
+
 def build(folder: Path, as_of: str = AS_OF) -> dict[str, Model]:
     """All entries by id, those of one build merged."""
     entries: dict[str, Model] = {}
@@ -149,6 +166,8 @@ def build(folder: Path, as_of: str = AS_OF) -> dict[str, Model]:
             if plain in entries:
                 raise SystemExit(f"two builds are called {plain}: {entries[plain].name} and {row['id']}")
             entries[plain] = replace(model, id=plain)
+    for name, (like, formats, source) in REQUANTISED.items():
+        entries[catalogue_id(name)] = _requantised(name, entries[like], formats, source)
     return {
         key: replace(model, aliases=model.aliases + EXTRA_ALIASES.get(key, ()))
         for key, model in sorted(entries.items())

@@ -15,7 +15,7 @@ from tokenroof.catalog.chips import load_chip
 from tokenroof.catalog.efficiency import load_profile
 from tokenroof.engines import ENGINES, LAUNCHED, engine, engine_in, generation_of
 from tokenroof.errors import UnknownName
-from tokenroof.measure.fit_runs import PRIORS
+from tokenroof.measure.constants import PRIORS
 from tokenroof.types.engine import Engine, Generation, Worker
 from tokenroof.types.layout import Layout
 from tokenroof.types.memory_rule import MemoryRule, MemoryTerms

@@ -26,3 +26,15 @@ def test_every_link_to_a_file_leads_somewhere(repo_root: Path) -> None:
     assert links
     for link in links:
         assert (repo_root / link).exists(), link
+
+
+def test_errors_are_those_of_the_page(repo_root: Path) -> None:
+    page = (repo_root / "docs" / "accuracy.md").read_text(encoding="utf-8")
+    row = re.search(r"a model that was left out \| ([\d.]+) % \| ([\d.]+) % \| ([\d.]+) %", page)
+    said = re.search(
+        r"TPOT (\d+) %, TTFT (\d+) %, throughput (\d+) %", (repo_root / "README.md").read_text(encoding="utf-8")
+    )
+    assert row is not None
+    assert said is not None
+    tpot, throughput, ttft = (round(float(one)) for one in row.groups())
+    assert tuple(map(int, said.groups())) == (tpot, ttft, throughput)

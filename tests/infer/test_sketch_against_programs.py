@@ -145,13 +145,13 @@ def test_mixtures_wait_for_the_network_beside(model: str, batch: float) -> None:
 
 
 def test_the_fitted_scatter_covers_the_gap() -> None:
-    """With fitted profiles there and the priors' medians here: input 0.28 to 1.27 of it, output 0.76 to 1.68.
+    """With fitted profiles there and the priors' medians here: input 0.33 to 1.72 of it, output 0.71 to 1.48.
 
-    Offsets absorb a common factor. What differs from model to model, 0.48 and 0.49 for input and for output over input,
+    Offsets absorb a common factor. What differs from model to model, 0.50 and 0.39 for input and for output over input,
     reaches a price by the channel's pass-through: of input less than the whole scatter around each line.
     """
     gaps = [gap(model, batch, peak=False) for model in LAYOUTS for batch in BATCHES]
-    assert all(0.25 < g.input_x < 1.4 and 0.7 < g.output_x < 1.8 for g in gaps)
+    assert all(0.3 < g.input_x < 1.8 and 0.7 < g.output_x < 1.5 for g in gaps)
     spreads = {
         "input_price": float(np.std(np.log([g.input_x for g in gaps]))),
         "output_ratio": float(np.std(np.log([g.output_x / g.input_x for g in gaps]))),

@@ -55,7 +55,7 @@ def test_dense_models_have_ranges_of_their_own_and_ranges_held_on_what_they_had_
     assert profile_for(load_system("8xh100"), "vllm", model=load_model("llama-3.3-70b")) is dense
     assert profile_for(load_system("8xh100"), "vllm", model=load_model("gpt-oss-120b")) is experts
     covered = read_toml(FOLDER / "serving.toml")["coverage"]
-    assert len(covered) == 6 and all(0.70 <= share <= 0.90 for share in covered.values()), covered
+    assert len(covered) == 9 and all(0.70 <= share <= 0.90 for share in covered.values()), covered
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
@@ -216,3 +216,12 @@ def test_every_profile_has_a_curve_of_its_own_for_sparse_attention():
         for kind in ("mla_sparse_decode", "mla_sparse_prefill", "indexer_decode", "indexer_prefill"):
             assert operators[kind]["fixed_s"] >= 1e-5, (path.name, kind)
     assert read_toml(FOLDER / "h200.toml")["operators"]["mla_sparse_decode"]["fixed_s"] > 5e-5
+
+
+def test_launch_settings_hold_from_their_date_on():
+    """InferenceX answers requests before those that count since January 2026; budgets changed with the year."""
+    common = dict(engine="trtllm", chip="b200", model="deepseek-v3", weights="fp4", isl=1024, osl=1024, tp=8)
+    dates = ("", "2025-12-15", "2026-01-26", "2026-02-03")
+    found = [launch_settings("InferenceX", date=date, concurrency=64, **common) for date in dates]
+    assert [one.warmed for one in found] == [False, False, False, True]
+    assert [one.spare_tokens for one in found] == [64.0, 64.0, None, None]

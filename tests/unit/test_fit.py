@@ -14,8 +14,9 @@ from tokenroof.catalog.efficiency import kernel_curves
 from tokenroof.catalog.systems import compose_system
 from tokenroof.engines import engine as engine_of
 from tokenroof.errors import InputError
+from tokenroof.measure.constants import PRIORS
 from tokenroof.measure.fit_ops import fit_collectives, fit_curves
-from tokenroof.measure.fit_runs import PRIORS, Case, fit_groups, group_cases, predict_groups
+from tokenroof.measure.fit_runs import Case, fit_groups, group_cases, linearise, predict_groups, refit
 from tokenroof.measure.fit_select import read_cases, why_not_fitted
 from tokenroof.measure.held_out import Residual, coverage, coverage_by_deployment, leave_out, ranges, spreads, summarise
 from tokenroof.measure.ops_data import CollectiveRow, KernelRow, read_kernels
@@ -147,19 +148,30 @@ def test_runs_move_the_constants_that_they_speak_of_and_no_others():
     assert np.median(np.abs(predicted / [case.value for case in cases] - 1)) < 0.02
 
 
-def test_held_out_models_are_predicted_by_the_others():
+def test_held_out_models_are_predicted_by_the_others(monkeypatch):
     cases = made_up_cases(2e-3)
-    start = np.log([one.value for one in PRIORS.values()])
-    import tokenroof.measure.held_out as module
-
-    module_fewest, module._FEWEST = module._FEWEST, 3
-    try:
-        found = list(leave_out(cases, lambda case: case.model, kernels, start))
-    finally:
-        module._FEWEST = module_fewest
+    groups = group_cases(cases, kernels)
+    monkeypatch.setattr("tokenroof.measure.held_out._FEWEST", 3)
+    ordered, near = linearise(groups, fit_groups(groups))
+    found = list(leave_out(ordered, near, lambda case: case.model, kernels))
     assert len(found) == len(cases) and {one.left_out for one in found} == {case.model for case in cases}
     (table,) = [one for one in summarise(found) if one.set == "all"]
     assert table.metric == "tpot" and table.median_error < 0.12
+
+
+def test_a_fit_near_another_predicts_as_the_fit_itself():
+    """One Jacobian for every leave-out, against the whole fit without the model."""
+    off = {"llama-3.1-8b": 1.2, "llama-3.1-70b": 0.9, "qwen3-32b": 1.0}
+    cases = [replace(case, value=case.value * off[case.model]) for case in made_up_cases(2e-3)]
+    groups = group_cases(cases, kernels)
+    ordered, near = linearise(groups, fit_groups(groups))
+    for name in off:
+        kept = np.array([case.model != name for case in ordered])
+        out = group_cases([case for case in ordered if case.model == name], kernels)
+        whole = fit_groups(group_cases([case for case in ordered if case.model != name], kernels))
+        found, expected, before = (predict_groups(out, one)[0] for one in (refit(ordered, near, kept), whole, near.at))
+        moved = np.abs(expected - before).max()
+        assert moved > 0.03 and np.abs(found - expected).max() < 0.25 * moved
 
 
 def test_ranges_hold_the_share_that_they_promise():

@@ -111,3 +111,25 @@ def test_eager_is_read_and_decode_then_waits_for_the_host():
     profile, parts = deployment.profile, deployment.timed.parts
     kernels = parts["all"].kernels + parts["decode"].kernels
     assert eager == pytest.approx(max(graphs, profile.host_s + profile.launch_s * kernels), rel=0.02)
+
+
+def test_a_run_after_others_waits_for_no_compilation():
+    """A tenth of the requests are the first wave: their mean TTFT is shorter by a tenth of the compilation."""
+    setup = setup_of(run("ttft_ms", model="gpt-oss-120b", weight_dtype="mxfp4", num_gpus="2", tp="2"))
+    assert isinstance(setup, Setup)
+    asked = Forecaster()
+    cold, warm = (asked.quantities(one)["ttft"].value for one in (setup, replace(setup, warmed=True)))
+    deployment, _, _ = asked.deployments.of(setup)
+    assert deployment.profile.warmup_s > 0.0
+    assert cold - warm == pytest.approx(0.1 * deployment.profile.warmup_s)
+
+
+def test_a_budget_of_the_longest_prompt_and_the_requests_at_once():
+    """1,024 + 64 + 64 tokens are 18 times 64; since 2026 it is 8,192."""
+    old, new = (
+        setup_of(run("ttft_ms", model="DeepSeek-V3", engine="TensorRT-LLM", weight_dtype="fp8", hardware="B200", tp="8",
+                     num_gpus="8", source="InferenceX", date=date, input_len="1024", output_len="1024"))
+        for date in ("2025-12-15", "2026-01-20")
+    )  # fmt: skip
+    assert isinstance(old, Setup) and isinstance(new, Setup)
+    assert (old.scheduler.token_budget, new.scheduler.token_budget) == (1152.0, 8192.0)

@@ -27,7 +27,7 @@ CURVE = AcceptanceCurve(
 )
 
 
-def machine(*, compute: float = 0.0) -> s._Model:
+def machine(*, compute: float = 0.0) -> s.Drafting:
     """A step of 1 s, 0.01 s a token of the batch and 0.001 s a token of context; a draft takes 0.1 s."""
 
     def step(batch: float, context: float, drafts: float = 0.0) -> Any:
@@ -38,7 +38,7 @@ def machine(*, compute: float = 0.0) -> s._Model:
 
     deployment: Any = SimpleNamespace(step=step, replicas=3, layout=SimpleNamespace(pp=2))
     drafter = Drafter(name="", layout=None, step_s=lambda batch, context: 0.1)
-    return s._Model(deployment=deployment, drafter=drafter, lengths=(1.5, 1.75), depths=(1, 2), context=100.0)
+    return s.Drafting(deployment=deployment, drafter=drafter, lengths=(1.5, 1.75), depths=(1, 2), context=100.0)
 
 
 def test_a_point_by_hand() -> None:

@@ -336,7 +336,7 @@ def test_the_python_door_is_the_verb(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({}, "load: must be given"),
+        ({}, "request_rate: must be given"),
         ({"request_rate": 1.0, "concurrency": 2.0}, "load = "),
         ({"request_rate": 0.0}, "request_rate = 0"),
         ({"request_rate": 1.0, "requests": 0}, "requests = 0"),

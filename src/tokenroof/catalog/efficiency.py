@@ -109,13 +109,16 @@ def _in_engine(
     padding_rows = factors.get("padding_rows", 0.0)
     for key, curve in curves.items():
         kind = key.split(".")[0]
-        fixed = factors.get(f"{kind}.fixed", factors.get("fixed", 1.0)) * own.get("fixed", 1.0)
+        fixed = factors.get(f"{kind}.fixed", factors.get("fixed", 1.0))
+        if key != kind:
+            fixed = fixed * factors.get(f"{key}.fixed", 1.0)
         rate = factors.get(f"{key}.rate", 1.0)
+        flops = factors.get(f"{kind}.flops", 1.0) * own.get(f"{key}.flops", 1.0)
         found[key] = replace(
             curve,
-            fixed_s=curve.fixed_s * fixed * own.get(f"{key}.fixed", 1.0),
-            launches=own.get(f"{kind}.launches", 1.0),
-            flops_share=_capped(curve.flops_share * factors.get(f"{kind}.flops", 1.0) * rate),
+            fixed_s=curve.fixed_s * fixed * own.get("fixed", 1.0) * own.get(f"{key}.fixed", 1.0),
+            launches=own.get(f"{key}.launches", own.get(f"{kind}.launches", 1.0)),
+            flops_share=_capped(curve.flops_share * flops * rate),
             bytes_share=_capped(curve.bytes_share * factors.get(f"{kind}.bytes", 1.0) * rate),
             padding_rows=padding_rows if kind == "grouped_gemm" else 0.0,
         )

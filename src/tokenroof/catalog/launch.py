@@ -15,7 +15,20 @@ from tokenroof.catalog.machine_index import DATA
 __all__ = ["Launch", "launch_settings"]
 
 _CONDITIONS = frozenset(
-    {"engine", "chips", "models", "weights", "isl", "osl", "tp_below", "concurrency_from", "row", "groups_from"}
+    {
+        "engine",
+        "chips",
+        "models",
+        "weights",
+        "isl",
+        "osl",
+        "tp_below",
+        "concurrency_from",
+        "row",
+        "groups_from",
+        "since",
+        "before",
+    }
 )
 
 
@@ -26,6 +39,8 @@ class Launch:
     `generated` is how many tokens every answer has, where the client counted the text that it got anew,
     `drafts` the tokens guessed at once in runs with drafts, `accepted` how often a guess is right on the series'
     prompts, over how often it is on those that the catalogue's acceptance was measured on.
+    `spare_tokens`: the budget of a pass is the longest prompt, a token of every request and so many more. `warmed`:
+    requests were answered before those that count, so that nothing was compiled while they waited.
     """
 
     chip: str | None = None
@@ -42,6 +57,8 @@ class Launch:
     generated: float | None = None
     drafts: int | None = None
     accepted: float = 1.0
+    spare_tokens: float | None = None
+    warmed: bool = False
 
 
 @functools.cache
@@ -58,6 +75,8 @@ def _applies(rule: Mapping[str, Any], facts: Mapping[str, Any]) -> bool:
         and any(part in model for part in rule.get("models", (model,)))
         and facts["weights"].startswith(rule.get("weights", ""))
         and rule.get("row", "") in facts["row"]
+        and rule.get("since", "") <= facts["date"]
+        and (not facts["date"] or facts["date"] < rule.get("before", "9"))
         and all(name not in rule or rule[name] == facts[name] for name in ("isl", "osl"))
         and (facts["tp"] or 1) < rule.get("tp_below", float("inf"))
         and facts["groups"] >= rule.get("groups_from", 0)
@@ -77,15 +96,17 @@ def launch_settings(
     tp: int | None,
     concurrency: float | None,
     row: str = "",
+    date: str = "",
     groups: int = 1,
 ) -> Launch:
     """What is known of how a run of the series `source` was launched.
 
-    `row` is the run's name in its table, `groups` its degree of data-parallel attention.
+    `row` is the run's name in its table, `date` when it was made (year-month-day; blank is before every change),
+    `groups` its degree of data-parallel attention.
     """
     facts = {
         "engine": engine, "chip": chip, "model": model, "weights": weights, "isl": isl, "osl": osl, "tp": tp,
-        "concurrency": concurrency, "row": row, "groups": groups,
+        "concurrency": concurrency, "row": row, "date": date, "groups": groups,
     }  # fmt: skip
     found: dict[str, Any] = {}
     for series in _series():

@@ -7,16 +7,16 @@ move stays where it was. docs/guide/calibrate.md says how widths were chosen.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tokenroof.catalog.efficiency import compose_profile, engine_tables, kernel_curves, profile_source, shipped_serving
 from tokenroof.measure.fit_runs import Case, Group, group_cases, predict_group
-from tokenroof.measure.robust import huber_weights
+from tokenroof.measure.robust import Linear
 from tokenroof.measure.setups import Setup
 
 __all__ = [
-    "PARAMETERS", "Fit", "HeldOutError", "Linear", "Observed", "Parameter", "Problem", "calibrated_tables", "fit",
+    "PARAMETERS", "Fit", "HeldOutError", "Observed", "Parameter", "Problem", "calibrated_tables", "fit",
     "half_width", "held_out", "linearised",
 ]  # fmt: skip
 
@@ -52,8 +52,8 @@ _ATTENTION = ("attention_", "mla_", "indexer_", "recurrence_")
 MOVED = 0.9  # posterior over prior width: above it the data said nothing
 _SHARE = 0.8
 _NOISES = (1.0, 2.0, 4.0, 256.0)  # times SIGMA; the last keeps what is shipped
-_ROUNDS, _REWEIGHTED = 3, 12
-_REACH, _STILL, _NUDGE, _DELTA = 1.0, 1e-4, 0.05, 1.345
+_ROUNDS = 3
+_REACH, _NUDGE = 1.0, 0.05
 _MATTERS = 0.01
 
 
@@ -140,38 +140,6 @@ def _group_log(group: Group, values: Mapping[str, Array], trials: int) -> Array:
     return predict_group(group, profile, trials)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Linear:
-    """Predictions and their slopes at a point: ln prediction = value + slope (x - at), parameters x cases."""
-
-    at: Array
-    value: Array
-    slope: Array
-
-    def predict(self, point: Array) -> Array:
-        """ln of the predictions nearby."""
-        return self.value + (point - self.at) @ self.slope
-
-    def solve(self, target: Array, sigma: Array, weight: Array, free: Array) -> tuple[Array, Array]:
-        """(point, covariance) of the robust fit with Gaussian priors about zero; what is not `free` stays at zero."""
-        import numpy as np
-
-        width = _widths()
-        point = np.where(free, self.at, 0.0)
-        slope = self.slope * free[:, None]
-        normal = np.diag(1.0 / width**2)
-        for _ in range(_REWEIGHTED):
-            left = (target - self.predict(point)) / sigma
-            robust = weight * huber_weights(left, _DELTA)
-            scaled = slope / sigma
-            normal = (scaled * robust) @ scaled.T + np.diag(1.0 / width**2)
-            move = np.linalg.solve(normal, (scaled * robust) @ left - point / width**2)
-            point = point + np.where(free, move, 0.0)
-            if float(np.abs(move).max()) < _STILL:
-                break
-        return point, np.linalg.inv(normal)
-
-
 def _widths() -> Array:
     import numpy as np
 
@@ -189,7 +157,7 @@ def linearised(problem: Problem, point: Array, among: Array) -> Linear:
     found = problem.predict(trials)
     slope = np.zeros((len(point), found.shape[1]))
     slope[places] = (found[1:] - found[0]) / nudge[:, None]
-    return Linear(at=point, value=found[0], slope=slope)
+    return Linear(at=point, value=found[0], slope=slope, prior=np.zeros(len(point)), width=_widths())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -264,7 +232,7 @@ def _finite(near: Linear, target: Array, reachable: Array) -> Linear:
     """What does not fit into memory by our count says nothing."""
     import numpy as np
 
-    return Linear(at=near.at, value=np.where(reachable, near.value, target), slope=np.where(reachable, near.slope, 0.0))
+    return replace(near, value=np.where(reachable, near.value, target), slope=np.where(reachable, near.slope, 0.0))
 
 
 def _without(near: Linear, target: Array, sigma: Array, weight: Array, free: Array, out: Array) -> Array:

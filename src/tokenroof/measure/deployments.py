@@ -21,7 +21,9 @@ _MOST_KEPT = 512
 
 
 def as_run(profile: Efficiency, setup: Setup) -> Efficiency:
-    """The profile of a run, which may have used no graphs."""
+    """The profile of a run that waited for no compilation, as others came before it, or used no graphs."""
+    if setup.warmed:
+        profile = replace(profile, warmup_s=0.0)
     return replace(profile, eager=True) if setup.eager else profile
 
 
@@ -64,6 +66,7 @@ class Deployments:
             setup.generation,
             setup.kv_stated,
             setup.eager,
+            setup.warmed,
         )
         if setup.prefill is not None:
             key += (repr(setup.prefill), setup.prefill_workers, setup.decode_workers, setup.scheduler)

@@ -1,6 +1,6 @@
 """Which measurements a fit may use, and which it leaves out, each with the reason. Scoring leaves none of them out."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from pathlib import Path
 
 from tokenroof.catalog.efficiency import profile_source
@@ -66,7 +66,10 @@ def why_not_fitted(run: Run, setup: Setup) -> str:
 def read_cases(
     folder: Path, progress: Callable[[str], None] | None = None, sets: Iterable[str] = SETS
 ) -> Iterator[Case]:
-    """Every measurement that a fit may use."""
+    """Every measurement that a fit may use. Models of one architecture go by the name that comes first: to have seen
+    DeepSeek-V3 is to have seen R1.
+    """
+    architectures: dict[Hashable, str] = {}
     for name in sets:
         path = folder / f"{name}.csv"
         if not path.is_file():
@@ -80,9 +83,11 @@ def read_cases(
             quantity, scale = quantity_of(run.metric, run.mode)
             chip = setup.system.chip
             kept += 1
+            model = setup.model
+            seen = architectures.setdefault((model.hidden, model.layers), run.model_key)
             yield Case(
                 set=name, setup=setup, quantity=quantity, metric=run.metric, value=run.value / scale,
-                model=run.model_key, chip=chip.id, family=profile_source(chip)[1],
+                model=seen, chip=chip.id, family=profile_source(chip)[1],
             )  # fmt: skip
         if progress is not None:
             progress(f"{name}: {kept:,} measurements, {left:,} left out")

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tokenroof.measure.fit_runs import Case, fit_groups, group_cases, predict_groups
-from tokenroof.measure.robust import weighted_quantile
+from tokenroof.measure.fit_runs import Case, group_cases, predict_groups, refit
+from tokenroof.measure.robust import Linear, weighted_quantile
 
 __all__ = [
     "RANGES_FROM",
@@ -86,26 +86,29 @@ class GroupCoverage:
     share: float
 
 
-def _without(cases: Sequence[Case], key: Callable[[Case], str], name: str) -> tuple[list[Case], list[Case]]:
-    return [case for case in cases if key(case) != name], [case for case in cases if key(case) == name]
-
-
 def leave_out(
     cases: Sequence[Case],
+    near: Linear,
     by: Callable[[Case], str],
     kernels: Any,
-    start: Any,
     progress: Callable[[str], None] | None = None,
 ) -> Iterator[Residual]:
-    """Residuals of every case, each predicted by a fit without its model (or chip)."""
-    for name in sorted({by(case) for case in cases}):
-        rest, out = _without(cases, by, name)
-        if len(out) < _FEWEST or not rest:
+    """Residuals of every case, each predicted by a fit without its model (or chip).
+
+    Such a fit moves the constants by so little that predictions are taken as linear on the way (`near`); what is left
+    out is then predicted in full.
+    """
+    import numpy as np
+
+    names = np.array([by(case) for case in cases])
+    for name in sorted(set(names.tolist())):
+        out = names == name
+        if out.sum() < _FEWEST or out.all():
             continue
-        point = fit_groups(group_cases(rest, kernels), steps=4, start=start)  # a model moves constants by little
-        groups = group_cases(out, kernels)
-        logs = predict_groups(groups, point)[0]
-        order = [case for group in groups for case in group.cases]
+        point = refit(cases, near, ~out)
+        members = group_cases([case for case, left in zip(cases, out, strict=True) if left], kernels)
+        logs = predict_groups(members, point)[0]
+        order = [case for group in members for case in group.cases]
         found = [
             Residual(case, name, float(log) - math.log(case.value))
             for case, log in zip(order, logs, strict=True)

@@ -3,6 +3,7 @@
 What cannot be known is taken by a stated rule, and what a rule would have to invent makes the run a Skip.
 """
 
+import math
 import re
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -64,7 +65,7 @@ class Setup:
     With `prefill` workers `layout` is that of one of `decode_workers`. `drafts` are verified with each token.
     `counted` is how many tokens of an answer the client saw, None where it saw them all. `kv_stated`: the cache's
     format was said, by the table or its launch scripts, and not taken by rule. `eager`: no pass is
-    captured in a graph.
+    captured in a graph. `warmed`: requests had been answered before those that were measured.
     """
 
     model: Model
@@ -84,6 +85,7 @@ class Setup:
     acceptance: float = 0.0
     kv_stated: bool = True
     eager: bool = False
+    warmed: bool = False
 
 
 def _engine(run: Run) -> Engine | Skip:
@@ -212,9 +214,16 @@ def _value(run: Run, kind: str) -> float | Skip:
     return 0.0
 
 
+def _budget(run: Run, launch: Launch) -> float | None:
+    """Tokens of a pass as its launch script says, which may count the longest prompt and the requests at once."""
+    if launch.spare_tokens is None or run.isl is None or run.concurrency is None:
+        return launch.token_budget
+    return 64.0 * math.ceil((run.isl + run.concurrency + launch.spare_tokens) / 64.0)
+
+
 def _scheduler(run: Run, engine: Engine, launch: Launch) -> Scheduler:
     changes: dict[str, Any] = {
-        "token_budget": run.max_batched_tokens or launch.token_budget,
+        "token_budget": run.max_batched_tokens or _budget(run, launch),
         "max_sequences": run.max_num_seqs or launch.max_sequences,
     }
     gather = launch.gather_passes if run.gather_passes is None else run.gather_passes
@@ -285,7 +294,8 @@ def setup_of(run: Run, system: System | None = None) -> Setup | Skip:
         return Skip("engine llama.cpp on a GPU: its kernels there are not modelled")
     launch = launch_settings(
         run.source, engine=engine.name, chip=chip.id, model=model.id, weights=run.weight_dtype, isl=run.isl,
-        osl=run.osl, tp=run.tp, concurrency=run.concurrency, row=run.row_id, groups=run.dp or 1,
+        osl=run.osl, tp=run.tp, concurrency=run.concurrency, row=run.row_id, date=run.date,
+        groups=run.dp or 1,
     )  # fmt: skip
     if launch.chip:
         chip = load_chip(launch.chip)
@@ -318,5 +328,5 @@ def setup_of(run: Run, system: System | None = None) -> Setup | Skip:
         prefill=front, prefill_workers=run.prefill.workers if run.prefill else 1,
         decode_workers=run.decode_workers or 1, drafts=drafted[0], acceptance=drafted[1],
         counted=None if _generated(run, launch) is None else run.osl,
-        kv_stated=bool(run.kv_dtype or launch.kv_dtype), eager=run.eager,
+        kv_stated=bool(run.kv_dtype or launch.kv_dtype), eager=run.eager, warmed=launch.warmed,
     )  # fmt: skip

@@ -8,8 +8,9 @@ from typing import Any
 from tokenroof.catalog import load_chip
 from tokenroof.catalog.efficiency import FOLDER, kernel_curves, profile_families
 from tokenroof.errors import InputError
+from tokenroof.measure.constants import PRIORS, profile_tables
 from tokenroof.measure.fit_ops import FittedCurve, fit_collectives, fit_curves
-from tokenroof.measure.fit_runs import PRIORS, Case, fit_groups, group_cases, predict_groups, profile_tables
+from tokenroof.measure.fit_runs import Case, fit_groups, group_cases, linearise, predict_groups
 from tokenroof.measure.fit_select import SETS, read_cases
 from tokenroof.measure.held_out import (
     RANGES_FROM,
@@ -175,14 +176,16 @@ def fit_profiles(request: FitRequest, progress: Progress = None) -> FitResponse:
     if not cases:
         fix = f"files are {', '.join(SETS)}, each .csv; `validate` says which rows of a table cannot be used, and why"
         raise InputError("runs", str(request.runs), "a folder with measurements that a fit can use", fix)
-    point = fit_groups(group_cases(cases, kernels), progress=progress)
+    groups = group_cases(cases, kernels)
+    point = fit_groups(groups, progress=progress)
     values = {name: float(np.exp(log)) for name, log in zip(PRIORS, point, strict=True)}
     keys: dict[str, Callable[[Case], str]] = {
         "model": lambda case: case.model, "chip": _chip, "source": lambda case: case.set,
     }  # fmt: skip
     left: dict[str, list[Residual]] = {kind: [] for kind in keys}
     if request.cross_validate:
-        left = {kind: list(leave_out(cases, key, kernels, point, progress)) for kind, key in keys.items()}
+        ordered, near = linearise(groups, point)
+        left = {kind: list(leave_out(ordered, near, key, kernels, progress)) for kind, key in keys.items()}
     tested = [one for kind in RANGES_FROM for one in left[kind]] or _residuals(cases, kernels, point)
     widths = spreads(tested)
     spread = {"experts": widths[True], "dense": widths[False]}
