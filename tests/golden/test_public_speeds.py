@@ -102,7 +102,8 @@ CASES = (
     *cases(replace(RUN, model="Llama-3.1-70B", weight_dtype="fp8", hw_key="h100-sxm", num_gpus=8, tp=8,
                    engine="sglang", osl=256.0, mode="mixed"), "ttft_ms", "concurrency", {32: (1159, 1.08, "")}, "70b"),
     *cases(replace(RUN, model="Llama-3.1-70B", weight_dtype="fp8", hw_key="h100-sxm", num_gpus=8, tp=8,
-                   engine="sglang", osl=256.0, mode="mixed"), "tpot_ms", "concurrency", {32: (13.5, 1.18, QUICK)}, "70b"),
+                   engine="sglang", osl=256.0, mode="mixed"), "tpot_ms", "concurrency",
+           {32: (13.5, 1.18, QUICK)}, "70b"),
 )  # fmt: skip
 
 
