@@ -274,7 +274,7 @@ def pairs_served(
     decoders: Any,
     concurrency: Any = None,
 ) -> Points:
-    """Units of `prefillers` and `decoders` workers, element by element, at what the decoders are meant to hold.
+    """Units of `prefillers` and `decoders` workers, element by element, at what the slower role is meant to hold.
 
     `concurrency` overrides the number of requests; it may have a row for each load.
     """
@@ -288,8 +288,9 @@ def pairs_served(
     pool = _prefilling(side, front, fronts.chunk.astype(float), prefillers)
     if concurrency is None:
         line = prompt_line(pool, isl=space.isl, prefix=space.prefix, xp=NUMPY)
-        pace = np.minimum(line.fastest * _BUSY, decoders * backs.rate)
-        concurrency = np.maximum(np.rint(decoders * backs.number + pace * (line.begin_s(pace) + transfer_s)), 1.0)
+        pace = np.minimum(line.fastest * _BUSY, decoders * backs.rate)  # no more are answered than are handed over
+        stay_s = line.begin_s(pace) + transfer_s + backs.number / backs.rate
+        concurrency = np.maximum(np.rint(pace * stay_s), 1.0)
     found = serve_apart(
         pool, Pool(timed=back, system=space.system, scheduler=space.scheduler, copies=decoders),
         concurrency=concurrency, isl=space.isl, osl=space.osl / tokens, prefix=space.prefix, transfer_s=transfer_s,
