@@ -26,6 +26,8 @@ def test_a_view_opens_from_its_link(view: str, page: Any, server: Server) -> Non
     assert len(answer.inner_text().split()) >= 6
     assert f"view={view}" in page.url or view == "blackboard"
     assert page.locator("nav.sub a[aria-current=page]").count() == 1
+    if view == "deduce":  # no fact of this sheet speaks of the cache itself
+        assert page.locator(".source-row", has_text="KV: prior").count() == 1
     _every_number_says_what_the_server_says(view, page)
     _every_chart_is_a_table_too(page)
     _copies_are_understood_elsewhere(page)

@@ -91,7 +91,7 @@ const DEDUCED = "d-";
 const ALONE = "What this fact says by itself.";
 
 function deduced(number: string): Known {
-  const words = number.replace(/_/g, " ");
+  const words = number.replace(/_/g, " ").replace("total params", "all parameters").replace("params", "parameters").replace("kv bytes", "KV cache");
   const title = words.charAt(0).toUpperCase() + words.slice(1);
   const unknown = ["total_params", "active_params", "kv_bytes_per_token"].includes(number.replace("regression_", ""));
   const means = number.startsWith("regression_") ? "A line through prices of open models, without physics." : unknown ? "The median of all draws, each weighed by how well it explains the sheet." : ALONE;

@@ -14,6 +14,9 @@ import { commit, state } from "../../state/store";
 import { ClaimCard } from "./ClaimCard";
 import type { Lecture } from "./types";
 
+/** Where in the recording a chapter begins. */
+const TIME = / \(\d\d:.*$/;
+
 /** Where the idea of a chapter can be moved by hand. */
 const VIEW_OF: Record<string, [View, string]> = {
   batch: ["blackboard", "Blackboard"], rack: ["layout", "Layout"], pipeline: ["layout", "Layout"], capacity: ["layout", "Layout"], overtraining: ["training", "Training"],
@@ -48,11 +51,11 @@ export function Learn(): JSX.Element {
   return (
     <section aria-label="Learn" class={asked.stale ? "stale" : ""}>
       <Note asked={asked} />
-      <h1 class="answer">{chapter?.title}: {cards ? "guess first, then look." : <><b>{chapter?.reproduced}</b> claims hold, <b>{chapter?.corrected}</b> are slips with their right form.</>}</h1>
+      <h1 class="answer">{chapter?.title.replace(TIME, "")}: {cards ? "guess first, then look." : <><b>{chapter?.reproduced}</b> claims hold, <b>{chapter?.corrected}</b> are slips with their right form.</>}</h1>
       <p class="because">{curves && chapter ? live(chapter.key, curves, now) : ""} {link && <>Move it: <ViewLink view={link[0]} name={link[1]} />.</>}</p>
       <nav class="chapters" aria-label="Chapters">
         {answer.chapters.map((one) => (
-          <button type="button" class="button" key={one.key} aria-current={one.key === chapter?.key ? "true" : undefined} onClick={() => commit({ chapter: one.key })}>{one.title.replace(/ \(\d\d:.*$/, "")}</button>
+          <button type="button" class="button" key={one.key} aria-current={one.key === chapter?.key ? "true" : undefined} onClick={() => commit({ chapter: one.key })}>{one.title.replace(TIME, "")}</button>
         ))}
       </nav>
       {claims.map((claim) => <ClaimCard key={claim.id} claim={claim} predict={cards} />)}
