@@ -100,6 +100,33 @@ def test_without_the_extra_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "pip install 'tokenroof[prices]'" in str(result.exception)
 
 
+@HAS_PACKAGE
+def test_deduce_takes_the_prices_of_today_where_it_may_fetch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The package's own updater is asked once, and its sheet has today's date."""
+    from genai_prices import data, update_prices
+
+    reply = update_prices.data_snapshot.DataSnapshot(data.providers, from_auto_update=True)
+    monkeypatch.setattr(update_prices.UpdatePrices, "fetch", lambda _: reply)
+    asked = ("deduce", "anthropic/claude-opus-5", "--draws", "20000", "--json")
+    answer = json.loads(run(*asked, "--online").stdout)
+    assert answer["offer"]["origin"]["as_of"] == date.today().isoformat()
+    assert "fetched" in answer["offer"]["origin"]["source"]
+    assert answer["evidence"]["priced"] > json.loads(run(*asked).stdout)["evidence"]["priced"]
+
+
+@HAS_PACKAGE
+def test_deduce_says_that_nothing_could_be_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
+    from genai_prices import update_prices
+
+    def down(_: object) -> None:
+        raise OSError("no route\nto host")
+
+    monkeypatch.setattr(update_prices.UpdatePrices, "fetch", down)
+    error = run("deduce", "anthropic/claude-opus-5", "--online").exception
+    assert isinstance(error, TokenroofError) and "online" in str(error) and "no route to host" in str(error)
+    assert isinstance(run("deduce", "--input", "3", "--output", "15", "--online").exception, TokenroofError)
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -17,7 +17,7 @@ from tokenroof.simulate.traces import FORMATS
 ROOT = Path(__file__).resolve().parents[2]
 # Left out, with the reason.
 ELSEWHERE = {
-    "--online": "asks a hub", "--cluster": "asks a cluster", "--scheduler tcp": "asks a cluster",
+    "--online": "asks a hub or a price list", "--cluster": "asks a cluster", "--scheduler tcp": "asks a cluster",
     "genai-prices": "reads a package that is not installed by default", "fit --ops": "fits for hours",
     "--validate": "80 sheets: tests/infer", "--capacity": "searches: tests/simulate",
     "--rates": "ten loads: tests/sweep", "compare": "tests/cli has its files", "--device cuda": "measures a GPU",

@@ -1,5 +1,6 @@
 """`tokenroof deduce`: from public prices and speeds back to what a model can be."""
 
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -69,6 +70,15 @@ def _whole(lecture: bool, out: Path | None, full: bool, as_json: bool) -> int:
     return 0
 
 
+def _sheet(name: str, options: dict[str, Any]) -> Any:
+    """A sheet by its name, or what is asked for it today."""
+    if not options["online"]:
+        return name
+    from tokenroof.catalog.offers.online import fetched_offer
+
+    return fetched_offer(name, date.today().isoformat())
+
+
 @click.command("deduce", short_help="From public prices and speeds back to what a model can be.")
 @click.argument("offer", required=False)
 @click.option("--compare", nargs=2, default=None, metavar="A B", help="Deduce two offers side by side.")
@@ -76,6 +86,7 @@ def _whole(lecture: bool, out: Path | None, full: bool, as_json: bool) -> int:
 @click.option("--lecture", is_flag=True, help="The lecture's own deductions: stated, recomputed, calibrated.")
 @sheet_options
 @click.option("--speed", "tokens_per_s", type=QuantityType("token/s"), help="Measured output speed of one sequence.")
+@click.option("--online", is_flag=True, help="Prices of today, fetched by genai-prices (extra: prices).")
 @click.option("--rate", "rates", multiple=True, metavar="CUR=USD", help="USD for one unit of a currency.")
 @click.option("--leave-out", multiple=True, metavar="CHANNEL", help="Evidence not to use (repeatable).")
 @click.option("--prior-only", is_flag=True, help="Use no evidence: shows the prior.")
@@ -100,6 +111,7 @@ def command(offer: str | None, full: bool, key: str | None, as_json: bool, out: 
     tokenroof deduce anthropic/claude-opus-4-7 -o corner.png
     tokenroof deduce --input 3 --output 15 --as-of 2024-06-20 --speed 80
     tokenroof deduce openai/gpt-5 --speed-at 2K:95 --speed-at 200K:70 --known total:>500B
+    tokenroof deduce anthropic/claude-opus-5 --online
     tokenroof deduce --compare anthropic/claude-opus-5 anthropic/claude-haiku-5-5
     tokenroof deduce --validate
     """
@@ -124,12 +136,12 @@ def command(offer: str | None, full: bool, key: str | None, as_json: bool, out: 
         "seed": options["seed"],
     }
     if options["compare"] is not None:
-        both = compare(*(DeduceRequest(offer=name, **shared) for name in options["compare"]))
+        both = compare(*(DeduceRequest(offer=_sheet(name, options), **shared) for name in options["compare"]))
         answer: Any = both
         if not as_json:
             echo_page(comparison_page(both))
     else:
-        answer = deduce(DeduceRequest(offer=offer if offer else offer_from_flags(options), **shared))
+        answer = deduce(DeduceRequest(offer=_sheet(offer, options) if offer else offer_from_flags(options), **shared))
         if key is not None:
             echo_explanation("deduce", answer, key, as_json)
         elif not as_json:

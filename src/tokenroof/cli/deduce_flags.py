@@ -83,6 +83,8 @@ def check_together(options: Mapping[str, Any], offer: str | None) -> None:
         barred += [(name, "given with --input and --output", fix) for name in _SHEET]
     if whole:
         barred += [(name, "left out with --validate and --lecture", "") for name in _SAMPLING]
+    if own or whole:
+        barred += [("online", "given with OFFER or --compare", "it fetches the prices of a sheet by its id")]
     if options["compare"] is not None:
         one = ("tokens_per_s", "chart", "key", *MEASURED)
         barred += [(name, "left out with --compare", "it is about one offer") for name in one]

@@ -103,8 +103,10 @@ def storage_usd_per_token_h(offer: Offer) -> tuple[float | None, str]:
 def _discount(offer: Offer) -> tuple[float | None, str]:
     found = [(mode.input_x, f"{mode.name} mode") for mode in offer.modes if mode.name in ("batch", "flex")]
     for window in offer.windows:
-        ratio = min(window.price_x, 1.0 / window.price_x)
-        found.append((ratio, f"{window.name} hours"))
+        if window.price_x > 1.0:  # dear hours: the discount is that of the others
+            found.append((1.0 / window.price_x, f"hours other than {window.name}"))
+        else:
+            found.append((window.price_x, f"{window.name} hours"))
     return min(found, default=(None, ""))
 
 

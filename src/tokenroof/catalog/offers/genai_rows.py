@@ -1,8 +1,8 @@
 """The rows of the installed package genai-prices as plain data, after checking that they have the form we know.
 
-The package brings its prices with it, so nothing is fetched. Its classes stay in here: everything that leaves
-is a `Row` of ours. A form that differs (another class, a price that is no number) is one InputError that names
-the row, since a price that is read wrongly is worse than none.
+The package brings its prices with it, so nothing is fetched unless the user asks. Its classes stay in here: everything
+that leaves is a `Row` of ours. A form that differs (another class, a price that is no number) is one InputError that
+names the row, since a price that is read wrongly is worse than none.
 """
 
 import importlib
@@ -199,8 +199,18 @@ class _Reader:
         )
 
 
-def read_package() -> Package:
-    """All rows of the installed package; one line of error where it is absent or has another form."""
+def _fetched() -> Any:
+    """The prices that the package's own updater fetches now; every failure is one InputError."""
+    try:
+        updater = importlib.import_module("genai_prices.update_prices").UpdatePrices()
+        return updater.fetch()
+    except Exception as error:  # its transport raises a dozen kinds, and so does a reply of another form
+        reason = " ".join(str(error).split())[:160] or type(error).__name__
+        raise InputError("online", PACKAGE, "prices that can be fetched", reason) from None
+
+
+def read_package(*, online: bool = False) -> Package:
+    """All rows of the installed package, or of what it fetches; one line of error where it is absent or differs."""
     try:
         package = importlib.import_module("genai_prices")
         data = importlib.import_module("genai_prices.data")
@@ -208,8 +218,9 @@ def read_package() -> Package:
         if (error.name or "").partition(".")[0] == "genai_prices" and error.name != "genai_prices":
             _Reader("(installed)").refuse("module", error.name)
         raise TokenroofError(f"prices of {PACKAGE} need that package: pip install 'tokenroof[prices]'") from None
-    reader = _Reader(str(getattr(package, "__version__", "of unknown version")))
-    providers = reader.attribute(data, "providers", list)
+    version = str(getattr(package, "__version__", "of unknown version"))
+    reader = _Reader(f"{version}, fetched" if online else version)
+    providers = reader.attribute(_fetched() if online else data, "providers", list)
     rows = []
     for provider in providers:
         reader.where = ""

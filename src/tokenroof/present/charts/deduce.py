@@ -7,7 +7,9 @@ from typing import Any
 
 from tokenroof.infer.posterior import ARCHITECTURE, UNREAD, Neighbour
 from tokenroof.present.charts.style import COLOURS, check_ending, new_figure, save_figure
+from tokenroof.present.numbers import percent
 from tokenroof.usecases.deduce.run import DeduceResponse, sheet_date
+from tokenroof.usecases.deduce.sentence import EVIDENCE
 
 __all__ = ["draw_corner", "draw_evidence"]
 
@@ -129,11 +131,17 @@ def _marginal(axis: Any, name: str, response: DeduceResponse, limits: tuple[floa
 def _pair(axis: Any, x: str, y: str, response: DeduceResponse, limits: dict[str, tuple[float, float]]) -> None:
     import numpy as np
 
-    draws = response.posterior.draws
-    grid, x_edges, y_edges = np.histogram2d(_logs(draws, x), _logs(draws, y), bins=_GRID, range=[limits[x], limits[y]])
-    grid = _smooth(grid).T
+    def counted(draws: Any) -> tuple[Any, Any, Any]:
+        found = np.histogram2d(_logs(draws, x), _logs(draws, y), bins=_GRID, range=[limits[x], limits[y]])
+        return _smooth(found[0]).T, found[1], found[2]
+
+    grid, x_edges, y_edges = counted(response.posterior.draws)
+    before, *_ = counted(response.posterior.prior_draws)
     levels = _mass_levels(grid, (0.5, 0.8))
     centres_x, centres_y = (x_edges[1:] + x_edges[:-1]) / 2, (y_edges[1:] + y_edges[:-1]) / 2
+    axis.contour(
+        centres_x, centres_y, before, levels=_mass_levels(before, (0.8,)), colors=[COLOURS["muted"]], linewidths=1.0
+    )
     axis.contourf(
         centres_x, centres_y, grid, levels=[*levels, grid.max() * 1.01], colors=[COLOURS["third"], COLOURS["compute"]],
         alpha=0.55,
@@ -152,7 +160,7 @@ def _pair(axis: Any, x: str, y: str, response: DeduceResponse, limits: dict[str,
 
 
 def draw_corner(response: DeduceResponse, path: Path) -> None:
-    """The posterior in pairs: 50 % and 80 % regions, prior in grey on the diagonal, nearest models numbered."""
+    """The posterior in pairs: 50 % and 80 % regions, prior in grey, nearest models marked."""
     check_ending(path)
     names = list(_AXES)
     figure, axes = new_figure(len(names), len(names), width=11, height=10.5)
@@ -162,7 +170,9 @@ def draw_corner(response: DeduceResponse, path: Path) -> None:
         after, before = _limits(_logs(response.posterior.draws, name)), _limits(_logs(prior, name))
         # the prior may be far wider: show it, but let the posterior fill at least a third of the axis
         room = (after[1] - after[0]) * 1.0
-        limits[name] = (max(before[0], after[0] - room), min(before[1], after[1] + room))
+        limits[name] = (
+            min(after[0], max(before[0], after[0] - room)), max(after[1], min(before[1], after[1] + room)),
+        )  # fmt: skip
     for row, y in enumerate(names):
         for column, x in enumerate(names):
             axis = axes[row][column]
@@ -189,7 +199,7 @@ def draw_corner(response: DeduceResponse, path: Path) -> None:
     figure.align_ylabels([axes[row][0] for row in range(1, len(names))])
     words = [
         f"{response.offer.id}, {sheet_date(response.offer)}",
-        "blue: posterior, 50 % and 80 % regions; grey: prior",
+        "blue: posterior, 50 % and 80 % regions; grey: prior, 80 %",
         "title of a panel: median (80 %)",
     ]
     figure.text(0.58, 0.97, "\n".join(words), va="top", fontsize=9.5)
@@ -227,7 +237,7 @@ def _intervals(axis: Any, response: DeduceResponse) -> None:
         axis.plot([at(e.low80), at(e.high80)], [place, place], color=COLOURS["third"], lw=9, solid_capstyle="butt")
         axis.plot([at(e.low50), at(e.high50)], [place, place], color=COLOURS["compute"], lw=9, solid_capstyle="butt")
         axis.plot(at(e.median), place, "|", color="white", ms=9, mew=1.5)
-        says = "says nothing" if e.silent else f"{e.width_left:.0%} of the width left"
+        says = "says nothing" if e.silent else f"{percent(e.width_left)} of the width left"
         if e.name in UNREAD:
             says = "no channel reads it"
         axis.annotate(says, (1.02, place), xycoords=("axes fraction", "data"), va="center", fontsize=8.5)
@@ -243,6 +253,11 @@ def _factors(low: float, high: float) -> list[float]:
     decades = range(math.floor(low * math.log10(2.0)) - 1, math.ceil(high * math.log10(2.0)) + 1)
     found = (step * 10.0**decade for decade in decades for step in close)
     return [factor for factor in found if low <= math.log2(factor) <= high]
+
+
+def _said(channel: str) -> str:
+    """A channel as the page calls it."""
+    return EVIDENCE.get(channel, channel).removeprefix("the ")
 
 
 def _influence(axis: Any, response: DeduceResponse) -> None:
@@ -263,7 +278,7 @@ def _influence(axis: Any, response: DeduceResponse) -> None:
     axis.axvline(0, color=COLOURS["total"], lw=0.8)
     axis.set_yticks(
         range(len(moved)),
-        [f"{m.channel}{', assumed' if m.channel in assumed else ''}\n{m.shown}" for m in reversed(moved)],
+        [f"{_said(m.channel)}{', assumed' if m.channel in assumed else ''}\n{m.shown}" for m in reversed(moved)],
         fontsize=8.5,
     )
     low, high = min(axis.get_xlim()[0], -0.6), max(axis.get_xlim()[1], 0.6)
@@ -285,7 +300,7 @@ def _check(axis: Any, response: DeduceResponse) -> None:
     axis.axvline(0, color=COLOURS["total"], lw=0.8)
     far = max([4.0, *(abs(s.z) * 1.1 for s in rows)])
     axis.set_xlim(-far, far)
-    axis.set_yticks(range(len(rows)), [s.channel for s in rows], fontsize=8.5)
+    axis.set_yticks(range(len(rows)), [_said(s.channel) for s in rows], fontsize=8.5)
     axis.set_title("Reading against prediction from the rest (standard deviations; dashed: unlikely)")
 
 
