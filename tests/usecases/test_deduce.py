@@ -14,6 +14,7 @@ from tokenroof.present.charts.deduce import draw_corner, draw_evidence
 from tokenroof.present.pages.deduce import page_of
 from tokenroof.present.text import text
 from tokenroof.usecases.deduce.lecture import lecture_deductions
+from tokenroof.usecases.deduce.nearest import distinct
 from tokenroof.usecases.deduce.own_offer import PricesGiven, own_offer
 from tokenroof.usecases.deduce.run import DeduceRequest, DeduceResponse, compare, deduce, find_offer
 from tokenroof.usecases.deduce.sentence import sentence_of
@@ -37,6 +38,14 @@ def test_minimax_m2_lies_in_its_region() -> None:
     for name, truth in (("total_params", 229e9), ("active_params", 10.4e9)):
         assert found.estimate(name).low80 <= truth <= found.estimate(name).high80, name
     assert next(n.level for n in found.neighbours if n.model == "minimax-m2") < 0.95
+
+
+def test_twins_are_told_once(opus: DeduceResponse) -> None:
+    """DeepSeek-V3, V3.1 and R1 have one shape; V3.2 scans less and holds more."""
+    names = [near.model for near in distinct(opus.neighbours)]
+    assert sum(name in ("deepseek-v3", "deepseek-v3.1", "deepseek-r1") for name in names) == 1
+    assert {"deepseek-v3.2", "kimi-k2"} <= set(names) and len(names) < len(opus.neighbours)
+    assert names[0] == opus.neighbours[0].model
 
 
 def test_deepseek_v3_was_sold_below_its_size(v3: DeduceResponse) -> None:

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tokenroof.infer.posterior import ARCHITECTURE, UNREAD, Neighbour
+from tokenroof.infer.posterior import ARCHITECTURE, UNREAD
 from tokenroof.present.charts.style import COLOURS, check_ending, new_figure, save_figure
 from tokenroof.present.numbers import percent
+from tokenroof.usecases.deduce.nearest import distinct
 from tokenroof.usecases.deduce.run import DeduceResponse, sheet_date
 from tokenroof.usecases.deduce.sentence import EVIDENCE
 
@@ -95,19 +96,6 @@ def _plain(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
-def _distinct(response: DeduceResponse) -> list[Neighbour]:
-    """The nearest known models, those of one architecture counted once."""
-    found: list[Neighbour] = []
-    for near in response.neighbours:
-        point = near.truth
-        twin = any(
-            all(abs(math.log(getattr(point, n) / getattr(f.truth, n))) < 0.05 for n in ARCHITECTURE) for f in found
-        )
-        if not twin:
-            found.append(near)
-    return found
-
-
 def _marginal(axis: Any, name: str, response: DeduceResponse, limits: tuple[float, float]) -> None:
     import numpy as np
 
@@ -148,7 +136,7 @@ def _pair(axis: Any, x: str, y: str, response: DeduceResponse, limits: dict[str,
     )  # fmt: skip
     if {x, y} <= set(ARCHITECTURE):
         limit_x, limit_y = limits[x], limits[y]
-        for number, near in reversed(list(enumerate(_distinct(response)))):
+        for number, near in reversed(list(enumerate(distinct(response.neighbours)))):
             px = math.log10(getattr(near.truth, x) * _AXES[x][1])
             py = math.log10(getattr(near.truth, y) * _AXES[y][1])
             if not (limit_x[0] <= px <= limit_x[1] and limit_y[0] <= py <= limit_y[1]):
@@ -203,7 +191,7 @@ def draw_corner(response: DeduceResponse, path: Path) -> None:
         "title of a panel: median (80 %)",
     ]
     figure.text(0.58, 0.97, "\n".join(words), va="top", fontsize=9.5)
-    for marker, found in zip(_MARKERS, _distinct(response), strict=False):
+    for marker, found in zip(_MARKERS, distinct(response.neighbours), strict=False):
         axes[0][0].plot([], [], marker, ms=6, color=COLOURS["limit"], mec="white", label=found.model)
     axes[0][0].plot([], [], ".", ms=4, color=COLOURS["total"], alpha=0.5, label="other open models")
     figure.legend(

@@ -26,6 +26,7 @@ from tokenroof.present.page import bars as bar_column
 from tokenroof.present.pages.deduce_full import full_blocks
 from tokenroof.present.pages.deduce_parts import NAMES, span, value
 from tokenroof.present.pages.parts import counted
+from tokenroof.usecases.deduce.nearest import distinct
 from tokenroof.usecases.deduce.run import Comparison, DeduceResponse, OddsOf, sheet_date
 from tokenroof.usecases.deduce.sentence import EVIDENCE, OF_CACHE, odds_of
 
@@ -115,7 +116,7 @@ def _chips(choice: Choice) -> list[tuple[str, str]]:
 
 def _near(answer: DeduceResponse) -> list[KeyValues]:
     chips = next(choice for choice in answer.choices if choice.name == "system")
-    near = [(one.model,) for one in answer.neighbours[:_NEAREST]]
+    near = [(one.model,) for one in distinct(answer.neighbours)[:_NEAREST]]
     return [
         KeyValues(title="Open models most like it", pairs=near, inline=True),
         KeyValues(title="Chip it runs on", pairs=_chips(chips), inline=True),
