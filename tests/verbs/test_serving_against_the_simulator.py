@@ -90,7 +90,7 @@ def test_a_closed_loop(model: str, system: str, degrees: dict[str, int], isl: in
 def test_random_arrivals(model: str, system: str, degrees: dict[str, int], isl: int, osl: int, share: float) -> None:
     deployment = _deployment(model, system, isl, osl, **degrees)
     most = float(deployment.estimate(Load(kind="saturated")).requests_per_s)
-    count, rate = 8000, share * most
+    count, rate = 4000, share * most
     out = _run(deployment, isl, osl, rate=rate, count=count)
     found = deployment.estimate(Load(kind="request_rate", value=rate))
     first = count // 4
