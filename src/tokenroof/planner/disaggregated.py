@@ -288,9 +288,12 @@ def pairs_served(
     pool = _prefilling(side, front, fronts.chunk.astype(float), prefillers)
     if concurrency is None:
         line = prompt_line(pool, isl=space.isl, prefix=space.prefix, xp=NUMPY)
-        pace = np.minimum(line.fastest * _BUSY, decoders * backs.rate)  # no more are answered than are handed over
-        stay_s = line.begin_s(pace) + transfer_s + backs.number / backs.rate
-        concurrency = np.maximum(np.rint(pace * stay_s), 1.0)
+        pace = np.minimum(line.fastest * _BUSY, decoders * backs.rate)
+        waiting_s = line.begin_s(pace) + transfer_s
+        full = decoders * backs.number + pace * waiting_s
+        # More clients than prefill feeds within the limit only wait before it.
+        fed = line.fastest * (backs.number / backs.rate + np.maximum(waiting_s, space.ttft_s or 0.0))
+        concurrency = np.maximum(np.rint(np.minimum(full, fed)), 1.0)
     found = serve_apart(
         pool, Pool(timed=back, system=space.system, scheduler=space.scheduler, copies=decoders),
         concurrency=concurrency, isl=space.isl, osl=space.osl / tokens, prefix=space.prefix, transfer_s=transfer_s,
