@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from result_files import AT_ONCE, ISL, OSL, STORY, put, vllm
 
 from tokenroof.cli.main import cli
-from tokenroof.errors import InputError
+from tokenroof.errors import InputError, UnknownName
 from tokenroof.measure.importers import read_benchmarks, read_results
 from tokenroof.types.benchmark import Benchmark
 from tokenroof.types.run import Run
@@ -105,3 +105,9 @@ def test_a_file_of_no_known_format_is_told_with_the_nearest(tmp_path: Path) -> N
     path = put(tmp_path / "a.json", {key: one for key, one in vllm().items() if key != "num_prompts"})
     with pytest.raises(InputError, match="nearest is vLLM bench serve, missing: num_prompts"):
         run(str(path))
+
+
+@pytest.mark.parametrize("option", ["--weight-dtype", "--kv-dtype"])
+def test_a_format_that_nobody_knows_is_refused(option: str, tmp_path: Path) -> None:
+    with pytest.raises(UnknownName, match=r"unknown .*dtype 'inf'"):
+        run(str(put(tmp_path / "a.json", vllm())), option, "inf")

@@ -12,7 +12,7 @@ from tokenroof.registry import nearest
 from tokenroof.types.dtype import DTYPES, dtype
 from tokenroof.types.model import Model, WeightDtypes
 
-__all__ = ["ALIASES", "main_format", "served_weights"]
+__all__ = ["ALIASES", "format_named", "main_format", "served_weights"]
 
 # As tables and engines write them; anything else is a name of types.dtype.
 ALIASES = {
@@ -46,7 +46,8 @@ def _published(model_id: str, name: str) -> Model | None:
         return None
 
 
-def _format_named(word: str) -> str:
+def format_named(word: str) -> str:
+    """The format of weights that a word means; UnknownName for one that means none."""
     name = ALIASES.get(word.lower(), word.lower())
     try:
         return dtype(name).name
@@ -62,7 +63,7 @@ def served_weights(model: Model, name: str | None) -> tuple[Model, WeightDtypes 
     """
     if not name or name == "own":
         return model, None
-    wanted = _format_named(name)
+    wanted = format_named(name)
     width, own = _bits(wanted), model.weights.experts
     if wanted == main_format(model):
         return model, None

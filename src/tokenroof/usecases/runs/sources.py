@@ -12,7 +12,9 @@ from tokenroof.measure.importers import importer_of, read_metrics
 from tokenroof.measure.importers.documents import text_of
 from tokenroof.measure.importers.server_metrics import SERVER_METRICS, server_of
 from tokenroof.measure.scraping import scraped
+from tokenroof.scenario.formats import format_named
 from tokenroof.types.benchmark import Benchmark, Deployed, Given
+from tokenroof.types.dtype import dtype
 from tokenroof.types.run import Fault
 from tokenroof.usecases.runs.request import Told
 
@@ -44,7 +46,16 @@ class Sources:
             yield from read_metrics([text_of(path) for path in paths], name, self.given)
 
 
+def _check_words(told: Told) -> None:
+    """Formats that were said are ones that there are, whatever the files hold."""
+    if told.weight_dtype:
+        format_named(told.weight_dtype)
+    if told.kv_dtype:
+        dtype(told.kv_dtype)
+
+
 def _given(told: Told, otherwise: Deployed) -> Given:
+    _check_words(told)
     command, unknown = (Deployed(), ()) if told.server_cmd is None else launched(told.server_cmd)
     machine = None if told.system is None else load_system(told.system)
     said = Deployed(
