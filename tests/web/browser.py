@@ -71,7 +71,7 @@ def server() -> Iterator[Server]:
     found.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # its event loop stays in the thread: tests of other modules may want their own
 def browser() -> Iterator[Any]:
     path = chromium_path()
     if path is None:

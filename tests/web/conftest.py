@@ -8,7 +8,7 @@ from web.browser import browser, page, server
 
 from tokenroof.web.app import create_app
 
-__all__ = ["browser", "page", "server"]  # one browser and one server for all tests of a worker
+__all__ = ["browser", "page", "server"]  # one server for all tests of a worker, a browser for those of a module
 
 HERE = "http://127.0.0.1"
 
