@@ -183,7 +183,7 @@ class Fields:
         if value is None:
             return None
         if value != int(value) or value > 1e9:
-            name = next(one for one in names if self._data.get(one) not in (None, ""))
+            name = next((one for one in names if self._data.get(one) not in (None, "")), names[0])
             raise self._bad(name, "a whole number of at least 1")
         return int(value)
 
