@@ -111,7 +111,9 @@ def base_of(row: Row, line: int, file: str) -> Run:
     groups = gpus if _flag(row, "decode_dp_attention") and not apart else None
     model = _some(row, "model").split("/")[-1]
     model = _MODELS.get(model, model)
-    concurrency = next(name for name in _CONCURRENCY if name in row)
+    concurrency = next((name for name in _CONCURRENCY if name in row), None)
+    if concurrency is None:
+        raise BadRow(f"{_CONCURRENCY[0]} must be a number")
     base = Run(
         row_id="", line=line, file=file, source="InferenceX",
         date=_found(_DATE, row.get("date") or row.get("source_url")), model=model, model_key=model,
