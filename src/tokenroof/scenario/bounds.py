@@ -41,10 +41,14 @@ def unbeatable(deployment: Deployment, *, kv_dtype: str | None = None) -> Timed:
     return roof(lower(deployment.model, layout), deployment.system)
 
 
-def bounds_of(deployment: Deployment, asked: float, *, sure_of_room: float = 1.0, timed: Timed | None = None) -> Bounds:
+def bounds_of(
+    deployment: Deployment, asked: float, *, batch: float | None = None, sure_of_room: float = 1.0,
+    timed: Timed | None = None,
+) -> Bounds:  # fmt: skip
     """The bound with `asked` requests in one replica; those beyond memory wait and slow nobody's tokens down.
 
     Tokens share their experts, since no run can read fewer; a closed loop gives no more than its requests take.
+    `batch` is how many of them a decode step holds, where some wait elsewhere: fewer take less time than all.
     `sure_of_room` is the share of the room that surely runs at once, where what memory holds is our own estimate.
     `timed` is `unbeatable`, for those who keep it.
     """
@@ -64,7 +68,7 @@ def bounds_of(deployment: Deployment, asked: float, *, sure_of_room: float = 1.0
     answered = float(passes.answering(held, answer))  # the others wait for their prompts
     step_s, token_s = (
         float(timed.step(decode=StepLoad(share, share, work.context)).step_s)
-        for share in (held / deployment.layout.pp, answered / deployment.layout.pp)
+        for share in (min(held, batch or held) / deployment.layout.pp, answered / deployment.layout.pp)
     )
     prompt_s = float(alone.prefill_s)
     e2e_s = prompt_s + max(answer - 1.0, 0.0) * token_s

@@ -159,7 +159,7 @@ def analyze(request: AnalyzeRequest) -> AnalyzeResponse:
     rows = decode_rows(deployment, batch)
     mfu, mbu = nearness(deployment, batch, times) if served.fits else (None, None)
     running = min(served.concurrency / deployment.replicas, served.room) if served.fits else 1.0
-    least = bounds_of(deployment, running)
+    least = bounds_of(deployment, running, batch=batch)
     cost = _cost(deployment, served) if served.fits else None
     numbers = _numbers(deployment, served, least)
     return AnalyzeResponse(
