@@ -288,7 +288,7 @@ def test_chips_whose_16_bit_rate_comes_from_another_format_are_analysed(system: 
 
 
 def test_the_bound_of_a_step_is_of_the_requests_in_it() -> None:
-    """489 fit, 413 are in a step: the others wait for their prompts. All of them would take longer than the step did."""
+    """489 fit, 413 are in a step, the others wait for their prompts: a step of all of them would take longer."""
     answer = ask("llama-3.1-8b", "h100", isl=1, osl=1791, engine="vllm", profile="peak")
     assert answer.decode_step_s is not None and answer.decode_step_s.bound is not None
     assert 0.8 < answer.decode_step_s.bound / answer.decode_step_s.value < 1.0
