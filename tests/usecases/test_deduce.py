@@ -155,8 +155,14 @@ def test_a_model_on_the_same_host_is_a_yardstick() -> None:
     [
         ({"known": ("total:1T",)}, "total, active or kv"),
         ({"known": ("size:>1T",)}, "total, active or kv"),
+        ({"known": ("total:>1T", "total:<500B")}, "facts that some value meets; such as"),
+        ({"known": ("total:=1T", "total:=2T")}, "facts that some value meets"),
+        ({"known": ("active:>1T", "total:<500B")}, "no more active parameters than"),
+        ({"known": ("total:>10T", "active:<1B")}, "unlike any model: the sparsest known one has"),
+        ({"known": ("total:>1000",)}, "at least 1,000,000 parameters; billions"),
+        ({"ttft_at": ("2K:600", "20K:900")}, "a time with its unit; 2K:600ms or 2K:600s"),
         ({"speed_at": ("1K:100",)}, "two lengths or more"),
-        ({"ttft_at": ("1K:0.2", "x:3")}, "PROMPT:TIME"),
+        ({"ttft_at": ("1K:0.2s", "x:3s")}, "PROMPT:TIME"),
         ({"beside": "llama-3.3-70b:80"}, "given with `speed`"),
         ({"beside": "no-such:80", "tokens_per_s": 80.0}, "no-such"),
         ({"as_of": "yesterday"}, "a day such as"),
@@ -172,6 +178,23 @@ def test_measurements_that_do_not_fit_are_one_error(changes: dict[str, object], 
 def test_prices_of_one_token_are_noticed() -> None:
     with pytest.raises(InputError, match="a price of one token"):
         own_offer(PricesGiven(input=3e-6, output=15e-6))
+    with pytest.raises(InputError, match="a price of a billion"):
+        own_offer(PricesGiven(input=1250.0, output=15.0))
+    assert own_offer(PricesGiven(input=1250.0, output=5000.0, currency="KRW")).currency == "KRW"
+
+
+def test_what_is_given_and_not_used_is_said() -> None:
+    """Speeds that rise with context, times that fall with the prompt, output cheaper than input."""
+    offer = own_offer(PricesGiven(input=15.0, output=3.0))
+    plain, odd = (
+        deduce(DeduceRequest(offer=offer, draws=DRAWS, speed_at=speeds, ttft_at=times))
+        for speeds, times in (((), ()), (("2K:70", "200K:95"), ("2K:6s", "100K:600ms")))
+    )
+    assert odd.estimates == plain.estimates
+    said = " ".join(set(odd.notes) - set(plain.notes))
+    assert "speeds do not fall with context: not used" in said and "TTFT does not rise" in said
+    assert not {one.channel for one in odd.skipped} & {"speed_slope", "ttft_slope"}
+    assert any("are the two swapped?" in text for text in plain.notes)
 
 
 def test_densities_hold_what_their_levels_say(opus: DeduceResponse) -> None:
@@ -209,9 +232,14 @@ def test_unlikely_evidence_is_flagged_not_refused() -> None:
 
 
 def test_evidence_that_hardly_a_draw_explains_is_refused_by_name() -> None:
-    """A hundred thousand tokens a second at the price of a large model."""
+    """Nine hundred thousand dollars for a million tokens, in a currency of which a unit is a thousand."""
     with pytest.raises(PoorPosterior, match="hardest to explain is"):
-        deduce(DeduceRequest(offer=own_offer(PricesGiven(input=900000.0, output=900000.0)), draws=20_000))
+        deduce(
+            DeduceRequest(
+                offer=own_offer(PricesGiven(input=900.0, output=900.0, currency="XAU")), rates={"XAU": 1000.0},
+                draws=20_000,
+            )
+        )  # fmt: skip
 
 
 def test_what_narrows_an_interval_says_more_than_what_moves_its_middle(v3: DeduceResponse) -> None:

@@ -25,7 +25,12 @@ def sheet_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options of a price sheet, in the order of the help."""
     options = (
         click.option("--input", "price_in", type=float, help="Own offer: price per million input tokens."),
-        click.option("--output", "price_out", type=float, help="Price per million output tokens."),
+        click.option(
+            "--output",
+            "price_out",
+            type=float,
+            help="Price per million output tokens: read alone, it moves no interval.",
+        ),
         click.option("--cached", type=float, help="Price per million cached input tokens."),
         click.option("--write", "writes", multiple=True, metavar="TTL:PRICE", help="Cache write, e.g. 1h:6."),
         click.option("--step", multiple=True, metavar="TOKENS:IN_X:OUT_X", help="Long-context step, 200K:2:1.5."),
@@ -44,7 +49,12 @@ def sheet_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--as-of", metavar="DATE", help="Day of the prices, in place of the sheet's.  [default: today]"),
         click.option("--released", metavar="DATE", help="Day the model came out.  [default: that of the prices]"),
         click.option("--speed-at", multiple=True, metavar="CONTEXT:TOK_S", help="Measured speeds, at two contexts."),
-        click.option("--ttft-at", multiple=True, metavar="PROMPT:TIME", help="Measured TTFT, at two prompt lengths."),
+        click.option(
+            "--ttft-at",
+            multiple=True,
+            metavar="PROMPT:TIME",
+            help="Measured TTFT with its unit, at two prompt lengths.",
+        ),
         click.option("--beside", metavar="MODEL:TOK_S", help="An open model on the same host, and its speed."),
         click.option("--known", multiple=True, metavar="FACT", help="Disclosed: total:>1T, active:<50B, kv:=70KB."),
         click.option("--also", multiple=True, metavar="OFFER", help="Another sheet of the same weights."),

@@ -16,7 +16,7 @@ from tokenroof.infer.population import NOW, years
 from tokenroof.types.offer import UNDATED, Mode, Offer
 
 __all__ = [
-    "SPEED_LIMIT", "USED", "Evidence", "Known", "Reading", "evidence_of", "fast_mode", "readings",
+    "SPEED_LIMIT", "USED", "Evidence", "Known", "Reading", "evidence_of", "fast_mode", "flat_slopes", "readings",
     "storage_usd_per_token_h",
 ]  # fmt: skip
 
@@ -196,6 +196,15 @@ def _slope(pairs: Sequence[tuple[float, float]]) -> float:
     level = sum(y for _, y in pairs) / len(pairs)
     spread = sum((x - middle) ** 2 for x, _ in pairs)
     return max(sum((x - middle) * (y - level) for x, y in pairs) / spread, 0.0)
+
+
+def flat_slopes(evidence: Evidence) -> tuple[str, ...]:
+    """Channels whose measurements do not rise with length, so that their slope tells nothing."""
+    pairs = {
+        "speed_slope": [(context, 1.0 / speed) for context, speed in evidence.speed_at],
+        "ttft_slope": evidence.ttft_at,
+    }
+    return tuple(channel for channel, measured in pairs.items() if measured and _slope(measured) <= 0.0)
 
 
 # What the joint posterior reads. The rest was tried and adds nothing for labs that were not fitted (docs/deduction.md);

@@ -1,6 +1,7 @@
 """What a user measured or read of a model beside its price sheet, as evidence."""
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Protocol
@@ -22,7 +23,10 @@ _UNKNOWNS = {
     "kv": ("B", "KV per token"),
 }
 _BOUNDS = {">": "at least", "<": "at most", "=": "is"}
+_BARE = re.compile(r"[\d.]+(e[-+]?\d+)?", re.IGNORECASE)
 _LARGEST = 1e15
+_LEAST_PARAMS = 1e6  # no language model is smaller
+_BEYOND_SPARSEST = 10.0  # times the sparsest known model: no draw of the population lies there
 _FIRST_YEAR, _LAST_YEAR = 2022, 2028
 
 
@@ -70,7 +74,40 @@ def known_fact(text: str) -> Known:
         value = math.nan
     if not 0 < value < _LARGEST:
         raise InputError("known", text, limit)
+    if _UNKNOWNS[name][0] == "param" and value < _LEAST_PARAMS:
+        raise InputError(
+            "known", text, f"at least {_LEAST_PARAMS:,.0f} parameters", f"billions? such as {name}:{rest[0]}100B"
+        )
     return Known(unknown=name, bound=_BOUNDS[rest[0]], value=value, shown=f"{_UNKNOWNS[name][1]} {rest}")
+
+
+def _bounds(facts: Sequence[Known], unknown: str) -> tuple[float, float]:
+    """Least and greatest value that the facts leave to an unknown."""
+    mine = [fact for fact in facts if fact.unknown == unknown]
+    low = max((fact.value for fact in mine if fact.bound != "at most"), default=0.0)
+    high = min((fact.value for fact in mine if fact.bound != "at least"), default=math.inf)
+    return low, high
+
+
+def _agreeing(texts: Sequence[str]) -> tuple[Known, ...]:
+    """The facts, none of which leaves no value for another."""
+    facts = tuple(known_fact(text) for text in dict.fromkeys(texts))
+    for name in _UNKNOWNS:
+        low, high = _bounds(facts, name)
+        exact = any(fact.unknown == name and fact.bound == "is" for fact in facts)
+        if low > high or (low == high and not exact):
+            mine = ", ".join(text for text in texts if text.startswith(f"{name}:"))
+            raise InputError("known", mine, "facts that some value meets", f"such as {name}:>500B and {name}:<1T")
+    (least_total, most_total), (least_active, most_active) = (_bounds(facts, name) for name in ("total", "active"))
+    if least_active > most_total:
+        raise InputError("known", ", ".join(texts), "no more active parameters than there are in total")
+    sparsest = max(truth.total_params / truth.active_params for _, truth in known_truths())
+    if least_total / most_active > _BEYOND_SPARSEST * sparsest:
+        raise InputError(
+            "known", ", ".join(texts), f"a total of less than {_BEYOND_SPARSEST * sparsest:,.0f} times what is active",
+            f"this is unlike any model: the sparsest known one has {sparsest:.0f} times",
+        )  # fmt: skip
+    return facts
 
 
 def _amount(field: str, text: str, unit: str, limit: str) -> float:
@@ -88,6 +125,8 @@ def _pairs(field: str, texts: Sequence[str], unit: str, limit: str) -> tuple[tup
     found = []
     for text in texts:
         length, _, rest = text.partition(":")
+        if unit == "s" and _BARE.fullmatch(rest.strip()):
+            raise InputError(field, text, "a time with its unit", f"{length}:{rest}ms or {length}:{rest}s")
         found.append((_amount(field, length, "token", limit), _amount(field, rest, unit, limit)))
     if found and len({length for length, _ in found}) < 2:
         raise InputError(field, texts[0], "given at two lengths or more", "the slope between them is what counts")
@@ -140,5 +179,5 @@ def measured(evidence: Evidence, asked: Asked) -> Evidence:
         speed_at=_pairs("speed_at", asked.speed_at, "token/s", "CONTEXT:TOK_S, such as 32K:95"),
         ttft_at=_pairs("ttft_at", asked.ttft_at, "s", "PROMPT:TIME, such as 32K:1.5s"),
         beside=_beside(asked.beside, evidence.tokens_per_s),
-        known=tuple(known_fact(text) for text in asked.known),
+        known=_agreeing(asked.known),
     )

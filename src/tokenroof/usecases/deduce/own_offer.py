@@ -14,6 +14,7 @@ __all__ = ["UNDATED", "PricesGiven", "own_offer"]
 
 
 _LEAST_PRICE = 1e-3  # of a million tokens: a tenth of the cheapest that was ever sold
+_MOST_USD = 1e3  # of a million tokens: above the dearest that was ever sold
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +96,11 @@ def own_offer(given: PricesGiven) -> Offer:
             raise InputError(
                 name, price, "a price of a million tokens", "a price of one token? multiply it by a million"
             )
+        if price > _MOST_USD and given.currency.upper() == "USD":
+            raise InputError(
+                name, price, f"a price of a million tokens, at most {_MOST_USD:,.0f} USD",
+                "a price of a billion? divide it by a thousand; another currency? `currency`",
+            )  # fmt: skip
     table: dict[str, Any] = {
         "id": "own/prices", "currency": given.currency.upper(), "as_of": given.as_of or UNDATED,
         "source": "given with the question", "grade": "given", "open_weights": given.open or given.model is not None,

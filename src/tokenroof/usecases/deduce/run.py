@@ -12,7 +12,7 @@ from tokenroof.infer.calibration import Calibration, line_of
 from tokenroof.infer.calibrations import CALIBRATIONS, MARKUPS, POPULATION, REGRESSIONS
 from tokenroof.infer.cases import known_truths
 from tokenroof.infer.deductions import Deduction, Machine, all_deductions
-from tokenroof.infer.evidence import USED, Evidence, evidence_of, readings
+from tokenroof.infer.evidence import USED, Evidence, evidence_of, flat_slopes, readings
 from tokenroof.infer.machines import reference_machine
 from tokenroof.infer.markup import setting_for
 from tokenroof.infer.posterior import (
@@ -155,6 +155,10 @@ _WOULD_TELL = {
     "speed_slope": "no speeds at several contexts: `speed_at`",
     "ttft_slope": "no times to first token at several prompts: `ttft_at`",
 }
+_FLAT = {
+    "speed_slope": "the speeds do not fall with context: not used, they tell nothing of the cache",
+    "ttft_slope": "TTFT does not rise with the prompt: not used, it tells nothing of active parameters",
+}
 # On the sheet, and not in the intervals: without gain for labs that were not fitted.
 _ALONE = {
     "output_ratio": "output over input", "cached_ratio": "the price of cached reads",
@@ -185,6 +189,9 @@ def _notes(offer: Offer, rate: Rate, evidence: Evidence) -> tuple[str, ...]:
     alone = [name for channel, name in _ALONE.items() if channel in shown]
     if alone:
         found.append(f"read alone, not in the intervals: {', '.join(alone)}")
+    found += [_FLAT[channel] for channel in flat_slopes(evidence)]
+    if evidence.output_usd_per_token < evidence.input_usd_per_token:
+        found.append("output is cheaper than input: are the two swapped?")
     if offer.origin.as_of == UNDATED:
         found.append("no day given: read as a price of today; `as_of` changes it")
     return tuple(found)
@@ -217,7 +224,7 @@ def deduce(request: DeduceRequest) -> DeduceResponse:
         raise InputError("active_params", active, "a number from 1e6 to 1e14")
     machine = reference_machine()
     holds = tuple(write.ttl_s for write in base_line(usd).cache_writes)
-    channels = {reading.channel for reading in found}
+    channels = {reading.channel for reading in found} | set(flat_slopes(evidence))
     skipped = tuple(Skipped(channel=c, why=why) for c, why in _WOULD_TELL.items() if c not in channels)
     return DeduceResponse(
         offer=offer,
