@@ -10,6 +10,8 @@ from tokenroof.catalog import load_model, load_system
 from tokenroof.catalog.power import power_of
 from tokenroof.errors import DataMissing, InputError, UnknownName
 from tokenroof.planner.power import unit_watts
+from tokenroof.present.pages.plan import page_of
+from tokenroof.present.text import text
 from tokenroof.scenario.energy import watts_per_gpu
 from tokenroof.scenario.slo import PRESETS, Slo, slo_of
 from tokenroof.types.workload import Load
@@ -124,7 +126,9 @@ def test_enough_gpus_for_the_load(load, need):
 
 
 def test_a_concurrency_is_spread_over_the_units():
-    winner = ask(ttft=0.5, tpot=0.03, isl=1024.0, osl=256.0, concurrency=700.0).winner
+    answer = ask(ttft=0.5, tpot=0.03, isl=1024.0, osl=256.0, concurrency=700.0)
+    winner = answer.winner
+    assert "note: TTFT is of clients in random phases" in text(page_of(answer))
     assert winner.concurrency == pytest.approx(700.0)
     assert winner.unit_concurrency * winner.units == pytest.approx(700.0)
 

@@ -168,10 +168,24 @@ def test_overload_is_said_with_its_beginning_and_the_full_machine_is_the_closed_
 def test_a_closed_loop_keeps_its_requests() -> None:
     found = answered(concurrency=32, isl="uniform:500:1500", osl="uniform:100:300")
     at_once = [run + wait for run, wait in zip(found.series.running, found.series.waiting, strict=True)]
-    assert max(at_once) == 32 and found.request_rate is None
+    assert max(at_once) == 32 and found.request_rate is None and not found.notes
     assert found.requests_per_s * found.e2e.mean == pytest.approx(32, rel=0.05)  # type: ignore[union-attr]
     users = answered(users=40, think=10.0, isl="1000", osl="200")
     assert users.requests_per_s * (10.0 + users.e2e.mean) == pytest.approx(40, rel=0.07)  # type: ignore[union-attr]
+
+
+def test_a_closed_loop_says_what_its_beginning_does_to_ttft() -> None:
+    """Clients of equal lengths stay bunched as they began; with lengths apart the closed form's TTFT is theirs."""
+    alike = answered(concurrency=32, requests=200, isl="1000", osl="100", warmup=0.16)
+    assert [note.split(":")[0] for note in alike.notes] == [
+        "clients begin together and lengths are alike, so prompts come in bunches"
+    ]
+    early = answered(concurrency=32, requests=200, isl="1000", osl="100")
+    assert early.notes[0].startswith("12 of the 32 that begin at once") and "`warmup` 0.16 " in early.notes[0]
+    apart = answered(concurrency=32, requests=400, isl="1000", osl="exp:100", warmup=0.16)
+    assert apart.ttft and alike.ttft and apart.closed_form.ttft_s and not apart.notes
+    assert apart.ttft.mean == pytest.approx(apart.closed_form.ttft_s, rel=0.3)
+    assert alike.ttft.mean > 1.5 * apart.ttft.mean
 
 
 def test_requests_larger_than_memory_are_rejected_and_miss_the_slo() -> None:

@@ -218,10 +218,17 @@ def _remarks(answer: PlanResponse, one: Candidate) -> Iterable[Remark]:
         yield note("alternatives with ≈ are equal within the error of a comparison: the simplest is taken")
     if answer.demand.given and one.capacity_used > _NEARLY_FULL:
         yield warning(f"at {percent(one.capacity_used)} of capacity one lost replica breaks the limits")
+    if _in_phases(answer, one):
+        yield note("TTFT is of clients in random phases; where all begin together it is longer (simulate)")
     if one.gather_passes:
         yield note(f"prompts wait until every rank has one, {count(one.gather_passes)} passes at most")
     if not one.own_weights:
         yield warning(f"needs a checkpoint in {one.weights}: check its quality")
+
+
+def _in_phases(answer: PlanResponse, one: Candidate) -> bool:
+    """Whether a limit on TTFT is held to the closed form of a closed loop, which knows no bunches of prompts."""
+    return answer.slo.ttft_s is not None and one.simulated is None and answer.demand.concurrency is not None
 
 
 def _beside(one: Candidate) -> str:

@@ -33,14 +33,6 @@ def short_name(model: Model) -> str:
     return bare_name(model.name)
 
 
-def _share(value: float) -> str:
-    """A share in words that people use."""
-    for part, words in ((0.29, "a quarter"), (0.42, "a third"), (0.58, "half"), (0.71, "two thirds")):
-        if value < part:
-            return words
-    return "three quarters" if value < 0.8 else "most"
-
-
 def _usd(value: float) -> str:
     return f"${value:,.2f}" if value >= 0.1 else f"${value:.3g}"
 
@@ -80,5 +72,5 @@ def sentence_of(deployment: Deployment, served: Served, infeasible: Infeasible |
     prefill = 1.0 - served.decode_step_s / deployment.tokens_per_step / served.tpot_s
     cause = ""
     if prefill >= _MOSTLY_PREFILL:
-        cause = f"; {_share(prefill)} of that TPOT is the prefill of newly arriving prompts"
+        cause = f"; {100.0 * prefill:.0f} % of that TPOT is the prefill of newly arriving prompts"
     return f"{what} fits on {where}. {many} {each} (TPOT {format_figures(served.tpot_s * 1e3)} ms){price}{cause}."

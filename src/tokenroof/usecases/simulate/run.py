@@ -34,6 +34,7 @@ from tokenroof.usecases.simulate.statistics import (
     queue_at,
     verdicts_of,
 )
+from tokenroof.usecases.simulate.together import together_notes
 
 __all__ = ["SimulateRequest", "SimulateResponse", "simulate"]
 
@@ -203,7 +204,7 @@ def _answer(setup: Setup, ran: Ran) -> SimulateResponse:
         loads=(),
         repeats=(),
         series=series,
-        notes=setup.source.notes,
+        notes=(*setup.source.notes, *together_notes(setup, found)),
         defaults=deployment.defaults,
         warnings=deployment.warnings,
         sentence="",
