@@ -126,6 +126,23 @@ def test_what_is_disclosed_holds() -> None:
     assert found.estimate("active_params").high80 < 1.05 * 60e9
 
 
+@pytest.mark.parametrize(("total", "active"), [(1e12, 50e9), (70e9, 70e9)])
+def test_exact_facts_are_met(total: float, active: float) -> None:
+    """Two at once, of a mixture and of a dense model, whose sparsity has no width."""
+    facts = (f"total:={total / 1e9:g}B", f"active:={active / 1e9:g}B")
+    offer = own_offer(PricesGiven(input=0.9, output=0.9, open=True, as_of="2024-08-01"))
+    found = deduce(DeduceRequest(offer=offer, draws=1 << 18, known=facts))
+    for name, value in (("total_params", total), ("active_params", active)):
+        one = found.estimate(name)
+        assert one.low80 < value < one.high80 < 1.1 * one.low80
+    assert all(0.0 <= region.area_left < 0.2 for region in found.regions[:1])
+
+
+def test_exact_facts_that_no_draw_meets_have_a_way_out() -> None:
+    with pytest.raises(PoorPosterior, match="give a range for an exact fact"):
+        deduce(DeduceRequest(offer="openai/gpt-5", draws=10_000, known=("total:=300T", "active:=1T")))
+
+
 def test_speeds_over_context_say_something_of_the_cache() -> None:
     """A slope ten times as steep, a cache several times as large; without it, KV is the prior."""
     steep, flat = (

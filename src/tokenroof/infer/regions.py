@@ -11,6 +11,7 @@ PAIRS = (
     ("total_params", "active_params"), ("active_params", "kv_bytes_per_token"), ("total_params", "markup"),
 )  # fmt: skip
 _CELLS = 24  # a side: what a picture of a region needs
+_LEAST_VARIANCE = 1e-9  # of logarithms
 _TAIL = 0.002  # of the draws, left out at each end of an axis
 
 
@@ -36,7 +37,8 @@ def _ellipse(names: tuple[str, str], draws: Mapping[str, Any]) -> tuple[Any, Any
     import numpy as np
 
     cloud = np.log(np.stack([draws[name] for name in names], axis=1))
-    centre, covariance = cloud.mean(axis=0), np.cov(cloud.T)
+    # an unknown that is known for certain, as the sparsity of a dense model, has no width of its own
+    centre, covariance = cloud.mean(axis=0), np.cov(cloud.T) + _LEAST_VARIANCE * np.eye(len(names))
     away = cloud - centre
     squares = np.einsum("ij,jk,ik->i", away, np.linalg.inv(covariance), away)
     return centre, covariance, np.quantile(squares, (0.5, 0.8))
