@@ -32,7 +32,9 @@ def test_text_holds_channels_and_joint_region() -> None:
 def test_the_page_begins_with_what_it_can_be() -> None:
     result = run("openai/gpt-5", "--draws", "262144")
     first = " ".join(result.stdout.split("\n\n")[0].split())
-    assert re.match(r"Most likely a mixture of .* with .* active: the input price says so; KV is the prior", first)
+    assert re.match(
+        r"Most likely a mixture of experts of .* with .* active: the input price says so; nothing tells the KV", first
+    )
     estimates = json.loads(run("openai/gpt-5", "--json", "--draws", "262144").stdout)
     assert estimates["sentence"] == first
     prior = run("google/gemini-3.1-pro-preview", "--prior-only", *FAST).stdout

@@ -22,7 +22,7 @@ from tokenroof.infer.posterior import credible_levels
 from tokenroof.infer.report import Validation, validate
 from tokenroof.infer.validate import fold_without
 from tokenroof.infer.validate_deductions import fit_bias, fit_inverse
-from tokenroof.usecases.deduce.held import HELD
+from tokenroof.usecases.deduce.held import CLOSED, HELD
 
 
 def load_evidence(offer: str) -> Evidence:
@@ -232,6 +232,10 @@ def test_closed_models_are_validated_as_closed(validation: Validation) -> None:
     held = {row.unknown: row for row in validation.closed}
     assert held["total_params"].n >= 12 and "kv_bytes_per_token" not in held
     assert 0.5 <= held["total_params"].coverage80 <= 0.95
+    assert CLOSED.sheets == held["total_params"].n
+    for name in ("total_params", "active_params"):
+        assert getattr(CLOSED, name) == pytest.approx(held[name].coverage80, abs=0.03)
+    assert CLOSED.total_width == pytest.approx(held["total_params"].width80, rel=0.1)
 
 
 def test_the_page_says_what_intervals_held(validation: Validation) -> None:

@@ -13,6 +13,7 @@ from tokenroof.infer.sampler import PoorPosterior
 from tokenroof.present.charts.deduce import draw_corner, draw_evidence
 from tokenroof.present.pages.deduce import page_of
 from tokenroof.present.text import text
+from tokenroof.usecases.deduce.held import CLOSED, HELD
 from tokenroof.usecases.deduce.lecture import lecture_deductions
 from tokenroof.usecases.deduce.nearest import distinct
 from tokenroof.usecases.deduce.own_offer import PricesGiven, own_offer
@@ -144,13 +145,13 @@ def test_exact_facts_that_no_draw_meets_have_a_way_out() -> None:
 
 
 def test_speeds_over_context_say_something_of_the_cache() -> None:
-    """A slope ten times as steep, a cache several times as large; without it, KV is the prior."""
+    """A slope ten times as steep, a cache several times as large; without it, nothing tells the cache."""
     steep, flat = (
         deduce(DeduceRequest(offer="openai/gpt-5", draws=1 << 18, speed_at=("1K:100", f"200K:{last}")))
         for last in (35.0, 85.0)
     )
     assert steep.estimate("kv_bytes_per_token").median > 3 * flat.estimate("kv_bytes_per_token").median
-    assert "KV is the prior" not in steep.sentence
+    assert "nothing tells the KV cache" not in steep.sentence
 
 
 def test_sheets_of_the_same_weights_are_one_reading() -> None:
@@ -239,6 +240,14 @@ def test_the_answer_says_what_its_intervals_held(v3: DeduceResponse) -> None:
     assert development.sheets == 63 and len(groups) == 5
     page = " ".join(text(page_of(v3)).split())
     assert all(one.name in page for one in v3.held)
+
+
+def test_a_closed_model_shows_the_record_of_closed_models(opus: DeduceResponse, v3: DeduceResponse) -> None:
+    assert opus.held == (CLOSED, *HELD) and CLOSED not in v3.held
+    page, other = (" ".join(text(page_of(one), width=100).split()) for one in (opus, v3))
+    assert f"{CLOSED.name} {CLOSED.sheets} 71 % 86 % - -" in page and "in ranges 40.0x wide" in page
+    assert "nearest class of open models: sheets, models of 2025-26, 67 % held in total" in page
+    assert "region of all three" in page and CLOSED.name not in other
 
 
 def test_unlikely_evidence_is_flagged_not_refused() -> None:

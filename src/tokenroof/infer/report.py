@@ -14,9 +14,9 @@ from tokenroof.infer.scores import Coverage, Outcome, coverage, weights_of
 from tokenroof.infer.validate import fold_without, held_out
 from tokenroof.infer.validate_deductions import Alone, check_deductions
 
-__all__ = ["Adds", "CoverageGroup", "Validation", "group_of", "validate"]
+__all__ = ["NEW_FROM", "Adds", "CoverageGroup", "Validation", "group_of", "validate"]
 
-_NEW = 2025.0  # models since then are mixtures more often than not
+NEW_FROM = 2025.0  # models since then are mixtures more often than not
 _SPARSE_ESS = LEAST_ESS / 4
 
 
@@ -78,12 +78,12 @@ def group_of(name: str, outcomes: Sequence[Outcome], levels: Mapping[str, float]
 
 
 _GROUPS: Mapping[str, Callable[[Outcome], bool]] = {
-    "hosts, models of 2023-24": lambda o: o.kind == "market" and o.released < _NEW,
-    "hosts, models of 2025-26": lambda o: o.kind == "market" and o.released >= _NEW,
-    "sheets, models of 2023-24": lambda o: o.kind == "open" and o.released < _NEW,
-    "sheets, models of 2025-26": lambda o: o.kind == "open" and o.released >= _NEW,
-    "labs and days that forms were chosen on": lambda o: not o.exam,
-    "labs and days that nothing was chosen on": lambda o: o.exam,
+    "hosts, models of 2023-24": lambda o: o.kind == "market" and o.released < NEW_FROM,
+    "hosts, models of 2025-26": lambda o: o.kind == "market" and o.released >= NEW_FROM,
+    "sheets, models of 2023-24": lambda o: o.kind == "open" and o.released < NEW_FROM,
+    "sheets, models of 2025-26": lambda o: o.kind == "open" and o.released >= NEW_FROM,
+    "forms were chosen on them": lambda o: not o.exam,
+    "nothing was chosen on them": lambda o: o.exam,
     "all": lambda _: True,
 }
 

@@ -24,8 +24,9 @@ from tokenroof.present.page import (
 )
 from tokenroof.present.page import bars as bar_column
 from tokenroof.present.pages.deduce_full import full_blocks
-from tokenroof.present.pages.deduce_parts import NAMES, span, value
+from tokenroof.present.pages.deduce_parts import NAMES, factor, span, value
 from tokenroof.present.pages.parts import counted
+from tokenroof.usecases.deduce.held import sheets_of
 from tokenroof.usecases.deduce.nearest import distinct
 from tokenroof.usecases.deduce.run import Comparison, DeduceResponse, OddsOf, sheet_date
 from tokenroof.usecases.deduce.sentence import EVIDENCE, OF_CACHE, odds_of
@@ -87,11 +88,24 @@ def _evidence(answer: DeduceResponse) -> list[Block]:
         known = fitted[one.channel]
         on = "assumed" if known.n == 0 else counted(known.n, "offer")
         name = EVIDENCE.get(one.channel, one.channel).removeprefix("the ")
-        rows.append((name, one.shown, *(times(1.0 / one.median_factor[key]) for key in _MOVED), on))
+        rows.append((name, one.shown, *(factor(1.0 / one.median_factor[key]) for key in _MOVED), on))
     columns = (
         words(), words(drop=REMARK), *(numbers(_SHORT[key]) for key in _MOVED), words("fitted on", drop=REMARK)
     )  # fmt: skip
     return [Table(name="evidence", title="What each does to the median", columns=columns, rows=rows)]
+
+
+def _of_closed(answer: DeduceResponse) -> Iterable[str]:
+    """What the record of closed models says of this one, and of the class of sheets that it is in."""
+    if answer.evidence.kind != "closed":
+        return
+    closed, *groups = answer.held
+    yield (
+        f"closed models whose size is known: {percent(closed.total_params)} of {closed.sheets} held in total, in "
+        f"ranges {times(closed.total_width)} wide"
+    )
+    alike = next(one for one in groups if one.name == sheets_of(answer.evidence.released))
+    yield f"nearest class of open models: {alike.name}, {percent(alike.total_params)} held in total"
 
 
 def _held(answer: DeduceResponse) -> Table:
@@ -99,12 +113,13 @@ def _held(answer: DeduceResponse) -> Table:
     rows = [
         (
             one.name, str(one.sheets), percent(one.total_params), percent(one.active_params),
-            percent(one.kv_bytes_per_token), percent(one.region),
+            *("-" if share is None else percent(share) for share in (one.kv_bytes_per_token, one.region)),
         )
         for one in answer.held
     ]  # fmt: skip
-    columns = (words(), numbers("sheets"), *(numbers(_SHORT[key]) for key in _MOVED), numbers("all three"))
-    return Table(name="held", title="80 % ranges held the truth", columns=columns, rows=rows)
+    columns = (words(), numbers("sheets"), *(numbers(_SHORT[key]) for key in _MOVED), numbers("region of all three"))
+    lines = tuple(_of_closed(answer))
+    return Table(name="held", title="80 % ranges held the truth", columns=columns, rows=rows, lines=lines)
 
 
 def _chips(choice: Choice) -> list[tuple[str, str]]:

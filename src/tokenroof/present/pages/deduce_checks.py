@@ -8,9 +8,9 @@ from tokenroof.infer.report import Adds, CoverageGroup, Validation
 from tokenroof.infer.scores import Coverage
 from tokenroof.infer.validate_deductions import Alone
 from tokenroof.present.asked import ask
-from tokenroof.present.numbers import percent, quantity
+from tokenroof.present.numbers import percent
 from tokenroof.present.page import BAR, REMARK, Block, Column, Lines, Page, Table, note, numbers, warning, words
-from tokenroof.present.pages.deduce_parts import NAMES, wrapped
+from tokenroof.present.pages.deduce_parts import NAMES, factor, wrapped
 from tokenroof.present.pages.parts import counted
 from tokenroof.usecases.deduce.lecture import LectureRow
 
@@ -37,17 +37,13 @@ def lecture_page(rows: Sequence[LectureRow], full: bool) -> Page:
     )  # fmt: skip
 
 
-def _factor(value: float | None) -> str:
-    return "" if value is None else f"{quantity(value)}x" if value >= 0.1 else f"{value:.2g}x"
-
-
 def _alone(rows: Sequence[Alone]) -> Table:
     """Deductions as formulas: what they state, and what is left of it after the known errors."""
     cells = [
         (
             one.deduction, one.quantity, one.direction, str(one.n), str(one.labs), percent(one.formula_holds),
-            "" if one.calibrated_holds is None else percent(one.calibrated_holds), _factor(one.width),
-            _factor(one.bias), _factor(one.scatter),
+            "" if one.calibrated_holds is None else percent(one.calibrated_holds), factor(one.width),
+            factor(one.bias), factor(one.scatter),
         )
         for one in rows
     ]  # fmt: skip
@@ -73,18 +69,21 @@ def _groups(groups: Sequence[CoverageGroup]) -> Table:
         rows.append((group.name, str(first.n), str(first.models), str(first.labs), *cells, percent(group.region80)))
     columns = (
         words(), numbers("offers"), numbers("models", drop=BAR), numbers("labs", drop=REMARK), numbers("total"),
-        numbers("active"), numbers("KV per token"), numbers("all three"),
+        numbers("active"), numbers("KV per token"), numbers("region of all three"),
     )  # fmt: skip
-    said = "share of known truths in the 80 % range, and the geometric mean of its width"
-    return Table(name="main", columns=columns, rows=rows, lines=(said,))
+    said = (
+        "share of known truths in the 80 % range, and the geometric mean of its width",
+        "forms were chosen on prices of some labs and days, and nothing on those of the others",
+    )
+    return Table(name="main", columns=columns, rows=rows, lines=said)
 
 
 def _beside(rows: Sequence[Coverage]) -> Table:
     cells = [
         (
             _EVIDENCE.get(one.evidence, one.evidence), NAMES[one.unknown], percent(one.coverage80),
-            f"{percent(one.labs_low)} to {percent(one.labs_high)}", _factor(one.width80), _factor(one.width_held),
-            f"{one.score:.2f}", _factor(one.bias),
+            f"{percent(one.labs_low)} to {percent(one.labs_high)}", factor(one.width80), factor(one.width_held),
+            f"{one.score:.2f}", factor(one.bias),
         )
         for one in sorted(rows, key=lambda row: ARCHITECTURE.index(row.unknown))
     ]  # fmt: skip
@@ -114,8 +113,7 @@ def _adds(rows: Sequence[Adds]) -> Table:
 
 def _closed(rows: Sequence[Coverage]) -> Table:
     cells = [
-        (NAMES[one.unknown], str(one.n), percent(one.coverage80), _factor(one.width80), _factor(one.bias))
-        for one in rows
+        (NAMES[one.unknown], str(one.n), percent(one.coverage80), factor(one.width80), factor(one.bias)) for one in rows
     ]
     columns = (words(), numbers("models"), numbers("80 % holds"), numbers("width"), numbers("truth / median"))
     said = "closed models whose size the lab gave or that leaked, read as closed, their lab left out"

@@ -4,7 +4,7 @@ import textwrap
 
 from tokenroof.present.numbers import BYTES, PARAMS, Unit, count, percent, quantity, times
 
-__all__ = ["NAMES", "span", "value", "wrapped"]
+__all__ = ["NAMES", "factor", "span", "value", "wrapped"]
 
 NAMES = {
     "total_params": "total parameters", "active_params": "active parameters", "sparsity": "total / active",
@@ -36,6 +36,11 @@ def value(number: float | None, unit: str, name: str = "") -> str:
     if unit == "token":
         return count(number)
     return quantity(number, _UNITS[unit]) if unit in _UNITS else quantity(number)
+
+
+def factor(ratio: float | None) -> str:
+    """A factor that may be far below one: `2.15x`, `0.49x`, `0.0044x`."""
+    return "" if ratio is None else f"{quantity(ratio)}x" if ratio >= 0.1 else f"{ratio:.2g}x"
 
 
 def span(low: float | None, high: float | None, unit: str, name: str = "") -> str:

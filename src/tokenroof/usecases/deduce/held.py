@@ -6,14 +6,18 @@ of sheets that no line was fitted to, and that forms were developed on. docs/ded
 
 from dataclasses import dataclass
 
-__all__ = ["HELD", "Held"]
+from tokenroof.infer.report import NEW_FROM
+
+__all__ = ["CLOSED", "HELD", "Held", "sheets_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Held:
     """Shares of `sheets` whose truth lay in the 80 % interval of each unknown, and in the joint 80 % region.
 
-    `fitted` says whether prices of other labs of the same set are in the lines.
+    `fitted` says whether prices of other labs of the same set are in the lines. Of closed models the cache is not
+    known, so that neither it nor the region has a share; `total_width` is how wide the total's intervals were, high
+    over low.
     """
 
     name: str
@@ -21,8 +25,9 @@ class Held:
     sheets: int
     total_params: float
     active_params: float
-    kv_bytes_per_token: float
-    region: float
+    kv_bytes_per_token: float | None
+    region: float | None
+    total_width: float | None = None
 
 
 def _held(
@@ -43,3 +48,14 @@ HELD = (
     _held("all", 227, 0.77, 0.83, 0.84, 0.83),
     _held("sheets that nothing was fitted to", 63, 0.74, 0.82, 0.80, 0.78, fitted=False),
 )
+
+# closed models whose size the lab gave or that leaked, read as closed; their prices are in no line but in the mark-up
+CLOSED = Held(
+    name="closed models of known size", fitted=False, sheets=14, total_params=0.71, active_params=0.86,
+    kv_bytes_per_token=None, region=None, total_width=40.0,
+)  # fmt: skip
+
+
+def sheets_of(released: float) -> str:
+    """The group of sheets of labs and single sellers that a model of this year is in."""
+    return f"sheets, models of {'2025-26' if released >= NEW_FROM else '2023-24'}"

@@ -29,7 +29,7 @@ from tokenroof.infer.priors import Prior, priors
 from tokenroof.infer.regions import Density, Region
 from tokenroof.infer.sampler import Health, sample_posterior
 from tokenroof.types.offer import Offer
-from tokenroof.usecases.deduce.held import HELD, Held
+from tokenroof.usecases.deduce.held import CLOSED, HELD, Held
 from tokenroof.usecases.deduce.measured import measured
 from tokenroof.usecases.deduce.own_offer import UNDATED
 from tokenroof.usecases.deduce.sentence import sentence_of
@@ -246,6 +246,7 @@ def deduce(request: DeduceRequest) -> DeduceResponse:
         machine=machine,
         assumed_active_params=active,
         notes=_notes(offer, rate, evidence),
+        held=(CLOSED, *HELD) if evidence.kind == "closed" else HELD,
         sentence=sentence_of(posterior.estimates, posterior.choices, posterior.moved),
         posterior=posterior,
     )

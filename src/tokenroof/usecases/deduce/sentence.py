@@ -14,6 +14,7 @@ EVIDENCE = {
     "known_active": "what is known of active parameters", "known_kv": "what is known of the cache",
 }  # fmt: skip
 OF_CACHE = ("speed_slope", "known_kv")  # what speaks of the cache itself, and not through the size
+_SCALES = ((1e12, "T"), (1e9, "B"), (1e6, "M"))
 _SURE = 0.9
 _SAID = 0.01  # nats: an interval narrower by a tenth, or a median moved by a seventh of a standard deviation
 _DEVIATIONS = 2.563  # of a normal in its 80 % interval
@@ -28,7 +29,7 @@ def odds_of(choices: Sequence[Choice], name: str, value: str) -> tuple[float, fl
 
 def _figures(value: float) -> str:
     """Two figures: the interval is wide."""
-    scale, unit = (1e12, "T") if value >= 1e12 else (1e9, "B")
+    scale, unit = next(one for one in _SCALES if value >= one[0] or one is _SCALES[-1])
     shown = float(f"{value / scale:.1e}")
     return f"{shown:.0f} {unit}" if shown >= 10 else f"{shown:.1f} {unit}"
 
@@ -56,14 +57,14 @@ def _said(estimates: Sequence[Estimate], moved: Sequence[Moved]) -> str:
     who = " and ".join(named)
     says = f"{who} {'say' if len(named) > 1 else 'says'} so" if named else "no single price says much of its size"
     cache = any(one.channel in OF_CACHE for one in moved)
-    return says if cache else f"{says}; KV is the prior for such a size"
+    return says if cache else f"{says}; nothing tells the KV cache, whose range is that of models of such a size"
 
 
 def sentence_of(estimates: Sequence[Estimate], choices: Sequence[Choice], moved: Sequence[Moved]) -> str:
     """Kind and 80 % intervals of the sizes, then the evidence."""
     by_name = {one.name: one for one in estimates}
     _, mixture = odds_of(choices, "experts", "mixture")
-    what = "a mixture" if mixture >= 0.5 else "a dense model"
+    what = "a mixture of experts" if mixture >= 0.5 else "a dense model"
     how = "Most likely" if max(mixture, 1.0 - mixture) >= _SURE else "Perhaps"
     total, active = _between(by_name["total_params"]), _between(by_name["active_params"])
     head = f"{how} {what} of {total} with {active} active"
