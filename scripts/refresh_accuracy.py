@@ -60,8 +60,9 @@ def skipped(answer: ValidateResponse) -> str:
 def breaches(answer: ValidateResponse) -> str:
     """Rows that beat the speed of light, by set."""
     if not answer.n_breaches:
-        return "No scored row is better than its hardware bound.\n"
-    lines = [f"{answer.n_breaches} of {answer.scored:,} scored rows are better than the hardware allows:", ""]
+        return "No row is better than its hardware bound.\n"
+    predicted = answer.scored + answer.n_breaches
+    lines = [f"{answer.n_breaches} of {predicted:,} rows are better than the hardware allows, and in no score:", ""]
     lines += [
         f"- {b.file} row {b.line}: {b.what} = {b.measured:.4g} {b.unit}, bound {b.bound:.4g}; {b.reason}"
         for b in answer.breaches

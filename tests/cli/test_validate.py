@@ -152,11 +152,33 @@ def test_the_page_says_what_it_is_worth_on_these_rows(tmp_path: Path) -> None:
     path = table(tmp_path / "a.csv", {}, {"metric": "itl_ms"}, {"split": "held"}, {"value": "3.0", "split": "held"})
     done = run(str(path), "--json")
     (tpot,) = json.loads(done.stdout)["overall"]
-    assert (tpot["metric"], tpot["n"]) == ("TPOT", 4)
+    assert (tpot["metric"], tpot["n"]) == ("TPOT", 3), "what beats the bound is in no score"
     page = run(str(path)).stdout
-    assert page.startswith("Half of 4 measured values lie within ")
+    assert page.startswith("Half of 3 measured values lie within ")
     assert f"{100 * tpot['median_absolute_error']:.1f} % (TPOT)" in page.splitlines()[0]
     assert "the fit" not in page, "a table of one's own was not fitted"
     known = table(tmp_path / "inferencex_aggregated.csv", {}, {}, {"split": "held"})
     assert "2 of these are of tables that the fit draws on" in run(str(known)).stdout
     assert "1 value beats the hardware bound" in page and "a.csv:5" in page
+    assert "3 of 4 rows scored; left out" in page and "-: fewer than 3" in page
+
+
+def test_where_nothing_is_scored_the_way_out_is_said(tmp_path: Path) -> None:
+    done = run(str(table(tmp_path / "a.csv", {"mode": "serving"}, {"metric": "speed", "unit": ""})))
+    assert done.returncode == 1 and "None of 2 rows could be scored" in done.stdout
+    said = " ".join(done.stdout.split())
+    assert "mode serving is not predicted" in said and "modes that are predicted: server-closed-loop, " in said
+    assert "metric speed is not predicted" in said and "metrics that are predicted: tpot_ms, " in said
+    shown = run_inside("validate", "--help").stdout
+    from tokenroof.measure.setups import METRICS
+
+    assert all(name in shown for name in METRICS)
+
+
+def test_hardware_with_a_number_is_read_as_elsewhere(tmp_path: Path) -> None:
+    rows = read_results(
+        table(tmp_path / "a.csv", {"hardware": "2xH100", "num_gpus": ""}, {"hardware": "2xH100", "num_gpus": "4"})
+    )
+    one, other = rows
+    assert isinstance(one, Run) and (one.hardware, one.num_gpus) == ("H100", 2)
+    assert isinstance(other, Fault) and other.text == "num_gpus = 4 must be that of hardware = '2xH100'"

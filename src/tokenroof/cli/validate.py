@@ -92,12 +92,16 @@ def command(
     tables: tuple[Path, ...], output: Path | None, plot: Path | None, by: str | None, all_rows: bool, as_json: bool
 ) -> None:
     """Predict measured runs and score the predictions: TABLES are CSV files, one measurement a row, with columns
-    model, hardware, engine, mode, input_len, output_len, batch_or_concurrency, metric and value
+    model, hardware (H100, or 2xH100), engine, mode, input_len, output_len, batch_or_concurrency, metric and value
     (docs/reference/measurements has the others), or results of InferenceX.
+
+    Modes: server-closed-loop, disaggregated, server, server-interactive, offline, mixed, prefill, decode. Metrics:
+    tpot_ms, itl_ms, tpot_p50_ms, itl_p50_ms, ttft_ms, ttft_p50_ms, e2e_latency_s, output_tok_s,
+    output_tok_s_per_gpu, total_tok_s, input_tok_s.
 
     Per set, metric and split: median absolute error and where it lies for 80 % of other draws of the deployments,
     median error, shares within 15 % and 30 %, how many measurements lie in the 80 % range and how wide that is. Rows
-    of quality C are never scored.
+    of quality C, and rows that beat the hardware bound, are never scored; where none is scored the exit status is 1.
 
     \b
     Example:
@@ -137,7 +141,9 @@ def command(
         draw(points.rows, plot)
     if as_json:
         echo_json(answer)
-        return
-    from tokenroof.present.pages.validate import page_of
+    else:
+        from tokenroof.present.pages.validate import page_of
 
-    echo_page(page_of(answer), full=all_rows)
+        echo_page(page_of(answer), full=all_rows)
+    if not answer.scored:
+        sys.exit(1)

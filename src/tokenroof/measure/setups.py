@@ -25,7 +25,7 @@ from tokenroof.types.model import Model, MoeFfn, WeightDtypes
 from tokenroof.types.run import Run
 from tokenroof.types.workload import Load, Workload
 
-__all__ = ["METRICS", "Setup", "Skip", "setup_of"]
+__all__ = ["METRICS", "MODES", "Setup", "Skip", "setup_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ METRICS = {
     "output_tok_s": ("output", 1.0), "output_tok_s_per_gpu": ("output_per_gpu", 1.0), "total_tok_s": ("total", 1.0),
     "input_tok_s": ("input", 1.0),
 }  # fmt: skip
-_MODES = {
+MODES = {
     "server-closed-loop": "concurrency", "disaggregated": "concurrency",
     "server": "request_rate", "server-interactive": "request_rate",
     "offline": "saturated", "mixed": "static", "prefill": "static", "decode": "static",
@@ -274,7 +274,7 @@ def _machine(system: System | None, chip: Chip, gpus: int) -> System | Skip:
 
 def setup_of(run: Run, system: System | None = None) -> Setup | Skip:
     """The deployment of a run, or why it cannot be said. `system` stands in for the hardware that the run names."""
-    kind = _MODES.get(run.mode)
+    kind = MODES.get(run.mode)
     if kind is None or (run.load == "max-load" and kind != "saturated"):
         return Skip(f"mode {run.mode} {run.load if kind else ''} is not predicted".replace("  ", " "))
     if run.metric not in METRICS:

@@ -42,6 +42,7 @@ _ROLE = ("tp", "pp", "ep", "dp", "workers")
 _ARRIVALS = ("poisson", "constant")
 _YES, _NO = ("yes", "true", "1"), ("no", "false", "0")
 _LOAD, _RATE_COLUMN = "batch_or_concurrency", "request_rate"
+_TIMES = re.compile(r"(\d{1,6})x(.+)")
 _EXAMPLE = """model,hardware,num_gpus,tp,engine,mode,input_len,output_len,batch_or_concurrency,metric,value,unit
 Llama-3.1-8B,NVIDIA H100 SXM,1,1,vLLM,server-closed-loop,1024,128,64,tpot_ms,12.5,ms
 Llama-3.1-8B,NVIDIA H100 SXM,1,1,vLLM,server,1024,128,qps=8,ttft_ms,80,ms
@@ -88,6 +89,17 @@ def _share(row: Row, column: str) -> float | None:
     return value
 
 
+def _hardware(row: Row) -> tuple[str, int | None]:
+    """A chip and how many: `2xH100` says both, as it does elsewhere."""
+    text, gpus = (row.get("hardware") or "").strip(), count(row, "num_gpus")
+    found = _TIMES.fullmatch(text)
+    if found is None:
+        return text, gpus
+    if gpus is not None and gpus != int(found[1]):
+        raise BadRow(f"num_gpus = {gpus} must be that of hardware = {text[:40]!r}")
+    return found[2], int(found[1])
+
+
 def _run(row: Row, line: int, file: str) -> Run:
     needed = ("hardware", "metric") if row.get("mode") == "microbench" else ("model", "hardware", "metric")
     for column in needed:
@@ -107,14 +119,16 @@ def _run(row: Row, line: int, file: str) -> Run:
         raise BadRow(f"batch_or_concurrency = {load[:40]} must be finite and above 0")
     texts = {
         name: (row.get(name) or "").strip()
-        for name in ("row_id", "source", "date", "model", "model_key", "hardware", "hw_key", "weight_dtype", "kv_dtype",
-                     "engine", "engine_version", "mode", "spec_decode", "quality", "split", "note")
+        for name in ("row_id", "source", "date", "model", "model_key", "hw_key", "weight_dtype", "kv_dtype", "engine",
+                     "engine_version", "mode", "spec_decode", "quality", "split", "note")
     }  # fmt: skip
+    hardware, gpus = _hardware(row)
     return Run(
         **texts,
         line=line,
         file=file,
-        num_gpus=count(row, "num_gpus"),
+        hardware=hardware,
+        num_gpus=gpus,
         tp=count(row, "tp"),
         pp=count(row, "pp"),
         ep=count(row, "ep"),

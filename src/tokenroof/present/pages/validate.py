@@ -4,11 +4,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from tokenroof.measure.fit_select import SETS
-from tokenroof.present.numbers import change, count, percent, quantity
+from tokenroof.measure.setups import METRICS, MODES
+from tokenroof.present.numbers import UNKNOWN, change, count, percent, quantity
 from tokenroof.present.page import REMARK, Block, Column, Page, Remark, Table, note, numbers, words
 from tokenroof.present.pages.parts import counted
 from tokenroof.usecases.measured.in_flight import FewInFlight
-from tokenroof.usecases.measured.scores import Group
+from tokenroof.usecases.measured.scores import FEWEST_CLUSTERS, Group
 from tokenroof.usecases.measured.validate import BoundBreach, ValidateResponse
 
 __all__ = ["page_of"]
@@ -19,7 +20,7 @@ _WITHOUT = {
     "source": "the launch settings of published series are not looked up",
     "date": "an engine without a version counts as its newest",
 }
-_METRICS = {
+_SHOWN = {
     "tpot_ms": "TPOT", "tpot_p50_ms": "TPOT p50", "itl_ms": "ITL", "itl_p50_ms": "ITL p50", "ttft_ms": "TTFT",
     "ttft_p50_ms": "TTFT p50", "e2e_latency_s": "E2E", "output_tok_s": "output tok/s",
     "output_tok_s_per_gpu": "output tok/s/GPU", "total_tok_s": "total tok/s", "input_tok_s": "input tok/s",
@@ -51,21 +52,27 @@ def _cells(one: Group) -> tuple[str, ...]:
 
 def _interval(one: Group) -> str:
     if one.error_interval is None:
-        return ""
+        return UNKNOWN
     low, high = one.error_interval
     return f"{percent(low)} to {percent(high)}"
 
 
 def _heads() -> list[Column]:
-    names = ("n", "median error", "of 80 %", "signed", "within 15 %", "within 30 %", "in 80 % range", "range")
+    names = ("n", "median error", "80 % of it", "signed", "within 15 %", "within 30 %", "in 80 % range", "range")
     return [numbers(name, drop=REMARK if name in ("within 30 %", "within 15 %") else 0) for name in names]
+
+
+def _few_said(answer: ValidateResponse) -> str:
+    """Why some have none."""
+    bare = any(one.error_interval is None for one in (*answer.overall, *answer.groups))
+    return f"; {UNKNOWN}: fewer than {FEWEST_CLUSTERS} deployments" if bare else ""
 
 
 def _overall(answer: ValidateResponse) -> Table:
     roofs = ", ".join(f"{quantity(one.median_over_bound)} ({one.metric})" for one in answer.overall)
     said = (
-        "of 80 %: median error in 80 % of other draws of the deployments; signed +: predicted slower",
-        "(of throughput: more) than measured; range: factor from prediction to the ends of the 80 % range",
+        f"80 % of it: where the median error lies for 80 % of samples of the deployments{_few_said(answer)}",
+        "signed +: predicted slower (of throughput: more) than measured; range: factor to the ends of the 80 % range",
         f"half of the runs take more than so many times the hardware bound: {roofs}",
     )
     fitted = sum(one.n for one in answer.groups if one.split in _FITTED and one.set.removesuffix(".csv") in SETS)
@@ -83,7 +90,7 @@ def _sets(answer: ValidateResponse) -> Table:
     for one in answer.groups:
         name = one.set.removesuffix(".csv")
         split = (one.split,) if splits else ()
-        rows.append(("" if name == before else name, _METRICS.get(one.metric, one.metric), *split, *_cells(one)))
+        rows.append(("" if name == before else name, _SHOWN.get(one.metric, one.metric), *split, *_cells(one)))
         before = name
     columns = (words("set"), words("metric"), *((words("split"),) if splits else ()), *_heads())
     folded = len(rows) > _MOST_SETS or len(rows) == len(answer.overall)
@@ -117,13 +124,15 @@ def _some(title: str, columns: Sequence[Column], rows: Sequence[tuple[str, ...]]
 
 
 def _breach(one: BoundBreach) -> tuple[str, ...]:
-    where, metric = f"{one.file}:{one.line}", _METRICS.get(one.metric, one.metric)
+    where, metric = f"{one.file}:{one.line}", _SHOWN.get(one.metric, one.metric)
     return where, one.what, metric, f"{quantity(one.measured)} {one.unit}", f"bound {quantity(one.bound)}"
 
 
 def _breaches(answer: ValidateResponse) -> list[Table]:
     many = answer.n_breaches
-    title = f"{counted(many, 'value')} beat{'s' if many == 1 else ''} the hardware bound: faults of the data"
+    title = (
+        f"{counted(many, 'value')} beat{'s' if many == 1 else ''} the hardware bound: faults of the data, in no score"
+    )
     columns = (words(), words(), words(), numbers(), numbers())
     tables = _some(title, columns, [_breach(one) for one in answer.breaches])
     parts = (answer.breaches[:_MOST_NAMED], answer.breaches[_MOST_NAMED:])
@@ -149,7 +158,13 @@ def _in_flight(answer: ValidateResponse) -> list[Table]:
 def _skipped(answer: ValidateResponse) -> list[Table]:
     title = f"{count(answer.scored)} of {counted(answer.rows, 'row')} scored; left out"
     rows = [(count(n), reason) for reason, n in answer.skipped]
-    return _some(title, (numbers(), words()), rows)
+    tables = _some(title, (numbers(), words()), rows)
+    known = tuple(
+        note(f"{name}s that are predicted: {', '.join(names)}")
+        for name, names in (("mode", MODES), ("metric", METRICS))
+        if any(reason.startswith(f"{name} ") for reason, _ in answer.skipped)
+    )
+    return [replace(table, remarks=known) for table in tables[:1]] + tables[1:]
 
 
 def _faults(answer: ValidateResponse) -> list[Table]:

@@ -8,11 +8,11 @@ import math
 from array import array
 from dataclasses import dataclass, field
 
-__all__ = ["Group", "Tally", "group_of", "pooled"]
+__all__ = ["FEWEST_CLUSTERS", "Group", "Tally", "group_of", "pooled"]
 
 _RESAMPLES = 200
 _INTERVAL = (0.1, 0.9)
-_FEWEST_CLUSTERS = 3
+FEWEST_CLUSTERS = 3  # fewer say nothing of others
 _SEED = 20260429
 
 
@@ -88,7 +88,7 @@ def _interval(absolute: list[float], clusters: "array[int]") -> tuple[float, flo
     import numpy as np
 
     names, places = np.unique(np.asarray(clusters), return_inverse=True)
-    if len(names) < _FEWEST_CLUSTERS:
+    if len(names) < FEWEST_CLUSTERS:
         return None
     order = np.argsort(absolute, kind="stable")
     sizes, owners = np.asarray(absolute)[order], places[order]

@@ -1,7 +1,7 @@
 """How far off is it: predicts every measured run it can, and scores itself per set, metric and split.
 
-Rows stream through, and little is kept of each, so that a million rows stay small. Quality C rows are counted and never
-scored.
+Rows stream through, and little is kept of each, so that a million rows stay small. Rows of quality C, and those that
+are better than their hardware allows, are counted and never scored.
 """
 
 from collections import Counter
@@ -26,6 +26,7 @@ from tokenroof.usecases.measured.scores import Group, Tally, group_of, pooled
 __all__ = ["BY", "BoundBreach", "Group", "Scored", "ValidateResponse", "score_rows", "validate"]
 
 _LOGS = (".jsonl", ".jsonl.gz")
+_BEATS = "beats the hardware bound: a fault of the data"
 _MOST_FAULTS_KEPT = 1000
 _MOST_BREACHES_KEPT = 1000
 _MOST_FEW_KEPT = 1000
@@ -79,8 +80,9 @@ class Scored:
 class ValidateResponse:
     """Scores by group, `overall` by kind of quantity, all sets together, and `by_value` by the values of `by`.
 
-    Reasons for what was skipped, unreadable rows, and rows that beat the hardware bound. `missing_columns`: those that
-    scored rows leave blank, and how many do. `missing_in_flight`: runs with fewer in flight than stated.
+    Reasons for what was skipped, unreadable rows, and rows that beat the hardware bound, which no score counts.
+    `missing_columns`: those that scored rows leave blank, and how many do. `missing_in_flight`: runs with fewer in
+    flight than stated.
     """
 
     groups: tuple[Group, ...]
@@ -202,7 +204,7 @@ def validate(
 ) -> ValidateResponse:
     """Score tables of measured runs, apart by some of BY.
 
-    `each` sees every scored row, `progress` is called once per row read.
+    `each` sees every row with a prediction, `progress` is called once per row read.
     """
     names = _checked(by)
     tallies: dict[_Key, Tally] = {}
@@ -225,20 +227,22 @@ def validate(
         elif isinstance(row, Skip):
             skipped[row.reason] += 1
         else:
-            scored += 1
             run = row.run
-            values = tuple(BY[name](run) for name in names)
-            tally = tallies.setdefault((run.file, run.metric, run.split, values), Tally())
-            cluster = deployments.setdefault((run.model, run.hardware, run.engine), len(deployments))
-            tally.add(row.error, row.low, row.high, row.over_bound, row.covered, cluster)
             if row.beats_bound:
+                skipped[_BEATS] += 1
                 n_breaches += 1
                 if len(breaches) < _MOST_BREACHES_KEPT:
                     breaches.append((row.run, _breach(row)))
+            else:
+                scored += 1
+                values = tuple(BY[name](run) for name in names)
+                tally = tallies.setdefault((run.file, run.metric, run.split, values), Tally())
+                cluster = deployments.setdefault((run.model, run.hardware, run.engine), len(deployments))
+                tally.add(row.error, row.low, row.high, row.over_bound, row.covered, cluster)
+                for name, said in _SHOULD_SAY.items():
+                    missing_columns[name] += not said(run)
             if each is not None:
                 each(row)
-            for name, said in _SHOULD_SAY.items():
-                missing_columns[name] += not said(run)
             for few in in_flight.add(run):
                 n_few += 1
                 kept.append(few)
