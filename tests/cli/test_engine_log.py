@@ -27,7 +27,7 @@ LLAMA = ("llama-3.1-8b", "--system", "h100", "--engine-version", "0.19", "--memo
 def test_analyze_prints_the_pool_the_tokens_and_the_requests() -> None:
     """vLLM 0.19 printed 58.11 GiB, 476,000 tokens and 58.11x for 8,192 tokens (llm-d-planner's log)."""
     lengths = ("--isl", "8000", "--osl", "192")
-    assert "Log of vLLM   KV cache 58.10 GiB | holds 475,991 tokens | 58.10 requests of 8,192 tokens" in run(
+    assert "Log of vLLM   KV cache 58.10 GiB | holds 475,991 tokens, as 58.10 requests of 8,192" in run(
         "analyze", *LLAMA, *lengths
     )
     log = data("analyze", *LLAMA, *lengths)["log"]
@@ -36,14 +36,24 @@ def test_analyze_prints_the_pool_the_tokens_and_the_requests() -> None:
     assert (log["length"], log["requests"]) == (8192, pytest.approx(58.11, rel=1e-3))
 
 
-def test_an_engine_that_does_not_start_prints_its_pool_too() -> None:
+def test_an_engine_that_does_not_start_says_how_much_is_lacking() -> None:
     page = run("analyze", "gpt-oss-120b", "--system", "h100", "--engine-version", "0.11")
-    assert "Log of vLLM   KV cache -2.24 GiB | holds 0 tokens | 0 requests of 4,608 tokens" in page
+    assert "Log of vLLM   no memory for cache blocks: 2.24 GiB short, the engine does not start" in page
+    page = run("kv", "gpt-oss-120b", "--system", "h100", "--engine-version", "0.11")
+    assert "-2." not in page and "none: no memory for cache blocks" in page
+
+
+def test_what_ends_the_requests_at_once_is_named() -> None:
+    """65 GB of cache hold more short requests than vLLM's option lets in."""
+    page = run("analyze", *LLAMA, "--isl", "100", "--osl", "10", "--batch", "8")
+    assert "max-num-seqs" in page and "KV memory" not in page
+    assert "KV memory" in run("analyze", *LLAMA, "--batch", "8")
 
 
 def test_kv_prints_it_for_every_context() -> None:
     one = data("kv", *LLAMA, "--context", "8192,131072")["models"][0]
     assert [log["requests"] for log in one["logs"]] == pytest.approx([58.1, 3.63], rel=1e-2)
+    assert "note: tokens: as requests of 8,192" in run("kv", *LLAMA, "--context", "8192,131072")
     assert "llama-3.1-8b, tp1            58.10 GiB   475,991               58.10" in run(
         "kv", *LLAMA, "--context", "8192,131072"
     )

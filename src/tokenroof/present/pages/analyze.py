@@ -108,7 +108,7 @@ def _rooms(answer: AnalyzeResponse) -> KeyValues:
     many = "" if answer.replicas == 1 else ", one replica"
     pairs = [
         (_within(answer), count(rooms.within_limits), "served, prefill included"),
-        ("KV memory", count(rooms.by_memory), f"{quantity(pool, GB)} per GPU, {each} per request"),
+        (_held_by(answer), count(rooms.by_memory), f"{quantity(pool, GB)} per GPU, {each} per request"),
         ("critical batch", count(rooms.critical), "where matmul arithmetic equals weight reads"),
     ]
     tokens = answer.deployment.held_tokens
@@ -116,6 +116,13 @@ def _rooms(answer: AnalyzeResponse) -> KeyValues:
         title=f"How many requests at once ({count(tokens)} tokens each{many})", pairs=pairs,
         summary=", ".join(f"{value} ({label})" for label, value, _ in pairs),
     )  # fmt: skip
+
+
+def _held_by(answer: AnalyzeResponse) -> str:
+    """What ends the requests at once apart from the limits: the engine's option where memory holds more."""
+    deployment = answer.deployment
+    seats = deployment.scheduler.max_sequences * deployment.layout.dp
+    return "max-num-seqs" if answer.rooms.by_memory >= seats else "KV memory"
 
 
 def _within(answer: AnalyzeResponse) -> str:

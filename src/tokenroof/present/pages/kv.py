@@ -58,6 +58,10 @@ def _remarks(answer: KvResponse) -> Iterable[Remark]:
         yield from (warning(f"{kv.id}: {text}") for text in kv.warnings)
 
 
+def _pool(pool_bytes: float) -> str:
+    return gib(pool_bytes) if pool_bytes > 0.0 else "none"
+
+
 def _logs(answer: KvResponse) -> list[Table]:
     """What the engine prints when it starts on the system: the pool, its tokens, how many requests of each context."""
     shown = [kv for kv in answer.models if kv.logs]
@@ -65,12 +69,16 @@ def _logs(answer: KvResponse) -> list[Table]:
         return []
     heads = [numbers(f"requests of {count(tokens)}") for tokens in answer.contexts]
     rows = [
-        (f"{kv.id}, {kv.label}", gib(kv.logs[0].pool_bytes), count(kv.logs[0].tokens),
+        (f"{kv.id}, {kv.label}", _pool(kv.logs[0].pool_bytes), count(kv.logs[0].tokens),
          *(f"{log.requests:,.2f}" for log in kv.logs))
         for kv in shown
     ]  # fmt: skip
     title = f"Log of {engine_of(answer.engine).display_name} on {answer.system}, one GPU"
-    return [Table(title=title, columns=(words(), numbers("KV cache"), numbers("tokens"), *heads), rows=rows)]
+    remarks = [note(f"tokens: as requests of {count(answer.contexts[0])}; shorter ones hold fewer where each keeps a state")]
+    if any(kv.logs[0].pool_bytes <= 0.0 for kv in shown):
+        remarks.append(warning("none: no memory for cache blocks, the engine does not start"))
+    columns = (words(), numbers("KV cache"), numbers("tokens"), *heads)
+    return [Table(title=title, columns=columns, rows=rows, remarks=remarks)]
 
 
 def page_of(answer: KvResponse) -> Page:

@@ -45,14 +45,13 @@ def ranged_row(label: str, number: Ranged | None, unit: Unit) -> list[tuple[str,
 
 
 def log_pairs(log: PoolLog) -> list[tuple[str, str]]:
-    """The cache as an engine's log has it: GiB, tokens, how many of the longest requests."""
+    """The cache as an engine's log has it: GiB, and tokens as so many of the longest requests; or that it refuses."""
+    if log.pool_bytes <= 0.0:
+        return [("no memory for cache blocks:", f"{gib(-log.pool_bytes)} short, the engine does not start")]
     pairs = [("KV cache", gib(log.pool_bytes))]
     if math.isfinite(log.tokens):
-        held = "0" if log.requests == 0.0 else f"{log.requests:,.2f}"
-        pairs += [
-            ("holds", f"{count(math.floor(log.tokens))} tokens"),
-            (held, f"requests of {count(log.length)} tokens"),
-        ]
+        tokens = f"{count(math.floor(log.tokens))} tokens"
+        pairs.append(("holds", f"{tokens}, as {log.requests:,.2f} requests of {count(log.length)}"))
     return pairs
 
 
