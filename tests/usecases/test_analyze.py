@@ -18,6 +18,7 @@ from tokenroof.usecases.analyze.explain import EXPLAINABLE, explain_number
 from tokenroof.usecases.analyze.explain_memory import LAYOUT_NUMBERS
 from tokenroof.usecases.analyze.pool import pool_of
 from tokenroof.usecases.analyze.run import AnalyzeRequest, AnalyzeResponse, analyze
+from tokenroof.usecases.analyze.sentence import _share
 
 
 def bound(
@@ -325,3 +326,8 @@ def test_one_verdict_and_no_bound_is_beaten(
             assert math.isfinite(number.value) and number.bound is not None
             # the open loop halves its distance to the settled state 24 times: 6e-8 is left
             assert number.bound <= number.value * (1 + 1e-6)
+
+
+def test_the_share_of_prefill_is_said_in_the_nearest_words() -> None:
+    said = {0.43: "two fifths", 0.46: "half", 0.57: "three fifths", 0.65: "two thirds", 0.74: "three quarters"}
+    assert {share: _share(share) for share in said} == said

@@ -74,7 +74,9 @@ def _logs(answer: KvResponse) -> list[Table]:
         for kv in shown
     ]  # fmt: skip
     title = f"Log of {engine_of(answer.engine).display_name} on {answer.system}, one GPU"
-    remarks = [note(f"tokens: as requests of {count(answer.contexts[0])}; shorter ones hold fewer where each keeps a state")]
+    remarks = [
+        note(f"tokens: as requests of {count(answer.contexts[0])}; shorter ones hold fewer where each keeps a state")
+    ]
     if any(kv.logs[0].pool_bytes <= 0.0 for kv in shown):
         remarks.append(warning("none: no memory for cache blocks, the engine does not start"))
     columns = (words(), numbers("KV cache"), numbers("tokens"), *heads)

@@ -33,6 +33,19 @@ def short_name(model: Model) -> str:
     return bare_name(model.name)
 
 
+def _share(value: float) -> str:
+    """A share of `_MOSTLY_PREFILL` or more in the words that are nearest to it."""
+    parts = {
+        0.4: "two fifths",
+        0.5: "half",
+        0.6: "three fifths",
+        2 / 3: "two thirds",
+        0.75: "three quarters",
+        0.85: "most",
+    }
+    return parts[min(parts, key=lambda part: abs(part - value))]
+
+
 def _usd(value: float) -> str:
     return f"${value:,.2f}" if value >= 0.1 else f"${value:.3g}"
 
@@ -72,5 +85,5 @@ def sentence_of(deployment: Deployment, served: Served, infeasible: Infeasible |
     prefill = 1.0 - served.decode_step_s / deployment.tokens_per_step / served.tpot_s
     cause = ""
     if prefill >= _MOSTLY_PREFILL:
-        cause = f"; {100.0 * prefill:.0f} % of that TPOT is the prefill of newly arriving prompts"
+        cause = f"; {_share(prefill)} of that TPOT is the prefill of newly arriving prompts"
     return f"{what} fits on {where}. {many} {each} (TPOT {format_figures(served.tpot_s * 1e3)} ms){price}{cause}."
