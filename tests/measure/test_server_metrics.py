@@ -217,3 +217,12 @@ def test_a_log_that_says_nothing_is_one_line(tmp_path: Path, text: str) -> None:
     with pytest.raises(InputError, match="engine log") as caught:
         read_engine_log(path)
     assert "\n" not in str(caught.value)
+
+
+def test_part_of_a_request_is_no_count(tmp_path: Path) -> None:
+    text = scrape(64).replace(
+        'vllm:e2e_request_latency_seconds_count{model_name="m"} 64', "vllm:e2e_request_latency_seconds_count 1e-320"
+    )
+    found = read(tmp_path / "a.prom", text)
+    assert isinstance(found, Fault)
+    assert "counts whole requests" in found.text

@@ -103,7 +103,7 @@ def test_an_unknown_engine_is_named():
 @pytest.mark.parametrize(
     "bad",
     ['gemm = {fixed_s = -1.0}', 'gemm = {flops_share = 1.5}', 'gemm = {bytes_share = "fast"}',
-     "gemm = {sharpness = 0.5}"],
+     "gemm = {sharpness = 0.5}", f"gemm = {{sharpness = 1{'0' * 400}}}"],
 )  # fmt: skip
 def test_a_file_with_impossible_curves_is_refused(bad, tmp_path):
     (tmp_path / "h100.toml").write_text(f"[operators]\n{bad}\n[collectives]\n")

@@ -58,7 +58,8 @@ def profile_source(chip: Chip) -> tuple[str, str, str]:
 
 def _number(where: str, table: Mapping[str, Any], key: str, default: float, low: float, high: float) -> float:
     value = table.get(key, default)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not low <= value <= high or (isinstance(value, int) and value > _LARGEST):
         raise InputError(f"{where}.{key}", value, f"from {low:g} to {high:g}")
     return float(value)
 
@@ -68,6 +69,8 @@ def _table(where: str, value: Any) -> Mapping[str, Any]:
         raise InputError(where, value, "a table")
     return value
 
+
+_LARGEST = 10**300  # a longer whole number has no float
 
 _CURVE = {
     "fixed_s": (0.0, 0.0, 1.0),

@@ -139,6 +139,8 @@ def _spread(before: _Sums, after: _Sums, names: tuple[str, ...]) -> tuple[Spread
     if not count or total is None:
         return Spread(), 0.0
     name = next(one for one in names if f"{one}_count" in after)
+    if count < 1.0:
+        raise BadRow(f"{name}_count = {count:g}: it counts whole requests")
     edges = [(float(key.rpartition(" ")[2]), key) for key in after if key.startswith(f"{name}_bucket ")]
     counts = [(edge, after[key] - before.get(key, 0.0)) for edge, key in sorted(edges)]
     places = ((place, _inside(counts, place / 100.0 * count)) for place in (50.0, 90.0, 99.0))
