@@ -128,7 +128,9 @@ def test_enough_gpus_for_the_load(load, need):
 def test_a_concurrency_is_spread_over_the_units():
     answer = ask(ttft=0.5, tpot=0.03, isl=1024.0, osl=256.0, concurrency=700.0)
     winner = answer.winner
-    assert "note: TTFT is of clients in random phases" in text(page_of(answer))
+    page = text(page_of(answer))
+    assert "note: TTFT is of clients in random phases" in page
+    assert f"{winner.weights} weights, {winner.kv} KV." in " ".join(page.split("\n\n")[0].split())
     assert winner.concurrency == pytest.approx(700.0)
     assert winner.unit_concurrency * winner.units == pytest.approx(700.0)
 

@@ -97,7 +97,7 @@ def _sentence(answer: PlanResponse) -> str:
         month, output = quantity(one.usd_per_month, USD_A_MONTH), quantity(one.usd_per_mtok_output, USD_PER_MTOK)
         money = f" {month}, {output} output tokens."
     load, single = _load(answer.demand)
-    setup = f"{_shape(one)}, {one.weights} weights"
+    setup = f"{_shape(one)}, {one.weights} weights, {one.kv} KV"
     if load:
         return f"{load} {'needs' if single else 'need'} {_machine(one, first)}: {setup}.{money}"
     each = quantity(one.tokens_per_s_per_user, TOK_PER_S_PER_USER).removesuffix("/user")
