@@ -12,7 +12,7 @@ const WIDTH = 420;
 /** Below this, in widths and in shifts of the prior, the facts moved nothing. */
 const MOVED = { width: 0.9, shift: 0.15 };
 
-const OF_SIZE = "KV is the prior for such a size";
+const OF_SIZE = "nothing tells the KV cache";
 
 /** What is only assumed of an unknown: all of it, or its cache at the size that the facts speak of; "" where they do. */
 export function assumedOf(one: Estimate, answer: Deduced): string {
