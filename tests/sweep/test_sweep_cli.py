@@ -146,10 +146,14 @@ def whole_files(out: Path) -> int:
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL, signal.SIGTERM], ids=lambda how: how.name)
 def test_a_stopped_run_leaves_whole_blocks_and_goes_on(how: signal.Signals, tmp_path: Path) -> None:
-    spec, out, clean = tmp_path / "long.toml", tmp_path / "out", tmp_path / "clean"
+    spec, clean = tmp_path / "long.toml", tmp_path / "clean"
     spec.write_text(LONG)
-    code, said = stop(spec, out, how, 20)
-    kept = whole_files(out)
+    for trial in range(5):  # on a loaded machine a run may end before the signal comes
+        out = tmp_path / f"out{trial}"
+        code, said = stop(spec, out, how, 20)
+        kept = whole_files(out)
+        if kept < 500:
+            break
     assert 20 <= kept < 500, "stopped in the middle"
     if how == signal.SIGINT:
         assert code == 130
