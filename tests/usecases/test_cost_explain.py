@@ -52,8 +52,7 @@ def test_the_winner_is_explained_to_the_figure_on_its_page(name, key):
     found = explain_plan(PLANS[name], key)
     head = found.head if isinstance(found, OperatorExplanation) else found
     shown = made[key] if key in made else getattr(winner, key)
-    # Little's law over a whole request is the closed form's own to a part in a hundred, not to the last digit
-    assert head.value == pytest.approx(shown, rel=0.02 if key == "concurrency" else 1e-9)
+    assert head.value == pytest.approx(shown, rel=1e-9)
 
 
 @pytest.mark.parametrize("name", PLANS)

@@ -9,6 +9,7 @@ from tokenroof.operators.explain import Explanation, explain
 from tokenroof.operators.lower import lower
 from tokenroof.operators.timing import bind
 from tokenroof.provenance import Fact, Grade, assumed, given
+from tokenroof.solve import falling_root
 from tokenroof.types.program import Load
 from tokenroof.usecases.analyze.explain_rows import OperatorExplanation
 from tokenroof.usecases.money.explain import COUNTED, MTOK, check_key, modelled, rent, tpot, with_rows
@@ -37,11 +38,8 @@ _MW = 1e6
 
 def _answering(winner: Candidate, step_s: Callable[[float], float]) -> float:
     """Answers on one decode worker: as many as make its pass last the TPOT, since nobody's prompts are there."""
-    low, high = 0.0, winner.unit_concurrency * winner.units / winner.decode_workers
-    for _ in range(30):
-        middle = (low + high) / 2.0
-        low, high = (middle, high) if step_s(middle) <= winner.tpot_s else (low, middle)
-    return low
+    most = winner.unit_concurrency * winner.units / winner.decode_workers
+    return float(falling_root(lambda answers: winner.tpot_s - step_s(answers), 0.0, most))
 
 
 def _paid_usd(winner: Candidate, usd_per_gpu_h: float) -> float:
@@ -58,7 +56,7 @@ def _facts(answer: PlanResponse, machine: MachinePlan, winner: Candidate) -> dic
     profile, demand = space.profile, answer.demand.concurrency
     found = {
         "tpot_s": modelled(winner.tpot_s, "s", profile),
-        "e2e_s": modelled(winner.e2e_s, "s", profile, "prompt and answer, "),
+        "e2e_s": modelled(winner.concurrency / winner.requests_per_s, "s", profile, "of a request, by Little's law, "),
         "requests_per_s": modelled(winner.requests_per_s, "1/s", profile),
         "osl": given(answer.workload.osl, "token", "output tokens of a request"),
         "gpus_paid": assumed(float(winner.gpus_paid), "GPU", "all that are paid for, idle ones too"),
