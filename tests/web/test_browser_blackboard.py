@@ -35,6 +35,7 @@ def test_dragging_moves_the_numbers_and_the_link(page: Any, server: Server) -> N
     page.mouse.move(x - 150, y, steps=6)
     during = _said(page)
     page.mouse.up()
+    page.evaluate("() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
     assert during != before
     batch = int(_query(page)["b"])
     assert 1 <= batch < 64
