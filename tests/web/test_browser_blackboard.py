@@ -141,6 +141,19 @@ def test_a_link_that_says_nonsense_is_told_so(page: Any, server: Server) -> None
     assert _query(page)["colour"] == "red"
 
 
+def test_an_answer_that_comes_while_somebody_types_does_not_write_over_it(page: Any, server: Server) -> None:
+    waiting: list[Any] = []
+    page.route("**/api/v1/systems*", lambda route: waiting.append(route))  # noqa: PLW0108 (it marks what it is given)
+    opened(page, server, "")
+    page.locator("summary", has_text="Model").click()
+    page.get_by_label("Model of the catalogue").fill("deepseek-r9")
+    with page.expect_response("**/api/v1/systems*"):
+        for route in waiting:
+            route.continue_()
+    page.locator("#d-system-list option").first.wait_for(state="attached")
+    assert page.get_by_label("Model of the catalogue").input_value() == "deepseek-r9"
+
+
 def test_a_model_that_does_not_exist_is_said_and_the_nearest_or_ones_own_is_taken(page: Any, server: Server) -> None:
     opened(page, server, "")
     page.locator("summary", has_text="Model").click()

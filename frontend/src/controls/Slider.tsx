@@ -5,6 +5,7 @@ import { useState } from "preact/hooks";
 
 import { clamp } from "../charts/scales";
 import { readNumber } from "../numbers/format";
+import { useTyped } from "./typed";
 
 export interface SliderProps {
   id: string;
@@ -26,7 +27,6 @@ const STEPS = 240;
 
 export function Slider(props: SliderProps): JSX.Element {
   const { id, name, unit, value, low, high, text, ends, clamped, round = Math.round, onDrag, onCommit } = props;
-  const [typed, setTyped] = useState<string | null>(null);
   const [fault, setFault] = useState("");
   const span = Math.log(high / low);
   const at = clamp(Math.log(clamp(value, low, high) / low) / span, 0, 1);
@@ -34,12 +34,12 @@ export function Slider(props: SliderProps): JSX.Element {
 
   function type(raw: string): void {
     const found = readNumber(raw);
-    setTyped(null);
     if (found === undefined) setFault(`${name}: "${raw}" is not a number. Give ${text(low)} to ${text(high)}.`);
     else if (found < low || found > high) setFault(`${name}: ${raw} lies outside ${text(low)} to ${text(high)}. The nearest end stands.`);
     else setFault("");
     if (found !== undefined) onCommit(clamp(round(found), low, high));
   }
+  const typed = useTyped(text(value), type);
   return (
     <div class="slider">
       <label for={`${id}-number`}>{name}</label>
@@ -48,12 +48,10 @@ export function Slider(props: SliderProps): JSX.Element {
           id={`${id}-number`}
           inputMode="decimal"
           autocomplete="off"
-          size={Math.max(2, (typed ?? text(value)).length)}
-          value={typed ?? text(value)}
+          size={Math.max(2, typed.value.length)}
+          {...typed}
           aria-invalid={fault !== ""}
           aria-describedby={fault ? `${id}-fault` : undefined}
-          onInput={(event) => setTyped(event.currentTarget.value)}
-          onChange={(event) => type(event.currentTarget.value)}
         />
         <small>{clamped ?? unit}</small>
       </div>

@@ -8,6 +8,7 @@ import { upload, type Uploaded } from "../../api/upload";
 import { asProblem, useAnswer } from "../../api/useAnswer";
 import { DataTable, Figure, type Table } from "../../charts/Figure";
 import { XYChart } from "../../charts/XYChart";
+import { useTyped } from "../../controls/typed";
 import { figures, percent, time, whole } from "../../numbers/format";
 import { DropZone } from "./DropZone";
 import { Calibration } from "./Calibration";
@@ -86,6 +87,7 @@ function Curve({ answer, own }: { answer: Compared; own: readonly CurvePoint[] }
 export function Measure(): JSX.Element {
   const [file, setFile] = useState<Uploaded | null>(null);
   const [system, setSystem] = useState("");
+  const typed = useTyped(system, (raw) => setSystem(raw.trim()));
   const [fault, setFault] = useState("");
   const asked = useAnswer<Compared>("/api/v1/compare", { results: [file?.id ?? ""], ...(system ? { system } : {}) }, { off: file === null, settle: 50 });
   const answer = file ? asked.answer : undefined;
@@ -130,7 +132,7 @@ export function Measure(): JSX.Element {
         <DropZone name={file ? "Another result file" : "Result file"} hint={HINT} onFile={(dropped) => void take(dropped)} />
         <div class="row">
           <label class="small" for="measure-system">Ran on </label>
-          <input id="measure-system" class="box narrow" placeholder="as the file says, or 8xh100" value={system} onChange={(event) => setSystem(event.currentTarget.value.trim())} />
+          <input id="measure-system" class="box narrow" placeholder="as the file says, or 8xh100" {...typed} />
           {!file && <button type="button" class="button" onClick={() => void take(new File([EXAMPLE], "example.csv"))}>Try an example</button>}
         </div>
       </div>
