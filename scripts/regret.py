@@ -137,10 +137,12 @@ def _line(name: str, found: list[Choice]) -> str:
     broken = sum(one.over > 1.0 for one in found) / len(found)
     badly = sum(one.over > 1.1 for one in found) / len(found)
     right = sum(one.layout_regret == 0.0 for one in found) / len(found)
+    layout = statistics.mean(one.layout_regret for one in found)
     return (
-        f"{name:32} n {len(found):5}  regret mean {statistics.mean(regrets):.1%} median {statistics.median(regrets):.1%}"
+        f"{name:32} n {len(found):5}"
+        f"  regret mean {statistics.mean(regrets):.1%} median {statistics.median(regrets):.1%}"
         f"  limit broken {broken:.0%}, by more than 10 % {badly:.1%}"
-        f"  layout: best {right:.0%}, regret mean {statistics.mean(one.layout_regret for one in found):.1%}"
+        f"  layout: best {right:.0%}, regret mean {layout:.1%}"
     )
 
 
