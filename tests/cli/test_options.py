@@ -175,6 +175,13 @@ def test_errors_at_the_door() -> None:
     assert error_text(UnknownName("model", "x"), None) == 'error: there is no model "x"'
 
 
+@pytest.mark.parametrize(("verb", "known"), [("analyze", True), ("plan", True), ("kv", True), ("model", False)])
+def test_a_machine_in_the_place_of_a_model_is_told_its_option(verb: str, known: bool) -> None:
+    done = run(verb, "qwen3-8b", "8xh100")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert ("  8xh100 is a machine: --system 8xh100" in done.stderr.splitlines()) == known
+
+
 @pytest.mark.parametrize("shown", [False, True])
 def test_a_fault_of_tokenroof_is_no_bad_input(shown: bool) -> None:
     code = (

@@ -9,7 +9,7 @@ import click
 from tokenroof.errors import InputError, TokenroofError, UnknownName, faults_of
 from tokenroof.provenance import __file__ as _inside
 
-__all__ = ["error_text", "internal_error", "option_of", "spelled"]
+__all__ = ["error_text", "internal_error", "option_of", "spelled", "usage_text"]
 
 
 def _spelt(command: click.Command | None) -> dict[str, str]:
@@ -60,8 +60,23 @@ def _fault(fault: InputError, spelt: dict[str, str]) -> str:
     return f"{text}; {fault.fix}" if fault.fix else text
 
 
-def _unknown(error: UnknownName) -> str:
+def _as_machine(name: str, spelt: dict[str, str]) -> list[str]:
+    """The line that helps where a machine stands in the place of something else."""
+    from tokenroof.catalog.systems import load_system
+
+    if "system" not in spelt:
+        return []
+    try:
+        load_system(name)
+    except TokenroofError:
+        return []
+    return [f"  {name} is a machine: {spelt['system']} {name}"]
+
+
+def _unknown(error: UnknownName, spelt: dict[str, str]) -> str:
     lines = [f'error: there is no {error.kind} "{_value(error.name)}"']
+    if error.kind == "model":
+        lines += _as_machine(error.name, spelt)
     if error.suggestions:
         lines.append(f"  did you mean   {', '.join(error.suggestions)}")
     if error.fix:
@@ -76,10 +91,17 @@ def error_text(error: TokenroofError, command: click.Command | None) -> str:
 
 def _error_text(error: TokenroofError, spelt: dict[str, str]) -> str:
     if isinstance(error, UnknownName):
-        return _unknown(error)
+        return _unknown(error, spelt)
     if isinstance(error, InputError):
         return "\n".join(_fault(fault, spelt) for fault in faults_of(error))
     return f"error: {error}"
+
+
+def usage_text(error: click.ClickException, command: click.Command | None) -> str:
+    """What the terminal shows of an error that click found."""
+    lines = [f"error: {error.format_message()}"]
+    extra = re.fullmatch(r"Got unexpected extra argument \((\S+)\)", error.format_message())
+    return "\n".join(lines + (_as_machine(extra[1], _spelt(command)) if extra else []))
 
 
 def internal_error(error: BaseException) -> str:

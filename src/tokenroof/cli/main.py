@@ -150,7 +150,7 @@ def cli(ctx: click.Context) -> None:
 
 def _answer() -> int:
     """The exit code of the command, with what went wrong said on stderr."""
-    from tokenroof.cli.faults import error_text, internal_error
+    from tokenroof.cli.faults import error_text, internal_error, usage_text
 
     shown = "--traceback" in sys.argv[1:]
     args = [one for one in sys.argv[1:] if one != "--traceback"]
@@ -160,7 +160,7 @@ def _answer() -> int:
         click.echo(error_text(error, cli.running or cli), err=True)
         return 2
     except click.ClickException as error:
-        click.echo(f"error: {error.format_message()}", err=True)
+        click.echo(usage_text(error, cli.running), err=True)
         return 2
     except (KeyboardInterrupt, click.Abort):
         click.echo("interrupted", err=True)

@@ -15,7 +15,7 @@ from tokenroof.types.served import Served
 
 __all__ = ["SERVED_NUMBERS", "explain_served"]
 
-SERVED_NUMBERS = ("decode_step_s", "tpot_s", "interactivity", "decode_tokens_per_s_per_gpu")
+SERVED_NUMBERS = ("decode_step_s", "tpot_s", "ttft_s", "interactivity", "decode_tokens_per_s_per_gpu")
 _NOBODY = 1e-12
 
 
@@ -25,6 +25,8 @@ def explain_served(deployment: Deployment, served: Served, number: str) -> Expla
         raise UnknownName("number", number, nearest(number, SERVED_NUMBERS), f"known: {', '.join(SERVED_NUMBERS)}")
     if not served.fits:
         raise InputError("explain", number, "a deployment that fits", "it has no speed and no cost")
+    if number == "ttft_s":
+        return _ttft(deployment, served)
     decode = _decode_step(deployment, served)
     if number == "decode_step_s":
         return decode
@@ -65,10 +67,30 @@ def _tpot(deployment: Deployment, served: Served, decode: Explanation) -> Explan
     parts = [(1.0 / tokens, decode)]
     others_s = served.tpot_s - decode.value / tokens
     if others_s > _NOBODY * served.tpot_s:
-        work = deployment.workload
-        prefill = explain_step(
-            deployment.prompt_timed.program, deployment.machines[0], deployment.prompt_timed.profile,
-            prefill=Load(work.uncached, 1.0, work.isl), number="prefill of others",
-        )  # fmt: skip
+        prefill = _prefill(deployment, "prefill of others")
         parts.append((others_s / prefill.value, prefill))
     return combine("tpot_s", "s", "decode step + prefill of other requests between two tokens", parts)
+
+
+def _ttft(deployment: Deployment, served: Served) -> Explanation:
+    """Host time of a request + its prefill and the wait before and beside it, in proportion to a prefill step."""
+    profile = deployment.prompt_timed.profile
+    outside_s = float(profile.outside_s(deployment.workload.isl))
+    prefill = _prefill(deployment, "prefill of the prompt")
+    parts = [((served.ttft_s - outside_s) / prefill.value, prefill)]
+    if outside_s > 0.0:
+        source = f"efficiency {profile.id}: {profile.source}"
+        own = Input(
+            name="request_s", value=outside_s, unit="s", source=source, as_of=profile.as_of, grade=Grade.FITTED
+        )  # fmt: skip
+        parts.append((1.0, of_input(own)))
+    return combine("ttft_s", "s", "host time of a request + its prefill, and the wait for the passes of others", parts)
+
+
+def _prefill(deployment: Deployment, name: str) -> Explanation:
+    """A step that reads one prompt, on the machine of prefill."""
+    work, timed = deployment.workload, deployment.prompt_timed
+    return explain_step(
+        timed.program, deployment.machines[0], timed.profile,
+        prefill=Load(work.uncached, 1.0, work.isl), number=name,
+    )  # fmt: skip

@@ -41,6 +41,7 @@ _CLOSED_FORM = {
 }
 _SERVED = {
     "tpot_s": "s",
+    "ttft_s": "s",
     "decode_step_s": "s",
     "interactivity": "token/s/sequence",
     "output_tokens_per_s_per_gpu": "token/s/GPU",
@@ -150,19 +151,15 @@ def _derived(key: str, numbers: Mapping[str, Num], gpus: Num, xp: Namespace) -> 
 
 
 def _explain_served(answer: AnalyzeResponse, key: str) -> OperatorExplanation:
-    """A served number from the decode step, the prefill of others, the requests at once and the price."""
+    """A throughput or a cost from the requests that are served and the price."""
     deployment, served = answer.deployment, answer.served
     profile = deployment.profile
     grade = Grade.DERIVED if profile.id == "peak" else Grade.FITTED
-    tokens = deployment.tokens_per_step
-    others = served.tpot_s - served.decode_step_s / tokens
 
     def made(value: float, unit: str, source: str) -> Fact:
         return Fact(value=value, unit=unit, source=source, as_of=profile.as_of, grade=grade)
 
     leaves = {
-        "decode_step_s": made(served.decode_step_s, "s", f"sum of the operators below, profile {profile.id}"),
-        "prefill_of_others_s": made(others, "s", f"prompts that arrive meanwhile, scheduler of {answer.engine}"),
         "requests_per_s": made(served.requests_per_s, "request/s", f"{served.concurrency:,.0f} requests at once"),
         "osl": _given(answer, "osl", answer.osl, "token/request"),
         "isl": _given(answer, "isl", max(answer.isl - answer.prefix, 1.0), "token/request"),
@@ -175,13 +172,6 @@ def _explain_served(answer: AnalyzeResponse, key: str) -> OperatorExplanation:
         leaves["usd_per_gpu_s"] = _rent(answer)
 
     def number(*, xp: Namespace, **leaf: Num) -> Num:
-        tpot = leaf["decode_step_s"] / tokens + leaf["prefill_of_others_s"]
-        if key == "decode_step_s":
-            return leaf["decode_step_s"]
-        if key == "tpot_s":
-            return tpot
-        if key == "interactivity":
-            return f.user_tokens_per_s(step_s=tpot, xp=xp)
         if key == "output_tokens_per_s_per_gpu":
             return leaf["requests_per_s"] * leaf["osl"] / leaf["gpus"]
         request_usd = leaf["usd_per_gpu_s"] * leaf["gpus"] / leaf["requests_per_s"]
@@ -189,11 +179,12 @@ def _explain_served(answer: AnalyzeResponse, key: str) -> OperatorExplanation:
             return _MTOK * request_usd * leaf["prefill_share"] / leaf["isl"]
         return _MTOK * request_usd * (1.0 - leaf["prefill_share"]) / leaf["osl"]
 
-    used = {"decode_step_s": ("decode_step_s",), "tpot_s": ("decode_step_s", "prefill_of_others_s")}
-    used["interactivity"] = used["tpot_s"]
-    used["output_tokens_per_s_per_gpu"] = ("requests_per_s", "osl", "gpus")
     money = ("usd_per_gpu_s", "gpus", "requests_per_s", "prefill_share")
-    used["cost_input_usd_per_mtok"], used["cost_output_usd_per_mtok"] = (*money, "isl"), (*money, "osl")
+    used = {
+        "output_tokens_per_s_per_gpu": ("requests_per_s", "osl", "gpus"),
+        "cost_input_usd_per_mtok": (*money, "isl"),
+        "cost_output_usd_per_mtok": (*money, "osl"),
+    }
     chosen = {name: leaves[name] for name in used[key]}
     unit, held = EXPLAINABLE[key], ("gpus", "osl", "isl")
     head = explain(number_of(number, key, leaves), chosen, name=key, unit=unit, left_out=answer.left_out, held=held)
