@@ -3,6 +3,7 @@
 Run by maintainers after a change of the price history, of the catalogue's models or of a prior.
 """
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -11,27 +12,43 @@ from tokenroof.infer.baselines import BASELINES, fit_regression
 from tokenroof.infer.calibration import calibrate, points, rounded
 from tokenroof.infer.cases import members, open_cases
 from tokenroof.infer.evidence import USED
+from tokenroof.infer.known_lab import as_table, known_models
 from tokenroof.infer.markup import markup_without
 from tokenroof.infer.population import fit_population, rounded_population
 from tokenroof.infer.posterior import ARCHITECTURE
 
-OUT = Path(__file__).resolve().parent.parent / "src/tokenroof/infer/calibrations.py"
+PACKAGE = Path(__file__).resolve().parent.parent / "src/tokenroof"
+OUT = PACKAGE / "infer/calibrations.py"
+LEVELS = PACKAGE / "catalog/data/offers/history/known_models.json"
 SOURCE = "price lists of 2023-12 to 2026-11"
+
+
+def shown(known: dict[str, dict[str, dict[str, list[float]]]]) -> str:
+    """JSON with a line for each architecture."""
+    labs = []
+    for lab, models in known.items():
+        rows = ",\n".join(f"   {json.dumps(name)}: {json.dumps(misses)}" for name, misses in models.items())
+        labs.append(f"  {json.dumps(lab)}: {{\n{rows}\n  }}")
+    note = "lab, architecture, line: year of release, how far it lies over the line in use, on logarithms"
+    return f'{{\n "note": {json.dumps(note)},\n "labs": {{\n' + ",\n".join(labs) + "\n }\n}"
 
 
 def main() -> None:
     """Fit and write."""
     cases, missing = open_cases()
     population = fit_population(members())
-    lines = calibrate(points(cases, population), SOURCE)
+    found = points(cases, population)
+    lines = calibrate(found, SOURCE)
     markup = markup_without(population)(lines, None)
+    known = as_table(known_models(found, members(), lines, population))
+    LEVELS.write_text(shown(known) + "\n", encoding="utf-8")
     columns = BASELINES["regression on price, day and speed"]
     regressions = tuple(fit_regression(cases, unknown, columns) for unknown in ARCHITECTURE)
     early, late = (tuple(round(one, 3) for one in pair) for pair in (markup.early, markup.late))
     out = [
         '"""The calibration in use. Written by scripts/calibrate_deduction.py; not edited by hand.',
         "",
-        f"Lines of {len(cases)} prices of open weights ({len({c.model for c in cases})} architectures, "
+        f"Lines of {len(cases)} prices of open weights ({len({c.architecture for c in cases})} architectures, "
         f"{len({c.lab for c in cases})} labs).",
         '"""',
         "",

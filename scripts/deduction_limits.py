@@ -85,7 +85,7 @@ def main() -> None:
     """Print both for each unknown."""
     cases, _ = open_cases()
     x, labs = columns(cases), np.array([case.lab for case in cases])
-    models = np.array([case.model for case in cases])
+    models = np.array([f"{case.lab}/{case.architecture}" for case in cases])
     weights = weights_of(list(models))
     counts = np.array([(models == model).sum() for model in models], dtype=float)
     outcomes = validate().outcomes
@@ -98,7 +98,7 @@ def main() -> None:
         own = [o for o in outcomes if o.unknown == unknown]
         miss = np.log([o.truth / o.median for o in own])
         said = np.log([o.high80 / o.low80 for o in own]) / WIDTH
-        print(line("joint posterior, lab left out", miss, said, weights_of([o.model for o in own])))
+        print(line("joint posterior, lab left out", miss, said, weights_of([f"{o.lab}/{o.architecture}" for o in own])))
 
 
 if __name__ == "__main__":

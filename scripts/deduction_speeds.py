@@ -39,7 +39,7 @@ def standing(cases: Sequence[Case]) -> str:
         predicted = {name: mean for name, (mean, _) in moments(case, population).items()}
         miss = math.log(case.evidence.tokens_per_s or 1.0) - line.mean(predicted, case.evidence.priced)
         inside.append(abs(miss) < _SIDE * line.total_sd)
-    weights = weights_of([case.model for case in shown])
+    weights = weights_of([case.architecture for case in shown])
     return f"line: 80 % band holds {weights @ inside:.0%} of {len(shown)} speeds"
 
 
@@ -76,7 +76,7 @@ def main() -> None:
     cases, _ = open_cases()
     without = fold_without(cases)
     shown = [case for case in cases if case.evidence.tokens_per_s is not None]
-    outcomes, _ = held_out(shown, without, draws=DRAWS, candidates=False)
+    outcomes, _ = held_out(shown, lambda case: without(case.lab), draws=DRAWS, candidates=False)
     largest = max({case.lab for case in shown}, key=lambda lab: sum(case.lab == lab for case in shown))
     print(standing(cases))
     groups: dict[str, list[Outcome]] = {

@@ -80,7 +80,7 @@ def test_flags_carry_what_a_file_carries() -> None:
     """The same sheet as flags and as TOML gives the same evidence."""
     flags = run(
         "--input", "0.3", "--output", "1.2", "--model", "deepseek-v3", "--write", "5m:0.4", "--write", "1h:0.6",
-        "--step", "64K:2:1.5", "--inclusive", "--context", "128K", "--off-peak", "0.5", "--ttft", "0.6",
+        "--step", "64K:2:1.5", "--inclusive", "--context", "128K", "--off-peak", "0.5", "--ttft", "600ms",
         "--as-of", "2026-11-01", "--json", *FAST[:1], "262144",
     )  # fmt: skip
     assert flags.exit_code == 0, flags.output
@@ -97,7 +97,7 @@ def test_prices_without_a_day_are_not_dated() -> None:
     assert "sheet: not dated" in run("--input", "3", "--output", "15", *FAST).stdout
 
 
-@pytest.mark.parametrize(("page", "count"), [("--lecture", 2), ("--validate", 10)])  # one is versions
+@pytest.mark.parametrize(("page", "count"), [("--lecture", 2), ("--validate", 11)])  # one is versions
 def test_pages_without_an_offer_are_written_too(tmp_path: Path, page: str, count: int) -> None:
     path = tmp_path / "page.json"
     result = run(page, "-o", str(path))
@@ -169,6 +169,8 @@ def test_compare() -> None:
         ["openai/gpt-5", "--cached", "4"],
         ["openai/gpt-5", "--open"],
         ["openai/gpt-5", "--known", "total:1T"],
+        ["openai/gpt-5", "--lab", "nobody"],
+        ["--input", "1", "--output", "4", "--ttft", "0.6"],
         ["openai/gpt-5", "--speed-at", "1K:90"],
         ["openai/gpt-5", "--ttft-at", "1K"],
         ["openai/gpt-5", "--beside", "llama-3.3-70b:80"],

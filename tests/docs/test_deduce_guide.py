@@ -40,7 +40,7 @@ def test_the_example_sheet_loads_and_feeds_its_channels(tmp_path: Path) -> None:
 
 def test_the_counts_in_the_text_are_the_cases() -> None:
     cases, _ = open_cases()
-    models, labs = len({c.model for c in cases}), len({c.lab for c in cases})
+    models, labs = len({(c.lab, c.architecture) for c in cases}), len({c.lab for c in cases})
     text = " ".join(PAGE.split())
     assert f"{len(cases)} prices of {models} architectures from {labs} labs" in text
     assert f"{sum(c.evidence.kind == 'market' for c in cases)} medians over hosts" in text

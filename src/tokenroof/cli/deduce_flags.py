@@ -17,7 +17,7 @@ _SHEET = (
     "price_in", "price_out", "cached", "writes", "step", "inclusive", "context", "storage", "fast", "batch_x",
     "off_peak", "ttft", "currency", "open_weights", "model",
 )  # fmt: skip
-MEASURED = ("as_of", "released", "speed_at", "ttft_at", "beside", "known", "also")
+MEASURED = ("as_of", "released", "speed_at", "ttft_at", "beside", "known", "also", "lab")
 _SAMPLING = ("tokens_per_s", *MEASURED, "rates", "leave_out", "prior_only", "active", "draws", "seed", "chart", "key")
 
 
@@ -41,7 +41,10 @@ def sheet_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--batch-x", type=float, help="Batch price over standard price."),
         click.option("--off-peak", type=float, metavar="X", help="Price at quiet hours over standard price."),
         click.option(
-            "--ttft", type=QuantityType("s"), metavar="TIME", help="Measured time to first token; kept, not used."
+            "--ttft",
+            type=QuantityType("s", bare=False),
+            metavar="TIME",
+            help="Measured time to first token; kept, not used.",
         ),
         click.option("--currency", default="USD", show_default=True, help="Currency of the prices given."),
         click.option("--open/--closed", "open_weights", default=False, help="Are the weights open?  [default: closed]"),
@@ -57,6 +60,7 @@ def sheet_options(command: Callable[..., Any]) -> Callable[..., Any]:
         ),
         click.option("--beside", metavar="MODEL:TOK_S", help="An open model on the same host, and its speed."),
         click.option("--known", multiple=True, metavar="FACT", help="Disclosed: total:>1T, active:<50B, kv:=70KB."),
+        click.option("--lab", metavar="NAME", help="Whose model it is; unknown: read no other model of its lab."),
         click.option("--also", multiple=True, metavar="OFFER", help="Another sheet of the same weights."),
     )
     for option in reversed(options):

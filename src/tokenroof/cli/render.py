@@ -8,7 +8,7 @@ import click
 from tokenroof.cli.faults import option_of
 from tokenroof.errors import TokenroofError
 from tokenroof.present.json import dump
-from tokenroof.units import parse_amount
+from tokenroof.units import parse_amount, parse_quantity
 
 if TYPE_CHECKING:
     from tokenroof.present.page import Page
@@ -32,14 +32,14 @@ WHOLE = WholeType()
 
 
 class QuantityType(click.ParamType[float]):
-    """An option that takes `3.35TB/s` or a bare number in `unit`; a count also as `15T` or `70B`."""
+    """An option that takes `3.35TB/s`, or with `bare` a number in `unit`; a count also as `15T` or `70B`."""
 
-    def __init__(self, unit: str) -> None:
-        self.unit, self.name = unit, unit
+    def __init__(self, unit: str, *, bare: bool = True) -> None:
+        self.unit, self.name, self.bare = unit, unit, bare
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         try:
-            return parse_amount(value, self.unit)
+            return parse_amount(value, self.unit) if self.bare else parse_quantity(value, self.unit, bare=False)
         except TokenroofError as error:
             self.fail(str(error), param, ctx)
 

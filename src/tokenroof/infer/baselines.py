@@ -60,7 +60,7 @@ def fit_regression(cases: Sequence[Case], unknown: str, names: tuple[str, ...]) 
 
     x = np.array([_columns(case.evidence, names) for case in cases])
     y = np.log([getattr(case.truth, unknown) for case in cases])
-    weights = weights_of([f"{case.evidence.kind} {case.model}" for case in cases])
+    weights = weights_of([f"{case.evidence.kind} {case.architecture}" for case in cases])
     labs = np.array([case.lab for case in cases])
     shrink = np.diag([1e-6, *([_RIDGE / len(cases)] * (x.shape[1] - 1))])
 
@@ -94,7 +94,8 @@ def _outcome(case: Case, name: str, unknown: str, interval: Callable[..., tuple[
     low, middle, high = interval(case.evidence)
     low50, _, high50 = interval(case.evidence, _Z50)
     return Outcome(
-        offer=case.evidence.offer, model=case.model, lab=case.lab, kind=case.evidence.kind,
-        released=case.evidence.released, exam=in_exam(case), evidence=name, unknown=unknown, truth=truth, low80=low,
-        median=middle, high80=high, inside50=low50 <= truth <= high50, inside80=low <= truth <= high, ess=math.inf,
+        offer=case.evidence.offer, model=case.model, architecture=case.architecture, lab=case.lab,
+        kind=case.evidence.kind, released=case.evidence.released, exam=in_exam(case), evidence=name, unknown=unknown,
+        truth=truth, low80=low, median=middle, high80=high,
+        inside50=low50 <= truth <= high50, inside80=low <= truth <= high, ess=math.inf,
     )  # fmt: skip

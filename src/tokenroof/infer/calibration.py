@@ -17,10 +17,22 @@ from typing import Any
 from tokenroof.infer.cases import Case
 from tokenroof.infer.evidence import readings
 from tokenroof.infer.forward import predict_prices
+from tokenroof.infer.levels import Miss, one_a_model, share_of
 from tokenroof.infer.population import Population
-from tokenroof.infer.priors import N_DIMS, OWN_MARKUP, Setting, unknowns
+from tokenroof.infer.priors import N_DIMS, OWN_MARKUP, Setting, mixture_share, unknowns
 
-__all__ = ["ASSUMED", "LINKS", "Calibration", "Point", "calibrate", "fit_points", "line_of", "moments", "points"]
+__all__ = [
+    "ASSUMED",
+    "LINKS",
+    "Calibration",
+    "Lines",
+    "Point",
+    "calibrate",
+    "fit_points",
+    "line_of",
+    "moments",
+    "points",
+]
 
 # channel of evidence -> channel of the forward model
 LINKS: Mapping[str, str] = {
@@ -58,6 +70,7 @@ class Calibration:
     per_year: float
     sd: float
     total_sd: float
+    lab_share: float
     n: int
     labs: int
     grade: str
@@ -65,13 +78,24 @@ class Calibration:
 
     def mean(self, predicted: Mapping[str, Any], year: float) -> Any:
         """The line at what the forward model predicts in a year, mark-up left out."""
-        return self.offset + self.per_year * (year - _YEAR) + self.pass_through * predicted[LINKS[self.channel]]
+        return self.at(predicted[LINKS[self.channel]], year)
+
+    def at(self, predicted: Any, year: float) -> Any:
+        """The same at one prediction."""
+        return self.offset + self.per_year * (year - _YEAR) + self.pass_through * predicted
+
+    def moved(self, over: float, left: float) -> "Calibration":
+        """The line of a lab whose level is known: that much higher, with this part of the variance left."""
+        explained = self.total_sd**2 - self.sd**2
+        total = self.total_sd * math.sqrt(left)
+        sd = math.sqrt(max(total**2 - explained, _LEAST_SD**2))
+        return replace(self, offset=self.offset + over, sd=sd, total_sd=total)
 
 
 def _assumed(channel: str, sd: float, why: str) -> Calibration:
     return Calibration(
-        channel=channel, kind="any", offset=0.0, pass_through=1.0, per_year=0.0, sd=sd, total_sd=sd, n=0, labs=0,
-        grade="assumed", source=why,
+        channel=channel, kind="any", offset=0.0, pass_through=1.0, per_year=0.0, sd=sd, total_sd=sd, lab_share=0.0, n=0,
+        labs=0, grade="assumed", source=why,
     )  # fmt: skip
 
 
@@ -97,7 +121,7 @@ def moments(case: Case, population: Population) -> dict[str, tuple[float, float]
     )
     draws = unknowns(np.random.default_rng(_SEED).standard_normal((_DRAWS, N_DIMS)), setting)
     sparsity = truth.total_params / truth.active_params
-    draws["prefill_mfu"] = draws["prefill_mfu"] * np.sqrt(draws["sparsity"] / sparsity)
+    draws["prefill_mfu"] = draws["prefill_mfu"] * (draws["sparsity"] / sparsity) ** mixture_share(evidence.released)
     for name in ("total_params", "active_params", "kv_bytes_per_token", "scan_fraction"):
         draws[name] = np.full(_DRAWS, getattr(truth, name))
     draws["sparsity"] = np.full(_DRAWS, sparsity)
@@ -116,6 +140,7 @@ class Point:
     variance: float
     model: str
     lab: str
+    released: float
 
 
 def points(cases: Iterable[Case], population: Population) -> tuple[Point, ...]:
@@ -131,7 +156,8 @@ def points(cases: Iterable[Case], population: Population) -> tuple[Point, ...]:
                 Point(
                     channel=reading.channel, kind="any" if reading.channel in _POOLED else case.evidence.kind,
                     predicted=mean, shown=reading.log_value, year=case.evidence.priced, variance=variance,
-                    model=case.model, lab=case.lab,
+                    model=case.architecture, lab=case.lab,
+                    released=case.evidence.released,
                 )
             )  # fmt: skip
     return tuple(found)
@@ -178,19 +204,25 @@ def fit_points(group: Sequence[Point], source: str) -> dict[str, Calibration]:
         miss[out] = y[out] - x[out] @ _solve(x[~out], y[~out], weights[~out])
     *offsets, slope, per_year = (float(value) for value in _solve(x, y, weights))
     variance = np.array([p.variance for p in group])
-    found = {}
+    found, price = {}, group[0].channel == "input_price"
     for kind, offset in zip(kinds, offsets, strict=True):
         own = kind_of == kind
         total = math.sqrt(float(np.average(miss[own] ** 2, weights=weights[own])))
         explained = slope**2 * float(np.average(variance[own], weights=weights[own]))
-        if group[0].channel == "input_price":
+        if price:
             explained += OWN_MARKUP[kind][1] ** 2
         found[kind] = Calibration(
             channel=group[0].channel, kind=kind, offset=offset, pass_through=slope, per_year=per_year,
-            sd=math.sqrt(max(total**2 - explained, _LEAST_SD**2)), total_sd=total, n=int(own.sum()),
+            sd=math.sqrt(max(total**2 - explained, _LEAST_SD**2)), total_sd=total,
+            lab_share=share_of(_of_models(group, miss, kind)) if price else 0.0, n=int(own.sum()),
             labs=len(set(labs[own])), grade="fitted", source=source,
         )  # fmt: skip
     return found
+
+
+def _of_models(group: Sequence[Point], miss: Any, kind: str) -> tuple[Miss, ...]:
+    rows = zip(group, miss, strict=True)
+    return one_a_model([(p.model, Miss(p.lab, p.released, float(over))) for p, over in rows if p.kind == kind])
 
 
 Lines = Mapping[tuple[str, str], Calibration]

@@ -1,5 +1,6 @@
 """Offers whose model is public: what deduction is calibrated on and checked against."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -17,28 +18,21 @@ from tokenroof.catalog.offers.history import (
 from tokenroof.catalog.offers.index import in_usd, list_offers
 from tokenroof.errors import UnknownName
 from tokenroof.infer.evidence import Evidence, evidence_of
+from tokenroof.infer.labs import is_product, lab_of
 from tokenroof.infer.population import Member, years
 from tokenroof.mixers.architecture import active_params, total_params
 from tokenroof.mixers.architecture_cache import kv_growth_bytes_per_token, kv_read_bytes_per_step
 
 __all__ = [
-    "EXAM_FROM", "EXAM_LABS", "Case", "Truth", "in_exam", "known_truths", "lab_of", "members", "open_cases", "truth_of",
+    "EXAM_FROM", "EXAM_LABS", "Case", "Truth", "architecture_of", "in_exam", "known_truths", "members", "open_cases",
+    "truth_of",
 ]  # fmt: skip
 
 _MTOK = 1e6
 _SAME_PRICE = 0.02
+_SAME_SIZE = 0.05  # on logarithms
 _LONG = 131_072.0  # tokens: windows are full and the scan dominates
 
-# who trained the weights, by the start of an id: a lab, not a host, is what a case belongs to
-_LABS = {
-    "apertus": "Swiss AI", "aya": "Cohere", "codellama": "Meta", "codestral": "Mistral", "command": "Cohere",
-    "dbrx": "Databricks", "deepseek": "DeepSeek", "ernie": "Baidu", "gemma": "Google", "glm": "Zhipu",
-    "gpt-oss": "OpenAI", "granite": "IBM", "grok": "xAI", "hunyuan": "Tencent", "hy3": "Tencent", "jamba": "AI21",
-    "kimi": "Moonshot", "ling": "Ant", "llama": "Meta", "llama-3.3-nemotron": "NVIDIA", "longcat": "Meituan",
-    "mimo": "Xiaomi", "minimax": "MiniMax", "ministral": "Mistral", "mistral": "Mistral", "mpt": "Databricks",
-    "nemotron": "NVIDIA", "olmo": "AllenAI", "phi": "Microsoft", "qwen": "Alibaba", "snowflake": "Snowflake",
-    "solar": "Upstage", "step": "StepFun", "yi": "01.AI",
-}  # fmt: skip
 # Forms of channels and lines were chosen on the other labs, at prices first seen before this day: written down before
 # either half was looked at.
 EXAM_LABS = (
@@ -67,6 +61,7 @@ class Case:
     model: str
     lab: str
     truth: Truth
+    architecture: str = ""
 
 
 @lru_cache(maxsize=256)
@@ -108,12 +103,6 @@ def known_truths() -> tuple[tuple[str, Truth], ...]:
     return tuple((name, truth) for name, truth in found if truth is not None)
 
 
-def lab_of(model_id: str) -> str:
-    """Who trained the weights: the longest start of an id that is known."""
-    starts = [start for start in _LABS if model_id.startswith(start)]
-    return _LABS[max(starts, key=len)]
-
-
 def in_exam(case: Case) -> bool:
     """Whether a case had no part in the choice of forms."""
     return case.lab in EXAM_LABS or case.evidence.priced >= EXAM_FROM
@@ -121,6 +110,12 @@ def in_exam(case: Case) -> bool:
 
 def _labs() -> dict[str, str]:
     return {model: lab_of(model) for model in released()}
+
+
+def _alike(total_params: float, active_params: float, other: Truth) -> bool:
+    """Whether totals are those of one set of weights, retrained or with another attention."""
+    pairs = ((total_params, other.total_params), (active_params, other.active_params))
+    return all(abs(math.log(one / another)) < _SAME_SIZE for one, another in pairs)
 
 
 @lru_cache(maxsize=1)
@@ -134,11 +129,18 @@ def members() -> tuple[Member, ...]:
         same = tuple(
             float(f"{value:.2g}") for value in (truth.total_params, truth.active_params, truth.kv_bytes_per_token)
         )
+        lab = lab_of(model)
+        like = (
+            m.architecture for m in found.values() if m.lab == lab and _alike(m.total_params, m.active_params, truth)
+        )
         member = Member(
             total_params=truth.total_params, active_params=truth.active_params,
-            kv_bytes_per_token=truth.kv_bytes_per_token, released=years(day), lab=lab_of(model),
+            kv_bytes_per_token=truth.kv_bytes_per_token, released=years(day), lab=lab, product=is_product(model),
+            architecture=next(like, model),
         )  # fmt: skip
-        found.setdefault(same, member)
+        first = found.setdefault(same, member)
+        if member.product and not first.product:  # a later model of it is sold
+            found[same] = replace(first, product=True)
     return tuple(found.values())
 
 
@@ -152,7 +154,7 @@ def _median_case(median: Median, truth: Truth) -> Case:
         input_usd_per_token=median.input_per_mtok / _MTOK, output_usd_per_token=median.output_per_mtok / _MTOK,
         cached_usd_per_token=_usd(median.cached_per_mtok), floor_usd_per_token=median.input_p10_per_mtok / _MTOK,
         floor_hosts=median.hosts, tokens_per_s=speed_of(median.model, median.as_of), priced=years(median.as_of),
-        released=years(released()[median.model]),
+        released=years(released()[median.model]), product=is_product(median.model),
     )  # fmt: skip
     return Case(evidence=evidence, model=median.model, lab=lab_of(median.model), truth=truth)
 
@@ -162,7 +164,7 @@ def _sheet_case(sheet: Sheet, truth: Truth) -> Case:
         offer=f"{sheet.seller}/{sheet.model}@{sheet.as_of}", kind="open",
         input_usd_per_token=sheet.input_per_mtok / _MTOK, output_usd_per_token=sheet.output_per_mtok / _MTOK,
         cached_usd_per_token=_usd(sheet.cached_per_mtok), tokens_per_s=speed_of(sheet.model, sheet.as_of),
-        priced=years(sheet.as_of), released=years(released()[sheet.model]),
+        priced=years(sheet.as_of), released=years(released()[sheet.model]), product=is_product(sheet.model),
     )  # fmt: skip
     return Case(evidence=evidence, model=sheet.model, lab=lab_of(sheet.model), truth=truth)
 
@@ -182,7 +184,7 @@ def _snapshot() -> tuple[list[Case], list[str]]:
         # hosts' prices of the same weights are another case
         evidence = replace(
             evidence, kind="open", floor_usd_per_token=None, floor_hosts=None,
-            released=years(day) if day else evidence.priced,
+            released=years(day) if day else evidence.priced, product=is_product(offer.model),
         )  # fmt: skip
         cases.append(Case(evidence=evidence, model=offer.model, lab=lab_of(offer.model), truth=truth))
     return cases, missing
@@ -197,6 +199,12 @@ def _again(case: Case, others: Sequence[Case]) -> bool:
     )
 
 
+def architecture_of(lab: str, model: str, truth: Truth) -> str:
+    """The first model of the lab with such totals: what counts as one architecture."""
+    same = (m.architecture for m in members() if m.lab == lab and _alike(m.total_params, m.active_params, truth))
+    return next(same, model)
+
+
 @lru_cache(maxsize=1)
 def open_cases() -> tuple[tuple[Case, ...], tuple[str, ...]]:
     """Every dated price of open weights whose architecture is known, and the offers left out for want of one."""
@@ -204,4 +212,6 @@ def open_cases() -> tuple[tuple[Case, ...], tuple[str, ...]]:
     labs = _labs()
     sheets = [_sheet_case(s, t) for s in first_party_sheets(labs) if (t := truth_of(s.model)) is not None]
     medians = [_median_case(m, t) for m in host_medians(labs) if (t := truth_of(m.model)) is not None]
-    return (*medians, *snapshot, *(one for one in sheets if not _again(one, snapshot))), tuple(missing)
+    cases = (*medians, *snapshot, *(one for one in sheets if not _again(one, snapshot)))
+    named = (replace(case, architecture=architecture_of(case.lab, case.model, case.truth)) for case in cases)
+    return tuple(named), tuple(missing)

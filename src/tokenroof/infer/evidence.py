@@ -68,6 +68,7 @@ class Evidence:
     sheets: int = 1  # of the same weights, whose prices are averaged
     priced: float = NOW
     released: float = NOW
+    product: bool | None = None  # whether the lab lives on its models and sells this one itself; None: not known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

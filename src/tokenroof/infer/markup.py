@@ -12,7 +12,7 @@ from tokenroof.catalog.offers.history import Disclosed, disclosed
 from tokenroof.infer.calibration import Calibration, line_of, moments
 from tokenroof.infer.cases import Case, Truth
 from tokenroof.infer.evidence import Evidence
-from tokenroof.infer.population import Line, Population, years
+from tokenroof.infer.population import Line, Population, sold, years
 from tokenroof.infer.priors import OWN_MARKUP, Setting
 
 __all__ = [
@@ -36,7 +36,7 @@ def _case(row: Disclosed) -> Case:
     truth = Truth(
         total_params=row.total_params, active_params=row.active_params, kv_bytes_per_token=_KV, scan_fraction=1.0
     )
-    return Case(evidence=evidence, model=row.id, lab=row.lab, truth=truth)
+    return Case(evidence=evidence, model=row.id, lab=row.lab, truth=truth, architecture=row.id)
 
 
 def closed_cases() -> tuple[Case, ...]:
@@ -93,15 +93,17 @@ def markup_without(
 
 def closed_population(population: Population, released: float) -> Population:
     """The population of open weights with the sizes that are believed of closed ones."""
-    middle = population.size.mean(0.0, max(released, CLOSED_LIKE))
+    middle = sold(population, None).size.mean(0.0, max(released, CLOSED_LIKE))
     size = Line(at=middle, size_slope=0.0, year_slope=0.0, sd=CLOSED_SIZE_SD)
-    return replace(population, size=size)
+    return replace(population, size=size, product=0.0)
 
 
 def setting_for(evidence: Evidence, population: Population, markups: Markups) -> Setting:
     """The prior of an offer of this kind and day."""
     if evidence.kind == "closed":
         population = closed_population(population, evidence.released)
+    else:
+        population = sold(population, evidence.product)
     return Setting(
         kind=evidence.kind, population=population, priced=evidence.priced, released=evidence.released,
         markup=markups.at(evidence.kind, evidence.priced),

@@ -8,10 +8,11 @@ of a new lab.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
+from tokenroof.infer.levels import Miss, share_of
 from tokenroof.infer.numerics import normal_cdf
 
 __all__ = [
@@ -22,7 +23,9 @@ __all__ = [
     "Population",
     "architectures",
     "fit_population",
+    "misses_of",
     "rounded_population",
+    "sold",
     "years",
 ]
 
@@ -52,16 +55,22 @@ class Member:
     kv_bytes_per_token: float
     released: float
     lab: str
+    product: bool = False  # the lab lives on its models and sells this one itself
+    architecture: str = ""  # the first model of such totals of the lab
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """log y = at + size_slope * log size + year_slope * (year - 2025), with scatter `sd`."""
+    """log y = at + size_slope * log size + year_slope * (year - 2025), with scatter `sd`.
+
+    `lab_share` of its variance is a level that models of one lab have in common.
+    """
 
     at: float
     size_slope: float
     year_slope: float
     sd: float
+    lab_share: float = 0.0
 
     def mean(self, log_size: Any, released: Any) -> Any:
         """The line at a size in billions and a year."""
@@ -70,9 +79,16 @@ class Line:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Population:
-    """`size` of sqrt(total x active); `dense` is a logit; `sparsity` of mixtures; cache of either by active size."""
+    """`size` of sqrt(total x active); `dense` is a logit; `sparsity` of mixtures; cache of either by active size.
+
+    Labs that live on their models sell large ones themselves, and companies with another business give small ones away:
+    `size` is that of all others, a lab's product lies `product` over it on logarithms, and `product_share` of all are
+    such.
+    """
 
     size: Line
+    product: float
+    product_share: float
     dense: Line
     sparsity: Line
     kv_dense: Line
@@ -101,7 +117,9 @@ def _ridge(size: Any, year: Any, y: Any, labs: Any) -> Line:
         out = labs == lab
         miss[out] = y[out] - x[out] @ solve(~out)
     at, size_slope, year_slope = (float(value) for value in solve(labs == labs))
-    return Line(at=at, size_slope=size_slope, year_slope=year_slope, sd=math.sqrt(float(miss @ miss) / len(y)))
+    share = share_of([Miss(*one) for one in zip(labs, year, miss, strict=True)])
+    sd = math.sqrt(float(miss @ miss) / len(y))
+    return Line(at=at, size_slope=size_slope, year_slope=year_slope, sd=sd, lab_share=share)
 
 
 def _logit(size: Any, year: Any, yes: Any) -> Line:
@@ -129,8 +147,13 @@ def fit_population(members: Sequence[Member]) -> Population:
     mixture = ~dense
     n = len(members)
     labs = np.array([m.lab for m in members])
+    product = np.array([float(m.product) for m in members])
+    by_product = _ridge(product, year, size, labs)
+    sizes, slope = replace(by_product, size_slope=0.0), by_product.size_slope
     return Population(
-        size=_ridge(np.zeros(n), year, size, labs),
+        size=sizes,
+        product=slope,
+        product_share=float(product.mean()),
         dense=_logit(size, year, dense.astype(float)),
         sparsity=_ridge(size[mixture], year[mixture], (total - active)[mixture], labs[mixture]),
         kv_dense=_ridge(active[dense], year[dense], kv[dense], labs[dense]),
@@ -138,6 +161,31 @@ def fit_population(members: Sequence[Member]) -> Population:
         n=n,
         labs=len({m.lab for m in members}),
     )
+
+
+def misses_of(member: Member, population: Population) -> dict[str, float]:
+    """How far an architecture lies over the lines of the population that it is on."""
+    total, active = math.log(member.total_params / _SIZE_UNIT), math.log(member.active_params / _SIZE_UNIT)
+    cache = math.log(member.kv_bytes_per_token / _KV_UNIT)
+    size, day, p = 0.5 * (total + active), member.released, population
+    found = {"size": size - p.size.mean(0.0, day) - p.product * member.product}
+    if total - active < math.log(DENSE):
+        return {**found, "kv_dense": cache - p.kv_dense.mean(active, day)}
+    return {
+        **found, "sparsity": total - active - p.sparsity.mean(size, day),
+        "kv_mixture": cache - p.kv_mixture.mean(active, day),
+    }  # fmt: skip
+
+
+def sold(population: Population, product: bool | None) -> Population:
+    """The population of models that are a lab's product, or of those that are none; None is of both."""
+    size, share = population.size, population.product_share
+    place = share if product is None else float(product)
+    between = share * (1.0 - share) if product is None else 0.0
+    own = replace(
+        size, at=size.at + place * population.product, sd=math.sqrt(size.sd**2 + between * population.product**2)
+    )
+    return replace(population, size=own, product=0.0)
 
 
 def architectures(z: Mapping[str, Any], population: Population, released: Any) -> dict[str, Any]:
@@ -169,11 +217,12 @@ def rounded_population(population: Population, digits: int = 4) -> Population:
     def short(line: Line) -> Line:
         return Line(
             at=round(line.at, digits), size_slope=round(line.size_slope, digits),
-            year_slope=round(line.year_slope, digits), sd=round(line.sd, digits),
+            year_slope=round(line.year_slope, digits), sd=round(line.sd, digits), lab_share=line.lab_share,
         )  # fmt: skip
 
     p = population
     return Population(
-        size=short(p.size), dense=short(p.dense), sparsity=short(p.sparsity), kv_dense=short(p.kv_dense),
+        size=short(p.size), product=round(p.product, digits), product_share=round(p.product_share, digits),
+        dense=short(p.dense), sparsity=short(p.sparsity), kv_dense=short(p.kv_dense),
         kv_mixture=short(p.kv_mixture), n=p.n, labs=p.labs,
     )  # fmt: skip

@@ -14,7 +14,7 @@ from tokenroof.infer.machines import machine_weights, machines, rent_index
 from tokenroof.infer.numerics import normal_cdf
 from tokenroof.infer.population import NOW, Line, Population, architectures
 
-__all__ = ["N_DIMS", "OWN_MARKUP", "Prior", "Setting", "priors", "unknowns"]
+__all__ = ["N_DIMS", "OWN_MARKUP", "Prior", "Setting", "mixture_share", "priors", "unknowns"]
 
 
 # Log-sd of what one seller of open weights, or the median of several, asks over the line of its kind: a part of the
@@ -55,9 +55,13 @@ _RENT_SD = 0.20
 _HIT_SHARE = (0.5, 0.8)
 _DUTY = (0.5, 0.5)
 _PREFILL = (0.5, 0.20)
+# Mixtures that came out until 2024 were sold at the price of what is active, those of today by both counts.
+_BY_ACTIVE_UNTIL, _BY_BOTH_FROM = 2024.0, 2026.0
 _BANDWIDTH = (0.6, 0.5)
 _CONTEXT = (5e3, 0.8)
 _CHIPS_X = (2.0, 0.6)
+# Rent, load, batch, lengths and chips are one seller's own: over the three hosts at least behind a median they average.
+_LEAST_HOSTS = 3
 
 _REST = (
     Prior(
@@ -77,7 +81,7 @@ _REST = (
     Prior(
         name="usd_per_chip_h", unit="USD/GPU/h",
         text=f"0.65 of the on-demand median x/÷{math.exp(_RENT_SD):.1f}, times the rents of the year over today's",
-        why="contracts are cheaper than lists",
+        why="contracts are cheaper than lists; what is one seller's own is narrower by sqrt(3) in a median over hosts",
     ),
     Prior(
         name="batch_over_balance", unit="1",
@@ -95,8 +99,9 @@ _REST = (
     ),
     Prior(
         name="prefill_mfu", unit="1",
-        text=f"log-normal {_PREFILL[0]:g} x/÷{math.exp(_PREFILL[1]):.1f}, over sqrt(sparsity)",
-        why="dense prefill reaches half of peak, DeepSeek-V3 15 %: the price of open models follows sqrt(N A)",
+        text=f"log-normal {_PREFILL[0]:g} x/÷{math.exp(_PREFILL[1]):.1f}, over sparsity^q: q is 0 until "
+        f"{_BY_ACTIVE_UNTIL:g} and a half from {_BY_BOTH_FROM:g}",
+        why="dense prefill reaches half of peak, DeepSeek-V3 15 %; mixtures were sold by A, and now by sqrt(N A)",
     ),
     Prior(
         name="decode_mbu", unit="1", text=f"logit-normal around {_BANDWIDTH[0]:g}",
@@ -117,6 +122,12 @@ _REST = (
     _Z_DUTY, _Z_PREFILL, _Z_MBU, _Z_CONTEXT, _Z_CHIPS,
 ) = range(16)  # fmt: skip
 N_DIMS = 16
+
+
+def mixture_share(released: float) -> float:
+    """Power of sparsity by which a mixture's prefill falls short of a dense model's, as its price shows it."""
+    place = (released - _BY_ACTIVE_UNTIL) / (_BY_BOTH_FROM - _BY_ACTIVE_UNTIL)
+    return 0.5 * min(max(place, 0.0), 1.0)
 
 
 def _cuts(shares: tuple[float, ...]) -> list[float]:
@@ -145,7 +156,7 @@ def priors(setting: Setting) -> tuple[Prior, ...]:
         Prior(
             name="total_params", unit="param",
             text=f"geometric-mean size {_line(p.size, 'log-normal', 'B')}, times sqrt(sparsity)",
-            why=f"{fitted}: larger every year",
+            why=f"{fitted}: larger every year, and where a lab lives on them",
         ),
         Prior(
             name="active_params", unit="param",
@@ -173,11 +184,13 @@ def unknowns(z: Any, setting: Setting) -> dict[str, Any]:
 
     normals = np.ascontiguousarray(z.T)  # a column at a time lies together: everything below is twice as fast
 
-    def lognormal(column: int, centre: float, sd: float) -> Any:
-        return centre * np.exp(sd * normals[column])
+    own = _LEAST_HOSTS**-0.5 if setting.kind == "market" else 1.0
 
-    def logit(column: int, centre: float, sd: float) -> Any:
-        return 1.0 / (1.0 + (1.0 / centre - 1.0) * np.exp(-sd * normals[column]))
+    def lognormal(column: int, centre: float, sd: float, part: float = 1.0) -> Any:
+        return centre * np.exp(part * sd * normals[column])
+
+    def logit(column: int, centre: float, sd: float, part: float = 1.0) -> Any:
+        return 1.0 / (1.0 + (1.0 / centre - 1.0) * np.exp(-part * sd * normals[column]))
 
     def choice(column: int, shares: tuple[float, ...]) -> Any:
         # sums of comparisons: a handful of categories, far faster than a search
@@ -195,7 +208,9 @@ def unknowns(z: Any, setting: Setting) -> dict[str, Any]:
         return values.astype(z.dtype)[index]
 
     memory = column(table.memory_bytes, chip)
-    rent = column(table.contract_usd_per_h * rent_index(setting.priced), chip) * np.exp(_RENT_SD * normals[_Z_RENT])
+    rent = column(table.contract_usd_per_h * rent_index(setting.priced), chip) * np.exp(
+        own * _RENT_SD * normals[_Z_RENT]
+    )
     return {
         **model,
         "scan_fraction": np.exp(math.log(_LEAST_SCAN) * np.maximum(scan_place, 0.0)),
@@ -207,12 +222,12 @@ def unknowns(z: Any, setting: Setting) -> dict[str, Any]:
         "memory_bytes": memory,
         "visible_bytes": column(table.visible_bytes, chip),
         "usd_per_chip_h": rent,
-        "batch": np.maximum(lognormal(_Z_BATCH, *_BATCH[setting.kind]), 1.0),  # a pass serves somebody
+        "batch": np.maximum(lognormal(_Z_BATCH, *_BATCH[setting.kind], own), 1.0),  # a pass serves somebody
         "markup": lognormal(_Z_MARKUP, *setting.markup),
         "hit_share": logit(_Z_HIT, *_HIT_SHARE),
-        "duty_cycle": logit(_Z_DUTY, *_DUTY),
-        "prefill_mfu": lognormal(_Z_PREFILL, *_PREFILL) / np.sqrt(model["sparsity"]),
+        "duty_cycle": logit(_Z_DUTY, *_DUTY, own),
+        "prefill_mfu": lognormal(_Z_PREFILL, *_PREFILL) / model["sparsity"] ** mixture_share(setting.released),
         "decode_mbu": logit(_Z_MBU, *_BANDWIDTH),
-        "context_in_use": lognormal(_Z_CONTEXT, *_CONTEXT),
-        "chips_over_least": 1.0 + lognormal(_Z_CHIPS, *_CHIPS_X),
+        "context_in_use": lognormal(_Z_CONTEXT, *_CONTEXT, own),
+        "chips_over_least": 1.0 + lognormal(_Z_CHIPS, *_CHIPS_X, own),
     }

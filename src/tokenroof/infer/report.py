@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from tokenroof.infer.baselines import baseline_outcomes
 from tokenroof.infer.cases import Case, open_cases
@@ -11,10 +12,10 @@ from tokenroof.infer.markup import closed_cases
 from tokenroof.infer.posterior import ARCHITECTURE
 from tokenroof.infer.sampler import LEAST_ESS
 from tokenroof.infer.scores import Coverage, Outcome, coverage, weights_of
-from tokenroof.infer.validate import fold_without, held_out
+from tokenroof.infer.validate import Fold, folds, held_out
 from tokenroof.infer.validate_deductions import Alone, check_deductions
 
-__all__ = ["NEW_FROM", "Adds", "CoverageGroup", "Validation", "group_of", "validate"]
+__all__ = ["LAB_KNOWN", "LAB_OUT", "NEW_FROM", "Adds", "CoverageGroup", "Validation", "group_of", "validate"]
 
 NEW_FROM = 2025.0  # models since then are mixtures more often than not
 _SPARSE_ESS = LEAST_ESS / 4
@@ -46,12 +47,14 @@ class Adds:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Validation:
-    """Coverage by group; the same beside baselines; channels out and in; closed models; formulas by themselves.
+    """Coverage by group, of labs whose other models are known or not, beside baselines, by channel, of closed models.
 
-    `levels` is the credible level of each offer in its joint region. The catalogue lacks the models of `missing`.
+    `levels` is the credible level of each offer in its joint region. The catalogue lacks the models of `missing`;
+    `alone` has formulas by themselves.
     """
 
     groups: tuple[CoverageGroup, ...]
+    of_labs: tuple[CoverageGroup, ...]
     beside: tuple[Coverage, ...]
     adds: tuple[Adds, ...]
     closed: tuple[Coverage, ...]
@@ -67,7 +70,7 @@ def _held(outcomes: Sequence[Outcome], levels: Mapping[str, float], share: float
 
     one = [o for o in outcomes if o.unknown == "total_params"]
     inside = np.array([levels[o.offer] <= share for o in one], dtype=float)
-    return float(weights_of([o.model for o in one]) @ inside)
+    return float(weights_of([o.architecture for o in one]) @ inside)
 
 
 def group_of(name: str, outcomes: Sequence[Outcome], levels: Mapping[str, float]) -> CoverageGroup:
@@ -105,22 +108,48 @@ def _adds(outcomes: Sequence[Outcome]) -> tuple[Adds, ...]:
     return tuple(sorted(found, key=lambda one: not one.used))
 
 
+Folds = Callable[[str, str], Fold]
+LAB_OUT, LAB_KNOWN = "labs of several models, left out", "other models of the lab known"
+
+
+def _of_labs(
+    cases: Sequence[Case], fold: Folds, out: Sequence[Outcome], levels: Mapping[str, float], draws: int, seed: int
+) -> tuple[CoverageGroup, ...]:
+    """Prices of labs of two architectures or more, read without the lab, and with its other architectures known.
+
+    Weights of the same totals are left out with the model: what is known is never the model itself.
+    """
+    names = {case.lab: {c.architecture for c in cases if c.lab == case.lab} for case in cases}
+    several = [case for case in cases if len(names[case.lab]) > 1]
+    offers = {case.evidence.offer for case in several}
+    known, known_levels = held_out(
+        several, lambda case: fold(case.lab, case.architecture).at(case.evidence.released),
+        draws=draws, seed=seed, candidates=False,
+    )  # fmt: skip
+    return (
+        group_of(LAB_OUT, [o for o in out if o.offer in offers], levels),
+        group_of(LAB_KNOWN, [o for o in known if o.evidence == "all"], known_levels),
+    )
+
+
 def _bare(case: Case) -> Case:
     """Without what is assumed: fast modes and discounts say nothing of an architecture."""
     return replace(case, evidence=replace(case.evidence, fast_price_x=None, discount_x=None))
 
 
+@lru_cache(maxsize=2)
 def validate(*, draws: int = 1 << 13, seed: int = 1) -> Validation:
     """Run deduction on every price of open weights with a known architecture, and on closed models of known size."""
     cases, missing = open_cases()
     bare = [_bare(case) for case in cases]
-    without = fold_without(cases)
-    outcomes, levels = held_out(bare, without, draws=draws, seed=seed)
-    closed, _ = held_out(closed_cases(), without, draws=draws, seed=seed, candidates=False)
+    fold = folds(cases)
+    outcomes, levels = held_out(bare, lambda case: fold(case.lab, ""), draws=draws, seed=seed)
+    closed, _ = held_out(closed_cases(), lambda case: fold(case.lab, ""), draws=draws, seed=seed, candidates=False)
     whole = [o for o in outcomes if o.evidence == "all"]
     compared = [o for o in [*baseline_outcomes(cases), *whole] if o.unknown in ARCHITECTURE]
     return Validation(
         groups=tuple(group_of(name, [o for o in whole if which(o)], levels) for name, which in _GROUPS.items()),
+        of_labs=_of_labs(bare, fold, whole, levels, draws, seed),
         beside=coverage([*compared, *(o for o in outcomes if o.evidence == "none" and o.unknown in ARCHITECTURE)]),
         adds=_adds(outcomes),
         closed=coverage([o for o in closed if o.evidence == "all" and o.unknown != "kv_bytes_per_token"]),

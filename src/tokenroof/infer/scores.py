@@ -22,6 +22,7 @@ class Outcome:
 
     offer: str
     model: str
+    architecture: str
     lab: str
     kind: str
     released: float
@@ -111,14 +112,14 @@ def _stretch(reaches: Any, weights: Any) -> float:
 def _one(evidence: str, unknown: str, group: Sequence[Outcome]) -> Coverage:
     import numpy as np
 
-    weights = weights_of([o.model for o in group])
+    weights = weights_of([o.architecture for o in group])
     inside = np.array([o.inside80 for o in group], dtype=float)
     miss = np.log([o.truth / o.median for o in group])
     bias = float(weights @ miss)
     log_width = float(weights @ np.log([o.high80 / o.low80 for o in group]))
     low, high = labs_anew(inside, weights, [o.lab for o in group])
     return Coverage(
-        evidence=evidence, unknown=unknown, n=len(group), models=len({o.model for o in group}),
+        evidence=evidence, unknown=unknown, n=len(group), models=len({o.architecture for o in group}),
         labs=len({o.lab for o in group}),
         coverage50=float(weights @ np.array([o.inside50 for o in group], dtype=float)),
         coverage80=float(weights @ inside), labs_low=low, labs_high=high,

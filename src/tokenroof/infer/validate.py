@@ -6,7 +6,7 @@ draws from its own prior, since machines, rents and population depend on its day
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -14,6 +14,7 @@ from tokenroof.infer.calibration import LINKS, Calibration, calibrate, line_of, 
 from tokenroof.infer.cases import Case, in_exam, members
 from tokenroof.infer.evidence import USED, readings
 from tokenroof.infer.forward import predict_prices
+from tokenroof.infer.known_lab import KnownModel, known_models, lines_of_lab, population_of_lab
 from tokenroof.infer.markup import Markups, markup_without, setting_for
 from tokenroof.infer.population import Population, fit_population
 from tokenroof.infer.posterior import ARCHITECTURE, credible_levels
@@ -21,7 +22,7 @@ from tokenroof.infer.priors import N_DIMS, unknowns
 from tokenroof.infer.sampler import effective_size, log_likelihood, resample
 from tokenroof.infer.scores import Outcome
 
-__all__ = ["Fold", "fold_without", "held_out"]
+__all__ = ["Fold", "fold_without", "folds", "held_out"]
 
 _KEPT = 4000
 _NAMES = (*ARCHITECTURE, "size", "sparsity")
@@ -34,24 +35,45 @@ class Fold:
     population: Population
     lines: Mapping[tuple[str, str], Calibration]
     markup: Markups
+    known: tuple[KnownModel, ...] = ()  # of the lab that is asked about
+
+    def at(self, released: float) -> "Fold":
+        """The same for a model of that day, moved by what the lab's known models say."""
+        return replace(
+            self, population=population_of_lab(self.population, self.known, released),
+            lines=lines_of_lab(self.lines, self.known, released), known=(),
+        )  # fmt: skip
 
 
 def fold_without(cases: Sequence[Case]) -> Callable[[str], Fold]:
     """A function from a lab to what is fitted without it."""
+    fold = folds(cases)
+    return lambda lab: fold(lab, "")
+
+
+def folds(cases: Sequence[Case]) -> Callable[[str, str], Fold]:
+    """A function from a lab to what is fitted without it; or, of an architecture of it, without that one alone.
+
+    The second knows the lab's other models.
+    """
     every = members()
     # predictions at known architectures do not depend on the population
     middle = fit_population(every)
     found = points(cases, middle)
     markup = markup_without(middle)
 
-    @lru_cache(maxsize=64)
-    def without(lab: str) -> Fold:
-        lines = calibrate([p for p in found if p.lab != lab], f"all labs but {lab}")
-        return Fold(
-            population=fit_population([m for m in every if m.lab != lab]), lines=lines, markup=markup(lines, lab)
-        )
+    @lru_cache(maxsize=128)
+    def fold(lab: str, architecture: str) -> Fold:
+        def out(its_lab: str, its_architecture: str) -> bool:
+            return its_lab == lab and architecture in ("", its_architecture)
 
-    return without
+        kept = [p for p in found if not out(p.lab, p.model)]
+        sold = [m for m in every if not out(m.lab, m.architecture)]
+        lines, population = calibrate(kept, f"all labs but {lab}"), fit_population(sold)
+        known = [one for one in known_models(kept, sold, lines, population) if one.lab == lab]
+        return Fold(population=population, lines=lines, markup=markup(lines, lab), known=tuple(known))
+
+    return fold
 
 
 def _truths(case: Case) -> dict[str, float]:
@@ -73,9 +95,9 @@ def _outcomes(case: Case, evidence: str, values: Mapping[str, Any], kept: Any, e
         slack = 0.1 if name == "sparsity" else 1e-9
         found.append(
             Outcome(
-                offer=case.evidence.offer, model=case.model, lab=case.lab, kind=case.evidence.kind,
-                released=case.evidence.released, exam=in_exam(case), evidence=evidence, unknown=name, truth=truth,
-                low80=float(low80), median=float(median), high80=float(high80),
+                offer=case.evidence.offer, model=case.model, architecture=case.architecture, lab=case.lab,
+                kind=case.evidence.kind, released=case.evidence.released, exam=in_exam(case), evidence=evidence,
+                unknown=name, truth=truth, low80=float(low80), median=float(median), high80=float(high80),
                 inside50=bool(low50 * (1 - slack) <= truth <= high50 * (1 + slack)),
                 inside80=bool(low80 * (1 - slack) <= truth <= high80 * (1 + slack)), ess=ess,
             )
@@ -123,13 +145,13 @@ def _case_outcomes(case: Case, fold: Fold, z: Any, candidates: Sequence[str]) ->
 
 def held_out(
     cases: Sequence[Case],
-    without: Callable[[str], Fold],
+    fold_of: Callable[[Case], Fold],
     *,
     draws: int = 1 << 14,
     seed: int = 1,
     candidates: bool = True,
 ) -> tuple[list[Outcome], dict[str, float]]:
-    """Outcomes of every case on what is fitted without its lab; credible level of each offer."""
+    """Outcomes of every case on what is fitted without it; credible level of each offer."""
     import numpy as np
 
     z = np.random.default_rng(seed).standard_normal((draws, N_DIMS), dtype=np.float32)
@@ -137,6 +159,6 @@ def held_out(
     outcomes: list[Outcome] = []
     levels: dict[str, float] = {}
     for case in cases:
-        found, levels[case.evidence.offer] = _case_outcomes(case, without(case.lab), z, also)
+        found, levels[case.evidence.offer] = _case_outcomes(case, fold_of(case), z, also)
         outcomes += found
     return outcomes, levels

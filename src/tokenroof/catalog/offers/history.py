@@ -14,8 +14,8 @@ from tokenroof.catalog.offers.index import quantile
 from tokenroof.reading import read_json, read_toml
 
 __all__ = [
-    "Disclosed", "Median", "Sheet", "Sizes", "disclosed", "first_party_sheets", "host_medians", "released",
-    "sizes_of", "speed_of",
+    "Disclosed", "Median", "Sheet", "Sizes", "disclosed", "first_party_sheets", "host_medians", "is_lab",
+    "known_misses", "lab_names", "lives_on_models", "released", "sells_own", "sizes_of", "speed_of",
 ]  # fmt: skip
 
 _FOLDER = Path(__file__).parent.parent / "data" / "offers" / "history"
@@ -99,6 +99,42 @@ def speed_of(model: str, day: str) -> float | None:
     near = abs(_ordinal(day) - _ordinal(table["as_of"])) <= _SAME_YEAR_DAYS
     found: float | None = table["tokens_per_s"].get(model)
     return found if near else None
+
+
+@lru_cache(maxsize=1)
+def _lives() -> Mapping[str, bool]:
+    table = read_toml(_FOLDER / "labs.toml")
+    return {lab: True for lab in table["independent"]["labs"]} | {lab: False for lab in table["part_of"]}
+
+
+def lives_on_models(lab: str) -> bool | None:
+    """Whether models are a lab's business, or it is part of a company with another; None of a lab that is not known."""
+    return _lives().get(lab)
+
+
+def lab_names() -> tuple[str, ...]:
+    """The labs of which it is known whether they live on their models."""
+    return tuple(sorted(_lives(), key=str.lower))
+
+
+@lru_cache(maxsize=1)
+def known_misses() -> Mapping[str, Mapping[str, Mapping[str, tuple[float, float]]]]:
+    """Lab, architecture and line: year of release, and how far it lies over the line on logarithms.
+
+    Written by scripts/calibrate_deduction.py.
+    """
+    labs: Mapping[str, Any] = read_json(_FOLDER / "known_models.json")["labs"]
+    return labs
+
+
+def is_lab(seller: str, lab: str) -> bool:
+    """Whether a seller of the lists is the lab itself."""
+    return lab in _table()["first_party"].get(seller, ())
+
+
+def sells_own(model: str, lab: str) -> bool:
+    """Whether the lists have a price that the lab asks for the model itself."""
+    return any(is_lab(life[0], lab) for life in _table()["models"].get(model, ()))
 
 
 def _ordinal(day: str) -> int:

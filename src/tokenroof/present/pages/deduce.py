@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from tokenroof.infer.posterior import Choice, Estimate
+from tokenroof.infer.report import LAB_KNOWN
 from tokenroof.present.asked import ask
 from tokenroof.present.numbers import percent, times
 from tokenroof.present.page import (
@@ -116,6 +117,7 @@ def _held(answer: DeduceResponse) -> Table:
             *("-" if share is None else percent(share) for share in (one.kv_bytes_per_token, one.region)),
         )
         for one in answer.held
+        if one.name != LAB_KNOWN or answer.lab.models
     ]  # fmt: skip
     columns = (words(), numbers("sheets"), *(numbers(_SHORT[key]) for key in _MOVED), numbers("region of all three"))
     lines = tuple(_of_closed(answer))
@@ -138,6 +140,16 @@ def _near(answer: DeduceResponse) -> list[KeyValues]:
     ]
 
 
+def _lab(answer: DeduceResponse) -> str:
+    """Whose model it is, and what was read of the lab."""
+    lab = answer.lab
+    if not lab.models and (lab.lives_on_models is None or answer.evidence.kind == "closed"):
+        return ""
+    kind = {True: ", which lives on its models", False: ", part of a company with another business", None: ""}
+    told = f"before the price, its other models, which ask {times(lab.asks)} what others do: {', '.join(lab.models)}"
+    return f"{lab.name}{kind[lab.lives_on_models]}" + (f"; {told}" if lab.models else "")
+
+
 def page_of(answer: DeduceResponse) -> Page:
     """The answer as a page."""
     offer = answer.offer
@@ -145,6 +157,7 @@ def page_of(answer: DeduceResponse) -> Page:
     health = answer.health
     tail = f", Pareto k {health.pareto_k:.2f}" if answer.moved else ""
     also = [
+        ("Lab", _lab(answer)),
         ("Would tell", missing),
         ("Draws", f"{health.draws:,}, effective {health.ess:,.0f}, R-hat {health.r_hat:.3f}{tail}"),
     ]

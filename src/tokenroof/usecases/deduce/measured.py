@@ -74,6 +74,8 @@ def known_fact(text: str) -> Known:
         value = math.nan
     if not 0 < value < _LARGEST:
         raise InputError("known", text, limit)
+    if name == "kv" and _BARE.fullmatch(rest[1:].strip()):
+        raise InputError("known", text, "an amount with its unit", f"{name}:{rest}KB or {name}:{rest}B")
     if _UNKNOWNS[name][0] == "param" and value < _LEAST_PARAMS:
         raise InputError(
             "known", text, f"at least {_LEAST_PARAMS:,.0f} parameters", f"billions? such as {name}:{rest[0]}100B"

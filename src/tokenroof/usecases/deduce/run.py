@@ -13,6 +13,7 @@ from tokenroof.infer.calibrations import CALIBRATIONS, MARKUPS, POPULATION, REGR
 from tokenroof.infer.cases import known_truths
 from tokenroof.infer.deductions import Deduction, Machine, all_deductions
 from tokenroof.infer.evidence import USED, Evidence, evidence_of, flat_slopes, readings
+from tokenroof.infer.known_lab import lines_of_lab, population_of_lab
 from tokenroof.infer.machines import reference_machine
 from tokenroof.infer.markup import setting_for
 from tokenroof.infer.posterior import (
@@ -31,6 +32,7 @@ from tokenroof.infer.sampler import Health, sample_posterior
 from tokenroof.types.offer import Offer
 from tokenroof.usecases.deduce.held import CLOSED, HELD, Held
 from tokenroof.usecases.deduce.measured import measured
+from tokenroof.usecases.deduce.of_lab import LabRead, lab_read, others_of, product_of, read_with
 from tokenroof.usecases.deduce.own_offer import UNDATED
 from tokenroof.usecases.deduce.sentence import sentence_of
 
@@ -49,7 +51,8 @@ class DeduceRequest:
     `as_of` is the day of the price and `released` that of the model, in place of the sheet's. `speed_at` holds measured
     speeds such as 32K:95 (context, tokens per second), `ttft_at` times such as 32K:1.5s (prompt, time), `beside` an
     open model on the same host with its speed, such as llama-3.3-70b:80, `known` disclosed facts such as total:>1T,
-    `also` other sheets of the same weights.
+    `also` other sheets of the same weights. `lab` is whose model it is, in place of the sheet's; its other models of
+    known size are read beside, and "unknown" reads none.
     `leave_out` names channels not to use; `prior_only` uses none, which returns the prior. `active_params` is what
     single-channel formulas assume (the posterior's median where absent).
     """
@@ -64,6 +67,7 @@ class DeduceRequest:
     beside: str | None = None
     known: tuple[str, ...] = ()
     also: tuple[str, ...] = ()
+    lab: str | None = None
     leave_out: tuple[str, ...] = ()
     prior_only: bool = False
     active_params: float | None = None
@@ -97,6 +101,7 @@ class DeduceResponse:
     offer: Offer
     rate: Rate
     evidence: Evidence
+    lab: LabRead
     deductions: tuple[Deduction, ...]
     estimates: tuple[Estimate, ...]
     choices: tuple[Choice, ...]
@@ -208,13 +213,18 @@ def deduce(request: DeduceRequest) -> DeduceResponse:
         raise InputError("seed", request.seed, f"a whole number from 0 to {_LARGEST_SEED:,}")
     usd, rate = in_usd(offer, request.rates)
     evidence = measured(evidence_of(usd), request)
+    lab, of_lab = lab_read(offer, request.lab)
+    evidence = replace(evidence, product=product_of(offer, evidence, lab.name))
     found = readings(evidence)
     for name in request.leave_out:
         if name not in USED:
             raise InputError("leave_out", name, f"one of {', '.join(USED)}")
     used = tuple(r for r in found if r.channel not in request.leave_out and not request.prior_only)
-    lines = {reading.channel: line_of(CALIBRATIONS, reading.channel, evidence.kind) for reading in used}
-    setting = setting_for(evidence, POPULATION, MARKUPS)
+    priced = lines_of_lab(CALIBRATIONS, of_lab, evidence.released)
+    lines = {reading.channel: line_of(priced, reading.channel, evidence.kind) for reading in used}
+    # a lab's closed models need not be built as those are that it gives away
+    built = POPULATION if evidence.kind == "closed" else population_of_lab(POPULATION, of_lab, evidence.released)
+    setting = setting_for(evidence, built, MARKUPS)
     sample = sample_posterior(used, lines, setting, draws=request.draws, seed=request.seed)
     posterior = read_posterior(sample, lines, known_truths(), math.log(evidence.input_usd_per_token))
     active = request.active_params
@@ -223,6 +233,7 @@ def deduce(request: DeduceRequest) -> DeduceResponse:
     elif not 1e6 <= active <= 1e14:
         raise InputError("active_params", active, "a number from 1e6 to 1e14")
     machine = reference_machine()
+    read = read_with(lab, of_lab, evidence)
     holds = tuple(write.ttl_s for write in base_line(usd).cache_writes)
     channels = {reading.channel for reading in found} | set(flat_slopes(evidence))
     skipped = tuple(Skipped(channel=c, why=why) for c, why in _WOULD_TELL.items() if c not in channels)
@@ -230,6 +241,7 @@ def deduce(request: DeduceRequest) -> DeduceResponse:
         offer=offer,
         rate=rate,
         evidence=evidence,
+        lab=read,
         deductions=all_deductions(evidence, active, machine, holds),
         estimates=posterior.estimates,
         choices=posterior.choices,
@@ -247,7 +259,7 @@ def deduce(request: DeduceRequest) -> DeduceResponse:
         assumed_active_params=active,
         notes=_notes(offer, rate, evidence),
         held=(CLOSED, *HELD) if evidence.kind == "closed" else HELD,
-        sentence=sentence_of(posterior.estimates, posterior.choices, posterior.moved),
+        sentence=sentence_of(posterior.estimates, posterior.choices, posterior.moved, others_of(read), read.of_cache),
         posterior=posterior,
     )
 

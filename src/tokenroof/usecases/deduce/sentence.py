@@ -49,23 +49,42 @@ def learnt(moved: Moved, estimate: Estimate) -> float:
     return math.log(narrower) + (1.0 + shift * shift) / (2.0 * narrower * narrower) - 0.5
 
 
-def _said(estimates: Sequence[Estimate], moved: Sequence[Moved]) -> str:
+def _said(estimates: Sequence[Estimate], moved: Sequence[Moved], others: str, cache_of_lab: bool) -> str:
     """The channels that say most of the size, and whether any speaks of the cache."""
     size = [one for one in estimates if one.name in ("total_params", "active_params")]
     ranked = sorted(((max(learnt(m, one) for one in size), m) for m in moved), key=lambda pair: -pair[0])
     named = [EVIDENCE.get(m.channel, m.channel) for much, m in ranked[:2] if much >= max(_SAID, 0.1 * ranked[0][0])]
-    who = " and ".join(named)
-    says = f"{who} {'say' if len(named) > 1 else 'says'} so" if named else "no single price says much of its size"
+    named += [others] if others else []
+    who = f"{', '.join(named[:-1])} and {named[-1]}" if len(named) > 1 else "".join(named)
+    says = (
+        f"{who} {'say' if len(named) > 1 or others else 'says'} so"
+        if named
+        else "no single price says much of its size"
+    )
     cache = any(one.channel in OF_CACHE for one in moved)
-    return says if cache else f"{says}; nothing tells the KV cache, whose range is that of models of such a size"
+    if cache:
+        return says
+    if cache_of_lab:
+        return f"{says}; of the KV cache only the lab's other models tell"
+    return f"{says}; nothing tells the KV cache, whose range is that of models of such a size"
 
 
-def sentence_of(estimates: Sequence[Estimate], choices: Sequence[Choice], moved: Sequence[Moved]) -> str:
-    """Kind and 80 % intervals of the sizes, then the evidence."""
+def sentence_of(
+    estimates: Sequence[Estimate],
+    choices: Sequence[Choice],
+    moved: Sequence[Moved],
+    others: str = "",
+    cache_of_lab: bool = False,
+) -> str:
+    """Kind and 80 % intervals of the sizes, then the evidence; `others` are models of the lab that were read beside."""
     by_name = {one.name: one for one in estimates}
     _, mixture = odds_of(choices, "experts", "mixture")
     what = "a mixture of experts" if mixture >= 0.5 else "a dense model"
     how = "Most likely" if max(mixture, 1.0 - mixture) >= _SURE else "Perhaps"
     total, active = _between(by_name["total_params"]), _between(by_name["active_params"])
     head = f"{how} {what} of {total} with {active} active"
-    return f"{head}: {_said(estimates, moved)}." if moved else f"Before any evidence: {head[0].lower()}{head[1:]}."
+    return (
+        f"{head}: {_said(estimates, moved, others, cache_of_lab)}."
+        if moved
+        else f"Before any evidence: {head[0].lower()}{head[1:]}."
+    )
