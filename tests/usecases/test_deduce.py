@@ -179,6 +179,15 @@ def test_exact_facts_are_met(total: float, active: float) -> None:
     assert all(0.0 <= region.area_left < 0.2 for region in found.regions[:1])
 
 
+def test_a_size_that_is_all_active_is_met_on_few_draws() -> None:
+    """A dense model of 300 B: one in a hundred is dense in 2025, and few are as large."""
+    facts = ("total:=300B", "active:=300B")
+    found = deduce(DeduceRequest(offer="openai/gpt-5", draws=1 << 18, known=facts))
+    total = found.estimate("total_params")
+    assert 280e9 < total.low80 < 300e9 < total.high80 < 320e9
+    assert found.sentence.startswith("Most likely a dense model")
+
+
 def test_exact_facts_that_no_draw_meets_have_a_way_out() -> None:
     with pytest.raises(PoorPosterior, match="give a range for an exact fact"):
         deduce(DeduceRequest(offer="openai/gpt-5", draws=10_000, known=("total:=300T", "active:=1T")))
