@@ -19,6 +19,7 @@ from tokenroof.types.offer import Offer
 __all__ = ["NOBODY", "LabRead", "lab_read", "others_of", "product_of", "read_with"]
 
 _TELLS_YEARS = 1.5 * MEMORY_YEARS  # models further off are read too, and move next to nothing
+_SAYS_NOTHING = 0.05  # of a logarithm of a price
 NOBODY = "unknown"  # in place of a lab: nothing is read of it
 
 
@@ -77,6 +78,8 @@ def read_with(lab: LabRead, known: Sequence[KnownModel], evidence: Evidence) -> 
 def others_of(lab: LabRead) -> str:
     """The lab's other models in words, where any tells."""
     many = len(lab.models)
+    if not lab.of_cache and abs(math.log(lab.asks)) < _SAYS_NOTHING:
+        return ""
     return f"{many} other model{'s' if many > 1 else ''} of {lab.name}" if many else ""
 
 
