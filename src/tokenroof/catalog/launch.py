@@ -40,7 +40,8 @@ class Launch:
     `drafts` the tokens guessed at once in runs with drafts, `accepted` how often a guess is right on the series'
     prompts, over how often it is on those that the catalogue's acceptance was measured on.
     `spare_tokens`: the budget of a pass is the longest prompt, a token of every request and so many more. `warmed`:
-    requests were answered before those that count, so that nothing was compiled while they waited.
+    requests were answered before those that count, so that nothing was compiled while they waited. `experts_whole` and
+    `attention_apart`: experts, and the attention of a request, lay whole on one rank, which the table had no word for.
     """
 
     chip: str | None = None
@@ -59,6 +60,8 @@ class Launch:
     accepted: float = 1.0
     spare_tokens: float | None = None
     warmed: bool = False
+    experts_whole: bool = False
+    attention_apart: bool = False
 
 
 @functools.cache

@@ -134,6 +134,13 @@ def _kv_dtype(run: Run, engine: Engine, launch: Launch, weights: str) -> str:
     return "fp8" if weights in engine.fp8_cache_with else "bf16"
 
 
+def _untold(run: Run, launch: Launch) -> Run:
+    """The run with the degrees that its launch script set and its table has no word for."""
+    if run.tp and not run.dp and launch.attention_apart:
+        run = replace(run, tp=1, dp=run.tp)
+    return replace(run, ep=(run.tp or 1) * (run.dp or 1)) if launch.experts_whole and (run.ep or 1) == 1 else run
+
+
 def _layout(run: Run, model: Model, kv_dtype: str, weights: WeightDtypes | None) -> Layout | Skip:
     gpus = run.num_gpus or (run.tp or 1) * (run.pp or 1)
     pp, dp = run.pp or 1, run.dp or 1
@@ -303,7 +310,7 @@ def setup_of(run: Run, system: System | None = None) -> Setup | Skip:
     if isinstance(served, Skip):
         return served
     lengths = _lengths(run, kind, launch)
-    roles = _roles(run, served[0], _kv_dtype(run, engine, launch, run.weight_dtype), served[1])
+    roles = _roles(_untold(run, launch), served[0], _kv_dtype(run, engine, launch, run.weight_dtype), served[1])
     value, drafted = _value(run, kind), _drafts(run, served[0], launch)
     for part in (lengths, roles, value, drafted):
         if isinstance(part, Skip):
