@@ -78,6 +78,8 @@ _CURVE = {
     "bytes_share": (1.0, 1e-4, 1.0),
     "sharpness": (math.inf, 1.0, math.inf),
     "padding_rows": (0.0, 0.0, 1024.0),
+    "padding_bytes": (0.0, 0.0, 1024.0),
+    "tile_columns": (1.0, 1.0, 1024.0),
 }
 
 
@@ -102,14 +104,15 @@ def _capped(share: Any) -> Any:
 
 
 def _in_engine(
-    curves: Mapping[str, OperatorCurve], factors: Mapping[str, Any], own: Mapping[str, Any]
+    curves: Mapping[str, OperatorCurve], factors: Mapping[str, Any], own: Mapping[str, Any], engine: str
 ) -> dict[str, OperatorCurve]:
     """Kernel curves as they act inside an engine: graphs hide part of the fixed cost, neighbours share the rates.
 
-    `factors` hold for a family under every engine, those in `own` for the engine on every family.
+    `factors` hold for a family under every engine, those in `own` for the engine on every family; a name of `factors`
+    that ends in the engine's is for both.
     """
     found = {}
-    padding_rows = factors.get("padding_rows", 0.0)
+    padding = {name: factors.get(name, 0.0) for name in ("padding_rows", "padding_bytes")}
     for key, curve in curves.items():
         kind = key.split(".")[0]
         fixed = factors.get(f"{kind}.fixed", factors.get("fixed", 1.0))
@@ -119,11 +122,13 @@ def _in_engine(
         flops = factors.get(f"{kind}.flops", 1.0) * own.get(f"{key}.flops", 1.0)
         found[key] = replace(
             curve,
-            fixed_s=curve.fixed_s * fixed * own.get("fixed", 1.0) * own.get(f"{key}.fixed", 1.0),
+            fixed_s=curve.fixed_s * fixed * own.get("fixed", 1.0) * own.get(f"{key}.fixed", 1.0)
+            * factors.get(f"{key}.fixed.{engine}", 1.0),
             launches=own.get(f"{key}.launches", own.get(f"{kind}.launches", 1.0)),
             flops_share=_capped(curve.flops_share * flops * rate),
             bytes_share=_capped(curve.bytes_share * factors.get(f"{kind}.bytes", 1.0) * rate),
-            padding_rows=padding_rows if kind == "grouped_gemm" else 0.0,
+            tile_columns=factors.get(f"{key}.tile", curve.tile_columns),
+            **(padding if kind == "grouped_gemm" else {}),
         )
     return found
 
@@ -157,7 +162,7 @@ def compose_profile(
     """
     return Efficiency(
         id=name,
-        operators=_in_engine(curves, factors, host.get("factors", {})),
+        operators=_in_engine(curves, factors, host.get("factors", {}), engine),
         collectives={
             kind: tuple(_slower(line, factors) for line in lines if line.engine in ("", engine))
             for kind, lines in collectives.items()

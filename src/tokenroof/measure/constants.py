@@ -17,6 +17,12 @@ _HOSTS = {
 # Generations whose passes with prompts are not captured in graphs, and expert formats whose kernels come with others.
 _EAGER = ("vllm", "sglang", "trtllm")
 _EXPERT_FORMATS = ("fp8_block", "fp4", "mxfp4", "int4_g32")
+# Formats whose experts have wholly other kernels on other families, as the scripts of their runs say: TensorRT-LLM's
+# mxfp4 Triton's on Hopper (moe_config backend TRITON) and its own on Blackwell (TRTLLM).
+_APART = ("mxfp4.trtllm.hopper", "mxfp4.trtllm.blackwell")
+# Slices of experts in mxfp4 are stored in multiples of so many columns: by FlashInfer of 256 (vLLM and SGLang, SM100),
+# by Marlin of 128 (mxfp4.py of each engine, releases of 2025 and 2026).
+_TILES = {"blackwell": 256.0, "hopper": 128.0}
 
 
 PRIORS: dict[str, Prior] = {
@@ -37,12 +43,14 @@ PRIORS: dict[str, Prior] = {
     **{f"fixed.{name}": Prior(1.0, 0.15) for name in _HOSTS},
     **{f"experts.{key}.{name}": Prior(1.0, 0.5) for name in _EAGER for key in _EXPERT_FORMATS},
     **{f"experts_flops.{key}.{name}": Prior(1.0, 0.3) for name in _EAGER for key in _EXPERT_FORMATS},
+    **{f"experts.{pair}": Prior(1.0, 0.3) for pair in _APART},  # times the engine's
     **{f"launches.{name}": Prior(6.0, 0.8) for name in _EAGER},
     **{f"launches.{key}": Prior(1.0, 0.8) for key in _EXPERT_FORMATS},  # times the engine's
     **{f"gemm.{key}.fixed": Prior(1.0, 0.3) for key in ("fp4", "fp8_block")},
     "expert_shape": Prior(2.0, 0.3),
     "skew_s_per_width": Prior(5.5e-10, 0.25),
     "padding_rows": Prior(24.0, 0.2),
+    "padding_bytes": Prior(28.0, 0.2),
     "attention_decode.bytes": Prior(0.97, 0.05),
     "grouped_gemm.bytes": Prior(1.0, 0.06),
     "grouped_gemm.flops": Prior(1.0, 0.12),
@@ -76,9 +84,12 @@ def profile_tables(
         "grouped_gemm.fixed": values["grouped_gemm.fixed"] * slow / whole,
         "expert_shape": values["expert_shape"],
         **_unfused(values, family),
+        **_apart(values, family),
+        **({"grouped_gemm.mxfp4.tile": _TILES[family]} if family in _TILES else {}),
         **{name: value for name, value in values.items() if name.startswith("gemm.") and name.endswith(".fixed")},
         "skew_s_per_width": values["skew_s_per_width"],
         "padding_rows": values["padding_rows"],
+        "padding_bytes": values["padding_bytes"],
         **{f"host.{engine}": factor for engine, factor in slower.items()},
         "gemm.bytes": gemm_bytes,
         "gemm.flops": gemm_flops,
@@ -109,6 +120,16 @@ def _unfused(values: Mapping[str, Any], family: str) -> dict[str, Any]:
     """Where 4-bit integers are widened by a kernel of its own, experts run at a share of their rates."""
     rates = [values[f"int4.{one}"] for one in ("blackwell", "cdna") if family.startswith(one)]
     return {f"grouped_gemm.{key}.rate": rates[0] for key in ("int4_g32", "int4_g128") if rates}
+
+
+def _apart(values: Mapping[str, Any], family: str) -> dict[str, Any]:
+    """Fixed times of experts of a format in an engine, beside what they are on other families."""
+    found = {}
+    for pair in _APART:
+        key, engine, kind = pair.split(".")
+        if family.startswith(kind):
+            found[f"grouped_gemm.{key}.fixed.{engine}"] = values[f"experts.{pair}"]
+    return found
 
 
 def _of_engine(values: Mapping[str, Any], generation: str) -> dict[str, Any]:

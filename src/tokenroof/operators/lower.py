@@ -171,7 +171,7 @@ def _experts(rows: Rows, ffn: MoeFfn, count: int, width: int) -> None:
             flops=((STAGE_TOKENS, 2.0 * params * arriving),),
             weights=((touched, params * weight),),
             activations=((STAGE_TOKENS, (n + k) * arriving * rows.act),),
-            shape=Shape(n, k, local),
+            shape=Shape(n, k, local, inner),
         )
         if name == "experts up":
             rows.elementwise("experts activation", count, (up + inner) * arriving, driver=STAGE_TOKENS)

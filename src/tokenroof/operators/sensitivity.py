@@ -28,7 +28,7 @@ from tokenroof.operators.sensitivity_inputs import (
     notes_of,
 )
 from tokenroof.operators.table import operator_table
-from tokenroof.operators.timing import curve_of
+from tokenroof.operators.timing import curve_of, waited_s
 from tokenroof.types.efficiency import PEAK, Efficiency
 from tokenroof.types.explanation import Explanation, Term
 from tokenroof.types.machine import System
@@ -177,7 +177,7 @@ def _network_seconds(
     if not added:  # both networks work at once, and the slower one is waited for
         up, out = (slope, 0.0) if up >= out else (0.0, slope)
     return {
-        COLLECTIVE_LATENCY: row.count * (latency + profile.skew_s_per_width * program.hidden),
+        COLLECTIVE_LATENCY: row.count * (latency + waited_s(profile, program, row.comm.group, SCALAR)),
         SCALE_UP: row.count * size * up,
         SCALE_OUT: row.count * size * out,
     }

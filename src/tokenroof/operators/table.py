@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from tokenroof.operators.networks import collective_lines
 from tokenroof.operators.program import form_value, variables
-from tokenroof.operators.timing import arithmetic_rate, curve_of, padded_flops
+from tokenroof.operators.timing import arithmetic_rate, busiest_share, curve_of, longer, padded_flops, waited_s
 from tokenroof.types.efficiency import PEAK, Efficiency
 from tokenroof.types.machine import System
 from tokenroof.types.program import Load, Operator, OperatorTime, Program
@@ -44,9 +44,7 @@ def _with_share(time: OperatorTime, whole: float) -> OperatorTime:
 def _kernel(row: Operator, values: list[float], system: System, program: Program, profile: Efficiency) -> OperatorTime:
     rate, peak = arithmetic_rate(system.chip, row.rate)
     curve = curve_of(profile, row.kind, row.format, rate)
-    busiest = 1.0
-    if row.kind == "grouped_gemm" and program.layout.ep > 1:
-        busiest = profile.expert_imbalance
+    busiest = busiest_share(row, program, profile)
     flops = row.count * busiest * form_value(row.flops, values)
     weights, kv_read, kv_write = (
         row.count * form_value(form, values) for form in (row.weights, row.kv_read, row.kv_write)
@@ -54,8 +52,11 @@ def _kernel(row: Operator, values: list[float], system: System, program: Program
     activations = row.count * busiest * form_value(row.activations, values)
     computed = row.count * busiest * form_value(padded_flops(row, program, curve), values)
     moved = weights + kv_read + kv_write + activations
-    compute = row.count * curve.compute_floor_s + computed / (curve.flops_share * peak)
-    memory = row.count * curve.memory_floor_s + moved / (curve.bytes_share * system.chip.bytes_per_s)
+    slices = longer(row, curve)
+    compute = row.count * curve.compute_floor_s + computed * slices / (curve.flops_share * peak)
+    memory = row.count * curve.memory_floor_s + (moved + (slices - 1.0) * weights) / (
+        curve.bytes_share * system.chip.bytes_per_s
+    )
     larger, smaller = max(compute, memory), min(compute, memory)
     roof = larger
     if curve.sharpness < math.inf and larger > 0:
@@ -80,7 +81,7 @@ def _collective(
         (line.latency_s + size * line.s_per_byte if size <= line.max_bytes else math.inf, line.algorithm)
         for line in lines
     )
-    time += profile.skew_s_per_width * program.hidden
+    time += waited_s(profile, program, row.comm.group, SCALAR)
     return OperatorTime(
         name=row.name, kind=row.kind, part=row.part, count=row.count, rate="", format="", flops=0.0, weight_bytes=0.0,
         kv_read_bytes=0.0, kv_write_bytes=0.0, activation_bytes=0.0, comm_bytes=row.count * size, compute_s=0.0,

@@ -17,19 +17,21 @@ from dataclasses import dataclass
 from tokenroof.errors import DataMissing, InputError
 from tokenroof.mixers.rows import DECODE, ONE, PREFILL, STAGE_TOKENS
 from tokenroof.operators.networks import Line, collective_lines
-from tokenroof.operators.program import form_value, namespace_of, totals, variables
+from tokenroof.operators.program import form_value, largest_deviate, namespace_of, totals, variables
+from tokenroof.types.dtype import dtype
 from tokenroof.types.efficiency import PEAK, Efficiency, OperatorCurve
 from tokenroof.types.machine import Chip, System
 from tokenroof.types.program import Form, Load, Num, Operator, Program, StepTimes, Totals
 from tokenroof.xp import NUMPY, SCALAR, Namespace
 
 __all__ = [
-    "RULES", "Link", "Row", "Timed", "arithmetic_rate", "bind", "bound_link", "curve_of", "link_s", "padded_flops",
-    "row_s", "step",
+    "RULES", "Link", "Row", "Timed", "arithmetic_rate", "bind", "bound_link", "curve_of", "link_s", "longer",
+    "padded_flops", "row_s", "step",
 ]  # fmt: skip
 
 RULES = ("lecture", "text", "book", "operators")
 _PRESENT = {"all": ONE, "decode": DECODE, "prefill": PREFILL}
+SERVER_RANKS = 8.0
 _CONTEXT_KINDS = ("attention_", "mla_", "indexer_", "recurrence_")
 
 
@@ -270,15 +272,13 @@ def row_s(
     """One operator in seconds: every coefficient over the rate that its curve leaves."""
     rate, flops_per_s = arithmetic_rate(system.chip, row.rate)
     curve = curve_of(profile, row.kind, row.format, rate)
-    busiest: Num = 1.0
-    if row.kind == "grouped_gemm" and profile.expert_imbalance != 1.0:
-        xp = NUMPY if program.vectorised else SCALAR
-        busiest = xp.where(program.layout.ep > 1, profile.expert_imbalance, 1.0)
+    busiest = busiest_share(row, program, profile)
     per_flop = row.count * busiest / (curve.flops_share * flops_per_s)
     per_byte = row.count / (curve.bytes_share * system.chip.bytes_per_s)
     counted = attention_flops or not row.kind.startswith(_CONTEXT_KINDS)
-    arithmetic = _scaled(padded_flops(row, program, curve), per_flop) if counted else ()
-    weights, kv = _scaled(row.weights, per_byte), _scaled(row.kv_read, per_byte)
+    slices = longer(row, curve)
+    arithmetic = _scaled(padded_flops(row, program, curve), per_flop * slices) if counted else ()
+    weights, kv = _scaled(row.weights, per_byte * slices), _scaled(row.kv_read, per_byte)
     activations = _scaled(row.activations, per_byte * busiest)
     return Row(
         compute=_merged(arithmetic, _floor(curve.compute_floor_s, row.count, present)),
@@ -298,6 +298,26 @@ def row_s(
 def _given(number: Num) -> bool:
     """Whether a coefficient is there: above zero, or one of an array of trials."""
     return hasattr(number, "shape") or number > 0
+
+
+def busiest_share(row: Operator, program: Program, profile: Efficiency) -> Num:
+    """Tokens of the rank with the most over the mean rank's: experts of unequal popularity lie on it by chance."""
+    if row.kind != "grouped_gemm" or row.shape is None:
+        return 1.0
+    ranks, routing = program.layout.ep, profile.routing
+    xp = NUMPY if program.vectorised or hasattr(routing.shape, "shape") else SCALAR
+    deviation = routing.skew * xp.sqrt(1.0 / (routing.shape * row.shape.groups))
+    return xp.where(ranks > 1, profile.expert_imbalance, 1.0) * (1.0 + largest_deviate(ranks, xp) * deviation)
+
+
+def longer(row: Operator, curve: OperatorCurve) -> Num:
+    """How much longer the slices of experts are in effect: thin ones leave tiles half empty and streams short."""
+    if row.shape is None or row.kind != "grouped_gemm":
+        return 1.0
+    columns, tile = row.shape.slice, curve.tile_columns
+    xp = NUMPY if hasattr(columns, "shape") else SCALAR
+    stored = xp.ceil(columns / tile) * tile if tile > 1.0 else columns
+    return (stored + curve.padding_bytes / dtype(row.format).bytes_per_element) / columns
 
 
 def padded_flops(row: Operator, program: Program, curve: OperatorCurve) -> Form:
@@ -323,8 +343,14 @@ def bound_link(row: Operator, program: Program, system: System, profile: Efficie
     plain = not any(hasattr(line.latency_s, "shape") or hasattr(line.s_per_byte, "shape") for line in lines)
     runs = xp.where(comm.group > 1, row.count, 0.0) if program.vectorised else row.count
     return Link(
-        comm.bytes, _useful(lines) if plain else lines, runs, profile.skew_s_per_width * program.hidden, row.part
+        comm.bytes, _useful(lines) if plain else lines, runs, waited_s(profile, program, comm.group, xp), row.part
     )
+
+
+def waited_s(profile: Efficiency, program: Program, ranks: Num, xp: Namespace) -> Num:
+    """What the mean rank waits for the last of so many: the constant is that of a server's."""
+    last = largest_deviate(xp.maximum(ranks, 1.0), xp) / largest_deviate(SERVER_RANKS, SCALAR)
+    return profile.skew_s_per_width * program.hidden * last
 
 
 def _useful(lines: tuple[Line, ...]) -> tuple[Line, ...]:

@@ -27,7 +27,9 @@ ALGORITHMS = ("ring", "tree", "one-shot", "two-shot", "in-switch", "direct")
 class OperatorCurve:
     """One kind of operator on one chip.
 
-    `padding_rows` counts for grouped matmuls: rows that each group is padded by, since kernels work in tiles.
+    `padding_rows`, `padding_bytes` and `tile_columns` count for grouped matmuls, whose kernels work in tiles: rows that
+    each group is padded by, bytes by which a row of the slice of an expert that a rank holds is in effect longer, and
+    the columns that slices are stored in multiples of.
     `launches` is the host's work for one run of it in a pass without a graph, in launches of a plain kernel: a block of
     experts also sorts, permutes and quantises its tokens.
     """
@@ -39,6 +41,8 @@ class OperatorCurve:
     memory_floor_s: float = 0.0
     sharpness: float = math.inf
     padding_rows: float = 0.0
+    padding_bytes: float = 0.0
+    tile_columns: float = 1.0
     launches: float = 1.0
 
 

@@ -53,11 +53,15 @@ class Variable:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """The matrix multiplication on one GPU: n columns, k rows of weights, in how many groups (experts)."""
+    """The matrix multiplication on one GPU: n columns, k rows of weights, in how many groups (experts).
+
+    `slice` is what tensor parallelism leaves of an expert's inner width, 0 outside of experts.
+    """
 
     n: Num
     k: Num
     groups: Num = 1
+    slice: Num = 0
 
 
 @dataclass(frozen=True, slots=True)
