@@ -64,7 +64,8 @@ def test_the_busiest_rank_has_as_much_of_the_tokens_as_unequal_experts_give_one(
 
 
 def test_one_rank_and_equal_experts_have_no_busy_rank():
-    for layout, profile in ((Layout(tp=8), SKEWED), (Layout(), SKEWED), (Layout(tp=8, ep=8), PEAK)):
+    copied = Layout(tp=8, ep=8, redundant_experts=8)
+    for layout, profile in ((Layout(tp=8), SKEWED), (Layout(), SKEWED), (Layout(tp=8, ep=8), PEAK), (copied, SKEWED)):
         program, row = _experts("deepseek-v3", layout)
         assert busiest_share(row, program, profile) == 1.0
     program, row = _experts("deepseek-v3", Layout(tp=8, ep=8))

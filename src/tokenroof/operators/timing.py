@@ -301,12 +301,16 @@ def _given(number: Num) -> bool:
 
 
 def busiest_share(row: Operator, program: Program, profile: Efficiency) -> Num:
-    """Tokens of the rank with the most over the mean rank's: experts of unequal popularity lie on it by chance."""
+    """Tokens of the rank with the most over the mean rank's: experts of unequal popularity lie on it by chance.
+
+    Redundant experts are copies of the most popular, placed so that ranks have about as much to do.
+    """
     if row.kind != "grouped_gemm" or row.shape is None:
         return 1.0
     ranks, routing = program.layout.ep, profile.routing
     xp = NUMPY if program.vectorised or hasattr(routing.shape, "shape") else SCALAR
     deviation = routing.skew * xp.sqrt(1.0 / (routing.shape * row.shape.groups))
+    deviation = xp.where(program.layout.redundant_experts > 0, 0.0, deviation)
     return xp.where(ranks > 1, profile.expert_imbalance, 1.0) * (1.0 + largest_deviate(ranks, xp) * deviation)
 
 
