@@ -22,7 +22,8 @@ from tokenroof.engines import ENGINES
 from tokenroof.engines import engine as engine_of
 from tokenroof.errors import InputError, UnknownName
 from tokenroof.operators.lower import lower
-from tokenroof.operators.program import largest_deviate, touched, variables
+from tokenroof.operators.program import touched, variables
+from tokenroof.operators.ranks import largest_deviate
 from tokenroof.operators.timing import bind
 from tokenroof.provenance import Grade
 from tokenroof.types.efficiency import BOUND, EVEN, PEAK, Routing

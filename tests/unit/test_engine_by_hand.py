@@ -321,9 +321,8 @@ def test_ranks_wait_for_each_other_before_every_collective():
     ],
 )  # fmt: skip
 def test_experts_that_are_met(skew, alike, tokens, met):
-    """Four experts, each met by a token in one case of two: two by one token, three by two; the luckiest of e^2 ranks
-    has sqrt(2 x 2) (1 - 1 / (2 + 1.2269)) = 1.3802 deviations of sqrt(4 x 1/2 x 1/2) = 1 more for each unit of skew, and
-    no more than all four.
+    """Four experts, each met by a token in one case of two: two by one token, three by two. The luckiest of e^2 ranks
+    has 2 (1 - 1 / (2 + 1.2269)) = 1.3802 deviations of sqrt(4 x 1/2 x 1/2) = 1 more, times the skew, at most all four.
     """
     routing = Routing(skew=skew, alike=alike)
     assert touched(4.0, 0.5, tokens, np.e**2, routing, NUMPY) == pytest.approx(met, rel=1e-5)

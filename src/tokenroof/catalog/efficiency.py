@@ -122,7 +122,10 @@ def _in_engine(
         flops = factors.get(f"{kind}.flops", 1.0) * own.get(f"{key}.flops", 1.0)
         found[key] = replace(
             curve,
-            fixed_s=curve.fixed_s * fixed * own.get("fixed", 1.0) * own.get(f"{key}.fixed", 1.0)
+            fixed_s=curve.fixed_s
+            * fixed
+            * own.get("fixed", 1.0)
+            * own.get(f"{key}.fixed", 1.0)
             * factors.get(f"{key}.fixed.{engine}", 1.0),
             launches=own.get(f"{key}.launches", own.get(f"{kind}.launches", 1.0)),
             flops_share=_capped(curve.flops_share * flops * rate),

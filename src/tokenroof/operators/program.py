@@ -3,15 +3,15 @@
 import math
 from typing import Any
 
+from tokenroof.operators.ranks import largest_deviate
 from tokenroof.types.efficiency import EVEN, Routing
 from tokenroof.types.program import ContextRule, Form, Load, Num, Program, Totals
 from tokenroof.xp import NUMPY, SCALAR, Namespace
 
-__all__ = ["cache_bytes_per_sequence", "largest_deviate", "namespace_of", "pairs_and_reads", "totals", "touched", "variables"]
+__all__ = ["cache_bytes_per_sequence", "namespace_of", "pairs_and_reads", "totals", "touched", "variables"]
 
 _MANY = 1e9
 _LEAST = 1e-30
-_ORDER = 1.2269  # where sqrt(2 ln n) (1 - 1 / (ln n + c)) is exactly 1 / sqrt(pi) for two deviates
 
 
 def namespace_of(program: Program, *loads: Load | None) -> Namespace:
@@ -58,15 +58,6 @@ def pairs_and_reads(rule: ContextRule, new: Num, context: Num, xp: Namespace) ->
         return _chunk_pairs(new, context, rule.size, xp), context - _chunk_start(first, rule.size, xp)
     seen = xp.sqrt(context)
     return new * seen, seen
-
-
-def largest_deviate(number: Num, xp: Namespace) -> Num:
-    """Mean of the largest of so many normal deviates, in deviations: within 0.5 % of the integral up to 256.
-
-    The familiar sqrt(2 ln n) is what it tends to for endless n: twice too much for 2, half as much again for 8.
-    """
-    ln = xp.log(number)
-    return xp.sqrt(2.0 * ln) * (1.0 - 1.0 / (ln + _ORDER))
 
 
 def touched(size: Num, chance: Num, tokens: Num, ranks: Num, routing: Routing, xp: Namespace) -> Num:

@@ -12,6 +12,7 @@ from tokenroof.errors import InputError
 from tokenroof.mixers.rows import STAGE_TOKENS
 from tokenroof.operators.networks import collective_lines
 from tokenroof.operators.program import form_value, variables
+from tokenroof.operators.ranks import waited_s
 from tokenroof.operators.sensitivity_inputs import (
     COLLECTIVE_LATENCY,
     HOST,
@@ -28,7 +29,7 @@ from tokenroof.operators.sensitivity_inputs import (
     notes_of,
 )
 from tokenroof.operators.table import operator_table
-from tokenroof.operators.timing import curve_of, waited_s
+from tokenroof.operators.timing import curve_of
 from tokenroof.types.efficiency import PEAK, Efficiency
 from tokenroof.types.explanation import Explanation, Term
 from tokenroof.types.machine import System
@@ -177,7 +178,7 @@ def _network_seconds(
     if not added:  # both networks work at once, and the slower one is waited for
         up, out = (slope, 0.0) if up >= out else (0.0, slope)
     return {
-        COLLECTIVE_LATENCY: row.count * (latency + waited_s(profile, program, row.comm.group, SCALAR)),
+        COLLECTIVE_LATENCY: row.count * (latency + waited_s(profile, program, comm.group, SCALAR)),
         SCALE_UP: row.count * size * up,
         SCALE_OUT: row.count * size * out,
     }

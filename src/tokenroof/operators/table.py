@@ -5,7 +5,8 @@ from dataclasses import replace
 
 from tokenroof.operators.networks import collective_lines
 from tokenroof.operators.program import form_value, variables
-from tokenroof.operators.timing import arithmetic_rate, busiest_share, curve_of, longer, padded_flops, waited_s
+from tokenroof.operators.ranks import busiest_share, longer, waited_s
+from tokenroof.operators.timing import arithmetic_rate, curve_of, padded_flops
 from tokenroof.types.efficiency import PEAK, Efficiency
 from tokenroof.types.machine import System
 from tokenroof.types.program import Load, Operator, OperatorTime, Program

@@ -17,21 +17,20 @@ from dataclasses import dataclass
 from tokenroof.errors import DataMissing, InputError
 from tokenroof.mixers.rows import DECODE, ONE, PREFILL, STAGE_TOKENS
 from tokenroof.operators.networks import Line, collective_lines
-from tokenroof.operators.program import form_value, largest_deviate, namespace_of, totals, variables
-from tokenroof.types.dtype import dtype
+from tokenroof.operators.program import form_value, namespace_of, totals, variables
+from tokenroof.operators.ranks import busiest_share, longer, waited_s
 from tokenroof.types.efficiency import PEAK, Efficiency, OperatorCurve
 from tokenroof.types.machine import Chip, System
 from tokenroof.types.program import Form, Load, Num, Operator, Program, StepTimes, Totals
 from tokenroof.xp import NUMPY, SCALAR, Namespace
 
 __all__ = [
-    "RULES", "Link", "Row", "Timed", "arithmetic_rate", "bind", "bound_link", "curve_of", "link_s", "longer",
-    "padded_flops", "row_s", "step",
+    "RULES", "Link", "Row", "Timed", "arithmetic_rate", "bind", "bound_link", "curve_of", "link_s", "padded_flops",
+    "row_s", "step",
 ]  # fmt: skip
 
 RULES = ("lecture", "text", "book", "operators")
 _PRESENT = {"all": ONE, "decode": DECODE, "prefill": PREFILL}
-SERVER_RANKS = 8.0
 _CONTEXT_KINDS = ("attention_", "mla_", "indexer_", "recurrence_")
 
 
@@ -300,30 +299,6 @@ def _given(number: Num) -> bool:
     return hasattr(number, "shape") or number > 0
 
 
-def busiest_share(row: Operator, program: Program, profile: Efficiency) -> Num:
-    """Tokens of the rank with the most over the mean rank's: experts of unequal popularity lie on it by chance.
-
-    Redundant experts are copies of the most popular, placed so that ranks have about as much to do.
-    """
-    if row.kind != "grouped_gemm" or row.shape is None:
-        return 1.0
-    ranks, routing = program.layout.ep, profile.routing
-    xp = NUMPY if program.vectorised or hasattr(routing.shape, "shape") else SCALAR
-    deviation = routing.skew * xp.sqrt(1.0 / (routing.shape * row.shape.groups))
-    deviation = xp.where(program.layout.redundant_experts > 0, 0.0, deviation)
-    return xp.where(ranks > 1, profile.expert_imbalance, 1.0) * (1.0 + largest_deviate(ranks, xp) * deviation)
-
-
-def longer(row: Operator, curve: OperatorCurve) -> Num:
-    """How much longer the slices of experts are in effect: thin ones leave tiles half empty and streams short."""
-    if row.shape is None or row.kind != "grouped_gemm":
-        return 1.0
-    columns, tile = row.shape.slice, curve.tile_columns
-    xp = NUMPY if hasattr(columns, "shape") else SCALAR
-    stored = xp.ceil(columns / tile) * tile if tile > 1.0 else columns
-    return (stored + curve.padding_bytes / dtype(row.format).bytes_per_element) / columns
-
-
 def padded_flops(row: Operator, program: Program, curve: OperatorCurve) -> Form:
     """FLOP of a grouped matmul with the rows by which its kernels pad each group that has work."""
     if row.kind != "grouped_gemm" or row.shape is None or not _given(curve.padding_rows):
@@ -349,12 +324,6 @@ def bound_link(row: Operator, program: Program, system: System, profile: Efficie
     return Link(
         comm.bytes, _useful(lines) if plain else lines, runs, waited_s(profile, program, comm.group, xp), row.part
     )
-
-
-def waited_s(profile: Efficiency, program: Program, ranks: Num, xp: Namespace) -> Num:
-    """What the mean rank waits for the last of so many: the constant is that of a server's."""
-    last = largest_deviate(xp.maximum(ranks, 1.0), xp) / largest_deviate(SERVER_RANKS, SCALAR)
-    return profile.skew_s_per_width * program.hidden * last
 
 
 def _useful(lines: tuple[Line, ...]) -> tuple[Line, ...]:
