@@ -26,10 +26,17 @@ _CONDITIONS = frozenset(
         "concurrency_from",
         "row",
         "groups_from",
+        "apart",
+        "drafted",
+        "prefillers",
+        "decoders",
+        "ep",
         "since",
         "before",
     }
 )
+
+_EXACT = ("isl", "osl", "ep", "apart", "drafted", "prefillers", "decoders")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +49,9 @@ class Launch:
     `spare_tokens`: the budget of a pass is the longest prompt, a token of every request and so many more. `warmed`:
     requests were answered before those that count, so that nothing was compiled while they waited. `experts_whole` and
     `attention_apart`: experts, and the attention of a request, lay whole on one rank, which the table had no word for.
+    Of runs with workers of their own for prompts `token_budget` is that of a group of those, `max_sequences` and
+    `memory_fraction` are of those that decode. `planned`: the host plans the work of attention before each pass
+    (FlashInfer's latent attention).
     """
 
     chip: str | None = None
@@ -62,6 +72,7 @@ class Launch:
     warmed: bool = False
     experts_whole: bool = False
     attention_apart: bool = False
+    planned: bool = False
 
 
 @functools.cache
@@ -80,7 +91,7 @@ def _applies(rule: Mapping[str, Any], facts: Mapping[str, Any]) -> bool:
         and rule.get("row", "") in facts["row"]
         and rule.get("since", "") <= facts["date"]
         and (not facts["date"] or facts["date"] < rule.get("before", "9"))
-        and all(name not in rule or rule[name] == facts[name] for name in ("isl", "osl"))
+        and all(name not in rule or rule[name] == facts[name] for name in _EXACT)
         and (facts["tp"] or 1) < rule.get("tp_below", float("inf"))
         and facts["groups"] >= rule.get("groups_from", 0)
         and (concurrency or 0) >= rule.get("concurrency_from", 0)
@@ -101,15 +112,21 @@ def launch_settings(
     row: str = "",
     date: str = "",
     groups: int = 1,
+    ep: int = 1,
+    drafted: bool = False,
+    prefillers: int = 0,
+    decoders: int = 1,
 ) -> Launch:
     """What is known of how a run of the series `source` was launched.
 
     `row` is the run's name in its table, `date` when it was made (year-month-day; blank is before every change),
-    `groups` its degree of data-parallel attention.
+    `groups` its degree of data-parallel attention. `drafted`: answers were guessed ahead. `prefillers` workers only
+    prefilled, beside `decoders` of the layout.
     """
     facts = {
         "engine": engine, "chip": chip, "model": model, "weights": weights, "isl": isl, "osl": osl, "tp": tp,
-        "concurrency": concurrency, "row": row, "date": date, "groups": groups,
+        "concurrency": concurrency, "row": row, "date": date, "groups": groups, "ep": ep,
+        "drafted": drafted, "prefillers": prefillers, "decoders": decoders, "apart": prefillers > 0,
     }  # fmt: skip
     found: dict[str, Any] = {}
     for series in _series():

@@ -65,7 +65,8 @@ class Setup:
     With `prefill` workers `layout` is that of one of `decode_workers`. `drafts` are verified with each token.
     `counted` is how many tokens of an answer the client saw, None where it saw them all. `kv_stated`: the cache's
     format was said, by the table or its launch scripts, and not taken by rule. `eager`: no pass is
-    captured in a graph. `warmed`: requests had been answered before those that were measured.
+    captured in a graph. `warmed`: requests had been answered before those that were measured. `planned`: the host plans
+    the work of attention before each pass.
     """
 
     model: Model
@@ -86,6 +87,7 @@ class Setup:
     kv_stated: bool = True
     eager: bool = False
     warmed: bool = False
+    planned: bool = False
 
 
 def _engine(run: Run) -> Engine | Skip:
@@ -191,9 +193,13 @@ def _roles(run: Run, model: Model, kv_dtype: str, weights: WeightDtypes | None) 
     return back, front
 
 
+def _drafted(run: Run) -> bool:
+    return run.spec_decode not in ("", "none") or bool(run.drafts)
+
+
 def _drafts(run: Run, model: Model, launch: Launch) -> tuple[int, float] | Skip:
     """How many tokens are drafted for each, and the share accepted: stated, or as the catalogue has it measured."""
-    if run.spec_decode in ("", "none") and not run.drafts:
+    if not _drafted(run):
         return 0, 0.0
     drafts = run.drafts or launch.drafts
     if drafts is None:
@@ -302,7 +308,8 @@ def setup_of(run: Run, system: System | None = None) -> Setup | Skip:
     launch = launch_settings(
         run.source, engine=engine.name, chip=chip.id, model=model.id, weights=run.weight_dtype, isl=run.isl,
         osl=run.osl, tp=run.tp, concurrency=run.concurrency, row=run.row_id, date=run.date,
-        groups=run.dp or 1,
+        groups=run.dp or 1, ep=run.ep or 1, drafted=_drafted(run), prefillers=run.prefill.workers if run.prefill else 0,
+        decoders=run.decode_workers or 1,
     )  # fmt: skip
     if launch.chip:
         chip = load_chip(launch.chip)
@@ -335,5 +342,5 @@ def setup_of(run: Run, system: System | None = None) -> Setup | Skip:
         prefill=front, prefill_workers=run.prefill.workers if run.prefill else 1,
         decode_workers=run.decode_workers or 1, drafts=drafted[0], acceptance=drafted[1],
         counted=None if _generated(run, launch) is None else run.osl,
-        kv_stated=bool(run.kv_dtype or launch.kv_dtype), eager=run.eager, warmed=launch.warmed,
+        kv_stated=bool(run.kv_dtype or launch.kv_dtype), eager=run.eager, warmed=launch.warmed, planned=launch.planned,
     )  # fmt: skip
