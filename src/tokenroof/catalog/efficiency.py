@@ -180,6 +180,8 @@ def compose_profile(
         prompt_token_s=host.get("prompt_token_s", 0.0),
         warmup_s=host.get("warmup_s", 0.0) + (host.get("experts_warmup_s", 0.0) if experts else 0.0),
         draft_sequence_s=host.get("draft_sequence_s", 0.0),
+        draft_pass_s=host.get("draft_pass_s", 0.0),
+        draft_plan_s=host.get("draft_plan_s", 0.0),
         **about,
     )
 

@@ -90,7 +90,9 @@ SGLANG = Engine(
         Generation(
             name="sglang", first=(0,),
             memory=(_MEMORY,), schedulers=(_SCHEDULER,),
-            host=HostPriors(pass_s=Prior(0.5e-3, 0.4), amd=Prior(1.0, 0.3), warmup_s=Prior(0.3, 1.0)),
+            host=HostPriors(
+                pass_s=Prior(0.5e-3, 0.4), amd=Prior(1.0, 0.3), warmup_s=Prior(0.3, 1.0), draft_pass_s=Prior(1e-3, 1.0)
+            ),
             doubts=(
                 Doubt(
                     source="inferencex", before="2026-01",

@@ -88,7 +88,7 @@ TRTLLM = Engine(
         ),
         Generation(
             name="trtllm", first=(1,), since="2025-06", memory=(_MEMORY,), schedulers=(_SCHEDULER,),
-            host=HostPriors(pass_s=Prior(0.5e-3, 0.4)),
+            host=HostPriors(pass_s=Prior(0.5e-3, 0.4), draft_pass_s=Prior(0.5e-3, 1.0)),
             doubts=(Doubt(source="gap", reason=_HELD_BACK),),
         ),
     ),

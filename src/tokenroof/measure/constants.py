@@ -33,6 +33,8 @@ PRIORS: dict[str, Prior] = {
     "launch": Prior(13e-6, 0.25),
     "request": Prior(30e-3, 0.4),
     "draft_sequence": Prior(50e-6, 1.0),
+    **{f"draft_pass.{name}": host.draft_pass_s for name, host in _HOSTS.items() if host.draft_pass_s},
+    "draft_plan": Prior(3e-3, 1.0),
     # TensorRT-LLM tunes its kernels before it serves: its first requests waited no longer than later ones.
     **{f"experts_warmup.{name}": Prior(0.5, 1.0) for name in ("vllm", "sglang")},
     **{f"int4.{family}": Prior(0.5, 0.7) for family in ("blackwell", "cdna")},
@@ -111,6 +113,8 @@ def profile_tables(
         "warmup_s": values.get(f"warmup.{generation}", 0.0),
         "experts_warmup_s": values.get(f"experts_warmup.{generation}", 0.0),
         "draft_sequence_s": values["draft_sequence"],
+        "draft_pass_s": values.get(f"draft_pass.{generation}", 0.0),
+        "draft_plan_s": values["draft_plan"],
         "factors": _of_engine(values, generation),
     }
     return factors, host

@@ -21,9 +21,13 @@ _MOST_KEPT = 512
 
 
 def as_run(profile: Efficiency, setup: Setup) -> Efficiency:
-    """The profile of a run that waited for no compilation, as others came before it, or used no graphs."""
+    """The profile of a run that waited for no compilation, as others came before it, used no graphs, or planned the
+    work of attention on the host.
+    """
     if setup.warmed:
         profile = replace(profile, warmup_s=0.0)
+    if setup.planned:
+        profile = replace(profile, draft_pass_s=profile.draft_pass_s + profile.draft_plan_s)
     return replace(profile, eager=True) if setup.eager else profile
 
 
@@ -67,6 +71,7 @@ class Deployments:
             setup.kv_stated,
             setup.eager,
             setup.warmed,
+            setup.planned,
         )
         if setup.prefill is not None:
             key += (repr(setup.prefill), setup.prefill_workers, setup.decode_workers, setup.scheduler)

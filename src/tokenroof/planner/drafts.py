@@ -40,7 +40,8 @@ class Drafting(Timed):
         times = Timed.step(self, decode=verified, prefill=prefill, rule=rule)
         later_s = self.drafts * self._draft_s(decode, verified.context, rule)
         if rule == "operators":
-            later_s = later_s + self.profile.draft_sequence_s * decode.sequences / self.program.layout.dp
+            kept_s = self.profile.draft_sequence_s * decode.sequences / self.program.layout.dp
+            later_s = later_s + self.profile.draft_pass_s + kept_s
         return replace(times, step_s=times.step_s + later_s)
 
     def counts(self, *, decode: Load | None = None, prefill: Load | None = None) -> Totals:

@@ -187,7 +187,7 @@ class StepTable:
         self.lines = _lines_of(self.decode) if self.width == 1 and self.cp == 1 else None
         self.shown = 1.0 - profile.overlap
         self.per_sequence_s = profile.host_per_sequence_s
-        self.draft_sequence_s = profile.draft_sequence_s
+        self.draft_sequence_s, self.draft_pass_s = profile.draft_sequence_s, profile.draft_pass_s
         self.per_token_s = profile.host_per_token_s
         self.base_s = profile.host_s + profile.host_per_layer_s * program.layers + float(timed.parts["all"].fixed_s)
         self.launch_s = profile.launch_s
@@ -210,7 +210,7 @@ class StepTable:
         head_s = 0.0
         if self.head is not None and any(n for n, _, _ in works):
             head_s = self.drafts * self.head([(n, contexts, ()) for n, contexts, _ in works])
-            head_s += self.draft_sequence_s * max(n for n, _, _ in works)
+            head_s += self.draft_pass_s + self.draft_sequence_s * max(n for n, _, _ in works)
         if self.alone:
             return self.rank_s(*works[0], 0.0) + head_s
         stage = 0

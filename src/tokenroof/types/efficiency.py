@@ -3,7 +3,8 @@
     operator    t = fixed + norm_p(compute_floor + F / (flops_share * peak), memory_floor + B / (bytes_share * W))
     collective  t = call + steps * step + factor * bytes / (bytes_share * link), the least over the allowed algorithms
     pass        host + host_per_layer * layers + host_per_sequence * S / dp + host_per_token * T, once;
-                with prefill in it at least host + launch * kernels, since such passes are not captured in a graph
+                with prefill in it at least host + launch * kernels, since such passes are not captured in a graph;
+                with drafts draft_pass + draft_sequence * S / dp more
 
 norm_p(a, b) = (a^p + b^p)^(1/p) with p the curve's `sharpness`: infinite is the larger of the two (a perfect
 overlap), 1 their sum (none). The floors are saturation: bytes / W * (1 + half / bytes) is linear in bytes, and its
@@ -97,8 +98,10 @@ class Efficiency:
     `launch_s` is what the host takes to start one kernel, `request_s` what a request spends outside the passes (HTTP,
     scheduling) before its first token, `prompt_token_s` what comes to it with each token of its prompt, cached or not
     (tokeniser, hashes of blocks), `warmup_s` what the first wave of a run waits for compilation, `draft_sequence_s`
-    what a pass with drafts takes for each sequence whose guesses are kept or thrown away. `eager`: no pass is captured
-    in a graph, so that `launch_s` holds for passes without prompts too.
+    what a pass with drafts takes for each sequence whose guesses are kept or thrown away. `draft_pass_s` is what the
+    host does once in such a pass while the GPU waits: it starts the draft head and the check of its guesses, each of
+    which needs what came before; `draft_plan_s` comes to it where the host plans the work of attention for each.
+    `eager`: no pass is captured in a graph, so that `launch_s` holds for passes without prompts too.
     `spread` holds, by metric, the half-width of the 80 % range as a natural logarithm; `pair_spread`, as
     "layouts.metric" and "formats.metric", the width of 80 % of the differences between the log errors of two
     deployments of one machine that differ in layout alone, or in formats too: part of an error is shared.
@@ -127,6 +130,8 @@ class Efficiency:
     prompt_token_s: float = 0.0
     warmup_s: float = 0.0
     draft_sequence_s: float = 0.0
+    draft_pass_s: float = 0.0
+    draft_plan_s: float = 0.0
     eager: bool = False
     spread: Mapping[str, float] = field(default_factory=dict)
     pair_spread: Mapping[str, float] = field(default_factory=dict)

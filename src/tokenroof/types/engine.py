@@ -75,15 +75,16 @@ class Prior:
 class HostPriors:
     """What the host times of a generation usually are; a fit starts from these.
 
-    `pass_s` of one pass, `amd` times that on AMD's GPUs, `sequence_s` of one sequence and `warmup_s` of the first wave
-    where the generation has its own, `request_s` of one request, and `prompt_token_s` of each token of
-    its prompt, where they are known and not fitted.
+    `pass_s` of one pass, `amd` times that on AMD's GPUs, `sequence_s` of one sequence, `warmup_s` of the first wave and
+    `draft_pass_s` of a pass with drafts where the generation has its own, `request_s` of one request, and
+    `prompt_token_s` of each token of its prompt, where they are known and not fitted.
     """
 
     pass_s: Prior
     amd: Prior | None = None
     sequence_s: Prior | None = None
     warmup_s: Prior | None = None
+    draft_pass_s: Prior | None = None
     request_s: float | None = None
     prompt_token_s: float = 0.0
 
