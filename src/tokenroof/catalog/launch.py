@@ -73,6 +73,7 @@ class Launch:
     experts_whole: bool = False
     attention_apart: bool = False
     planned: bool = False
+    gathers: bool = False
 
 
 @functools.cache
