@@ -1,6 +1,7 @@
 """Decode steps that verify drafts: what is drawn, what is stored, and how long the draft head takes."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -55,6 +56,8 @@ def test_a_step_takes_what_the_deployment_with_drafts_takes() -> None:
     deployment = resolve(
         Scenario(model="deepseek-v3", system="8xh200", tp=1, dp=8, ep=8, drafts=2, acceptance=0.8, isl=4000, osl=500)
     )
+    host = replace(deployment.timed.profile, draft_pass_s=2e-3, draft_sequence_s=1e-4)  # whatever was fitted
+    deployment = replace(deployment, timed=replace(deployment.timed, profile=host))
     table, rules = table_of(deployment), rules_of(deployment)
     assert (rules.drafts, rules.acceptance) == (2, 0.8)
     for n, context in ((1, 500), (24, 4096)):

@@ -215,6 +215,25 @@ def test_launch_settings_of_a_series_apply_rule_by_rule():
     assert launch_settings("somebody's blog", concurrency=8, **common).token_budget is None
 
 
+def test_launch_settings_of_workers_apart_are_those_of_their_recipe():
+    """TensorRT-LLM on H100 names recipes by batch and drafts: 16 ranks x 32 x 1.2 clients and two drafts, 64 and one.
+    Runs in one place do not hear of it, nor do those with drafts of the others' batches.
+    """
+    common = dict(source="InferenceX", engine="trtllm", chip="h100", model="deepseek-r1", weights="fp8", isl=1024,
+                  osl=1024, tp=1, groups=16, ep=16)  # fmt: skip
+    found = [
+        launch_settings(**common, concurrency=clients, drafted=drafted, prefillers=prefillers)
+        for clients, drafted, prefillers in ((615, True, 1), (1229, True, 1), (4916, False, 2), (615, True, 0))
+    ]
+    assert [one.max_sequences for one in found] == [32.0, 64.0, 256.0, None]
+    assert [one.drafts for one in found] == [2, 1, 1, 1]
+    assert [one.gathers for one in found] == [False, False, False, True]
+    few = dict(common, engine="sglang", chip="h200", isl=8192, tp=8, groups=1, ep=1, concurrency=64, drafted=True)
+    held = [launch_settings(**few, prefillers=one, decoders=3).max_sequences for one in (1, 2)]
+    assert held == [32.0, 16.0] and launch_settings(**few).planned
+    assert not launch_settings(**dict(few, chip="b200")).planned
+
+
 def test_tokens_that_share_their_experts_touch_those_of_one_and_bound_every_routing():
     """Mixtral: 2 of 8 experts. 64 alike tokens read what one reads; random ones read all eight."""
     program = lower(load_model("mixtral-8x7b"), Layout())

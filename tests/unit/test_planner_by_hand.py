@@ -169,6 +169,16 @@ def test_a_pass_with_drafts_verifies_them_and_runs_the_head_for_each():
     assert both.step(prefill=Load(100.0, 1.0, 100.0)).step_s == timed.step(prefill=Load(100.0, 1.0, 100.0)).step_s
 
 
+def test_a_pass_with_drafts_waits_once_for_the_host_and_for_each_sequence():
+    """2 ms a pass and 0.1 ms for each of 4 sequences of a group; a pass of prompts alone waits for neither."""
+    profile = replace(PEAK, draft_pass_s=2e-3, draft_sequence_s=1e-4)
+    (_, quick), (_, both) = (drafted(drafts=2, layout=Layout(dp=2, ep=2), profile=one) for one in (PEAK, profile))
+    load = Load(8.0, 8.0, 3000.0)
+    assert both.step(decode=load).step_s - quick.step(decode=load).step_s == pytest.approx(2e-3 + 4e-4, rel=1e-9)
+    prompt = Load(100.0, 1.0, 100.0)
+    assert both.step(prefill=prompt).step_s == quick.step(prefill=prompt).step_s
+
+
 def test_answers_take_fewer_passes_with_drafts_that_are_always_right():
     """One draft, always accepted: two tokens a pass, so 5,000 passes after the first where there were 10,001.
 

@@ -7,10 +7,11 @@ import pytest
 
 from tokenroof.catalog.acceptance import acceptance_curves
 from tokenroof.errors import DataMissing, InputError, UnknownName
-from tokenroof.measure.deployments import Deployments
+from tokenroof.measure.deployments import Deployments, as_run
 from tokenroof.measure.setups import Skip, setup_of
 from tokenroof.planner.drafts import implied_acceptance
 from tokenroof.scenario.resolve import resolve
+from tokenroof.types.efficiency import PEAK
 from tokenroof.types.run import Role, Run
 from tokenroof.types.scenario import Scenario
 from tokenroof.types.served import Ranged
@@ -125,6 +126,10 @@ def test_drafts_of_a_row_are_those_of_its_series_and_accepted_as_measured():
     curve = acceptance_curves()[-1]
     assert curve.id == "deepseek-v3/mtp/report" and implied_acceptance(curve.lengths[0], 1) == pytest.approx(0.85)
     assert setup.drafts == 2 and setup.acceptance == pytest.approx(0.85 * 0.85)  # on prompts of random tokens
+    long = setup_of(replace(RUN, spec_decode="mtp", osl=8192.0))
+    assert not isinstance(long, Skip) and long.acceptance == pytest.approx(0.95 * 0.85)  # they repeat themselves
+    host = as_run(replace(PEAK, draft_pass_s=1e-3, draft_plan_s=3e-3), setup)  # FlashInfer plans each pass on Hopper
+    assert setup.planned and host.draft_pass_s == pytest.approx(4e-3)
     stated = setup_of(replace(RUN, spec_decode="mtp", drafts=1, acceptance=0.5))
     assert not isinstance(stated, Skip) and (stated.drafts, stated.acceptance) == (1, 0.5)
 
