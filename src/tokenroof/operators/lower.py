@@ -129,8 +129,8 @@ def _moe(rows: Rows, ffn: MoeFfn, count: int) -> None:
         )  # fmt: skip
 
     # One dp group: its tp ranks hold the same tokens, each computes what its experts say, and a sum closes the layer.
-    # Several: each rank sends its share of tokens to the ranks of their experts and gets the answers back; or all tokens
-    # are gathered on every rank, in rooms as large as the fullest group needs, and sums are scattered.
+    # Several: each rank sends its share of tokens to the ranks of their experts and gets the answers back; or every
+    # rank gathers all tokens, in rooms as large as the fullest group needs, and sums are scattered.
     xp, stage = rows.xp, layout.stage
     alone = layout.dp * layout.cp == 1
     rows.collective(
