@@ -145,10 +145,13 @@ def test_itl_with_drafts_is_of_a_pass_and_not_of_a_token():
 
 
 def test_tpot_with_drafts_is_of_a_token_and_not_of_a_pass():
-    """A pass that is accepted whole gives two tokens, and verifying them takes a little longer than one."""
-    plain = forecast(replace(RUN, concurrency=4.0))
-    whole = forecast(replace(RUN, concurrency=4.0, spec_decode="mtp", drafts=1, acceptance=1.0))
-    none = forecast(replace(RUN, concurrency=4.0, spec_decode="mtp", drafts=1, acceptance=1e-9))
+    """A pass that is accepted whole gives two tokens, and verifying them takes a little longer than one, where the host
+    does not plan it: InferenceX measured 1.4 to 1.9 times as long with FlashInfer, which this source does not name.
+    """
+    run = replace(RUN, concurrency=4.0, source="somebody")
+    plain = forecast(run)
+    whole = forecast(replace(run, spec_decode="mtp", drafts=1, acceptance=1.0))
+    none = forecast(replace(run, spec_decode="mtp", drafts=1, acceptance=1e-9))
     assert 0.5 * plain.value < whole.value < 0.75 * plain.value
     assert none.value == pytest.approx(2.0 * whole.value, rel=0.05) and whole.bound < whole.low
 
