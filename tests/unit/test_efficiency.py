@@ -227,7 +227,6 @@ def test_launch_settings_of_workers_apart_are_those_of_their_recipe():
     ]
     assert [one.max_sequences for one in found] == [32.0, 64.0, 256.0, None]
     assert [one.drafts for one in found] == [2, 1, 1, 1]
-    assert [one.gathers for one in found] == [False, False, False, True]
     few = dict(common, engine="sglang", chip="h200", isl=8192, tp=8, groups=1, ep=1, concurrency=64, drafted=True)
     held = [launch_settings(**few, prefillers=one, decoders=3).max_sequences for one in (1, 2)]
     assert held == [32.0, 16.0] and launch_settings(**few).planned

@@ -73,7 +73,6 @@ class Launch:
     experts_whole: bool = False
     attention_apart: bool = False
     planned: bool = False
-    gathers: bool = False
 
 
 @functools.cache

@@ -325,9 +325,6 @@ def setup_of(run: Run, system: System | None = None) -> Setup | Skip:
     assert isinstance(roles, tuple) and isinstance(value, float) and isinstance(lengths, tuple)
     assert isinstance(drafted, tuple)
     layout, front = roles
-    if launch.gathers:
-        layout = replace(layout, gathers=True)
-        front = None if front is None else replace(front, gathers=True)
     gpus = layout.n_gpus * (run.decode_workers or 1)
     if front is not None and run.prefill is not None:
         gpus += front.n_gpus * run.prefill.workers

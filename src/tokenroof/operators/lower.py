@@ -129,33 +129,21 @@ def _moe(rows: Rows, ffn: MoeFfn, count: int) -> None:
         )  # fmt: skip
 
     # One dp group: its tp ranks hold the same tokens, each computes what its experts say, and a sum closes the layer.
-    # Several: each rank sends its share of tokens to the ranks of their experts and gets the answers back; or every
-    # rank gathers all tokens, in rooms as large as the fullest group needs, and sums are scattered.
+    # Several: each rank sends its share of tokens to the ranks of their experts and gets the answers back.
     xp, stage = rows.xp, layout.stage
     alone = layout.dp * layout.cp == 1
     rows.collective(
         "experts all-reduce", count, "all_reduce", xp.where(alone, rows.tp, 1), 1, ((TOKENS, model.hidden * rows.sent),)
     )
     group = xp.where(alone, 1, stage)
-    if layout.gathers:
-        rooms = ((TOKENS, layout.dp * layout.cp * width * rows.sent),)
-        rows.collective("experts gather", count, "all_gather", group, 1, rooms)
-        rows.collective("experts scatter", count, "reduce_scatter", group, 1, rooms)
-    else:
-        _exchange(rows, ffn, count, width, group)
-    pooled = xp.where(alone, 1, rows.tp)
-    rows.collective("experts all-gather", count, "all_gather", pooled, 1, ((TOKENS, hidden * rows.sent),))
-
-
-def _exchange(rows: Rows, ffn: MoeFfn, count: int, width: int, group: Num) -> None:
-    """Tokens to the ranks of their experts, and answers back."""
-    layout, xp = rows.layout, rows.xp
     slots, routes = ffn.n_experts + layout.redundant_experts, max(1, round(ffn.routes))
     met = places_met(slots, routes, layout.ep, xp) * layout.moe_tp
     share = met * width / rows.tp
     for name, size in (("dispatch", dtype(layout.dispatch_dtype).bytes_per_element), ("combine", rows.sent)):
         size_form = ((TOKENS, share * size),)
         rows.collective(f"experts {name}", count, "all_to_all", group, 1, size_form, routes=(slots, routes, met))
+    pooled = xp.where(alone, 1, rows.tp)
+    rows.collective("experts all-gather", count, "all_gather", pooled, 1, ((TOKENS, hidden * rows.sent),))
 
 
 def _experts(rows: Rows, ffn: MoeFfn, count: int, width: int) -> None:

@@ -25,8 +25,6 @@ class Layout:
     `weights` and `kv_dtype` None mean: as the checkpoint stores them. `arithmetic` None runs every matmul at
     the rate of its weight format; a rate key such as "bf16" means that weights are expanded to it before
     the multiplication (weight-only quantisation). `redundant_experts` are extra copies of busy experts, per layer.
-    `gathers`: with several dp groups every rank gets the tokens of all and the answers are summed and scattered, in
-    place of sending each token to the ranks of its experts.
     The degrees may also be numpy arrays of one shape: such a Layout stands for many (see engine.layouts.stack).
     """
 
@@ -43,7 +41,6 @@ class Layout:
     activation_dtype: str = "bf16"
     collective_dtype: str = "bf16"
     dispatch_dtype: str = "bf16"
-    gathers: bool = False
 
     @property
     def stage(self) -> int:
