@@ -233,6 +233,36 @@ def test_launch_settings_of_workers_apart_are_those_of_their_recipe():
     assert not launch_settings(**dict(few, chip="b200")).planned
 
 
+def test_launch_settings_tell_engines_apart_that_a_version_does_not():
+    """AMD's own tables of vLLM: 0.8.5 ran the old engine, with ten passes planned at once for throughput alone."""
+    common = dict(
+        engine="vllm", chip="mi300x", model="llama-3.1-70b", weights="fp8", isl=2048, osl=2048, tp=8, concurrency=None
+    )  # fmt: skip
+    old, latency, new = (
+        launch_settings("ROCm/vllm dev-docker README", date=date, load=load, **common)
+        for date, load in (("2025-05-29", "max"), ("2025-05-29", ""), ("2025-08-14", "max"))
+    )
+    assert (old.generation, old.scheduler_steps, old.max_sequences) == ("vllm-v0", 10.0, 1500.0)
+    assert (latency.generation, latency.scheduler_steps, latency.max_sequences) == ("vllm-v0", 1.0, None)
+    assert (new.generation, new.scheduler_steps, new.max_sequences) == (None, 1.0, 1500.0)
+
+
+@pytest.mark.parametrize(("engine", "version", "streams"), [
+    ("vllm", "0.13.0", True), ("vllm", "0.14.0", False), ("sglang", "", True), ("trtllm", "", False),
+])  # fmt: skip
+def test_tokens_are_handed_on_beside_the_pass_where_passes_are_not_planned_ahead(engine, version, streams):
+    profile = load_profile(load_chip("h200"), engine, version)
+    assert (profile.per_sequence_s > profile.host_per_sequence_s) == streams
+
+
+def test_engines_have_attention_kernels_of_their_own_where_they_were_timed():
+    """Decode over an 8-bit cache on H200: TensorRT-LLM reads it quicker than vLLM."""
+    kind = "attention_decode.fp8"
+    shares = {name: load_profile(load_chip("h200"), name).operators[kind].bytes_share for name in ("vllm", "trtllm")}
+    assert shares["vllm"] < 0.9 * shares["trtllm"]
+    assert not any("/" in key for key in load_profile(load_chip("h200"), "vllm").operators)
+
+
 def test_tokens_that_share_their_experts_touch_those_of_one_and_bound_every_routing():
     """Mixtral: 2 of 8 experts. 64 alike tokens read what one reads; random ones read all eight."""
     program = lower(load_model("mixtral-8x7b"), Layout())

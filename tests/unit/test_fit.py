@@ -15,7 +15,8 @@ from tokenroof.catalog.systems import compose_system
 from tokenroof.engines import engine as engine_of
 from tokenroof.errors import InputError
 from tokenroof.measure.constants import PRIORS
-from tokenroof.measure.fit_ops import fit_collectives, fit_curves
+from tokenroof.measure.fit_links import fit_collectives
+from tokenroof.measure.fit_ops import fit_curves
 from tokenroof.measure.fit_runs import Case, fit_groups, group_cases, linearise, predict_groups, refit
 from tokenroof.measure.fit_select import read_cases, why_not_fitted
 from tokenroof.measure.held_out import Residual, coverage, coverage_by_deployment, leave_out, ranges, spreads, summarise
@@ -96,6 +97,31 @@ def test_a_chip_is_shrunk_toward_its_family():
     found = fit_curves(rows, {"h100": "hopper", "h200": "hopper"})
     assert "h100" not in found  # four rows are no evidence
     assert found["hopper"]["gemm.bf16"].flops_share == pytest.approx(0.78, rel=0.10)
+
+
+def test_an_engine_has_its_own_attention_and_its_own_line_where_both_were_timed():
+    chip, link = load_chip("h200"), load_chip("h200").scaleup_bytes_per_s
+    shares, rows = {"vllm": 0.5, "trtllm": 0.8}, []
+    for engine, share in shares.items():
+        for length in (2.0**power for power in range(8, 18)):
+            for batch in (1, 4, 16, 64):
+                moved = batch * length * 2048.0
+                seconds = 1e-5 + moved / (share * chip.bytes_per_s)
+                rows.append(KernelRow("h200", "attention_decode", "fp8", "bf16", moved, moved, seconds, f"{batch}",
+                                      engine=engine))  # fmt: skip
+    found = fit_curves(rows, {"h200": "hopper"})["h200"]
+    for engine, share in shares.items():
+        assert found[f"{engine}/attention_decode.fp8"].bytes_share == pytest.approx(share, rel=0.1)
+    assert 0.5 < found["attention_decode.fp8"].bytes_share < 0.8  # of engines that nobody timed
+    calls = {"vllm": 5e-6, "trtllm": 3e-6}
+    lines = fit_collectives(
+        CollectiveRow("h200", "all_reduce", engine, ranks, 2.0**at, call + 2.0**at / (0.4 * link))
+        for engine, call in calls.items() for ranks in (2, 4) for at in range(10, 21)
+    )["h200"]  # fmt: skip
+    costs = {key: lines[key]["call_s"] + 2.0 * lines[key]["step_s"] for key in lines}
+    assert costs["all_reduce.custom@vllm"] == pytest.approx(5e-6, rel=0.15)
+    assert costs["all_reduce.custom@trtllm"] == pytest.approx(3e-6, rel=0.15)
+    assert costs["all_reduce.custom@trtllm"] < costs["all_reduce.custom"] < costs["all_reduce.custom@vllm"]
 
 
 def test_collectives_are_recovered():

@@ -22,12 +22,12 @@ from tokenroof.engines import engine as engine_of
 from tokenroof.errors import DataMissing, InputError
 from tokenroof.provenance import Grade, worst_grade
 from tokenroof.types.efficiency import ALGORITHMS, CollectiveCurve, Efficiency, OperatorCurve, Routing
-from tokenroof.types.engine import DEFAULT_ENGINE
+from tokenroof.types.engine import DEFAULT_ENGINE, Scheduler
 from tokenroof.types.machine import Chip
 from tokenroof.xp import NUMPY
 
 __all__ = [
-    "FOLDER", "compose_profile", "engine_tables", "kernel_curves", "load_profile", "profile_families",
+    "FOLDER", "as_scheduled", "compose_profile", "engine_tables", "kernel_curves", "load_profile", "profile_families",
     "profile_source", "shipped_serving",
 ]  # fmt: skip
 
@@ -136,6 +136,23 @@ def _in_engine(
     return found
 
 
+def _of_engine(curves: Mapping[str, OperatorCurve], engine: str) -> dict[str, OperatorCurve]:
+    """The curves that hold for an engine: "engine/kind" is its own kernel, which comes before "kind"."""
+    shared = {key: curve for key, curve in curves.items() if "/" not in key}
+    own = {key.removeprefix(f"{engine}/"): curve for key, curve in curves.items() if key.startswith(f"{engine}/")}
+    return shared | own
+
+
+def _lines_of_engine(lines: tuple[CollectiveCurve, ...], engine: str) -> list[CollectiveCurve]:
+    """Lines of everybody and of an engine; where it has its own of an algorithm for a size of group, that alone."""
+    own = {(line.algorithm, line.min_ranks, line.max_ranks) for line in lines if line.engine and line.engine == engine}
+    return [
+        line
+        for line in lines
+        if line.engine == engine or (not line.engine and (line.algorithm, line.min_ranks, line.max_ranks) not in own)
+    ]
+
+
 def _slower(line: CollectiveCurve, factors: Mapping[str, Any]) -> CollectiveCurve:
     """A collective that takes `communication` times as long, where a file says so."""
     times = factors.get("communication")
@@ -165,16 +182,17 @@ def compose_profile(
     """
     return Efficiency(
         id=name,
-        operators=_in_engine(curves, factors, host.get("factors", {}), engine),
+        operators=_in_engine(_of_engine(curves, engine), factors, host.get("factors", {}), engine),
         collectives={
-            kind: tuple(_slower(line, factors) for line in lines if line.engine in ("", engine))
+            kind: tuple(_slower(line, factors) for line in _lines_of_engine(lines, engine))
             for kind, lines in collectives.items()
         },
         engine=engine,
         routing=Routing(skew=1.0, shape=factors.get("expert_shape", math.inf)),
-        skew_s_per_width=factors.get("skew_s_per_width", 0.0),
+        skew_s_per_width=factors.get("skew_s_per_width", 0.0) * host.get("factors", {}).get("skew", 1.0),
         host_s=host["host_s"],
         host_per_sequence_s=host["host_per_sequence_s"],
+        stream_s=host.get("stream_s", 0.0),
         launch_s=host["launch_s"],
         request_s=host["request_s"],
         prompt_token_s=host.get("prompt_token_s", 0.0),
@@ -184,6 +202,12 @@ def compose_profile(
         draft_plan_s=host.get("draft_plan_s", 0.0),
         **about,
     )
+
+
+def as_scheduled(profile: Efficiency, scheduler: Scheduler) -> Efficiency:
+    """The profile of an engine that sends tokens, and plans its passes, as this scheduler does."""
+    share = 0.0 if scheduler.ahead else 1.0 / scheduler.stream_interval
+    return profile if share == 1.0 else replace(profile, stream_s=profile.stream_s * share)
 
 
 def profile_families() -> Mapping[str, str]:
@@ -243,7 +267,9 @@ def shipped_serving() -> Mapping[str, Any]:
 
 
 @functools.cache
-def _load(chip: str, file: str, family: str, note: str, generation: str, experts: bool) -> Efficiency:
+def _load(
+    chip: str, file: str, family: str, note: str, generation: str, experts: bool, scheduler: Scheduler
+) -> Efficiency:
     serving = _read("serving")
     ranges = serving["spread" if experts else "spread_dense"]
     factors, host = engine_tables(serving, family, generation)
@@ -258,7 +284,7 @@ def _load(chip: str, file: str, family: str, note: str, generation: str, experts
         notes.append(f"curves of {file} are assumed, not fitted: {about['source']}")
     if family not in ranges:
         notes.append(f"no run on a {family} chip was used to test predictions: the range is a guess")
-    return compose_profile(
+    found = compose_profile(
         f"{chip}/{generation}",
         curves,
         collectives,
@@ -278,6 +304,7 @@ def _load(chip: str, file: str, family: str, note: str, generation: str, experts
         grade=worst_grade((grade, Grade.FITTED)),
         notes=tuple(notes),
     )
+    return as_scheduled(found, scheduler)
 
 
 def load_profile(chip: Chip, engine: str = DEFAULT_ENGINE, version: str = "", *, experts: bool = True) -> Efficiency:
@@ -286,7 +313,8 @@ def load_profile(chip: Chip, engine: str = DEFAULT_ENGINE, version: str = "", *,
     `experts`: whether models with experts are timed, whose ranges are wider; nothing else depends on it.
     """
     file, family, note = profile_source(chip)
-    found = _load(chip.id, file, family, note, engine_of(engine, version).generation.name, experts)
+    known = engine_of(engine, version)
+    found = _load(chip.id, file, family, note, known.generation.name, experts, known.scheduler)
     return replace(found, operators=_of_reached(found.operators, chip)) if _means_reached(file) else found
 
 

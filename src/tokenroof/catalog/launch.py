@@ -33,10 +33,11 @@ _CONDITIONS = frozenset(
         "ep",
         "since",
         "before",
+        "load",
     }
 )
 
-_EXACT = ("isl", "osl", "ep", "apart", "drafted", "prefillers", "decoders")
+_EXACT = ("isl", "osl", "ep", "apart", "drafted", "prefillers", "decoders", "load")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +52,9 @@ class Launch:
     `attention_apart`: experts, and the attention of a request, lay whole on one rank, which the table had no word for.
     Of runs with workers of their own for prompts `token_budget` is that of a group of those, `max_sequences` and
     `memory_fraction` are of those that decode. `planned`: the host plans the work of attention before each pass
-    (FlashInfer's latent attention).
+    (FlashInfer's latent attention). `generation` is the engine's where its version alone does not say it,
+    `scheduler_steps` how many passes its host plans at once. `ahead`: it plans while another pass runs.
+    `stream_interval`: passes after which tokens are sent.
     """
 
     chip: str | None = None
@@ -73,6 +76,10 @@ class Launch:
     experts_whole: bool = False
     attention_apart: bool = False
     planned: bool = False
+    generation: str | None = None
+    scheduler_steps: float = 1.0
+    ahead: bool | None = None
+    stream_interval: float | None = None
 
 
 @functools.cache
@@ -116,16 +123,17 @@ def launch_settings(
     drafted: bool = False,
     prefillers: int = 0,
     decoders: int = 1,
+    load: str = "",
 ) -> Launch:
     """What is known of how a run of the series `source` was launched.
 
     `row` is the run's name in its table, `date` when it was made (year-month-day; blank is before every change),
-    `groups` its degree of data-parallel attention. `drafted`: answers were guessed ahead. `prefillers` workers only
-    prefilled, beside `decoders` of the layout.
+    `groups` its degree of data-parallel attention, `load` "max" where requests are as many as the engine takes.
+    `drafted`: answers were guessed ahead. `prefillers` workers only prefilled, beside `decoders` of the layout.
     """
     facts = {
         "engine": engine, "chip": chip, "model": model, "weights": weights, "isl": isl, "osl": osl, "tp": tp,
-        "concurrency": concurrency, "row": row, "date": date, "groups": groups, "ep": ep,
+        "concurrency": concurrency, "row": row, "date": date, "groups": groups, "ep": ep, "load": load,
         "drafted": drafted, "prefillers": prefillers, "decoders": decoders, "apart": prefillers > 0,
     }  # fmt: skip
     found: dict[str, Any] = {}

@@ -14,7 +14,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tokenroof.catalog.efficiency import FOLDER, engine_tables, kernel_curves, load_profile, profile_source
+from tokenroof.catalog.efficiency import (
+    FOLDER,
+    as_scheduled,
+    engine_tables,
+    kernel_curves,
+    load_profile,
+    profile_source,
+)
 from tokenroof.catalog.efficiency import compose_profile as compose
 from tokenroof.catalog.facts import read_toml
 from tokenroof.engines import ENGINES
@@ -140,9 +147,12 @@ def personal_profile(given: str, chip: Chip, engine: str, version: str, model: M
         notes.append(
             f"calibrated on {', '.join(about['models'])} on {', '.join(about['chips'])}: ranges are as shipped"
         )
+    composed = compose(
+        f"{path.stem}: {shipped.id}", curves, collectives, factors=factors, host=host, experts=experts,
+        engine=generation,
+    )  # fmt: skip
     return replace(
-        compose(f"{path.stem}: {shipped.id}", curves, collectives, factors=factors, host=host, experts=experts,
-                engine=generation),
+        as_scheduled(composed, engine_of(engine, version).scheduler),
         chip=chip.id, spread=spread, pair_spread=shipped.pair_spread, low=math.exp(-spread["tpot"]),
         high=math.exp(spread["tpot"]), n=int(serving.get("n", 0)),
         median_error=float(serving["median_error"]) if "median_error" in serving else None,

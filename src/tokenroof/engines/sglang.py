@@ -91,7 +91,7 @@ SGLANG = Engine(
             name="sglang", first=(0,),
             memory=(_MEMORY,), schedulers=(_SCHEDULER,),
             host=HostPriors(
-                pass_s=Prior(0.5e-3, 0.4), amd=Prior(1.0, 0.3), warmup_s=Prior(0.3, 1.0),
+                pass_s=Prior(0.5e-3, 0.4), amd=Prior(1.0, 0.3), streams=True, warmup_s=Prior(0.3, 1.0),
                 draft_pass_s=Prior(0.5e-3, 1.0),
             ),
             doubts=(

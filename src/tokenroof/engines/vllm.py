@@ -69,9 +69,11 @@ VLLM = Engine(
             host=HostPriors(pass_s=Prior(4e-3, 0.7), sequence_s=Prior(75e-6, 0.7)),
         ),
         Generation(
-            name="vllm", first=(0, 8), since="2025-02", memory=MEMORY[1:], schedulers=SCHEDULERS[1:],
+            name="vllm", first=(0, 8), since="2025-02", ahead_since="2026-02", memory=MEMORY[1:],
+            schedulers=SCHEDULERS[1:],
             host=HostPriors(
-                pass_s=Prior(0.5e-3, 0.4), amd=Prior(1.0, 0.3), draft_pass_s=Prior(0.5e-3, 1.0), request_s=_REQUEST_S,
+                pass_s=Prior(0.5e-3, 0.4), amd=Prior(1.0, 0.3), streams=True, draft_pass_s=Prior(0.5e-3, 1.0),
+                request_s=_REQUEST_S,
                 prompt_token_s=_PROMPT_TOKEN_S,
             ),
         ),

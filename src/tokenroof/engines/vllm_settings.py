@@ -80,17 +80,21 @@ _SMALL = Tier(from_bytes=0.0, max_sequences=256.0, token_budget=2048.0)
 _LARGE = Tier(from_bytes=70 * GIB, max_sequences=1024.0, token_budget=8192.0, but_not=("a100", "gb10"))
 _LARGEST = Tier(from_bytes=160 * GIB, max_sequences=1024.0, token_budget=16384.0)
 
+# Until 0.8 a batch is of prompts or of answers, prompts first (docs/source/models/performance.rst of 0.6).
 _FIRST = Scheduler(
-    name="vllm", puts_back=True, source="vLLM before 0.8: prompts of 8192 tokens at once, 1024 sequences on servers"
+    name="vllm", puts_back=True, mixed=False,
+    source="vLLM before 0.8: prompts first, 8192 tokens at once, 1024 sequences on servers",
 )  # fmt: skip
 _CHUNKED = replace(
-    _FIRST, first=(0, 8), tiers=(_LARGE, _SMALL),
+    _FIRST, first=(0, 8), mixed=True, tiers=(_LARGE, _SMALL),
     source="vLLM 0.8: chunked prefill on; 8192 batched tokens and 1024 sequences from 70 GiB on, else 2048 and 256",
 )  # fmt: skip
+# Passes are planned while others run (--async-scheduling) without being asked from 0.14 on (20 January 2026).
+_AHEAD = replace(_CHUNKED, first=(0, 14), ahead=True)
 _WIDER = replace(
-    _CHUNKED, first=(0, 28), tiers=(_LARGEST, _LARGE, _SMALL),
+    _AHEAD, first=(0, 28), tiers=(_LARGEST, _LARGE, _SMALL),
     source="vLLM 0.28: chunked prefill on; 16384 batched tokens from 160 GiB on, 8192 from 70, else 2048; 1024"
            " sequences from 70 GiB on, else 256",
 )  # fmt: skip
 
-SCHEDULERS = (_FIRST, _CHUNKED, _WIDER)
+SCHEDULERS = (_FIRST, _CHUNKED, _AHEAD, _WIDER)

@@ -83,9 +83,9 @@ def calibrated_tables(
     found["communication"] = factors.get("communication", 1.0) * values["communication"]
     found["skew_s_per_width"] = factors.get("skew_s_per_width", 0.0) * values["communication"]
     times = {
-        "host_s": "host", "host_per_sequence_s": "sequence", "draft_sequence_s": "sequence", "draft_pass_s": "host",
-        "draft_plan_s": "host", "launch_s": "launch",
-        "request_s": "request", "prompt_token_s": "request", "warmup_s": "warmup", "experts_warmup_s": "warmup",
+        "host_s": "host", "host_per_sequence_s": "sequence", "stream_s": "sequence", "draft_sequence_s": "sequence",
+        "draft_pass_s": "host", "draft_plan_s": "host", "launch_s": "launch", "request_s": "request",
+        "prompt_token_s": "request", "warmup_s": "warmup", "experts_warmup_s": "warmup",
     }  # fmt: skip
     own = {name: host.get(name, 0.0) * values[factor] for name, factor in times.items()}
     return found, {**host, **own}

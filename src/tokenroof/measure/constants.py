@@ -30,6 +30,7 @@ PRIORS: dict[str, Prior] = {
     **{f"host.{name}.amd": host.amd for name, host in _HOSTS.items() if host.amd},  # times the engine's
     "sequence": Prior(5e-6, 0.6),
     **{f"sequence.{name}": host.sequence_s for name, host in _HOSTS.items() if host.sequence_s},
+    "stream": Prior(15e-6, 0.2),
     "launch": Prior(13e-6, 0.25),
     "request": Prior(30e-3, 0.4),
     "draft_sequence": Prior(50e-6, 1.0),
@@ -51,6 +52,7 @@ PRIORS: dict[str, Prior] = {
     **{f"gemm.{key}.fixed": Prior(1.0, 0.3) for key in ("fp4", "fp8_block")},
     "expert_shape": Prior(2.0, 0.3),
     "skew_s_per_width": Prior(5.5e-10, 0.25),
+    **{f"skew.{name}": Prior(1.0, 0.3) for name in _HOSTS},
     "padding_rows": Prior(24.0, 0.2),
     "padding_bytes": Prior(28.0, 0.2),
     "attention_decode.bytes": Prior(0.97, 0.05),
@@ -107,6 +109,7 @@ def profile_tables(
     host = {
         "host_s": values[f"host.{generation}"] * (slower.get(generation, 1.0) if in_place else 1.0),
         "host_per_sequence_s": values.get(f"sequence.{generation}", values["sequence"]),
+        "stream_s": values["stream"] if known.streams else 0.0,
         "launch_s": values["launch"],
         "request_s": values["request"] if known.request_s is None else known.request_s,
         "prompt_token_s": known.prompt_token_s,
@@ -140,7 +143,7 @@ def _of_engine(values: Mapping[str, Any], generation: str) -> dict[str, Any]:
     """What an engine adds on every family: fixed times of its kernels; of its experts by format, which have kernels
     of their own in each engine, the arithmetic that they reach and the launches that come with them.
     """
-    own = {"fixed": values[f"fixed.{generation}"]}
+    own = {"fixed": values[f"fixed.{generation}"], "skew": values[f"skew.{generation}"]}
     if generation not in _EAGER:
         return own
     launches = values[f"launches.{generation}"]

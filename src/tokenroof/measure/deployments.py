@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from tokenroof.catalog.efficiency import as_scheduled
 from tokenroof.catalog.profile import profile_for
 from tokenroof.engines import generation_of
 from tokenroof.measure.setups import Setup
@@ -21,13 +22,19 @@ _MOST_KEPT = 512
 
 
 def as_run(profile: Efficiency, setup: Setup) -> Efficiency:
-    """The profile of a run that waited for no compilation, as others came before it, used no graphs, or planned the
-    work of attention on the host.
+    """The profile of a run that waited for no compilation, as others came before it, that used no graphs, or whose
+    host planned several passes at once, or the work of attention.
     """
     if setup.warmed:
         profile = replace(profile, warmup_s=0.0)
     if setup.planned:
         profile = replace(profile, draft_pass_s=profile.draft_pass_s + profile.draft_plan_s)
+    if setup.scheduler_steps > 1.0:
+        steps = setup.scheduler_steps
+        profile = replace(
+            profile, host_s=profile.host_s / steps, host_per_sequence_s=profile.host_per_sequence_s / steps
+        )
+    profile = as_scheduled(profile, setup.scheduler)
     return replace(profile, eager=True) if setup.eager else profile
 
 
@@ -72,6 +79,7 @@ class Deployments:
             setup.eager,
             setup.warmed,
             setup.planned,
+            setup.scheduler_steps,
         )
         if setup.prefill is not None:
             key += (repr(setup.prefill), setup.prefill_workers, setup.decode_workers, setup.scheduler)

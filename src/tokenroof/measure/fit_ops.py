@@ -9,14 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from tokenroof.catalog import load_chip
-from tokenroof.catalog.efficiency import profile_families
-from tokenroof.engines.vllm_reduce import SERVER_RANKS, largest_bytes, small_bytes
-from tokenroof.measure.ops_data import CollectiveRow, KernelRow
+from tokenroof.measure.ops_data import KernelRow
 from tokenroof.measure.robust import solve
 from tokenroof.operators.timing import arithmetic_rate
-from tokenroof.units import parse_quantity
 
-__all__ = ["SHARPNESS", "FittedCurve", "fit_collectives", "fit_curves"]
+__all__ = ["OWN_KINDS", "SHARPNESS", "FittedCurve", "fit_curves"]
 
 Array = Any
 
@@ -43,15 +40,15 @@ _PRIORS: dict[str, tuple[tuple[float, float, float], tuple[float, float, float]]
 # the memory, so it hardly depends on the format.
 _FORMAT_WIDTH = (0.3, 0.25, 0.05)
 _CHIP_WIDTH = (0.15, 0.10, 0.05)
+# Engines bring attention kernels of their own. How far those of one may lie from what all do on the same chips.
+OWN_KINDS = ("attention_decode", "attention_prefill")
+_OWN_WIDTH = (0.4, 0.3, 0.15)
 _MOST_ROWS = 800
 _FEWEST_ROWS = 30
 # Neighbours on a grid of sizes err together, and an engine runs kernels under other conditions than a benchmark: a
 # table is worth so many independent timings.
 _INDEPENDENT = 12.0
 _DELTA, _SIGMA = 1.0, 0.2
-# Engines' own all-reduce kernels are used up to about this buffer; beyond it their timings are of no use.
-_CUSTOM_KERNEL_BYTES = parse_quantity("1 MiB", "B")
-_FEWEST_TIMINGS = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,12 +165,20 @@ def _key(row: KernelRow) -> str:
     return f"{row.kind}.{row.format}" if row.format else row.kind
 
 
+def _by_engine(rows: Iterable[KernelRow]) -> dict[str, list[KernelRow]]:
+    found: dict[str, list[KernelRow]] = {}
+    for row in rows:
+        if row.own:
+            found.setdefault(row.engine, []).append(row)
+    return {engine: own for engine, own in sorted(found.items()) if len(own) >= _FEWEST_ROWS}
+
+
 def fit_curves(
     rows: Iterable[KernelRow], families: Mapping[str, str], progress: Callable[[str], None] | None = None
 ) -> dict[str, dict[str, FittedCurve]]:
     """chip or family -> "kind.format" -> curve, each shrunk toward the next wider circle: family, kind, any kernel.
 
-    `families` maps chips to their families.
+    "engine/kind.format" is an engine's own. `families` maps chips to their families.
     """
     import numpy as np
 
@@ -184,9 +189,9 @@ def fit_curves(
     for (family, kind), members in sorted(by_kind.items()):
         values, widths = _PRIORS[kind]
         sharpness = SHARPNESS[kind]
-        base = _fit(members, _Prior(np.log(values), widths), sharpness)[1]
+        base = _fit([row for row in members if row.shared], _Prior(np.log(values), widths), sharpness)[1]
         for key in sorted({_key(row) for row in members}):
-            of_format = [row for row in members if _key(row) == key]
+            of_format = [row for row in members if _key(row) == key and row.shared]
             if len(of_format) < _FEWEST_ROWS:
                 continue
             curves.setdefault(family, {})[key], point = _fit(of_format, _Prior(base, _FORMAT_WIDTH), sharpness)
@@ -196,6 +201,17 @@ def fit_curves(
                     curves.setdefault(chip, {})[key] = _fit(own, _Prior(point, _CHIP_WIDTH), sharpness)[0]
                     if progress is not None:
                         progress(_line(chip, key, curves[chip][key]))
+            if kind not in OWN_KINDS:
+                continue
+            for engine, own in _by_engine(row for row in members if _key(row) == key).items():
+                name = f"{engine}/{key}"
+                curves[family][name], mine = _fit(own, _Prior(point, _OWN_WIDTH), sharpness)
+                for chip in sorted({row.chip for row in own} & set(curves)):
+                    here = [row for row in own if row.chip == chip]
+                    if len(here) >= _FEWEST_ROWS:
+                        curves[chip][name] = _fit(here, _Prior(mine, _OWN_WIDTH), sharpness)[0]
+                        if progress is not None:
+                            progress(_line(chip, name, curves[chip][name]))
     return curves
 
 
@@ -204,78 +220,3 @@ def _line(chip: str, key: str, one: FittedCurve) -> str:
         f"{chip:13} {key:26} {one.fixed_s * 1e6:6.1f} us {one.flops_share:.3f} {one.bytes_share:.3f}  "
         f"error {one.median_error:.3f}, held-out shapes {one.held_out_error:.3f}"
     )
-
-
-def _line_of(row: CollectiveRow) -> str:
-    """Which line of a library a timing tells about; empty: none.
-
-    Eight ranks have a line of their own: the kernel's share of the links falls with the peers that it talks to. What
-    vLLM runs on eight ranks beyond its small kernel is `large`; below that, engines differ little.
-    """
-    if row.library == "nccl":
-        return "nccl"
-    if row.ranks < SERVER_RANKS:
-        return "custom" if row.bytes <= _CUSTOM_KERNEL_BYTES else ""
-    if row.bytes <= small_bytes():
-        return "custom8"
-    return "large" if row.library == "vllm" and row.bytes <= largest_bytes(_family(row.chip)) else ""
-
-
-def _family(chip: str) -> str:
-    return profile_families().get(chip, "")
-
-
-def _adding_switch(chip: str) -> bool:
-    """Whether the switch between the chips can add: from Hopper on (NVLink SHARP)."""
-    return _family(chip) in ("hopper", "blackwell")
-
-
-def _steps(key: str, ranks: int) -> float:
-    """Steps that wait for each other; those of a kernel in one launch are fitted as two, whoever takes part."""
-    kind, line = key.split(".")
-    if line != "nccl":
-        return 0.0 if line == "large" else 2.0
-    return {"all_reduce": 2.0 * (ranks - 1), "all_to_all": 0.0}.get(kind, ranks - 1.0)
-
-
-def _volume(key: str, chip: str, ranks: int) -> float:
-    """Bytes over one link per byte of buffer. A switch that adds takes every rank's buffer once and returns it once."""
-    kind, line = key.split(".")
-    if line == "large" and _adding_switch(chip):
-        return 1.0
-    return 2.0 * (ranks - 1) / ranks if kind == "all_reduce" else (ranks - 1.0) / ranks
-
-
-def fit_collectives(rows: Iterable[CollectiveRow]) -> dict[str, dict[str, Mapping[str, float]]]:
-    """chip -> "kind.line" -> call_s, step_s, bytes_share, n, median_error."""
-    import numpy as np
-
-    found: dict[tuple[str, str], list[CollectiveRow]] = {}
-    for row in rows:
-        line = _line_of(row)
-        if line:
-            found.setdefault((row.chip, f"{row.kind}.{line}"), []).append(row)
-    fitted: dict[str, dict[str, Mapping[str, float]]] = {}
-    for (chip_id, key), members in sorted(found.items()):
-        link = load_chip(chip_id).scaleup_bytes_per_s
-        if link is None or len(members) < _FEWEST_TIMINGS:
-            continue
-        steps = np.array([_steps(key, row.ranks) for row in members])
-        bulk = np.array([_volume(key, chip_id, row.ranks) * row.bytes for row in members]) / link
-        seconds = np.array([row.seconds for row in members])
-
-        def evaluate(points: Array, steps: Array = steps, bulk: Array = bulk) -> Array:
-            call, step, share = (np.exp(np.atleast_2d(points)[:, at])[:, None] for at in range(3))
-            return np.log(call + steps * step + bulk / np.minimum(share, 1.0))
-
-        found_at = solve(
-            evaluate, np.log(seconds), _SIGMA, prior=np.log([5e-6, 0.8e-6, 0.6]), width=np.array([1.0, 1.0, 0.5]),
-            delta=_DELTA, steps=30,
-        ).x  # fmt: skip
-        values = np.exp(np.minimum(found_at, [np.inf, np.inf, 0.0]))
-        error = float(np.median(np.abs(np.exp(evaluate(found_at)[0]) / seconds - 1.0)))
-        fitted.setdefault(chip_id, {})[key] = {
-            "call_s": float(values[0]), "step_s": float(values[1]) if steps.any() else 0.0,
-            "bytes_share": float(values[2]), "n": float(len(members)), "median_error": error,
-        }  # fmt: skip
-    return fitted

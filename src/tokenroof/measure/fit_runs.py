@@ -74,8 +74,8 @@ def group_cases(
         fixed = replace(one.scheduler, token_budget=0.0, wait_passes=0.0)
         deployed = (one.model.id, repr(one.layout))
         key = (deployed, one.system.id, one.generation, one.load.kind, fixed, one.load.range_ratio,
-               one.memory_fraction, one.load.requests is None, one.eager, one.warmed, one.planned, one.drafts,
-               one.acceptance, one.workload.osl if one.drafts else None)  # fmt: skip
+               one.memory_fraction, one.load.requests is None, one.eager, one.warmed, one.planned, one.scheduler_steps,
+               one.drafts, one.acceptance, one.workload.osl if one.drafts else None)  # fmt: skip
         found.setdefault(key, []).append(case)
         if deployed not in programs:
             programs[deployed] = lower(one.model, one.layout)

@@ -5,7 +5,7 @@ Counts are those of the engine's own rows, so that a curve fitted here is the cu
 
 import csv
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tokenroof.errors import InputError
@@ -28,13 +28,18 @@ _MATMUL = {
 # 4-bit weights with 8-bit activations multiply at the 8-bit rate; profile_build restates the share of the 4-bit one.
 _EXPERTS = _MATMUL | {"w4a8_mxfp4_mxfp8": ("mxfp4", "fp8", 1.0), "w4a16_mxfp4": ("mxfp4_w", "bf16", 2.0)}
 _CACHE = {"bfloat16": ("bf16", 2.0), "fp8": ("fp8", 1.0)}
+# Heads that share a pair of keys and values in models of today; kernels for more or fewer are others in some engines.
+_FEWEST_SHARING, _MOST_SHARING = 2.0, 16.0
 _LONGEST_LINE = 1_000_000  # characters
 _LEAST_S = 1e-6  # shorter rows are failures of the measurement
 
 
 @dataclass(frozen=True, slots=True)
 class KernelRow:
-    """One timing. `groups` is how many experts have work (0 elsewhere); `site` names its shape, whatever the load."""
+    """One timing. `groups` is how many experts have work (0 elsewhere); `site` names its shape, whatever the load.
+
+    `shared`: it tells what engines do whose kernels nobody timed; `own`: what `engine` itself does.
+    """
 
     chip: str
     kind: str
@@ -46,14 +51,17 @@ class KernelRow:
     site: str
     groups: float = 0.0
     flops_per_row: float = 0.0
+    engine: str = ""
+    shared: bool = True
+    own: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class CollectiveRow:
     """One timing of a collective over `ranks` ranks; `bytes` as engine.networks counts its buffer.
 
-    `library`: nccl, custom (an engine's own kernel), or vllm: what vLLM runs, its own kernel up to a size that depends
-    on ranks and chip, and the switch's sums in symmetric memory above it.
+    `library`: nccl, or an engine whose own kernel it is. vLLM's goes up to a size that depends on ranks and chip; above
+    that the switch sums in symmetric memory.
     """
 
     chip: str
@@ -99,15 +107,19 @@ def _decode_attention(row: dict[str, str]) -> KernelRow | None:
     )
     format, size = _CACHE[row["kv_dtype"]]
     hopper = row["system"] in ("h100_sxm", "h200_sxm")
-    slow = row["framework"] == "trtllm" and format == "fp8" and not hopper  # two kernels far apart, chosen by shape
-    if length < 128 or (slow or (row["framework"] == "trtllm" and row["system"] in ("a100_sxm", "l40s"))):
+    if length < 128 or (row["framework"] == "trtllm" and row["system"] in ("a100_sxm", "l40s")):
         return None
     if row["framework"] == "sglang" and format == "fp8" and hopper:
         return None  # dequantises on Hopper: not what servers run
     moved = batch * length * 2.0 * kv_heads * width * size + 4.0 * batch * heads * width
     flops = 4.0 * batch * length * heads * width
     chip = CHIPS[row["system"]]
-    return KernelRow(chip, "attention_decode", format, "bf16", flops, moved, 0.0, f"{heads:g}/{kv_heads:g}")
+    # TensorRT-LLM has two kernels far apart for an 8-bit cache, chosen by shape.
+    shared = row["framework"] != "trtllm" or format != "fp8" or hopper
+    own = _FEWEST_SHARING <= heads / kv_heads <= _MOST_SHARING
+    return KernelRow(
+        chip, "attention_decode", format, "bf16", flops, moved, 0.0, f"{heads:g}/{kv_heads:g}", shared=shared, own=own
+    )
 
 
 def _prefill_attention(row: dict[str, str]) -> KernelRow | None:
@@ -208,12 +220,6 @@ _TABLES: dict[str, tuple[Callable[[dict[str, str]], KernelRow | None], str]] = {
 }
 
 
-def _timed(row: KernelRow, seconds: float) -> KernelRow:
-    return KernelRow(
-        row.chip, row.kind, row.format, row.rate, row.flops, row.bytes, seconds, row.site, row.groups, row.flops_per_row
-    )  # fmt: skip
-
-
 def read_kernels(folder: Path, progress: Callable[[str], None] | None = None) -> Iterator[KernelRow]:
     """Every usable timing of the kernel tables; of several kernels for one matmul the quickest, as engines choose."""
     for name, (read, column) in _TABLES.items():
@@ -228,7 +234,7 @@ def read_kernels(folder: Path, progress: Callable[[str], None] | None = None) ->
             seconds = float(raw[column] or 0.0) * 1e-3
             if row is None or seconds < _LEAST_S:
                 continue
-            row = _timed(row, seconds)
+            row = replace(row, seconds=seconds, engine=raw.get("framework") or raw["engine"])
             kept += 1
             if row.kind not in ("gemm", "grouped_gemm"):
                 yield row
@@ -253,7 +259,7 @@ def read_collectives(folder: Path) -> Iterator[CollectiveRow]:
         if raw["system"] not in CHIPS or raw["op"] not in _COLLECTIVES or "eager" in kernel:
             continue
         size = float(raw["message_size_elements"]) * {"half": 2.0, "bfloat16": 2.0, "int8": 1.0}[raw["dtype"]]
-        library = {"nccl": "nccl", "vllm-custom": "vllm"}.get(raw["lib"], "custom")
+        library = raw["lib"].removesuffix("-custom")
         seconds = float(raw["latency_ms"]) * 1e-3
         if seconds >= _LEAST_S:
             kind = _COLLECTIVES[raw["op"]]

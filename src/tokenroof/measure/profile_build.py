@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+from tokenroof.engines.memory_facts import MIB
 from tokenroof.engines.vllm_reduce import BEYOND, SERVER_RANKS, SMALL
-from tokenroof.measure.fit_ops import FittedCurve
+from tokenroof.measure.fit_ops import OWN_KINDS, FittedCurve
 from tokenroof.types.machine import Chip
 
 __all__ = ["ASSUMED", "chip_tables"]
@@ -51,6 +52,9 @@ _FROM: dict[str, tuple[str, ...]] = {
     "mla_decode.fp8": ("mla_decode.fp8", "attention_decode.fp8"),
 }
 _OUT = {"out_call_s": 20e-6, "out_step_s": 10e-6, "out_bytes_share": 0.8}  # networks between domains: assumed
+# Largest buffer that an engine's kernel for all-reduce inside a server takes: None as vLLM's `SMALL`; SGLang's
+# _MAX_CAR_SIZE (custom_all_reduce.py); TensorRT-LLM's ends where the library is quicker.
+_REACH = {"vllm": None, "sglang": 8.0 * MIB, "trtllm": 64.0 * MIB}
 _HOP = {"algorithm": "direct", "call_s": 8e-6, "bytes_share": 0.7, "out_call_s": 25e-6, "out_bytes_share": 0.8}
 
 
@@ -76,6 +80,11 @@ def _operators(curves: Mapping[str, FittedCurve], chip: Chip) -> dict[str, dict[
             if choice in curves:
                 found[key] = _curve(key, curves[choice])
                 break
+    for name in sorted(curves):
+        engine, slash, source = name.partition("/")
+        for key, choices in _FROM.items():
+            if slash and key.split(".")[0] in OWN_KINDS and source == choices[0]:
+                found[f"{engine}/{key}"] = _curve(key, curves[name])
     if "indexer_decode" in curves:
         found["indexer_decode"]["fixed_s"] += _CHOOSING_S
     if "fp4" in chip.flops_per_s and "grouped_gemm.mxfp4" in found:
@@ -88,15 +97,25 @@ def _line(fitted: Mapping[str, float], algorithm: str, **more: Any) -> dict[str,
     return {"algorithm": algorithm, **numbers, **more, "n": int(fitted["n"]), "median_error": fitted["median_error"]}
 
 
+def _small(fitted: Mapping[str, Mapping[str, float]], family: str, engine: str) -> list[dict[str, Any]]:
+    """An engine's kernel for small buffers inside a server; blank: that of engines which nobody timed."""
+    mark = f"@{engine}" if engine else ""
+    few = fitted.get(f"all_reduce.custom{mark}")
+    lines = []
+    for ranks, size in SMALL.get(family, ()):
+        one = fitted.get(f"all_reduce.custom8{mark}", few) if ranks == SERVER_RANKS else few
+        if one is not None:
+            line = _line(one, "two-shot", max_bytes=_REACH.get(engine) or size, max_ranks=float(ranks))
+            lines.append(line | ({"engine": engine} if engine else {}))
+    return lines
+
+
 def _all_reduce(fitted: Mapping[str, Mapping[str, float]], family: str) -> list[dict[str, Any]]:
     """A ring; beyond eight ranks a tree of the same steps as well, as NCCL has it; what engines add inside a server."""
     ring = fitted["all_reduce.nccl"]
     lines = [_line(ring, "ring", **_OUT), _line(ring, "tree", min_ranks=9.0, **_OUT)]
-    small = fitted.get("all_reduce.custom")
-    for ranks, size in SMALL.get(family, ()):
-        one = fitted.get("all_reduce.custom8", small) if ranks == SERVER_RANKS else small
-        if one is not None:
-            lines.append(_line(one, "two-shot", max_bytes=size, max_ranks=float(ranks)))
+    for engine in ("", *_REACH):
+        lines += _small(fitted, family, engine)
     large = fitted.get("all_reduce.large")
     if large is not None:
         lines += [

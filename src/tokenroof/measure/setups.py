@@ -66,7 +66,7 @@ class Setup:
     `counted` is how many tokens of an answer the client saw, None where it saw them all. `kv_stated`: the cache's
     format was said, by the table or its launch scripts, and not taken by rule. `eager`: no pass is
     captured in a graph. `warmed`: requests had been answered before those that were measured. `planned`: the host plans
-    the work of attention before each pass.
+    the work of attention before each pass. `scheduler_steps`: passes that it plans at once.
     """
 
     model: Model
@@ -88,6 +88,7 @@ class Setup:
     eager: bool = False
     warmed: bool = False
     planned: bool = False
+    scheduler_steps: float = 1.0
 
 
 def _engine(run: Run) -> Engine | Skip:
@@ -234,13 +235,24 @@ def _budget(run: Run, launch: Launch) -> float | None:
     return 64.0 * math.ceil((run.isl + run.concurrency + launch.spare_tokens) / 64.0)
 
 
+def _ahead(run: Run, engine: Engine) -> bool | None:
+    """Whether passes were planned ahead, where the date of a run has to say it; None: its version does."""
+    since = engine.generation.ahead_since
+    return None if run.engine_version or not since else not run.date or run.date >= since
+
+
 def _scheduler(run: Run, engine: Engine, launch: Launch) -> Scheduler:
     changes: dict[str, Any] = {
         "token_budget": run.max_batched_tokens or _budget(run, launch),
         "max_sequences": run.max_num_seqs or launch.max_sequences,
     }
     gather = launch.gather_passes if run.gather_passes is None else run.gather_passes
-    changes |= {"wait_passes": launch.wait_passes, "gather_passes": gather}
+    changes |= {
+        "wait_passes": launch.wait_passes,
+        "gather_passes": gather,
+        "ahead": _ahead(run, engine) if launch.ahead is None else launch.ahead,
+        "stream_interval": launch.stream_interval,
+    }
     return replace(engine.scheduler, **{k: v for k, v in changes.items() if v is not None})
 
 
@@ -309,10 +321,12 @@ def setup_of(run: Run, system: System | None = None) -> Setup | Skip:
         run.source, engine=engine.name, chip=chip.id, model=model.id, weights=run.weight_dtype, isl=run.isl,
         osl=run.osl, tp=run.tp, concurrency=run.concurrency, row=run.row_id, date=run.date,
         groups=run.dp or 1, ep=run.ep or 1, drafted=_drafted(run), prefillers=run.prefill.workers if run.prefill else 0,
-        decoders=run.decode_workers or 1,
+        decoders=run.decode_workers or 1, load="max" if kind == "saturated" else "",
     )  # fmt: skip
     if launch.chip:
         chip = load_chip(launch.chip)
+    if launch.generation:
+        engine = engine.of_generation(launch.generation)
     served = _served(model, run.weight_dtype)
     if isinstance(served, Skip):
         return served
@@ -343,4 +357,5 @@ def setup_of(run: Run, system: System | None = None) -> Setup | Skip:
         decode_workers=run.decode_workers or 1, drafts=drafted[0], acceptance=drafted[1],
         counted=None if _generated(run, launch) is None else run.osl,
         kv_stated=bool(run.kv_dtype or launch.kv_dtype), eager=run.eager, warmed=launch.warmed, planned=launch.planned,
+        scheduler_steps=launch.scheduler_steps,
     )  # fmt: skip

@@ -227,7 +227,7 @@ def coefficients_of(timed: Timed, system: System, *, most: float) -> Coefficient
         activations=_joined(*(_times(part.activations) for part in parts)),
         overlap=profile.overlap,
         host_s=host,
-        host_per_batch_s=profile.host_per_sequence_s / program.layout.dp + profile.host_per_token_s,
+        host_per_batch_s=profile.per_sequence_s / program.layout.dp + profile.host_per_token_s,
         rounds=pp * math.ceil(layers / pp) / layers,
     )
 

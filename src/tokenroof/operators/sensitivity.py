@@ -195,7 +195,7 @@ def _host_seconds(
     program: Program, profile: Efficiency, decode: Load | None, prefill: Load | None, stage_tokens: float
 ) -> Seconds:
     sequences = sum(load.sequences for load in (decode, prefill) if load is not None)
-    per_sequence = profile.host_per_sequence_s * sequences / program.layout.dp
+    per_sequence = profile.per_sequence_s * sequences / program.layout.dp
     return {
         HOST: profile.host_s + per_sequence + profile.host_per_token_s * stage_tokens,
         HOST_PER_LAYER: profile.host_per_layer_s * program.layers,

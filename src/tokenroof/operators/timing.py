@@ -164,8 +164,9 @@ class Timed:
                 if _given(self.parts[part].fixed_s):
                     total = total + self.parts[part].fixed_s * values[position]
                 # every dp group has a scheduler of its own, and they work at the same time
-                if _given(profile.host_per_sequence_s):
-                    total = total + profile.host_per_sequence_s * load.sequences / self.program.layout.dp
+                per_sequence_s = profile.per_sequence_s
+                if _given(per_sequence_s):
+                    total = total + per_sequence_s * load.sequences / self.program.layout.dp
         return total + profile.host_per_token_s * values[STAGE_TOKENS] if _given(profile.host_per_token_s) else total
 
 

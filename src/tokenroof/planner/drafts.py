@@ -95,7 +95,8 @@ def drafting(
     osl: float,
 ) -> Drafting:
     """`timed` with the model's own draft head, its weights and its cache."""
-    head = bind(lower_draft_head(model, layout), system, profile)
+    # what is drafted is not handed on: the pass that verifies it does that
+    head = bind(lower_draft_head(model, layout), system, replace(profile, stream_s=0.0))
     own = {f"draft {name}": size for name, size in head.program.stored_bytes.items() if name not in _TABLES}
     program = replace(
         timed.program,

@@ -186,7 +186,7 @@ class StepTable:
         self._rising = all(rule.kind != "chunk" for rule in self.decode.rules)
         self.lines = _lines_of(self.decode) if self.width == 1 and self.cp == 1 else None
         self.shown = 1.0 - profile.overlap
-        self.per_sequence_s = profile.host_per_sequence_s
+        self.per_sequence_s = profile.per_sequence_s
         self.draft_sequence_s, self.draft_pass_s = profile.draft_sequence_s, profile.draft_pass_s
         self.per_token_s = profile.host_per_token_s
         self.base_s = profile.host_s + profile.host_per_layer_s * program.layers + float(timed.parts["all"].fixed_s)

@@ -2,7 +2,7 @@
 
     operator    t = fixed + norm_p(compute_floor + F / (flops_share * peak), memory_floor + B / (bytes_share * W))
     collective  t = call + steps * step + factor * bytes / (bytes_share * link), the least over the allowed algorithms
-    pass        host + host_per_layer * layers + host_per_sequence * S / dp + host_per_token * T, once;
+    pass        host + host_per_layer * layers + (host_per_sequence + stream) * S / dp + host_per_token * T, once;
                 with prefill in it at least host + launch * kernels, since such passes are not captured in a graph;
                 with drafts draft_pass + draft_sequence * S / dp more
 
@@ -95,6 +95,7 @@ class Efficiency:
     then "". The first found wins; a profile without one raises DataMissing. Formats are names of types.dtype: of
     the weights in matmuls, of the cache in attention.
 
+    `stream_s` is what the host takes for each sequence to handle and send its token, where neither is put off.
     `launch_s` is what the host takes to start one kernel, `request_s` what a request spends outside the passes (HTTP,
     scheduling) before its first token, `prompt_token_s` what comes to it with each token of its prompt, cached or not
     (tokeniser, hashes of blocks), `warmup_s` what the first wave of a run waits for compilation, `draft_sequence_s`
@@ -124,6 +125,7 @@ class Efficiency:
     host_s: float = 0.0
     host_per_layer_s: float = 0.0
     host_per_sequence_s: float = 0.0
+    stream_s: float = 0.0
     host_per_token_s: float = 0.0
     launch_s: float = 0.0
     request_s: float = 0.0
@@ -145,6 +147,11 @@ class Efficiency:
     as_of: str = ""
     grade: Grade = Grade.FITTED
     notes: tuple[str, ...] = ()
+
+    @property
+    def per_sequence_s(self) -> float:
+        """What a pass takes on the host for each sequence."""
+        return self.host_per_sequence_s + self.stream_s
 
     def outside_s(self, isl: Any) -> Any:
         """What a request with a prompt of so many tokens spends outside the passes. Numbers or arrays."""

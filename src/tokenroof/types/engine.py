@@ -36,7 +36,8 @@ class Scheduler:
     last loses its pages. `max_sequences` is the most that run at once in a dp group. `wait_passes`: passes that a new
     prompt waits before the scheduler looks at it, on average, where it polls seldom or collects prompts on purpose.
     `gather_passes`: with several dp groups, how many passes it waits at most until every group has a prompt, so that
-    none idles while another prefills; `gathers` is what people set it to where the engine can. `tiers` are its
+    none idles while another prefills; `gathers` is what people set it to where the engine can. `ahead`: its host plans
+    a pass and handles its tokens while another runs. Tokens are sent every `stream_interval` passes. `tiers` are its
     settings by chip, from the largest memory down (the first that a chip reaches counts). It counts from version
     `first` on; `version` is the engine's.
     """
@@ -50,6 +51,8 @@ class Scheduler:
     wait_passes: Num = 0.0
     gather_passes: float = 0.0
     gathers: float = 0.0
+    ahead: bool = False
+    stream_interval: float = 1.0
     tiers: tuple[Tier, ...] = ()
     first: tuple[int, ...] = (0,)
     version: str = ""
@@ -77,12 +80,15 @@ class HostPriors:
 
     `pass_s` of one pass, `amd` times that on AMD's GPUs, `sequence_s` of one sequence, `warmup_s` of the first wave and
     `draft_pass_s` of a pass with drafts where the generation has its own, `request_s` of one request, and
-    `prompt_token_s` of each token of its prompt, where they are known and not fitted.
+    `prompt_token_s` of each token of its prompt, where they are known and not fitted. `streams`: its loop hands every
+    token on by itself, sequence by sequence, which takes time beside the pass unless it is put off or done while the
+    next one runs.
     """
 
     pass_s: Prior
     amd: Prior | None = None
     sequence_s: Prior | None = None
+    streams: bool = False
     warmup_s: Prior | None = None
     draft_pass_s: Prior | None = None
     request_s: float | None = None
@@ -105,8 +111,8 @@ class Generation:
 
     `first` is the first version that belongs to it. Where a table leaves the version out, runs made from `since` on
     (year-month) count as this generation, and so do those whose engine column has one of `marks`, or whose source has
-    one of `sources`. `memory` and `schedulers` are its rules, oldest first, for versions inside it. `host` None:
-    another engine's host times of the same name are used.
+    one of `sources`; from `ahead_since` on their host planned passes ahead. `memory` and `schedulers` are its rules,
+    oldest first, for versions inside it. `host` None: another engine's host times of the same name are used.
     """
 
     name: str
@@ -115,6 +121,7 @@ class Generation:
     schedulers: tuple[Scheduler, ...]
     host: HostPriors | None = None
     since: str = ""
+    ahead_since: str = ""
     marks: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
     doubts: tuple[Doubt, ...] = ()

@@ -9,7 +9,8 @@ from tokenroof.catalog import load_chip
 from tokenroof.catalog.efficiency import FOLDER, kernel_curves, profile_families
 from tokenroof.errors import InputError
 from tokenroof.measure.constants import PRIORS, profile_tables
-from tokenroof.measure.fit_ops import FittedCurve, fit_collectives, fit_curves
+from tokenroof.measure.fit_links import fit_collectives
+from tokenroof.measure.fit_ops import FittedCurve, fit_curves
 from tokenroof.measure.fit_runs import Case, fit_groups, group_cases, linearise, predict_groups
 from tokenroof.measure.fit_select import SETS, read_cases
 from tokenroof.measure.held_out import (
