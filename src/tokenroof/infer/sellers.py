@@ -5,6 +5,7 @@ free network; the seller's MFU and MBU stand for everything that takes longer th
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -35,7 +36,8 @@ _MODEL = Model(id=_NAME, name=_NAME, model_type="sketch", hidden=1, vocab=1, lay
 
 @lru_cache(maxsize=1)
 def _scheduler() -> Scheduler:
-    return engine(DEFAULT_ENGINE, _VERSION).scheduler
+    """Of the engine whose memory rule is taken; prompts ride on answers, as they do wherever tokens are sold now."""
+    return replace(engine(DEFAULT_ENGINE, _VERSION).scheduler, mixed=True)
 
 
 def _system(u: Mapping[str, Any], chips: Any) -> System:
