@@ -138,7 +138,9 @@ def _kv_dtype(run: Run, engine: Engine, launch: Launch, weights: str) -> str:
 
 
 def _untold(run: Run, launch: Launch) -> Run:
-    """The run with the degrees that its launch script set and its table has no word for."""
+    """The run with the degrees that its launch script set and its table has no word for, of that time alone."""
+    if not run.date:
+        return run
     if run.tp and not run.dp and launch.attention_apart:
         run = replace(run, tp=1, dp=run.tp)
     return replace(run, ep=(run.tp or 1) * (run.dp or 1)) if launch.experts_whole and (run.ep or 1) == 1 else run
