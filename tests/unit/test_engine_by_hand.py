@@ -372,6 +372,7 @@ def test_experts_are_spread_over_what_divides_them():
     assert expert_degrees(model, 6) == ((1, 0), (2, 0), (6, 2))
     assert expert_degrees(model, 8) == ((1, 0), (2, 0), (4, 0), (8, 0))
     assert expert_degrees(model, 72)[-1] == (72, 32)
+    assert expert_degrees(model, 64)[-2:] == ((32, 32), (64, 64))  # a copy each beyond a server, as DeepSeek has them
     assert expert_degrees(model, 256)[-1] == (256, 0)
     assert expert_degrees(model, 257) == ((1, 0),)
     assert expert_degrees(load_model("llama-3.1-8b"), 8) == ((1, 0),)

@@ -240,7 +240,7 @@ def test_every_explanation_ends_in_the_number_of_the_answer(key: str) -> None:
     pool = answer.bound.pool
     assert pool is not None
     served = {name: getattr(answer, name).value for name in
-              ("tpot_s", "decode_step_s", "interactivity", "output_tokens_per_s_per_gpu")}  # fmt: skip
+              ("tpot_s", "ttft_s", "decode_step_s", "interactivity", "output_tokens_per_s_per_gpu")}  # fmt: skip
     expected = {
         **{name: getattr(roof, name) for name in EXPLAINABLE if hasattr(roof, name)},
         **served,

@@ -11,6 +11,8 @@ from tokenroof.xp import SCALAR, Namespace
 
 __all__ = ["expert_degrees", "layouts_on", "legal_sizes", "stage_layouts", "units_on"]
 
+_SERVER_GPUS = 8
+
 
 def _divisors(number: int) -> list[int]:
     return [d for d in range(1, number + 1) if number % d == 0]
@@ -20,12 +22,17 @@ def expert_degrees(model: Model, stage: int) -> tuple[tuple[int, int], ...]:
     """(ep, redundant experts) that split the experts of every layer evenly over a stage.
 
     Where the experts do not divide by the stage, spare copies of busy experts fill it up: 256 experts on 72 GPUs
-    take 32 copies, 4 experts a GPU.
+    take 32 copies, 4 experts a GPU. Beyond a server each GPU has one copy beside its own experts, without which the
+    busiest would hold up the others: 32 copies on 32 GPUs, as DeepSeek serves V3 (inference system overview, 2025-03).
     """
     sizes = {group.ffn.n_experts for group in model.layers if isinstance(group.ffn, MoeFfn)}
     if not sizes:
         return ((1, 0),)
-    found = [(ep, 0) for ep in _divisors(stage) if all(size % ep == 0 for size in sizes)]
+    found = [
+        (ep, ep if _SERVER_GPUS < ep <= min(sizes) // 2 else 0)
+        for ep in _divisors(stage)
+        if all(size % ep == 0 for size in sizes)
+    ]
     if all(ep != stage for ep, _ in found) and len(sizes) == 1:
         (size,) = sizes
         if size >= stage:

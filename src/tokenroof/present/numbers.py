@@ -32,6 +32,7 @@ __all__ = [
 ]  # fmt: skip
 
 UNKNOWN = "-"
+_ROUNDED = 1e-9
 _FIGURES = 3
 _GIB = parse_quantity("1 GiB", "B")
 _CENTS = 2
@@ -190,11 +191,14 @@ def gib(size: float) -> str:
 
 
 def percent(share: float | None, *, decimals: int = 0) -> str:
-    """A share of one: `38 %`. What is neither nothing nor everything never rounds to 0 or 100."""
+    """A share of one: `38 %`. What is neither nothing nor everything never rounds to 0 or 100, but for the billionth by
+    which sums of shares are off.
+    """
     if share is None or not math.isfinite(share):
         return UNKNOWN
     places = decimals
-    while places < 6 and share not in (0.0, 1.0) and float(f"{100.0 * share:.{places}f}") in (0.0, 100.0):
+    whole = share == 0.0 or abs(1.0 - share) < _ROUNDED
+    while places < 6 and not whole and float(f"{100.0 * share:.{places}f}") in (0.0, 100.0):
         places += 1
     return f"{_digits(100.0 * share, places)} %"
 

@@ -4,6 +4,7 @@ import math
 from dataclasses import replace
 
 from tokenroof.catalog import load_model
+from tokenroof.formulas.roofline import user_tokens_per_s
 from tokenroof.mixers.architecture import active_params
 from tokenroof.scenario.bounds import Bounds, bounds_of
 from tokenroof.scenario.costs import cost_of, request_usd
@@ -33,8 +34,14 @@ LEFT_OUT = ("queueing from bursts of arrivals", "what narrower formats do to the
 
 def _inverse(time: Ranged) -> Ranged:
     """Tokens per second of one user from the time per token: the range turns round."""
-    low, high = (None if end is None else 1.0 / end for end in (time.high, time.low))
-    return Ranged(value=1.0 / time.value, low=low, high=high, bound=None if not time.bound else 1.0 / time.bound)
+
+    def per_s(seconds: float | None) -> float | None:
+        return float(user_tokens_per_s(step_s=seconds)) if seconds else None
+
+    return Ranged(
+        value=float(user_tokens_per_s(step_s=time.value)),
+        low=per_s(time.high), high=per_s(time.low), bound=per_s(time.bound),
+    )  # fmt: skip
 
 
 def _scaled(usd: float, deployment: Deployment) -> Ranged:
