@@ -5,6 +5,7 @@ expressions. The figures are those of engine.serving: TTFT with its queue, TPOT 
 is a unit: one copy of a layout, or prefill and decode workers in a whole ratio (engine.planner_apart).
 """
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from itertools import product
@@ -45,6 +46,8 @@ _DENSE_RUNGS = 24
 _BEYOND = 1.5  # numbers of requests are tried up to where a decode pass alone takes this many times the limit
 _MIXED_LENGTHS = 0.8  # any value below 1: requests of traffic do not stay in step
 _FINE = 15
+_NEAR = 1.15  # TTFT over its limit up to which more requests may hold it again
+_FAR = 1.05  # requests of a rung over those of the one below, between which there is something to look for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -306,7 +309,8 @@ def refined(space: Space, points: Points, accepted: Any, value: Any, keep: float
     the last rung need not be the best.
 
     Of the layouts whose next rung, were it allowed, would reach `keep` of the best accepted value, the numbers of
-    requests between the last accepted rung and the next.
+    requests between the last accepted rung and the next; and above a rung that misses TTFT by little, which falls again where
+    prompts of more requests fill one pass more.
     """
     import numpy as np
 
@@ -319,7 +323,12 @@ def refined(space: Space, points: Points, accepted: Any, value: Any, keep: float
     order = order[same[order]]
     last, following = order[:-1], order[1:]
     final = np.append(key[following][1:] != key[following][:-1], True)  # the last rung of its combination
-    edge = (key[last] == key[following]) & accepted[last] & (~accepted[following] | final)
+    near = ~accepted & (points.ttft_s <= _NEAR * (space.ttft_s or math.inf))
+    near &= points.tpot_s <= (space.tpot_s or math.inf)
+    far = points.concurrency[following] > _FAR * points.concurrency[last]
+    again = near[last] & ~accepted[following] & (value[following] > best) & far
+    edge = accepted[last] & (~accepted[following] | final) | again
+    edge &= key[last] == key[following]
     edge &= (value[following] >= keep * best) & (points.concurrency[following] > points.concurrency[last] + 1)
     below, above = last[edge], following[edge]
     found = []
