@@ -309,8 +309,8 @@ def refined(space: Space, points: Points, accepted: Any, value: Any, keep: float
     the last rung need not be the best.
 
     Of the layouts whose next rung, were it allowed, would reach `keep` of the best accepted value, the numbers of
-    requests between the last accepted rung and the next; and above a rung that misses TTFT by little, which falls again where
-    prompts of more requests fill one pass more.
+    requests between the last accepted rung and the next; and above a rung that misses TTFT by little, which falls
+    again where prompts of more requests fill one pass more.
     """
     import numpy as np
 
