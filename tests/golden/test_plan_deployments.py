@@ -12,10 +12,12 @@ from tokenroof.mixers.architecture import uniform_dtypes
 from tokenroof.planner.disaggregated import prefill_workers, worker_counts
 from tokenroof.planner.points import Space, slice_of
 from tokenroof.planner.space import Format
+from tokenroof.scenario.resolve import resolve
 from tokenroof.serving.scheduling import Passes
 from tokenroof.types.efficiency import PEAK, Efficiency
 from tokenroof.types.layout import Layout
 from tokenroof.types.program import Load
+from tokenroof.types.scenario import Scenario
 from tokenroof.usecases.plan.answer import Candidate
 from tokenroof.usecases.plan.run import PlanRequest, plan
 from tokenroof.usecases.plan.score import usd_per_mtok
@@ -174,6 +176,17 @@ def on_their_layouts() -> list[tuple[Candidate, float]]:
         under_their_conditions(f"{gpus}xh800", prefill_workers=workers, **named)
         for gpus, workers in ((176, 1), (272, 4))
     ]
+
+
+def test_degrees_and_roles_have_the_same_copies_of_experts() -> None:
+    """Beyond a server one on each GPU, unless none are asked for; what does not divide is asked for."""
+    wide = Scenario(model="deepseek-v3", system="96xh100", engine="sglang", dp=32, ep=32, concurrency=512.0)
+    found = resolve(wide)
+    assert found.layout.redundant_experts == 32
+    assert any(one.field == "redundant_experts" and one.value == "32" for one in found.defaults)
+    assert resolve(replace(wide, redundant_experts=0)).layout.redundant_experts == 0
+    within = Scenario(model="deepseek-v3", system="8xh200", dp=8, ep=8, concurrency=64.0)
+    assert resolve(within).layout.redundant_experts == 0
 
 
 def test_as_many_clients_are_tried_as_the_slower_role_feeds(on_their_layouts):

@@ -77,6 +77,20 @@ def test_closed_models_take_a_labs_prices_and_not_its_designs(opus: DeduceRespon
         assert named.estimate(name).median == nobody.estimate(name).median
 
 
+def test_a_model_without_a_day_of_release_is_said_to_be_read_as_new() -> None:
+    """GPT-4 of 2023 on a sheet of today: three times what it is with its day."""
+    offer = own_offer(PricesGiven(input=30.0, output=60.0))
+    without, dated = (deduce(DeduceRequest(offer=offer, draws=DRAWS, released=day)) for day in (None, "2023-03-14"))
+    assert any(note.startswith("no day of release is known") for note in without.notes)
+    assert not any(note.startswith("no day of release") for note in dated.notes)
+    assert without.estimate("total_params").median > 2.0 * dated.estimate("total_params").median
+
+
+def test_a_lab_is_known_in_any_case() -> None:
+    offer = own_offer(PricesGiven(input=0.5, output=2.0))
+    assert deduce(DeduceRequest(offer=offer, draws=DRAWS, lab="deepseek")).lab.name == "DeepSeek"
+
+
 def test_who_sells_moves_the_size() -> None:
     """A lab that lives on its models sells larger ones at a price than a company that gives small ones away."""
     offer = own_offer(PricesGiven(input=0.5, output=2.0, open=True, as_of="2026-06-01"))

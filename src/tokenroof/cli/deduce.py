@@ -110,7 +110,7 @@ def command(offer: str | None, full: bool, key: str | None, as_json: bool, out: 
     tokenroof deduce google/gemini-3.1-pro-preview
     tokenroof deduce anthropic/claude-opus-4-7 -o corner.png
     tokenroof deduce --input 3 --output 15 --as-of 2024-06-20 --speed 80
-    tokenroof deduce openai/gpt-5 --speed-at 2K:95 --speed-at 200K:70 --known total:>500B
+    tokenroof deduce openai/gpt-5 --speed-at 2K:95 --speed-at 200K:70 --known 'total:>500B'
     tokenroof deduce anthropic/claude-opus-5 --online
     tokenroof deduce --compare anthropic/claude-opus-5 anthropic/claude-haiku-5-5
     tokenroof deduce --validate

@@ -16,6 +16,7 @@ from tokenroof.catalog.systems import compose_system
 from tokenroof.engines import engine_in
 from tokenroof.errors import TokenroofError
 from tokenroof.mixers import kind_of
+from tokenroof.operators.layout_space import spare_experts
 from tokenroof.planner.drafts import implied_acceptance
 from tokenroof.scenario.formats import served_weights
 from tokenroof.types.engine import Engine, Scheduler
@@ -165,8 +166,7 @@ def _layout(run: Run, model: Model, kv_dtype: str, weights: WeightDtypes | None)
         ep = 1
     elif dp > 1 and ep == 1 and tp == 1:
         ep = stage
-    # a run that was made had as many experts on every GPU: where they do not divide, copies filled the rest
-    copies = max((-ffn.n_experts % ep for ffn in experts), default=0)
+    copies = spare_experts(model, ep)  # a run that was made had as many experts on every GPU
     for group in model.layers:
         heads = [cut.size for cut in kind_of(group.mixer).cuts(group.mixer) if cut.name == "attention heads"]
         if any(size % tp for size in heads):

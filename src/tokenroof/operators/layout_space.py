@@ -9,7 +9,7 @@ from tokenroof.types.model import Model, MoeFfn, WeightDtypes
 from tokenroof.types.program import Num
 from tokenroof.xp import SCALAR, Namespace
 
-__all__ = ["expert_degrees", "layouts_on", "legal_sizes", "stage_layouts", "units_on"]
+__all__ = ["expert_degrees", "layouts_on", "legal_sizes", "spare_experts", "stage_layouts", "units_on"]
 
 _SERVER_GPUS = 8
 
@@ -18,25 +18,30 @@ def _divisors(number: int) -> list[int]:
     return [d for d in range(1, number + 1) if number % d == 0]
 
 
+def spare_experts(model: Model, ep: int) -> int:
+    """Copies of busy experts where nobody says how many: what fills up experts that do not divide; beyond a server one
+    on each GPU beside its own, without which the busiest would hold up the others: 32 on 32 GPUs, as DeepSeek serves V3
+    (inference system overview, 2025-03).
+    """
+    sizes = [group.ffn.n_experts for group in model.layers if isinstance(group.ffn, MoeFfn)]
+    fill = max((-size % ep for size in sizes), default=0)
+    return fill or (ep if sizes and _SERVER_GPUS < ep <= min(sizes) // 2 else 0)
+
+
 def expert_degrees(model: Model, stage: int) -> tuple[tuple[int, int], ...]:
     """(ep, redundant experts) that split the experts of every layer evenly over a stage.
 
     Where the experts do not divide by the stage, spare copies of busy experts fill it up: 256 experts on 72 GPUs
-    take 32 copies, 4 experts a GPU. Beyond a server each GPU has one copy beside its own experts, without which the
-    busiest would hold up the others: 32 copies on 32 GPUs, as DeepSeek serves V3 (inference system overview, 2025-03).
+    take 32 copies, 4 experts a GPU.
     """
     sizes = {group.ffn.n_experts for group in model.layers if isinstance(group.ffn, MoeFfn)}
     if not sizes:
         return ((1, 0),)
-    found = [
-        (ep, ep if _SERVER_GPUS < ep <= min(sizes) // 2 else 0)
-        for ep in _divisors(stage)
-        if all(size % ep == 0 for size in sizes)
-    ]
+    found = [(ep, spare_experts(model, ep)) for ep in _divisors(stage) if all(size % ep == 0 for size in sizes)]
     if all(ep != stage for ep, _ in found) and len(sizes) == 1:
         (size,) = sizes
         if size >= stage:
-            found.append((stage, -size % stage))
+            found.append((stage, spare_experts(model, stage)))
     return tuple(found)
 
 

@@ -4,11 +4,14 @@ How many requests run, and how their prompts group, is held fixed: elasticities 
 add up through sums and quotients.
 """
 
+from dataclasses import replace
+
 from tokenroof.errors import InputError, UnknownName
 from tokenroof.operators.sensitivity import explain_step
 from tokenroof.provenance import Grade
 from tokenroof.registry import nearest
 from tokenroof.scenario.deployment import Deployment
+from tokenroof.scenario.ranges import ranged
 from tokenroof.types.explanation import Explanation, Input, combine, of_input, quotient
 from tokenroof.types.program import Load
 from tokenroof.types.served import Served
@@ -84,7 +87,12 @@ def _ttft(deployment: Deployment, served: Served) -> Explanation:
             name="request_s", value=outside_s, unit="s", source=source, as_of=profile.as_of, grade=Grade.FITTED
         )  # fmt: skip
         parts.append((1.0, of_input(own)))
-    return combine("ttft_s", "s", "host time of a request + its prefill, and the wait for the passes of others", parts)
+    found = combine("ttft_s", "s", "host time of a request + its prefill, and the wait for the passes of others", parts)
+    held = ranged("ttft", 1.0, profile)
+    if held.low is None or held.high is None:
+        return found
+    near = f"80 % of held-out first tokens lay between {held.low:.2f} and {held.high:.2f} times it"
+    return replace(found, notes=(f"efficiency {profile.id}: fitted on {profile.n:,} measurements", near))
 
 
 def _prefill(deployment: Deployment, name: str) -> Explanation:

@@ -8,7 +8,7 @@ from tokenroof.catalog import load_model, load_system
 from tokenroof.catalog.profile import FITTED_RANKS, beyond_fitted, claim_level, profile_for, side_by_side
 from tokenroof.engines import engine as engine_of
 from tokenroof.errors import DataMissing, InputError, TokenroofError
-from tokenroof.operators.layout_space import units_on
+from tokenroof.operators.layout_space import spare_experts, units_on
 from tokenroof.operators.layouts import check_layout
 from tokenroof.operators.lower import lower
 from tokenroof.operators.memory import visible_bytes
@@ -88,11 +88,19 @@ def load_of(scenario: Scenario, defaults: list[Default]) -> Load:
     return Load(kind=kind, value=float(value), think_s=think_s(scenario, defaults))
 
 
-def given_layout(scenario: Scenario) -> Layout | None:
-    """The degrees that were given, the rest 1; None where none was."""
+def given_layout(scenario: Scenario, model: Model, defaults: list[Default]) -> Layout | None:
+    """The degrees that were given, the rest 1, with copies of experts as layouts that are searched have them."""
     names = (*DEGREES, "redundant_experts")
     degrees = {name: getattr(scenario, name) for name in names if getattr(scenario, name) is not None}
-    return Layout(**degrees) if degrees else None
+    if not degrees:
+        return None
+    layout = Layout(**degrees)
+    copies = spare_experts(model, layout.ep)
+    if scenario.redundant_experts is not None or copies != layout.ep:  # what does not divide is asked for
+        return layout
+    reason = "a copy of a busy expert on each GPU, as beyond a server; 0 for none"
+    defaults.append(Default(field="redundant_experts", value=str(copies), reason=reason))
+    return replace(layout, redundant_experts=copies)
 
 
 def engine_scheduler(scenario: Scenario, system: System) -> Scheduler:
@@ -287,7 +295,7 @@ def _settled(scenario: Scenario, model: Model | None, system: System | None) -> 
             return made
         return apart_on(with_prefill(made, roles[0], *workers, chunk, front), scenario.replicas)
 
-    given = given_layout(scenario) if roles is None else roles[1]
+    given = given_layout(scenario, served, defaults) if roles is None else roles[1]
     return _Settled(
         model=served, system=other or machine, make=make, given=given, defaults=tuple(defaults),
         replicas=scenario.replicas, engine=scenario.engine,

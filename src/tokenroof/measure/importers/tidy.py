@@ -82,6 +82,13 @@ def _eager(row: Row) -> bool:
     return text in _YES
 
 
+def _drafts(row: Row) -> int | None:
+    found = count(row, "drafts")
+    if found and (row.get("spec_decode") or "").strip().lower() == "none":
+        raise BadRow(f"drafts = {found} beside spec_decode = none; leave one out")
+    return found
+
+
 def _share(row: Row, column: str) -> float | None:
     value = number(row, column)
     if value is not None and value > 1.0:
@@ -149,7 +156,7 @@ def _run(row: Row, line: int, file: str) -> Run:
         max_batched_tokens=count(row, "max_batched_tokens"),
         prefill=_prefill(row),
         decode_workers=count(row, "decode_workers"),
-        drafts=count(row, "drafts"),
+        drafts=_drafts(row),
         acceptance=_share(row, "acceptance"),
         gather_passes=number(row, "gather_passes"),
         dcp=count(row, "dcp"),

@@ -167,5 +167,5 @@ def page_of(answer: CompareResponse) -> Page:
         remarks=_remarks(answer),
         also=(("Range", _how_sure(answer)),),
         defaults=defaults_of(answer.defaults),
-        next=("`full`", Ask("calibrate", (), (), "RESULT... with the same options"), "`output` roofline.svg"),
+        next=("`full`", Ask("calibrate", (), (), " RESULT... with the same options"), "`output` roofline.svg"),
     )

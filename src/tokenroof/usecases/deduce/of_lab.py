@@ -40,10 +40,11 @@ class LabRead:
 
 def lab_read(offer: Offer, asked: str | None) -> tuple[LabRead, tuple[KnownModel, ...]]:
     """The lab of a sheet, or the one that was named for it, and its models but for the one on sale."""
-    if asked is not None and asked not in (*lab_names(), NOBODY):
-        names = ", ".join((*lab_names(), NOBODY))
+    spelt = {name.lower(): name for name in (*lab_names(), NOBODY)}
+    if asked is not None and asked.lower() not in spelt:
+        names = ", ".join(spelt.values())
         raise UnknownName("lab", asked, tuple(nearest(asked, lab_names(), 3)), f"known: {names}")
-    lab = asked or _lab(offer)
+    lab = spelt[asked.lower()] if asked else _lab(offer)
     own = truth_of(offer.model) if offer.model else None
     itself = architecture_of(lab, offer.model, own) if own is not None and offer.model else ""
     known = tuple(one for one in shipped() if one.lab == lab and one.architecture != itself)

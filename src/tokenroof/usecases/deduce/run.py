@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from tokenroof.catalog.offers.history import released
 from tokenroof.catalog.offers.index import Rate, base_line, in_usd
 from tokenroof.catalog.offers.paths import find_offer
 from tokenroof.errors import InputError
@@ -181,8 +182,11 @@ def _regressions(evidence: Evidence) -> tuple[Beside, ...]:
     return tuple(found)
 
 
-def _notes(offer: Offer, rate: Rate, evidence: Evidence) -> tuple[str, ...]:
+def _notes(offer: Offer, rate: Rate, evidence: Evidence, dated: bool) -> tuple[str, ...]:
+    """What a reader should know; `dated`: the day of the model or of the price was given."""
     found = []
+    if not dated and not released().get(offer.model or ""):
+        found.append("no day of release is known: read as a model as new as its price; `released` changes it")
     if rate.currency != "USD":
         when = f", {rate.origin.as_of}" if rate.origin.as_of else ""
         found.append(f"converted at 1 {rate.currency} = {rate.usd:.4g} USD ({rate.origin.source}{when})")
@@ -257,7 +261,7 @@ def deduce(request: DeduceRequest) -> DeduceResponse:
         health=posterior.health,
         machine=machine,
         assumed_active_params=active,
-        notes=_notes(offer, rate, evidence),
+        notes=_notes(offer, rate, evidence, bool(request.released or request.as_of)),
         held=(CLOSED, *HELD) if evidence.kind == "closed" else HELD,
         sentence=sentence_of(posterior.estimates, posterior.choices, posterior.moved, others_of(read), read.of_cache),
         posterior=posterior,
