@@ -75,7 +75,7 @@ def _remarks(answer: DeduceResponse) -> Iterable[Remark]:
             yield warning(f"unlikely together: {one.shown} is {much} what the rest predicts, {one.z:+.1f} sd")
     for text in answer.notes:
         if text.startswith("closed weights"):
-            yield warning("closed weights: the mark-up is hardly known, so sizes are rough")
+            yield warning(text)
         elif not text.startswith("intervals are wider"):
             yield note(text)
 

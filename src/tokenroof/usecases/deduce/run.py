@@ -191,8 +191,7 @@ def _notes(offer: Offer, rate: Rate, evidence: Evidence, dated: bool) -> tuple[s
         when = f", {rate.origin.as_of}" if rate.origin.as_of else ""
         found.append(f"converted at 1 {rate.currency} = {rate.usd:.4g} USD ({rate.origin.source}{when})")
     if evidence.kind == "closed":
-        found.append("closed weights: the mark-up is hardly known, so sizes are rough")
-        found.append("the regression is of open weights, which have no mark-up of that kind")
+        found.append("closed weights: the mark-up is hardly known, so sizes are rough; the regression has none")
     shown = {reading.channel for reading in readings(evidence, every=True)}
     shown |= {"storage"} if evidence.storage_usd_per_token_h is not None else set()
     alone = [name for channel, name in _ALONE.items() if channel in shown]
