@@ -90,6 +90,16 @@ def test_closed_forms_agree_with_analyze_at_every_point(model: str, rule: str) -
         assert columns["fits"][place] == (pool.largest_batch(at["context"]) >= at["batch"])
 
 
+def test_a_layout_has_the_copies_of_experts_that_analyze_gives_it() -> None:
+    """One on each GPU beyond a server, unless the layout says how many."""
+    layouts = ("dp=32,ep=32", "dp=32,ep=32,redundant_experts=0")
+    spec = small(model=("deepseek-v3",), system=("96xh100",), layout=layouts, rule=("operators",))
+    found = [case.layout.redundant_experts for case in plan_sweep(spec).cases]
+    assert found == [32, 0]
+    answer = analyze(AnalyzeRequest(model="deepseek-v3", system="96xh100", batch=64.0, context=2048.0, dp=32, ep=32))
+    assert answer.layout.redundant_experts == 32
+
+
 def test_auto_takes_the_layout_that_analyze_takes_at_the_far_corner() -> None:
     spec = SweepSpec(model=("deepseek-v3",), system=("8xh200",), batch=(8.0, 64.0), context=(1024.0, 4096.0))
     _, case, columns = columns_of(spec)

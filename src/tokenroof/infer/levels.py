@@ -12,9 +12,8 @@ from typing import Any
 
 __all__ = ["Level", "Miss", "level_of", "one_a_model", "share_of"]
 
-MEMORY_YEARS = (
-    1.0  # in which a level loses all but 1/e of itself: of 0.5, 1, 2 and for ever, by likelihood of labs left out
-)
+# In which a level loses all but 1/e of itself: of 0.5, 1, 2 and for ever, by likelihood of labs left out.
+MEMORY_YEARS = 1.0
 _SHARES = tuple(step / 20 for step in range(19))
 
 

@@ -81,7 +81,8 @@ def _scenario(labels: Mapping[str, str], largest: Mapping[str, float]) -> Scenar
     weight_dtype, kv_dtype = (None if labels[name] == OWN else labels[name] for name in ("weight_dtype", "kv_dtype"))
     named = layout_of(labels["layout"])
     load: dict[str, Any] = {name: min(value, _MOST) for name, value in largest.items()}
-    degrees = {} if named is None else {name: getattr(named, name) for name in (*DEGREES, "redundant_experts")}
+    names = [*DEGREES, *(["redundant_experts"] if "redundant_experts" in labels["layout"] else [])]
+    degrees = {} if named is None else {name: getattr(named, name) for name in names}
     return Scenario(
         model=labels["model"], system=labels["system"],
         **load,
