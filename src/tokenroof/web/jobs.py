@@ -1,14 +1,18 @@
 """Work off the event loop: few threads, a bounded queue, answers that are remembered, jobs that can be cancelled.
 
 Equal questions share one job, whose answer is kept in memory; a job without anybody who waits for it is ended. A thread
-is ended by an exception raised in it, which reaches code that reports no progress.
+is ended by an exception raised in it, which reaches code that reports no progress; not while it holds a lock that
+would stay locked for good, as the one of imports.
 """
 
 import asyncio
 import ctypes
+import logging
 import os
 import secrets
+import sys
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -24,6 +28,8 @@ Work = Callable[[OnProgress], bytes]
 _WAITING = 256  # jobs that may wait for a thread
 _KEPT, _KEPT_BYTES = 512, 128_000_000  # answers remembered, and all of them together
 _LARGEST = 16_000_000  # of an answer that is remembered
+_LOCKING = ("<frozen importlib", threading.__file__, logging.__file__)  # code that may hold a lock without `with`
+_AGAIN_S = 0.005  # until such code is looked at again
 
 
 class Cancelled(BaseException):
@@ -53,24 +59,48 @@ class Job:
 
     def cancel(self) -> None:
         """End it, whatever it is at."""
+        self.cancelled = True
+        if not self._interrupted():
+            threading.Thread(target=self._interrupt, name="tokenroof-cancel", daemon=True).start()
+
+    def _interrupt(self) -> None:
+        while not self._interrupted():
+            time.sleep(_AGAIN_S)
+
+    def _interrupted(self) -> bool:
+        """False where its thread may hold a lock right now."""
         with self.lock:
-            self.cancelled = True
-            if self.thread is not None:
-                _raise_in(self.thread, Cancelled)
+            if self.thread is None:
+                return True
+            time.sleep(0)  # a turn of its own, so that no thread moves between the look and the exception
+            if _holds_locks(self.thread):
+                return False
+            _raise_in(self.thread, Cancelled)
+            return True
 
     def work(self, work: Work) -> bytes:
         """Run in a thread of the pool."""
-        with self.lock:
-            if self.cancelled:
-                raise Cancelled
-            self.thread = threading.get_ident()
         try:
+            with self.lock:
+                if self.cancelled:
+                    raise Cancelled
+                self.thread = threading.get_ident()
             return work(self.tell)
         finally:
             with self.lock:
                 mine, self.thread = self.thread, None
                 if mine is not None:
                     _raise_in(mine, None)  # what was raised too late must not meet the next job
+
+
+def _holds_locks(thread: int) -> bool:
+    """Whether the work of this thread is inside code of `_LOCKING`, which began after `Job.work`."""
+    frame = sys._current_frames().get(thread)
+    while frame is not None and frame.f_code.co_filename != __file__:
+        if frame.f_code.co_filename.startswith(_LOCKING):
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _raise_in(thread: int, kind: type[BaseException] | None) -> None:
