@@ -55,6 +55,8 @@ def test_the_prediction_of_a_public_run_is_near_it_and_inside_its_range():
         ({"mode": "disaggregated"}, "prefill workers is not stated"),
         ({"mode": "microbench"}, "microbench"),
         ({"metric": "joules"}, "joules"),
+        ({"mode": "decode", "metric": "input_tok_s_per_gpu"}, "input_tok_s_per_gpu of decode alone"),
+        ({"mode": "prefill", "metric": "output_tok_s"}, "output_tok_s of prefill alone"),
         ({"concurrency": None}, "not stated"),
         ({"weight_dtype": "gguf-Q4_K_M"}, "weight format"),
         ({"tp": 7, "num_gpus": 7}, "does not divide"),
@@ -307,3 +309,16 @@ def test_a_machine_without_a_figure_costs_its_own_rows_alone(monkeypatch, tmp_pa
     answer = validate([tmp_path / "runs.csv"])
     assert (answer.rows, answer.scored) == (3, 2)
     assert answer.skipped == (("chip h200 has no bf16 arithmetic rate (flops_per_s)", 1),)
+
+
+@pytest.mark.parametrize(("mode", "time", "tokens", "rate"), [
+    ("decode", "tpot_ms", 64.0, "output_tok_s"), ("prefill", "ttft_ms", 64.0 * 1024.0, "input_tok_s")])  # fmt: skip
+def test_rates_of_a_part_alone_count_neither_tokens_nor_time_of_the_other(mode, time, tokens, rate):
+    """Of 64 requests: one token each a TPOT, or all prompts until the last has its first token. Bounds alike."""
+    row = replace(RUN, mode=mode, concurrency=64.0)
+    found = {name: forecast(replace(row, metric=name)) for name in (time, rate, f"{rate}_per_gpu", "total_tok_s")}
+    for end in ("value", "bound"):
+        part_s = getattr(found[time], end) / 1e3
+        assert getattr(found[rate], end) == pytest.approx(tokens / part_s)
+        assert getattr(found[f"{rate}_per_gpu"], end) == pytest.approx(tokens / part_s / 8)
+        assert getattr(found["total_tok_s"], end) == pytest.approx(tokens / part_s)

@@ -97,7 +97,7 @@ def command(
 
     Modes: server-closed-loop, disaggregated, server, server-interactive, offline, mixed, prefill, decode. Metrics:
     tpot_ms, itl_ms, tpot_p50_ms, itl_p50_ms, ttft_ms, ttft_p50_ms, e2e_latency_s, output_tok_s,
-    output_tok_s_per_gpu, total_tok_s, input_tok_s.
+    output_tok_s_per_gpu, total_tok_s, input_tok_s, input_tok_s_per_gpu.
 
     Per set, metric and split: median absolute error and where it lies for 80 % of other draws of the deployments,
     median error, shares within 15 % and 30 %, how many measurements lie in the 80 % range and how wide that is. Rows

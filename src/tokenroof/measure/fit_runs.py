@@ -73,7 +73,7 @@ def group_cases(
         one = case.setup
         fixed = replace(one.scheduler, token_budget=0.0, wait_passes=0.0)
         deployed = (one.model.id, repr(one.layout))
-        key = (deployed, one.system.id, one.generation, one.load.kind, fixed, one.load.range_ratio,
+        key = (deployed, one.system.id, one.generation, one.load.kind, one.load.part, fixed, one.load.range_ratio,
                one.memory_fraction, one.load.requests is None, one.eager, one.warmed, one.planned, one.scheduler_steps,
                one.drafts, one.acceptance, one.workload.osl if one.drafts else None)  # fmt: skip
         found.setdefault(key, []).append(case)
@@ -146,8 +146,9 @@ def predict_group(group: Group, profile: Efficiency, trials: int) -> Array:
     work = Workload(isl=column("workload", "isl"), osl=column("workload", "osl"), prefix=column("workload", "prefix"))
     setup = replace(one, scheduler=scheduler, workload=work, load=load)
     deployment = deployment_of(setup, profile, timed)
-    predicted = quantities(deployment.estimate(load), work, load, one.layout.n_gpus)
-    predicted["tpot"] = predicted["tpot"] / deployment.tokens_per_step
+    passes = deployment.estimate(load)
+    found = replace(passes, tpot_s=passes.tpot_s / deployment.tokens_per_step)
+    predicted = quantities(found, work, load, one.layout.n_gpus)
     names = np.array([case.quantity for case in group.cases])
     result = np.empty((trials, len(group.cases)))
     for name in set(names):

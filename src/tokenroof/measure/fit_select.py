@@ -11,7 +11,7 @@ from tokenroof.measure.setups import METRICS, Setup, Skip, setup_of
 from tokenroof.types.engine import Doubt
 from tokenroof.types.run import Fault, Run
 
-__all__ = ["SETS", "quantity_of", "read_cases", "why_not_fitted"]
+__all__ = ["SETS", "read_cases", "why_not_fitted"]
 
 # Tables that a fit reads, where they are there. Others are only scored.
 SETS = (
@@ -20,12 +20,6 @@ SETS = (
     "inferencex_amd_2026_07", "inferencex_2026_07_part",
 )  # fmt: skip
 _FITTED_FAMILIES = frozenset({"ampere", "hopper", "blackwell", "cdna3", "cdna4"})
-
-
-def quantity_of(metric: str, mode: str) -> tuple[str, float]:
-    """(quantity, unit scale) of a table's metric; output tokens of a pure decode run leave prefill out."""
-    quantity, scale = METRICS[metric]
-    return ("decode" if mode == "decode" and quantity == "output" else quantity), scale
 
 
 def _doubtful(run: Run, setup: Setup) -> str:
@@ -80,7 +74,7 @@ def read_cases(
             if isinstance(run, Fault) or isinstance(setup, Skip) or why_not_fitted(run, setup):
                 left += 1
                 continue
-            quantity, scale = quantity_of(run.metric, run.mode)
+            quantity, scale = METRICS[run.metric]
             chip = setup.system.chip
             kept += 1
             model = setup.model

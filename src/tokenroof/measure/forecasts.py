@@ -26,23 +26,26 @@ class Means(Protocol):
 
 
 def quantities(found: Means, work: Workload, load: Load, gpus: int) -> dict[str, Num]:
-    """tpot, ttft, ttft_p50, e2e (seconds), output, total, input (tokens/s), output_per_gpu.
+    """tpot, ttft, ttft_p50, e2e (seconds), output, total, input (tokens/s), output and input by GPU.
 
-    Tables of static batches time their phases apart: input counts prefill alone, and decode the steps alone.
+    Tables of static batches time their phases apart: input counts prefill alone. Where one part alone was timed, rates
+    count its tokens and its time: a batch that is answered yields a token a request each TPOT.
     """
-    output = found.requests_per_s * work.osl
-    named = {
-        "tpot": found.tpot_s, "ttft": found.ttft_s, "ttft_p50": found.settled_ttft_s, "e2e": found.e2e_s,
-        "output": output, "output_per_gpu": output / gpus, "total": found.requests_per_s * (work.isl + work.osl),
-        "input": found.requests_per_s * work.isl,
-    }  # fmt: skip
+    times = {"tpot": found.tpot_s, "ttft": found.ttft_s, "ttft_p50": found.settled_ttft_s, "e2e": found.e2e_s}
+    rates = {"output": found.requests_per_s * work.osl, "input": found.requests_per_s * work.isl}
     if load.kind == "static":
-        named |= {"input": load.value * work.isl / found.ttft_s, "decode": load.value / found.decode_step_s}
-    return named
+        rates["input"] = load.value * work.isl / found.ttft_s
+    rates["total"] = found.requests_per_s * (work.isl + work.osl)
+    if load.part == "decode":
+        rates = dict.fromkeys(("output", "total"), load.value / found.tpot_s)
+    elif load.part == "prefill":
+        rates = dict.fromkeys(("input", "total"), rates["input"])
+    each = {f"{name}_per_gpu": rates[name] / gpus for name in ("output", "input") if name in rates}
+    return times | rates | each
 
 
 def as_counted(named: dict[str, Num], generated: float, counted: float) -> dict[str, Num]:
     """The same as a client gives them that counted `counted` of the `generated` tokens of an answer (each above 1)."""
     share = counted / generated
-    scale = {"tpot": (generated - 1.0) / (counted - 1.0), "output": share, "output_per_gpu": share, "decode": share}
+    scale = {"tpot": (generated - 1.0) / (counted - 1.0), "output": share, "output_per_gpu": share}
     return {name: value * scale.get(name, 1.0) for name, value in named.items() if name != "total"}

@@ -41,13 +41,14 @@ METRICS = {
     "tpot_ms": ("tpot", 1e3), "itl_ms": ("tpot", 1e3), "tpot_p50_ms": ("tpot", 1e3), "itl_p50_ms": ("tpot", 1e3),
     "ttft_ms": ("ttft", 1e3), "ttft_p50_ms": ("ttft_p50", 1e3), "e2e_latency_s": ("e2e", 1.0),
     "output_tok_s": ("output", 1.0), "output_tok_s_per_gpu": ("output_per_gpu", 1.0), "total_tok_s": ("total", 1.0),
-    "input_tok_s": ("input", 1.0),
+    "input_tok_s": ("input", 1.0), "input_tok_s_per_gpu": ("input_per_gpu", 1.0),
 }  # fmt: skip
 MODES = {
     "server-closed-loop": "concurrency", "disaggregated": "concurrency",
     "server": "request_rate", "server-interactive": "request_rate",
     "offline": "saturated", "mixed": "static", "prefill": "static", "decode": "static",
 }  # fmt: skip
+_LACKING = {"prefill": ("output", "tpot"), "decode": ("input",)}  # what a part of a batch alone does not have
 # Names of the published tables that the catalogue writes otherwise, or models of exactly the same shape.
 _MODELS = {
     "mistral-7b": "mistral-7b-v0.1", "llama-4-scout": "llama-4-scout-17b-16e", "qwen2-72b": "qwen2.5-72b",
@@ -308,6 +309,8 @@ def setup_of(run: Run, system: System | None = None) -> Setup | Skip:
         return Skip(f"metric {run.metric} is not predicted")
     if kind == "saturated" and METRICS[run.metric][0] in ("e2e", "ttft", "ttft_p50"):
         return Skip("latency of a saturated run has no meaning")
+    if METRICS[run.metric][0].startswith(_LACKING.get(run.mode, ())):
+        return Skip(f"{run.metric} of {run.mode} alone has no meaning")
     engine = _engine(run)
     model = _find_model(run)
     for found in (engine, model):
@@ -353,6 +356,7 @@ def setup_of(run: Run, system: System | None = None) -> Setup | Skip:
         workload=Workload(isl=lengths[0], osl=lengths[1], prefix=run.prefix or 0.0), load=Load(
             kind=kind, value=value, requests=_requests(run, value, kind, launch),
             range_ratio=1.0 if launch.range_ratio is None else launch.range_ratio, evenly=run.evenly,
+            part=run.mode if run.mode in _LACKING else "",
         ),
         memory_fraction=launch.memory_fraction if run.memory_fraction is None else run.memory_fraction,
         prefill=front, prefill_workers=run.prefill.workers if run.prefill else 1,

@@ -42,7 +42,8 @@ class Load:
     static        `value` requests start and end together in each replica
     fill          as many at once as memory and limits allow
 
-    `requests` is how many a run has in all (None: endless), `range_ratio` its shortest over its longest length.
+    `requests` is how many a run has in all (None: endless), `range_ratio` its shortest over its longest length. `part`:
+    a static batch of which one part was timed alone, "prefill" or "decode"; the other counts in none of its rates.
     """
 
     kind: str = "fill"
@@ -51,6 +52,7 @@ class Load:
     requests: float | None = None
     range_ratio: float = 0.8
     evenly: bool = False
+    part: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,6 +35,7 @@ METRIC_UNITS = {
     "output_tok_s": "tok/s",
     "output_tok_s_per_gpu": "tok/s/GPU",
     "input_tok_s": "tok/s",
+    "input_tok_s_per_gpu": "tok/s/GPU",
     "total_tok_s": "tok/s",
 }
 _RATE = re.compile(r"(?:qps|rate)\s*=\s*(\d+\.?\d*|\.\d+|inf)|~\s*(\d+\.?\d*|\.\d+)\s*req/s", re.IGNORECASE)

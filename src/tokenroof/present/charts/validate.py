@@ -15,7 +15,11 @@ _KINDS = {
     "first token": (("ttft_ms", "ttft_p50_ms"), COLOURS["weights"], "s"),
     "time per token": (("tpot_ms", "tpot_p50_ms", "itl_ms", "itl_p50_ms"), COLOURS["compute"], "o"),
     "latency": (("e2e_latency_s",), COLOURS["second"], "D"),
-    "throughput": (("output_tok_s", "output_tok_s_per_gpu", "total_tok_s", "input_tok_s"), COLOURS["kv"], "^"),
+    "throughput": (
+        ("output_tok_s", "output_tok_s_per_gpu", "total_tok_s", "input_tok_s", "input_tok_s_per_gpu"),
+        COLOURS["kv"],
+        "^",
+    ),
 }
 
 

@@ -29,6 +29,7 @@ _NAMES: dict[str, tuple[str, Unit]] = {
     "tpot": ("TPOT", MS), "ttft": ("TTFT", MS), "ttft_p50": ("TTFT p50", MS), "e2e": ("E2E", E2E),
     "output": ("output throughput", TOK_PER_S), "output_per_gpu": ("output throughput", TOK_PER_S_PER_GPU),
     "total": ("total throughput", TOK_PER_S), "input": ("input throughput", TOK_PER_S),
+    "input_per_gpu": ("input throughput", TOK_PER_S_PER_GPU),
 }  # fmt: skip
 _SHOWN = 12
 _MOST_WARNINGS = 3

@@ -24,6 +24,7 @@ _SHOWN = {
     "tpot_ms": "TPOT", "tpot_p50_ms": "TPOT p50", "itl_ms": "ITL", "itl_p50_ms": "ITL p50", "ttft_ms": "TTFT",
     "ttft_p50_ms": "TTFT p50", "e2e_latency_s": "E2E", "output_tok_s": "output tok/s",
     "output_tok_s_per_gpu": "output tok/s/GPU", "total_tok_s": "total tok/s", "input_tok_s": "input tok/s",
+    "input_tok_s_per_gpu": "input tok/s/GPU",
 }  # fmt: skip
 
 

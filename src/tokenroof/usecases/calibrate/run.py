@@ -34,7 +34,7 @@ _FEWEST = 3
 _Z80 = 1.2815515655446004
 _KIND = {"tpot": "tpot", "ttft": "ttft", "ttft_p50": "ttft"}
 _LEAST_WIDTH = 0.02  # of a range: measurements of one deployment differ by as much from day to day
-_RATES = ("output", "output_per_gpu", "total", "input", "e2e")
+_RATES = ("output", "output_per_gpu", "total", "input", "input_per_gpu", "e2e")
 
 
 def observed(points: Sequence[Point]) -> list[Observed]:

@@ -32,7 +32,7 @@ from tokenroof.usecases.measured.predict import Forecaster, in_unit
 
 __all__ = ["CompareRequest", "CompareResponse", "compare", "compared_run", "curve_of"]
 
-_ORDER = ("tpot", "ttft", "ttft_p50", "e2e", "output", "output_per_gpu", "total", "input")
+_ORDER = ("tpot", "ttft", "ttft_p50", "e2e", "output", "output_per_gpu", "total", "input", "input_per_gpu")
 _CURVE = tuple(2.0**power for power in range(11))
 _WORST = {"impossible": 0, "slower": 1, "faster": 2, "as predicted": 3}
 
@@ -53,8 +53,7 @@ def _numbers(point: Point, forecaster: Forecaster) -> tuple[Compared, ...]:
     numbers = []
     for quantity in _ORDER:
         run = point.runs.get(quantity)
-        name = "decode" if run is not None and run.mode == "decode" and quantity == "output" else quantity
-        predicted = found.get(name)
+        predicted = found.get(quantity)
         if run is None or predicted is None or predicted.value <= 0.0:
             continue
         measured = run.value / METRICS[run.metric][1]

@@ -16,6 +16,7 @@ __all__ = ["load_words", "sentence_of", "what_of"]
 _NAMES = {
     "tpot": "TPOT", "ttft": "TTFT", "ttft_p50": "TTFT p50", "e2e": "E2E", "output": "output throughput",
     "output_per_gpu": "output throughput", "total": "total throughput", "input": "input throughput",
+    "input_per_gpu": "input throughput",
 }  # fmt: skip
 _ROOF = ("hardware bound", "hardware bound of a full batch")
 

@@ -48,7 +48,8 @@ class PredictRequest(Scenario):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prediction:
-    """tpot, ttft, e2e in seconds; output, total, input in tokens/s, output_per_gpu. `notes` say what is uncertain.
+    """tpot, ttft, e2e in seconds; output, total, input in tokens/s, output_per_gpu, input_per_gpu. `notes` say what is
+    uncertain.
 
     What a run of this kind does not have, such as the TTFT of a saturated one, is left out; where the deployment does
     not hold the load `infeasible` says why and there are no quantities.
@@ -112,7 +113,7 @@ class Forecaster:
         name, scale = METRICS[run.metric]
         if run.metric.startswith("itl"):
             name = "itl"
-        one = found.get("decode" if run.mode == "decode" and name == "output" else name)
+        one = found.get(name)
         if one is None or one.value <= 0.0:
             return Skip("by our count it does not fit into memory")
         return in_unit(one, scale)

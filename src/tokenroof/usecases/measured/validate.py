@@ -35,6 +35,7 @@ _SHOULD_SAY: Mapping[str, Callable[[Run], str]] = {"source": lambda run: run.sou
 _KINDS = {
     "tpot": "TPOT", "ttft": "TTFT", "ttft_p50": "TTFT", "e2e": "E2E", "output": "throughput",
     "output_per_gpu": "throughput", "total": "throughput", "input": "throughput",
+    "input_per_gpu": "throughput",
 }  # fmt: skip
 # What scores can be told apart by, as a run says it.
 BY: Mapping[str, Callable[[Run], str]] = {
