@@ -74,6 +74,24 @@ def test_predictions_stay_above_the_bound():
     assert answer.output_tokens_per_s_per_gpu.value < answer.output_tokens_per_s_per_gpu.bound
 
 
+def test_without_a_load_there_are_as_many_requests_as_prefill_feeds():
+    """Prompts 4 to a pass of 4 GPUs bind; 104 requests, which decode could hold, would stand 15 s before them."""
+    one = Scenario(
+        model="llama-3.3-70b", system="8xh100", prefill_layout="tp4", decode_layout="tp4", max_batched_tokens=16384
+    )
+    found = resolve(one)
+    served, crowd = found.serve(), found.serve(Load(kind="concurrency", value=104.0))
+    pass_s = found.prefill(4096.0, 4096.0, requests=4.0).step_s
+    assert found.room() == 104.0
+    # passes of four without a gap, for 511 steps of an answer and the wait before it
+    assert served.requests_per_s == pytest.approx(4.0 / pass_s, rel=0.01)
+    held = 4.0 / pass_s * (511 * served.tpot_s + served.ttft_s)
+    assert (served.limit, served.concurrency) == ("prefill", pytest.approx(held, abs=1.0))
+    assert served.ttft_s < 2.0 < 10.0 < crowd.ttft_s
+    assert crowd.requests_per_s == pytest.approx(served.requests_per_s, rel=0.01)
+    assert "its prefill feeds no more" in analyze(AnalyzeRequest(**fields_of(one))).sentence
+
+
 def test_a_machine_holds_as_many_units_as_fit():
     assert resolve(replace(LLAMA, system="32xh100")).replicas == 4
     assert resolve(replace(LLAMA, system="32xh100", replicas=2)).gpus_used == 16

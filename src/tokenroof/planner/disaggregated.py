@@ -16,7 +16,7 @@ from tokenroof.operators.timing import Timed, bind
 from tokenroof.planner.drafts import drafting, tokens_per_pass
 from tokenroof.planner.points import Points, Slice, Space, decode_grid, decode_seconds, slice_of, units_in
 from tokenroof.planner.space import stacked
-from tokenroof.serving.apart import Pool, prompt_line, prompts_in_flight, serve_apart
+from tokenroof.serving.apart import BUSY, Pool, prompt_line, prompts_in_flight, serve_apart
 from tokenroof.types.progress import OnProgress, told
 from tokenroof.xp import NUMPY
 
@@ -38,7 +38,6 @@ _FINE = 11
 _REFINED = 120
 _LOADS = 14
 _UNIT = ("form", "depth", "chunk", "prefill", "layout", "prefill_copies", "decode_copies")
-_BUSY = 0.9  # prefill workers are counted for this share of what they can take: a queue stands before them
 _MOST_DECODE = 12
 _SLOWEST = 2.0  # answers this many times slower than the limit still belong on the frontier
 
@@ -65,7 +64,7 @@ def worker_counts(prefill_rate: Any, decode_rate: Any, decoders: Any) -> tuple[A
 
     The first leaves decoders with a little less than they could take, the second prefill workers.
     """
-    exact = decoders * decode_rate / (_BUSY * prefill_rate)
+    exact = decoders * decode_rate / (BUSY * prefill_rate)
     return NUMPY.maximum(NUMPY.floor(exact), 1.0), NUMPY.maximum(NUMPY.ceil(exact), 1.0)
 
 
@@ -242,7 +241,7 @@ def _pairs(space: Space, form: int, depth: int, fronts: Workers, backs: Workers)
     prefillers = np.stack(tried if given_front is None else [np.full(most.shape, float(given_front))])
     of_front, of_back = prefillers * gpus_p, decoders * gpus_d
     total = of_front + of_back
-    pace = np.minimum(prefillers * rate_p * _BUSY, decoders * rate_d)
+    pace = np.minimum(prefillers * rate_p * BUSY, decoders * rate_d)
     held = units_in(space, total, of_front)
     usable = (held >= 1) & (link_bytes_per_s(space, total) > 0)
     per_gpu = np.where(usable, pace / (of_front * space.dearer + of_back), -1.0)
@@ -288,11 +287,10 @@ def pairs_served(
     pool = _prefilling(side, front, fronts.chunk.astype(float), prefillers)
     if concurrency is None:
         line = prompt_line(pool, isl=space.isl, prefix=space.prefix, xp=NUMPY)
-        pace = np.minimum(line.fastest * _BUSY, decoders * backs.rate)
+        pace = np.minimum(line.fastest * BUSY, decoders * backs.rate)
         waiting_s = line.begin_s(pace) + transfer_s
         full = decoders * backs.number + pace * waiting_s
-        # More clients than prefill feeds within the limit only wait before it.
-        fed = line.fastest * (backs.number / backs.rate + np.maximum(waiting_s, space.ttft_s or 0.0))
+        fed = line.feeds(backs.number / backs.rate, pace, transfer_s, space.ttft_s)
         concurrency = np.maximum(np.rint(np.minimum(full, fed)), 1.0)
     found = serve_apart(
         pool, Pool(timed=back, system=space.system, scheduler=space.scheduler, copies=decoders),

@@ -232,18 +232,21 @@ class Deployment:
         return replace(served, fits=room >= held, room=room)
 
     def most(self, limits: Limits, room: float | None = None) -> tuple[float, str]:
-        """Most requests at once in one replica inside the limits and memory, and which of them ends it."""
+        """Most requests at once in one replica inside limits and memory, all fed by prefill, and what ends it."""
         top = self.room() if room is None else room
 
-        def inside(held: float) -> bool:
+        def broken(held: float) -> str:
             found = self.closed(held, Load(), top)
-            return _inside(found.tpot_s / self.tokens_per_step, limits.tpot_s) and _inside(found.ttft_s, limits.ttft_s)
+            if not _inside(found.tpot_s / self.tokens_per_step, limits.tpot_s):
+                return "tpot"
+            if not _inside(found.ttft_s, limits.ttft_s):
+                return "ttft"
+            front, link = self.prefill_workers, self.link_bytes_per_s
+            unfed = front is not None and held > front.feeds(found, self.workload, link(), limits.ttft_s)
+            return "prefill" if unfed else ""
 
-        held = float(largest_whole(inside, 1, int(min(top, _MOST_AT_ONCE))))
-        if held > top - 1.0:
-            return held, "memory"
-        beyond = self.closed(held + 1.0, Load(), top)
-        return held, "ttft" if _inside(beyond.tpot_s / self.tokens_per_step, limits.tpot_s) else "tpot"
+        held = float(largest_whole(lambda held: not broken(held), 1, int(min(top, _MOST_AT_ONCE))))
+        return held, "memory" if held > top - 1.0 else broken(held + 1.0)
 
     def estimate(self, load: Load, room: Num = None) -> ServingEstimate:
         """One replica under its share of a load, as the serving formulas give it, fitting or not. Arrays too."""

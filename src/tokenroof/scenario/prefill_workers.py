@@ -6,7 +6,7 @@ from typing import Any
 from tokenroof.operators.memory import MemoryUse, memory_use
 from tokenroof.operators.program import cache_bytes_per_sequence
 from tokenroof.operators.timing import Timed
-from tokenroof.serving.apart import Pool, prompts_in_flight, serve_apart, serve_apart_open
+from tokenroof.serving.apart import Pool, prompt_line, prompts_in_flight, serve_apart, serve_apart_open
 from tokenroof.serving.steady import ServingEstimate
 from tokenroof.types.engine import Engine, Scheduler
 from tokenroof.types.layout import Layout
@@ -66,12 +66,20 @@ class PrefillWorkers:
         pools, transfer_s = self._pools(decode, system, scheduler), self._transfer_s(lengths["isl"], link_bytes_per_s)
         return serve_apart_open(*pools, rate=rate, transfer_s=transfer_s, **lengths)
 
+    def feeds(self, found: ServingEstimate, work: Workload, link_bytes_per_s: float, ttft_s: float | None) -> float:
+        """Most requests at once that have their prompts in time, where each is answered as long as was found."""
+        line = prompt_line(self._front, isl=work.isl, prefix=work.prefix)
+        transfer_s = self._transfer_s(work.isl, link_bytes_per_s)
+        return max(1.0, float(line.feeds(found.e2e_s - found.ttft_s, found.requests_per_s, transfer_s, ttft_s)))
+
+    @property
+    def _front(self) -> Pool:
+        rules = replace(self.scheduler, mixed=False, token_budget=self.chunk)
+        return Pool(timed=self.timed, system=self.system, scheduler=rules, copies=float(self.workers))
+
     def _pools(self, decode: Timed, system: System, scheduler: Scheduler) -> tuple[Pool, Pool]:
-        front = replace(self.scheduler, mixed=False, token_budget=self.chunk)
-        return (
-            Pool(timed=self.timed, system=self.system, scheduler=front, copies=float(self.workers)),
-            Pool(timed=decode, system=system, scheduler=scheduler, copies=float(self.decode_workers)),
-        )
+        back = Pool(timed=decode, system=system, scheduler=scheduler, copies=float(self.decode_workers))
+        return self._front, back
 
     def _transfer_s(self, isl: Num, link_bytes_per_s: float) -> Num:
         return cache_bytes_per_sequence(self.timed.program, isl) / self.layout.pp / link_bytes_per_s

@@ -19,8 +19,9 @@ from tokenroof.types.machine import System
 from tokenroof.types.program import Num
 from tokenroof.xp import SCALAR, Namespace
 
-__all__ = ["Pool", "PromptLine", "prompt_line", "prompts_in_flight", "serve_apart", "serve_apart_open"]
+__all__ = ["BUSY", "Pool", "PromptLine", "prompt_line", "prompts_in_flight", "serve_apart", "serve_apart_open"]
 
+BUSY = 0.9  # prefill workers are counted for this share of what they can take: a queue stands before them
 _FEWEST = 1e-3  # answered at once
 _KEEPS_UP = 1.0 - 1e-9
 
@@ -59,6 +60,14 @@ class PromptLine:
             rate, one_s=self.one_s, full_s=self.full_s, group=self.group, workers=self.workers, xp=self.xp,
             clients=clients,
         )  # fmt: skip
+
+    def feeds(self, answer_s: Num, pace: Num, transfer_s: Num, ttft_s: float | None) -> Num:
+        """Most requests at once that are answered or on their way there: clients beyond them only wait before prefill.
+
+        `pace` of them a second are wanted, each is answered for `answer_s`. A limit on TTFT lets more stand there.
+        """
+        begin_s = self.begin_s(self.xp.minimum(pace, BUSY * self.fastest)) + transfer_s
+        return self.fastest * (answer_s + self.xp.maximum(begin_s, ttft_s or 0.0))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -37,8 +37,8 @@ class Served:
     Throughputs per GPU count every GPU of the system, idle ones too. `decode_step_s` and
     `decode_tokens_per_s_per_gpu` are of decode alone, `prefill_share` is the share of a request's stay that is neither
     its own decode steps nor prefill of answers that lost their memory. `limit` is what keeps the load from growing:
-    load, memory, ttft, tpot or engine. Where the deployment does not hold the load `fits` is False and no time means
-    anything.
+    load, memory, ttft, tpot, engine, or prefill where its workers feed no more. Where the deployment does not hold the
+    load `fits` is False and no time means anything.
     """
 
     fits: bool

@@ -132,7 +132,7 @@ def _within(answer: AnalyzeResponse) -> str:
         return f"TTFT of {limits.ttft_s * 1e3:,.6g} ms"
     if limit == "tpot":
         return f"TPOT of {(limits.tpot_s or TPOT_S) * 1e3:,.6g} ms"
-    return "within the limits"
+    return "fed by prefill" if limit == "prefill" else "within the limits"
 
 
 def _role(answer: AnalyzeResponse) -> str:

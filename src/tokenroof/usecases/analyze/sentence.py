@@ -86,4 +86,6 @@ def sentence_of(deployment: Deployment, served: Served, infeasible: Infeasible |
     cause = ""
     if prefill >= _MOSTLY_PREFILL:
         cause = f"; {_share(prefill)} of that TPOT is the prefill of newly arriving prompts"
+    if served.limit == "prefill":
+        cause = "; its prefill feeds no more"
     return f"{what} fits on {where}. {many} {each} (TPOT {format_figures(served.tpot_s * 1e3)} ms){price}{cause}."
