@@ -6,6 +6,7 @@ Run by maintainers after a change of the price history, of the catalogue's model
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from tokenroof.infer.baselines import BASELINES, fit_regression
@@ -44,7 +45,7 @@ def main() -> None:
     LEVELS.write_text(shown(known) + "\n", encoding="utf-8")
     columns = BASELINES["regression on price, day and speed"]
     regressions = tuple(fit_regression(cases, unknown, columns) for unknown in ARCHITECTURE)
-    early, late = (tuple(round(one, 3) for one in pair) for pair in (markup.early, markup.late))
+    short = replace(markup, **{name: round(getattr(markup, name), 3) for name in ("early", "late", "sd")})
     out = [
         '"""The calibration in use. Written by scripts/calibrate_deduction.py; not edited by hand.',
         "",
@@ -63,7 +64,7 @@ def main() -> None:
         "",
         f"REGRESSIONS = {regressions!r}",
         "",
-        f"MARKUPS = Markups(early={early}, late={late})",
+        f"MARKUPS = {short!r}",
         "",
         "CALIBRATIONS = {",
         *(f"    {key!r}: {rounded(line)!r}," for key, line in sorted(lines.items()) if key[0] in USED),

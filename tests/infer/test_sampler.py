@@ -18,9 +18,11 @@ from tokenroof.infer.sampler import PoorPosterior, log_likelihood, resample, sam
 
 DRAWS = 1 << 17
 OPEN, MARKET = Setting(kind="open", population=POPULATION), Setting(kind="market", population=POPULATION)
-CLOSED = Setting(kind="closed", population=closed_population(POPULATION, OPEN.released), markup=MARKUPS.late)
-LINES = {**ASSUMED, "input_price": line_of(CALIBRATIONS, "input_price", "open")}
 NOW = OPEN.priced
+CLOSED = Setting(
+    kind="closed", population=closed_population(POPULATION, OPEN.released), markup=MARKUPS.at("closed", NOW)
+)
+LINES = {**ASSUMED, "input_price": line_of(CALIBRATIONS, "input_price", "open")}
 
 
 def reading(channel: str, value: float, bound: str = "is") -> Reading:

@@ -28,7 +28,7 @@ SHEETS = (
     ("input_price", "output_speed", "spare_capacity", "speed_slope"),
     ("input_price", "ttft_slope", "fast_mode"),
 )
-CLOSED = Setting(kind="closed", population=closed_population(POPULATION, NOW), markup=MARKUPS.late)
+CLOSED = Setting(kind="closed", population=closed_population(POPULATION, NOW), markup=MARKUPS.at("closed", NOW))
 LINES = {name: line_of(CALIBRATIONS, name, "closed") for name in {*SHEETS[0], *SHEETS[1]}}
 LIMIT = 24.3  # 99.9 % of chi-squared with 7 degrees of freedom
 SQUARES = (111.0, 222.0)  # 0.1 and 99.9 % of chi-squared with 160: sum of squares of that many standard normals

@@ -68,7 +68,8 @@ def test_constants_are_fresh() -> None:
         for figure in ("offset", "pass_through", "per_year", "sd", "total_sd"):
             assert getattr(held, figure) == pytest.approx(getattr(line, figure), abs=2e-3), (key, figure)
     markup = markup_without(population)(fitted, None)
-    assert (*MARKUPS.early, *MARKUPS.late) == pytest.approx((*markup.early, *markup.late), abs=2e-3)
+    for figure in ("early", "late", "start", "end", "sd"):
+        assert getattr(MARKUPS, figure) == pytest.approx(getattr(markup, figure), abs=2e-3), figure
     for line in REGRESSIONS:
         again = fit_regression(cases, line.unknown, line.names)
         assert line.weights == pytest.approx(again.weights, abs=2e-3) and line.sd == pytest.approx(again.sd, abs=2e-3)

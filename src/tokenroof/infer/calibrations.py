@@ -43,7 +43,7 @@ REGRESSIONS = (
     ),
 )
 
-MARKUPS = Markups(early=(2.471, 0.811), late=(0.47, 0.977))
+MARKUPS = Markups(early=2.467, late=0.536, start=2023.5, end=2024.5, sd=0.789)
 
 CALIBRATIONS = {
     ("input_price", "market"): Calibration(
