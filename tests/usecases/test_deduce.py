@@ -316,7 +316,7 @@ def test_the_answer_says_what_its_intervals_held(v3: DeduceResponse) -> None:
 def test_a_closed_model_shows_the_record_of_closed_models(opus: DeduceResponse, v3: DeduceResponse) -> None:
     assert opus.held == (CLOSED, *HELD) and CLOSED not in v3.held
     page, other = (" ".join(text(page_of(one), width=100).split()) for one in (opus, v3))
-    assert f"{CLOSED.name} {CLOSED.sheets} 79 % 86 % - -" in page and "in ranges 41.9x wide" in page
+    assert f"{CLOSED.name} {CLOSED.sheets} 86 % 93 % - -" in page and "in ranges 43.2x wide" in page
     assert "nearest class of open models: sheets, models of 2025-26, 76 % held in total" in page
     assert "region of all three" in page and CLOSED.name not in other
 
