@@ -2,6 +2,7 @@
 
 import math
 from datetime import date, timedelta
+from itertools import pairwise
 
 import pytest
 
@@ -20,7 +21,7 @@ MOST = 1.03
 
 def test_what_closed_models_ask_over_open_ones_has_no_step() -> None:
     asked = [MARKUPS.at("closed", years(day.isoformat())) for day in DAYS]
-    steps = [abs(math.log(later[0] / one[0])) for one, later in zip(asked, asked[1:], strict=False)]
+    steps = [abs(math.log(later[0] / one[0])) for one, later in pairwise(asked)]
     assert max(steps) < math.log(1.01)
     assert len({sd for _, sd in asked}) == 1
     assert asked[0][0] > 2 > 1 > asked[-1][0]
