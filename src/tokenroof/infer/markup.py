@@ -21,8 +21,8 @@ __all__ = [
     "setting_for",
 ]  # fmt: skip
 
-# First and last year of the ramp. A fit takes the one of least scatter of labs left out on the rows it is given: what it
-# is scored on has no say. Unshrunk, a step in 2024 scatters by 1.23 and these by 0.91 to 1.05.
+# First and last year of the ramp. A fit takes the one of least scatter of labs left out on the rows it is given: what
+# it is scored on has no say. Unshrunk, a step in 2024 scatters by 1.23 and these by 0.91 to 1.05.
 RAMPS = ((2023.0, 2024.0), (2023.5, 2024.5), (2023.0, 2025.0), (2023.5, 2025.0))
 # Two levels that differ by a factor of e are one standard deviation, in units of the scatter, as odds and regressions
 # are shrunk. Not nested: without, or with a quarter of it, 64 and 86 % of active parameters of closed models were held,
