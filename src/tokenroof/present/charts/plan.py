@@ -13,6 +13,7 @@ from tokenroof.present.charts.style import (
     save_figure,
     thousands,
 )
+from tokenroof.present.pages.parts import formats_and_drafts
 from tokenroof.usecases.plan.answer import Candidate, Curve, FrontierPoint, MachinePlan, PlanResponse
 
 __all__ = ["draw_plan"]
@@ -78,7 +79,7 @@ def _pareto(axis: Any, answer: PlanResponse) -> None:
         if number == 0:
             for place, point in enumerate(_labelled(tuple(edge))):
                 axis.annotate(
-                    f"{_short(point.label)}, {point.concurrency:,.0f} at once",
+                    f"{_short(point.label)}, {formats_and_drafts(point)}, {point.concurrency:,.0f} at once",
                     (point.tokens_per_s_per_user, point.output_tokens_per_s_per_gpu),
                     xytext=(9, 5 if place % 2 == 0 else 10), textcoords="offset points", fontsize=8,
                 )  # fmt: skip
@@ -213,7 +214,7 @@ def _others(axis: Any, answer: PlanResponse) -> None:
         title = "Machines, each at its best"
     else:
         found = [one for one in (machine.winner, *machine.runner_ups) if one is not None]
-        rows = [(f"{_short(one.label)}\n{one.weights}, KV {one.kv}", one) for one in found]
+        rows = [(f"{_short(one.label)}\n{formats_and_drafts(one)}", one) for one in found]
         title = "Winner and runner-ups"
     rows.reverse()
     scores = [one.score for _, one in rows]

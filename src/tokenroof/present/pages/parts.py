@@ -11,10 +11,11 @@ from tokenroof.scenario.pool_log import PoolLog
 from tokenroof.types.default import Default
 from tokenroof.types.scenario import Scenario
 from tokenroof.types.served import Ranged
+from tokenroof.usecases.plan.answer import Candidate, FrontierPoint
 
 __all__ = [
-    "KINDS", "LIMITS", "changes", "counted", "defaults_of", "defaults_table", "log_pairs", "quoted", "ranged_row",
-    "roles",
+    "KINDS", "LIMITS", "changes", "counted", "defaults_of", "defaults_table", "formats_and_drafts",
+    "log_pairs", "quoted", "ranged_row", "roles",
 ]  # fmt: skip
 
 _OPTION = re.compile(r"^([a-z_]+)( [^\s,]+)(?=$|,| \()")
@@ -31,6 +32,12 @@ KINDS: Mapping[str, Kind] = {"memory": "memory", "compute": "compute", "network"
 def roles(label: str) -> str:
     """A deployment in words: `2 x (pp4) : 2 x (tp2)` is `2 x pp4 prefill, 2 x tp2 decode`."""
     return _ROLES.sub(r"\1 x \2 prefill, \3 x \4 decode", label)
+
+
+def formats_and_drafts(one: Candidate | FrontierPoint) -> str:
+    """What tells deployments of one layout apart: `fp8/bf16, 2 drafts`."""
+    drafts = f", {counted(one.drafts, 'draft')}" if one.drafts else ""
+    return f"{one.weights}/{one.kv}{drafts}"
 
 
 def counted(number: float, what: str) -> str:

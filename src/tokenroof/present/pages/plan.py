@@ -36,7 +36,7 @@ from tokenroof.present.page import (
     warning,
     words,
 )  # fmt: skip
-from tokenroof.present.pages.parts import counted, defaults_of, log_pairs, quoted
+from tokenroof.present.pages.parts import counted, defaults_of, formats_and_drafts, log_pairs, quoted
 from tokenroof.present.pages.plan_full import full_blocks
 from tokenroof.scenario.layouts import layout_label
 from tokenroof.scenario.ranges import ranged
@@ -62,6 +62,11 @@ def _shape(one: Candidate) -> str:
         return layout_label(one.layout, one.units)
     prefill, decode = layout_label(one.prefill_layout), layout_label(one.layout)
     return f"{one.prefill_workers} x {prefill} prefill, {one.decode_workers} x {decode} decode"
+
+
+def _formats(one: Candidate) -> str:
+    drafts = f", {counted(one.drafts, 'draft')} a step" if one.drafts else ""
+    return f"{one.weights} weights, {one.kv} KV{drafts}"
 
 
 def _load(demand: Demand) -> tuple[str, bool]:
@@ -97,7 +102,7 @@ def _sentence(answer: PlanResponse) -> str:
         month, output = quantity(one.usd_per_month, USD_A_MONTH), quantity(one.usd_per_mtok_output, USD_PER_MTOK)
         money = f" {month}, {output} output tokens."
     load, single = _load(answer.demand)
-    setup = f"{_shape(one)}, {one.weights} weights, {one.kv} KV"
+    setup = f"{_shape(one)}, {_formats(one)}"
     if load:
         return f"{load} {'needs' if single else 'need'} {_machine(one, first)}: {setup}.{money}"
     each = quantity(one.tokens_per_s_per_user, TOK_PER_S_PER_USER).removesuffix("/user")
@@ -171,8 +176,6 @@ def _winner(answer: PlanResponse, one: Candidate) -> Table:
         speed, unit = one.tokens_per_s_per_user, TOK_PER_S_PER_USER
         shown = ("interactivity", quantity(speed, unit), _range(one, "tpot", speed, unit), "", "")
         rows.insert(2 if one.simulated is None else 4, shown)
-    if one.drafts:
-        rows.append(("drafts a step", count(one.drafts), "", "", ""))
     if one.usd_per_mtok_output is not None:
         usd = one.usd_per_mtok_output
         rows.append(("cost, output", quantity(usd, USD_PER_MTOK), free("cost", usd, USD_PER_MTOK), "", ""))
@@ -222,6 +225,8 @@ def _remarks(answer: PlanResponse, one: Candidate) -> Iterable[Remark]:
         yield note("TTFT is of clients in random phases; where all begin together it is longer (simulate)")
     if one.gather_passes:
         yield note(f"prompts wait until every rank has one, {count(one.gather_passes)} passes at most")
+    if answer.machines[0].why_no_drafts:
+        yield note(answer.machines[0].why_no_drafts)
     if not one.own_weights:
         yield warning(f"needs a checkpoint in {one.weights}: check its quality")
 
@@ -247,7 +252,7 @@ def _alternatives(answer: PlanResponse, machine: MachinePlan) -> Table:
     remarks = 0 if machine.winner is None else len(list(_remarks(answer, machine.winner)))
     rows = [
         (
-            _shape(one), f"{one.weights}/{one.kv}", count(one.gpus_paid),
+            _shape(one), formats_and_drafts(one), count(one.gpus_paid),
             *(quantity(seconds, MS) for seconds in _held_by(one)), _beside(one), _all_surely(one),
             _BINDS.get(one.limit, one.limit),
         )
@@ -260,8 +265,8 @@ def _alternatives(answer: PlanResponse, machine: MachinePlan) -> Table:
     )
     compared = (_OBJECTIVES | _OF_A_BILL if answer.demand.by_bill else _OBJECTIVES)[answer.machines[0].scored_by]
     columns = (
-        words(), words("weights/KV", drop=RANGE), numbers("GPUs"), numbers(ttft), numbers(tpot),
-        numbers(compared), numbers("holds"), words("held by", drop=REMARK),
+        words(), words("weights/KV"), numbers("GPUs"), numbers(ttft), numbers(tpot),
+        numbers(compared), numbers("holds", drop=RANGE), words("held by", drop=REMARK),
     )  # fmt: skip
     return Table(name="alternatives", title="Alternatives", columns=columns, rows=rows)
 
@@ -276,7 +281,7 @@ def _systems(machines: Sequence[MachinePlan], priced: bool) -> list[Table]:
     rows = [
         (
             machine.system, *((cost,) if priced else ()), quantity(one.output_tokens_per_s_per_gpu, TOK_PER_S_PER_GPU),
-            quantity(one.tpot_s, MS), count(one.gpus_paid), _shape(one),
+            quantity(one.tpot_s, MS), count(one.gpus_paid), f"{_shape(one)}, {formats_and_drafts(one)}",
         )
         for machine, one, cost in zip(shown, winners, costs, strict=True)
     ]  # fmt: skip
@@ -351,7 +356,7 @@ def _scenario(answer: PlanResponse) -> tuple[str, ...]:
     price = "" if first.usd_per_gpu_h is None else quantity(first.usd_per_gpu_h, USD_PER_GPU_HOUR)
     lengths = f"{count(work.isl)} in{cached}, {count(work.osl)} out"
     one = answer.winner
-    formats = "" if one is None else f"{one.weights} weights, {one.kv} KV"
+    formats = "" if one is None else _formats(one)
     parts = (
         bare_name(answer.model_name),
         formats,

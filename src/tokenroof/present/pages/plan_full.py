@@ -3,7 +3,7 @@
 from tokenroof.present.numbers import BYTES, GB, MS, NUMBER, USD_PER_MTOK, count, quantity
 from tokenroof.present.page import BAR, KEEP, RANGE, Block, Table, numbers, words
 from tokenroof.present.pages.energy import energy_block
-from tokenroof.present.pages.parts import defaults_table, roles
+from tokenroof.present.pages.parts import defaults_table, formats_and_drafts, roles
 from tokenroof.usecases.plan.answer import Candidate, MachinePlan, PlanResponse
 
 __all__ = ["full_blocks"]
@@ -26,7 +26,7 @@ def full_blocks(answer: PlanResponse) -> list[Block]:
 
 def _reasons(machine: MachinePlan) -> Table:
     rows = [
-        (f"{roles(one.label)}, {one.weights}/{one.kv}", one.why_not.partition("; ")[2].partition(" [")[0])
+        (f"{roles(one.label)}, {formats_and_drafts(one)}", one.why_not.partition("; ")[2].partition(" [")[0])
         for one in machine.runner_ups
     ]
     return Table(title="Why not the alternatives", columns=(words(), words()), rows=rows, full=True)
@@ -49,7 +49,7 @@ def _frontier(machine: MachinePlan) -> Table:
     step = max(1, -(-len(machine.frontier) // _MOST_POINTS))
     rows = [
         (
-            f"{roles(point.label)}, {point.weights}/{point.kv}", quantity(point.tokens_per_s_per_user, NUMBER),
+            f"{roles(point.label)}, {formats_and_drafts(point)}", quantity(point.tokens_per_s_per_user, NUMBER),
             quantity(point.output_tokens_per_s_per_gpu, NUMBER), quantity(point.usd_per_mtok_all, USD_PER_MTOK),
             quantity(point.ttft_s, MS), count(point.concurrency), "yes" if point.meets else "no",
         )

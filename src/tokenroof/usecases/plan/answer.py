@@ -86,7 +86,8 @@ class Candidate:
     limit as it was given is met, by the range of the profile. With limits on percentiles both are of what was
     `simulated`; latencies above stay means of the closed form. `worse_by` is its score over the winner's, less one;
     `equal` says that this is within the error of a comparison. `log` is what the engine's log says of the cache, where
-    prompts have no workers of their own.
+    prompts have no workers of their own. `score_of_used` is the score where GPUs without work cost nothing, which the
+    error is held to as well where a load asks for so many GPUs.
     """
 
     system: str
@@ -131,6 +132,7 @@ class Candidate:
     low: float
     high: float
     score: float
+    score_of_used: float
     complexity: Complexity
     worse_by: float = 0.0
     equal: bool = False
@@ -215,7 +217,8 @@ class MachinePlan:
 
     Scores whose logarithms differ by `equal_within` or less cannot be told apart, by what deployments differ in:
     layouts alone, formats or roles. `scored_by` is the objective that scores are of: without a price there is no cost,
-    and GPU time stands in for it; scores of the two do not compare.
+    and GPU time stands in for it; scores of the two do not compare. `why_no_drafts` says why the winner has none where
+    it might.
     """
 
     system: str
@@ -235,6 +238,7 @@ class MachinePlan:
     curve: Curve | None
     unmet: Unmet | None
     notes: tuple[str, ...] = ()
+    why_no_drafts: str = ""
     space: Space | None = field(default=None, repr=False, compare=False)
     points: Points | None = field(default=None, repr=False, compare=False)
 

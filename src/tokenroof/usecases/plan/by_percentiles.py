@@ -45,6 +45,7 @@ class Answered:
     at: int
     runners: tuple[Candidate, ...]
     unmet: Unmet | None
+    why_no_drafts: str = ""
 
 
 def by_percentiles(
@@ -53,7 +54,9 @@ def by_percentiles(
     """The best of what holds in the simulator."""
     found = best_simulated(terms, points, proposed(terms, points, judge), wanted, on_progress)
     if found.best is not None:
-        return Answered(best=found.best, at=found.at, runners=found.runners, unmet=None)
+        return Answered(
+            best=found.best, at=found.at, runners=found.runners, unmet=None, why_no_drafts=found.why_no_drafts
+        )
     unmet = _with_more_gpus(terms, points, judge)
     if unmet is None:
         missed = tuple(Trial(at, seen, 0) for at, seen in found.missed if seen.sound)

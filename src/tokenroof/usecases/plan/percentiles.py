@@ -43,6 +43,7 @@ class Found:
     at: int
     runners: tuple[Candidate, ...]
     missed: tuple[tuple[int, Simulated], ...]
+    why_no_drafts: str = ""
 
 
 def proposed(terms: Terms, points: Points, judge: Callable[[Points, Slo], Scored]) -> dict[int, Candidate]:
@@ -89,13 +90,19 @@ def best_simulated(
             break
     if not picked:
         return Found(best=None, at=-1, runners=(), missed=tuple(missed))
-    best, at, runners = ranked(terms, picked, list(picked.values()), wanted)
-    return Found(best=best, at=at, runners=runners, missed=tuple(missed))
+    best, at, runners, unused = ranked(terms, picked, list(picked.values()), wanted)
+    return Found(best=best, at=at, runners=runners, missed=tuple(missed), why_no_drafts=unused)
 
 
 def _in_turn(tried: dict[int, Candidate]) -> list[tuple[int, Candidate]]:
-    """So many of them, the simplest first: of what is equal within the error it is the winner."""
-    ordered = list(tried.items())
+    """So many of them, the simplest first: of what is equal within the error it is the winner. Those without drafts
+    come first, as if there were no others.
+    """
+    lots = ([item for item in tried.items() if bool(item[1].drafts) == drafted] for drafted in (False, True))
+    return [item for lot in lots for item in _of_a_kind(lot)]
+
+
+def _of_a_kind(ordered: list[tuple[int, Candidate]]) -> list[tuple[int, Candidate]]:
     near, rest = ordered[: _TRIED // 2], ordered[_TRIED // 2 :]
     simple = sorted(rest, key=lambda item: (item[1].complexity, item[1].score))[: _TRIED - len(near)]
     return sorted([*near, *simple], key=lambda item: (item[1].complexity, item[1].score))

@@ -279,6 +279,8 @@ def candidate_of(
     form, split = space.formats[int(points.form[at])], unit.prefill_workers
     by_bill, month = terms.demand.by_bill, None if price is None else price * paid * MONTH_H
     score = {"latency": e2e, "energy": joules, "cost": month if by_bill else usd}.get(terms.objective)
+    score = score or (paid if by_bill else paid / tokens)
+    by_gpus = terms.demand.given and terms.objective in ("cost", "throughput")
     return Candidate(
         system=machine_ids(space.machines),
         mode="agg" if split is None else "disagg",
@@ -324,7 +326,8 @@ def candidate_of(
         limit=limit if margins[limit] < 0.1 or not terms.demand.given else "load",
         low=space.profile.low,
         high=space.profile.high,
-        score=score or (paid if by_bill else paid / tokens),
+        score=score,
+        score_of_used=score * unit.gpus_used / paid if by_gpus else score,
         complexity=complexity,
         memory=_bars(space, unit, found, held, float(points.chunk[at])),
         log=None if unit.disaggregated else pool_log(unit),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from tokenroof.units import format_figures
 from tokenroof.usecases.plan.answer import Candidate
 
-__all__ = ["Reason", "judged_beside", "reasons", "why_not"]
+__all__ = ["Reason", "judged_beside", "no_drafts", "reasons", "surely_worse", "why_not"]
 
 _UNITS = {
     "cost": "per token",
@@ -17,6 +17,7 @@ _UNITS = {
 }
 _OF_A_BILL = {"cost": "a month", "throughput": "GPUs"}
 _AS_GOOD = 5e-4
+_SLACK = 1e-9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,14 +96,31 @@ def _simpler(one: Candidate, best: Candidate) -> Iterator[Reason]:
         yield Reason(words=f"{{mine}} {words}{plural}", mine=a, its=b, more_is_better=False, whole=True)
 
 
+def surely_worse(one: Candidate, better: Candidate, width: float) -> bool:
+    """Whether the score is worse by more than the error, or worse and that of the GPUs that are used by more than it:
+    whole machines bring a bill nearer to another at one load than at the next.
+    """
+    by, by_used = math.log(one.score / better.score), math.log(one.score_of_used / better.score_of_used)
+    return by > width + _SLACK or (by > _SLACK and by_used > width + _SLACK)
+
+
 def judged_beside(one: Candidate, best: Candidate, objective: str, width: float, *, by_bill: bool = False) -> Candidate:
     """A runner-up with how it compares to the winner; `width` is what scores must differ by to be told apart.
 
     `by_bill`: scores are of all machines for the load, not of a token.
     """
-    equal = abs(math.log(one.score / best.score)) <= width * (1.0 + 1e-9)
+    equal = not surely_worse(one, best, width) and not surely_worse(best, one, width)
     told = replace(one, worse_by=one.score / best.score - 1.0, equal=equal and width > 0.0)
     return replace(told, why_not=why_not(told, best, objective, by_bill=by_bill))
+
+
+def no_drafts(one: Candidate | None) -> str:
+    """Why a winner has no drafts, beside the best that has some."""
+    if one is None:
+        return "drafts are not used: nothing with them is as good within the limits"
+    size = "as good" if abs(one.worse_by) < _AS_GOOD else f"{100.0 * one.worse_by:+.1f} %"
+    within = ", equal within the error" if one.equal and size != "as good" else ""
+    return f"drafts are not used: {one.label} with {one.drafts} a step is {size}{within}"
 
 
 def why_not(one: Candidate, best: Candidate, objective: str, *, by_bill: bool = False) -> str:

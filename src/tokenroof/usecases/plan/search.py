@@ -72,6 +72,22 @@ def _rent_by(request: PlanRequest, one: System, demand: Demand, defaults: list[D
 def _points(
     space: Space, request: PlanRequest, rejected: dict[str, int], judge: Any, on_progress: OnProgress | None
 ) -> Points | None:
+    """Those without drafts as if there were none, then those with drafts."""
+    parts = [part for part in (space.depths[:1], space.depths[1:]) if part]
+    found = [
+        _points_of(
+            replace(space, depths=part), request, rejected, judge,
+            part_of(on_progress, number / len(parts), (number + 1) / len(parts)),
+        )
+        for number, part in enumerate(parts)
+    ]  # fmt: skip
+    lots = [one for one in found if one is not None]
+    return joined(lots) if lots else None
+
+
+def _points_of(
+    space: Space, request: PlanRequest, rejected: dict[str, int], judge: Any, on_progress: OnProgress | None
+) -> Points | None:
     split_only = request.mode == "disagg" or request.apart
     lots = [] if split_only else together(space, rejected, on_progress=part_of(on_progress, 0.0, _TOGETHER))
     for _ in told(range(_REFINEMENTS if lots else 0), part_of(on_progress, _TOGETHER, _FINER)):
@@ -189,7 +205,7 @@ def _machine_plan(
     edge: tuple[FrontierPoint, ...] = ()
     unmet: Unmet | None = None
     curve: Curve | None = None
-    met = 0
+    met, unused = 0, ""
     notes: list[str] = []
     if points is None or not (points.rate > 0).any():
         unmet = unmet_empty(terms, held_degrees(request), refused)
@@ -206,8 +222,9 @@ def _machine_plan(
 
             found = by_percentiles(terms, points, judge, request.alternatives, part_of(on_progress, _SEARCHED, 1.0))
             best, at, runners, unmet = found.best, found.at, found.runners, found.unmet
+            unused = found.why_no_drafts
         else:
-            best, at, runners = best_of(terms, points, judged, request.alternatives)
+            best, at, runners, unused = best_of(terms, points, judged, request.alternatives)
             unmet = unmet_of(terms, points, judged) if best is None else None
         if best is not None:
             curve = curve_at(terms, points, judged, at, best)
@@ -231,5 +248,5 @@ def _machine_plan(
             engine_refused=tuple(refused.items()), formats=tuple(f"{f.name}/{f.kv_name}" for f in space.formats),
         ),
         winner=best, runner_ups=runners, frontier=edge, curve=curve, unmet=unmet, notes=tuple(notes), space=space,
-        points=points,
+        points=points, why_no_drafts=unused,
     )  # fmt: skip

@@ -111,7 +111,9 @@ def what_words(terms: Terms, points: Points, at: int) -> str:
         int(points.prefill_copies[at]), int(points.decode_copies[at]),
     )  # fmt: skip
     form = space.formats[int(points.form[at])]
-    return f"{label}, {form.name} weights, {form.kv_name} KV"
+    depth = int(points.depth[at])
+    drafts = f", {depth} draft{'s' if depth > 1 else ''}" if depth else ""
+    return f"{label}, {form.name} weights, {form.kv_name} KV{drafts}"
 
 
 def _at(terms: Terms, points: Points, at: int) -> str:
