@@ -10,7 +10,8 @@ import engine_cases as cases
 import numpy as np
 import pytest
 
-from tokenroof.catalog import load_model
+from tokenroof.catalog import load_chip, load_model
+from tokenroof.catalog.efficiency import load_profile
 from tokenroof.engines import engine
 from tokenroof.mixers.architecture_flops import mixer_state_flops
 from tokenroof.operators.layout_space import expert_degrees
@@ -311,6 +312,19 @@ def test_ranks_wait_for_each_other_before_every_collective():
 
 
 # ---------------------------------------------------------------- where one token decides
+
+
+@pytest.mark.parametrize(("tokens", "bound"), [(1.0, "network latency"), (8192.0, "network")])
+def test_a_collective_is_bound_by_latency_until_its_bytes_take_longer(tokens, bound):
+    """An all-reduce on 8 H100 begins in some 10 us; at 450 GB/s 8 KB of a token take 0.02 us, 67 MB of 8,192 149 us."""
+    profile = load_profile(load_chip("h100"))
+    machine, model = cases.h100s(8), load_model("llama-3.1-8b")
+    found = operator_table(lower(model, Layout(tp=8)), machine, prefill=Load(tokens, 1.0, tokens), profile=profile)
+    row = {one.name: one for one in found}["MLP all-reduce"]
+    assert (row.bound, row.collective) == (bound, True)
+    assert 5e-6 < row.fixed_s / row.count < 20e-6
+    assert row.comm_bytes / row.count == 2 * 4096 * tokens
+    assert 1.0 < (row.time_s - row.fixed_s) / (row.comm_bytes / 450e9) < 8.0
 
 
 @pytest.mark.parametrize(

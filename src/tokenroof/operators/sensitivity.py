@@ -218,7 +218,7 @@ def _launches(row: Operator, profile: Efficiency) -> float:
 def _term(row: OperatorTime, found: StepSeconds, system: System, profile: Efficiency) -> Term:
     """A row as it counts in the step: fixed time always, the rest as far as nothing hides it."""
     launching = not found.kernels_shown and not found.network_shown
-    network = row.bound == "network"
+    network = row.collective
     if network:
         seconds = found.network_shown * row.time_s
     else:
@@ -235,7 +235,7 @@ def _term(row: OperatorTime, found: StepSeconds, system: System, profile: Effici
 
 def _rates(row: OperatorTime) -> tuple[str, ...]:
     """Names of the rates that a kernel's counts are divided by; a collective's depend on its algorithm."""
-    if row.bound == "network":
+    if row.collective:
         return ()
     return tuple(
         name for name, count in ((arithmetic(row.rate), row.flops), (MEMORY, row.memory_bytes)) if count > 0

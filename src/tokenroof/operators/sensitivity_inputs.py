@@ -80,8 +80,9 @@ def _rate(name: str, system: System) -> float:
 def kernel_text(row: OperatorTime, system: System, profile: Efficiency) -> str:
     """One row with its values: `runs, fixed + max(F / (share x peak), B / (share x W)) = time`, or its traffic."""
     runs = f"{row.count:g} runs"
-    if row.bound == "network":
-        return f"{runs}, {format_si(row.comm_bytes, 'B')} by {row.detail} = {format_si(row.time_s, 's')}"
+    if row.collective:
+        latency = f"{format_si(row.fixed_s, 's')} latency + " if row.fixed_s else ""
+        return f"{runs}, {latency}{format_si(row.comm_bytes, 'B')} by {row.detail} = {format_si(row.time_s, 's')}"
     rate, peak = arithmetic_rate(system.chip, row.rate)
     curve = curve_of(profile, row.kind, row.format, rate)
     compute = f"{format_si(row.flops, 'FLOP')} / ({curve.flops_share:.2f} x {format_si(peak, 'FLOP/s')})"

@@ -9,7 +9,7 @@ from tokenroof.operators.ranks import busiest_share, longer, waited_s
 from tokenroof.operators.timing import arithmetic_rate, curve_of, padded_flops
 from tokenroof.types.efficiency import PEAK, Efficiency
 from tokenroof.types.machine import System
-from tokenroof.types.program import Load, Operator, OperatorTime, Program
+from tokenroof.types.program import NETWORK, Load, Operator, OperatorTime, Program
 from tokenroof.xp import SCALAR
 
 __all__ = ["operator_table"]
@@ -78,14 +78,19 @@ def _collective(
     assert row.comm is not None
     size = form_value(row.comm.bytes, values)
     lines = collective_lines(row.comm.kind, row.comm.group, row.comm.stride, system, profile, routes=row.comm.routes)
-    time, algorithm = min(
-        (line.latency_s + size * line.s_per_byte if size <= line.max_bytes else math.inf, line.algorithm)
+    time, algorithm, latency = min(
+        (
+            line.latency_s + size * line.s_per_byte if size <= line.max_bytes else math.inf,
+            line.algorithm,
+            line.latency_s,
+        )
         for line in lines
     )
-    time += waited_s(profile, program, row.comm.group, SCALAR)
+    waited = waited_s(profile, program, row.comm.group, SCALAR)
+    time, fixed = time + waited, latency + waited
     return OperatorTime(
         name=row.name, kind=row.kind, part=row.part, count=row.count, rate="", format="", flops=0.0, weight_bytes=0.0,
         kv_read_bytes=0.0, kv_write_bytes=0.0, activation_bytes=0.0, comm_bytes=row.count * size, compute_s=0.0,
-        memory_s=0.0, fixed_s=0.0, time_s=row.count * time, bound="network",
+        memory_s=0.0, fixed_s=row.count * fixed, time_s=row.count * time, bound=NETWORK[fixed > time - fixed],
         detail=f"{row.comm.kind.replace('_', '-')}, {algorithm}, {row.comm.group:g} ranks",
     )  # fmt: skip

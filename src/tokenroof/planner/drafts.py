@@ -16,7 +16,7 @@ from tokenroof.types.machine import System
 from tokenroof.types.model import Model
 from tokenroof.types.program import Load, Num, StepTimes, Totals
 
-__all__ = ["Drafting", "drafting", "implied_acceptance", "tokens_per_pass"]
+__all__ = ["Drafting", "drafting", "drafting_s", "implied_acceptance", "tokens_per_pass"]
 
 _TABLES = ("embedding", "unembedding")  # shared with the model
 
@@ -38,11 +38,15 @@ class Drafting(Timed):
             return Timed.step(self, prefill=prefill, rule=rule)
         verified = self._verified(decode)
         times = Timed.step(self, decode=verified, prefill=prefill, rule=rule)
-        later_s = self.drafts * self._draft_s(decode, verified.context, rule)
+        return replace(times, step_s=times.step_s + self.drafting_s(decode, rule))
+
+    def drafting_s(self, decode: Load, rule: str = "operators") -> Any:
+        """What drafts add to a step that verifies them: passes of the draft head, and the host's part."""
+        later_s = self.drafts * self._draft_s(decode, self._verified(decode).context, rule)
         if rule == "operators":
             kept_s = self.profile.draft_sequence_s * decode.sequences / self.program.layout.dp
             later_s = later_s + self.profile.draft_pass_s + kept_s
-        return replace(times, step_s=times.step_s + later_s)
+        return later_s
 
     def counts(self, *, decode: Load | None = None, prefill: Load | None = None) -> Totals:
         if decode is None:
@@ -69,6 +73,11 @@ def _same(one: Any, other: Any) -> bool:
     import numpy as np
 
     return one is other or bool(np.array_equal(one, other))
+
+
+def drafting_s(timed: Timed, batch: float, context: float) -> float:
+    """What drafts add to a decode step of so many requests; nothing without."""
+    return float(timed.drafting_s(Load(batch, batch, context))) if isinstance(timed, Drafting) else 0.0
 
 
 def tokens_per_pass(acceptance: float, drafts: int) -> float:

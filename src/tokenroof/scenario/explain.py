@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from tokenroof.errors import InputError, UnknownName
 from tokenroof.operators.sensitivity import explain_step
+from tokenroof.planner.drafts import drafting_s
 from tokenroof.provenance import Grade
 from tokenroof.registry import nearest
 from tokenroof.scenario.deployment import Deployment
@@ -59,9 +60,16 @@ def _decode_step(deployment: Deployment, served: Served) -> Explanation:
         deployment.program, deployment.system, deployment.profile,
         decode=Load(batch * (1.0 + drafts), batch, deployment.workload.context), number="decode step",
     )  # fmt: skip
-    return combine(
-        "decode_step_s", "s", "decode step of the running requests", [(served.decode_step_s / step.value, step)]
-    )  # fmt: skip
+    extra_s = drafting_s(deployment.timed, batch, deployment.workload.context)
+    parts = [((served.decode_step_s - extra_s) / step.value, step)]
+    if extra_s:
+        profile = deployment.profile
+        passes = Input(
+            name="drafting_s", value=extra_s, unit="s", source=f"efficiency {profile.id}: {profile.source}",
+            as_of=profile.as_of, grade=Grade.FITTED,
+        )  # fmt: skip
+        parts.append((1.0, replace(of_input(passes), formula="passes of the draft head, and their host time")))
+    return combine("decode_step_s", "s", "decode step of the running requests", parts)
 
 
 def _tpot(deployment: Deployment, served: Served, decode: Explanation) -> Explanation:

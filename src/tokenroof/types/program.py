@@ -187,9 +187,16 @@ class Totals:
         )
 
 
+NETWORK = ("network", "network latency")  # what binds collectives
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperatorTime:
-    """A row of the operator table, all `count` runs: counts, times, what binds it, share of the sum of rows."""
+    """A row of the operator table, all `count` runs: counts, times, what binds it, share of the sum of rows.
+
+    `bound` is compute, memory or overhead; of a collective network, or network latency where it takes longer to begin
+    and to wait for other ranks (`fixed_s`) than to send.
+    """
 
     name: str
     kind: str
@@ -210,6 +217,11 @@ class OperatorTime:
     bound: str
     share: float = 0.0
     detail: str = ""
+
+    @property
+    def collective(self) -> bool:
+        """Whether it runs on a network."""
+        return self.bound in NETWORK
 
     @property
     def memory_bytes(self) -> float:

@@ -26,14 +26,15 @@ from tokenroof.present.page import BarRow, Bars, Block, KeyValues, Page, Remark,
 from tokenroof.present.page import warning as warned
 from tokenroof.present.pages.analyze_full import full_blocks
 from tokenroof.present.pages.parts import KINDS, LIMITS, changes, counted, defaults_of, log_pairs, ranged_row
+from tokenroof.types.served import Ranged
 from tokenroof.usecases.analyze.answer import TPOT_S, AnalyzeResponse
 
 __all__ = ["page_of"]
 
 _MORE = 0.10
 _RATES = {
-    "bytes_per_s": "memory bandwidth", "scaleup_bytes_per_s": "network", "scaleout_bytes_per_s": "network between "
-    "domains", "flops_per_s": "FLOP/s",
+    "bytes_per_s": "memory bandwidth", "scaleup_bytes_per_s": "network bandwidth",
+    "scaleout_bytes_per_s": "network bandwidth between domains", "flops_per_s": "FLOP/s",
 }  # fmt: skip
 _NOTHING_TRIED = "nothing that was tried: narrower formats, more of this chip, others near it"
 
@@ -43,7 +44,7 @@ def _main(answer: AnalyzeResponse) -> Table:
     cost = answer.cost
     rows = [
         *ranged_row("TPOT, served", answer.tpot_s, MS),
-        *ranged_row("TPOT, decode steps alone", answer.decode_step_s, MS),
+        *ranged_row("TPOT, decode steps alone", _per_token(answer), MS),
         *ranged_row("TTFT", answer.ttft_s, MS),
         *ranged_row("interactivity", answer.interactivity, TOK_PER_S_PER_USER),
         *ranged_row("output throughput", answer.output_tokens_per_s_per_gpu, TOK_PER_S_PER_GPU),
@@ -59,6 +60,15 @@ def _main(answer: AnalyzeResponse) -> Table:
     return Table(name="main", columns=heads, rows=rows)
 
 
+def _per_token(answer: AnalyzeResponse) -> Ranged | None:
+    """A decode step over the tokens that it yields to a request: more than one with drafts."""
+    step, tokens = answer.decode_step_s, answer.deployment.tokens_per_step
+    if step is None:
+        return None
+    ends = [None if end is None else end / tokens for end in (step.low, step.high, step.bound)]
+    return Ranged(value=step.value / tokens, low=ends[0], high=ends[1], bound=ends[2])
+
+
 def _shown_instead(answer: AnalyzeResponse) -> str:
     if answer.infeasible is None:
         return ""
@@ -72,7 +82,7 @@ def _work(answer: AnalyzeResponse) -> Bars:
     rows = [
         BarRow(
             one.kind, time, one.time_s, KINDS.get(one.bound_by, "other"), percent(one.share),
-            "" if one.kind == "host" else LIMITS.get(one.bound_by, one.bound_by),
+            "" if one.kind in ("host", "drafting") else LIMITS.get(one.bound_by, one.bound_by),
         )
         for one, time in zip(answer.work, times, strict=True)
     ]  # fmt: skip
@@ -84,7 +94,9 @@ def _step(answer: AnalyzeResponse) -> str:
     time = quantity(float(answer.step.step_s), MS)
     mean = answer.decode_step_s
     same = mean is None or quantity(mean.value, MS) == time
-    return time if same else f"{counted(answer.batch, 'request')} ({time})"
+    tokens = answer.deployment.tokens_per_step
+    yields = f", {tokens:.2f} tokens a request" if tokens > 1.0 else ""
+    return f"{time}{yields}" if same else f"{counted(answer.batch, 'request')} ({time}{yields})"
 
 
 def _movers(answer: AnalyzeResponse) -> tuple[str, ...]:

@@ -51,7 +51,7 @@ def _operators(answer: AnalyzeResponse) -> Table:
         (
             row.name, f"{row.count:g}", f"{row.time_s * 1e3:,.3f}", percent(row.share, decimals=1),
             quantity(row.flops, _COUNT) if row.flops else "",
-            quantity(row.comm_bytes if row.bound == "network" else row.memory_bytes, BYTES),
+            quantity(row.comm_bytes if row.collective else row.memory_bytes, BYTES),
             quantity(row.flops_per_byte) if row.flops_per_byte else "",
             _bound(row),
         )

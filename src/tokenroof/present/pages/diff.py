@@ -22,7 +22,7 @@ from tokenroof.usecases.diff.run import Difference, Pair
 __all__ = ["page_of"]
 
 _SHOWN: dict[str, tuple[str, Unit | None]] = {
-    "tpot_s": ("TPOT, served", MS), "decode_step_s": ("TPOT, decode steps alone", MS), "ttft_s": ("TTFT", MS),
+    "tpot_s": ("TPOT, served", MS), "decode_tpot_s": ("TPOT, decode steps alone", MS), "ttft_s": ("TTFT", MS),
     "output_tokens_per_s_per_gpu": ("output throughput", TOK_PER_S_PER_GPU),
     "requests_per_s": ("requests served", REQUESTS_PER_S), "concurrency": ("requests at once", None),
     "cost_output_usd_per_mtok": ("cost, output", USD_PER_MTOK),
@@ -62,7 +62,7 @@ def _numbers(answer: Difference) -> Table:
     rows = [
         (_SHOWN[pair.number][0], *_cells(pair, _SHOWN[pair.number][1]), _ratio(pair.ratio))
         for pair in answer.numbers
-        if pair.a is not None or pair.b is not None
+        if pair.number in _SHOWN and (pair.a is not None or pair.b is not None)
     ]
     return Table(name="main", columns=(words(), numbers("A"), numbers("B"), numbers("B over A")), rows=rows)
 

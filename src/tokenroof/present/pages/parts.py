@@ -24,9 +24,12 @@ _OPTIONS = {one.name for one in fields(Scenario)} | {"gpus"}
 _ROLES = re.compile(r"^(\d+) x \((.+?)\) : (\d+) x \((.+?)\)")
 
 LIMITS: Mapping[str, str] = {
-    "memory": "memory-bound", "compute": "compute-bound", "network": "network-bound", "overhead": "launches",
+    "memory": "memory-bound", "compute": "compute-bound", "network": "network-bound",
+    "network latency": "network latency", "overhead": "launches",
 }  # fmt: skip
-KINDS: Mapping[str, Kind] = {"memory": "memory", "compute": "compute", "network": "network"}
+KINDS: Mapping[str, Kind] = {
+    "memory": "memory", "compute": "compute", "network": "network", "network latency": "network",
+}  # fmt: skip
 
 
 def roles(label: str) -> str:

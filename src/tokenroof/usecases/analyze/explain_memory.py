@@ -145,7 +145,7 @@ def _room(deployment: Deployment, use: MemoryUse) -> Terms:
 
 def _communication(answer: AnalyzeResponse, deployment: Deployment) -> Terms:
     """What a step spends on links, collective by collective."""
-    rows = [row for row in answer.operators if row.bound == "network"]
+    rows = [row for row in answer.operators if row.collective]
     whole = sum(row.time_s for row in rows)
     if not rows or not whole:
         raise UnknownName("number", "communication_s", (), "nothing crosses a link on one GPU")

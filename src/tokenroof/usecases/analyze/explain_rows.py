@@ -21,8 +21,10 @@ def operator_line(row: OperatorTime, system: System, profile: Efficiency) -> str
     Where arithmetic and memory overlap less than fully, `max` is their sum, or the norm of that order.
     """
     runs = f"{row.count:g} runs"
-    if row.bound == "network":
-        return f"{row.name}: {runs}, {format_si(row.comm_bytes, 'B')} by {row.detail} = {format_si(row.time_s, 's')}"
+    if row.collective:
+        latency = f"{format_si(row.fixed_s, 's')} latency + " if row.fixed_s else ""
+        sent = f"{format_si(row.comm_bytes, 'B')} by {row.detail}"
+        return f"{row.name}: {runs}, {latency}{sent} = {format_si(row.time_s, 's')}"
     rate, peak = arithmetic_rate(system.chip, row.rate)
     curve = curve_of(profile, row.kind, row.format, rate)
     compute = f"{format_si(row.flops, 'FLOP')} / ({curve.flops_share:.2f} x {format_si(peak, 'FLOP/s')})"

@@ -6,6 +6,7 @@ from dataclasses import replace
 from tokenroof.catalog import load_model
 from tokenroof.formulas.roofline import user_tokens_per_s
 from tokenroof.mixers.architecture import active_params
+from tokenroof.planner.drafts import drafting_s
 from tokenroof.scenario.bounds import Bounds, bounds_of
 from tokenroof.scenario.costs import cost_of, request_usd
 from tokenroof.scenario.deployment import Deployment
@@ -162,7 +163,7 @@ def analyze(request: AnalyzeRequest) -> AnalyzeResponse:
     served = _shown(deployment, asked, infeasible)
     closed = _closed(deployment, request, served)
     batch = served.batch if served.fits else request.batch or 1.0
-    times = deployment.step(batch, drafts=float(request.drafts or 0))
+    times = deployment.step(batch)
     rows = decode_rows(deployment, batch)
     mfu, mbu = nearness(deployment, batch, times) if served.fits else (None, None)
     running = min(served.concurrency / deployment.replicas, served.room) if served.fits else 1.0
@@ -208,7 +209,7 @@ def analyze(request: AnalyzeRequest) -> AnalyzeResponse:
         memory=deployment.memory() if deployment.prompts_fit else deployment.prompt_memory(),
         log=pool_log(deployment),
         step=times,
-        work=work_of(rows, float(times.step_s)),
+        work=work_of(rows, float(times.step_s), drafting_s(deployment.timed, batch, work.context)),
         step_seconds_by_input=waits_of(deployment, batch),
         operators=rows,
         prefill_s=float(deployment.prefill().step_s),

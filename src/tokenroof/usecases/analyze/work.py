@@ -29,7 +29,7 @@ _FAMILIES = {
     "recurrence": "recurrence over state",
 }
 _NETWORK = "communication between GPUs"
-_HOST = "host"
+_HOST, _DRAFTING = "host", "drafting"
 _NOTHING = 1e-3
 
 
@@ -64,13 +64,13 @@ def prefill_rows(deployment: Deployment) -> tuple[OperatorTime, ...]:
 
 def kind_of(row: OperatorTime) -> str:
     """The kind of work that an operator counts under."""
-    if row.bound == "network":
+    if row.collective:
         return _NETWORK
     return _KINDS.get(row.kind) or _FAMILIES.get(row.kind.partition("_")[0], row.kind)
 
 
-def work_of(rows: tuple[OperatorTime, ...], step_s: float) -> tuple[Work, ...]:
-    """Kinds of work, longest first; what the rows do not explain is the host."""
+def work_of(rows: tuple[OperatorTime, ...], step_s: float, drafting_s: float = 0.0) -> tuple[Work, ...]:
+    """Kinds of work, longest first; what neither the rows nor drafts explain is the host."""
     seconds: dict[str, float] = {}
     bounds: dict[str, dict[str, float]] = {}
     for row in rows:
@@ -78,6 +78,8 @@ def work_of(rows: tuple[OperatorTime, ...], step_s: float) -> tuple[Work, ...]:
         seconds[kind] = seconds.get(kind, 0.0) + row.time_s
         by = bounds.setdefault(kind, {})
         by[row.bound] = by.get(row.bound, 0.0) + row.time_s
+    if drafting_s > 0.0:
+        seconds[_DRAFTING], bounds[_DRAFTING] = drafting_s, {"overhead": drafting_s}
     host = step_s - sum(seconds.values())
     if host > _NOTHING * step_s:
         seconds[_HOST], bounds[_HOST] = host, {"overhead": host}

@@ -78,7 +78,7 @@ class _Step:
         for row in self.rows:
             kind = kind_of(row)
             name = "matmuls" if kind in _MATMULS else "attention" if kind == _ATTENTION else "other kernels"
-            if row.bound != "network":
+            if not row.collective:
                 by_kind.setdefault(name, []).append(row)
         for name, limit in (("attention", "memory"), ("matmuls", "compute"), ("other kernels", "memory")):
             part = _below_peak(by_kind.get(name, []), deployment, self.scale, f"{name} below peak", limit)
@@ -108,7 +108,7 @@ class _Step:
         return "memory waits for arithmetic, and the reverse"
 
     def _network(self, visible: float) -> list[Part]:
-        rows = [row for row in self.rows if row.bound == "network"]
+        rows = [row for row in self.rows if row.collective]
         if not rows or visible == 0.0:
             return []
         calls = sum(float(row.count) for row in rows)
@@ -116,7 +116,7 @@ class _Step:
         return [Part(name="communication", time_s=self.scale * visible, kind="network", evidence=each)]
 
     def _fixed(self, deployment: Deployment, fixed: float) -> Part:
-        kernels = sum(row.fixed_s for row in self.rows)
+        kernels = sum(row.fixed_s for row in self.rows if not row.collective)
         text = f"host {_ms(max(fixed - kernels, 0.0))}, starts of kernels {_ms(min(kernels, fixed))}"
         return Part(name="fixed cost per step", time_s=self.scale * fixed, evidence=text)
 

@@ -100,6 +100,10 @@ def _numbers(a: AnalyzeResponse, b: AnalyzeResponse) -> tuple[Pair, ...]:
         ("requests_per_s", "request/s"), ("concurrency", "request"),
     )  # fmt: skip
     pairs = [_pair(name, unit, *(getattr(one, name) if one.fits else None for one in (a, b))) for name, unit in served]
+    steps = (_number(one.decode_step_s) if one.fits else None for one in (a, b))
+    tokens = (one.deployment.tokens_per_step for one in (a, b))
+    each = (None if step is None else step / many for step, many in zip(steps, tokens, strict=True))
+    pairs.insert(1, _pair("decode_tpot_s", "s", *each))
     for name in ("output_usd_per_mtok", "input_usd_per_mtok", "all_on_output_usd_per_mtok"):
         costs = [None if one.cost is None else getattr(one.cost, name) for one in (a, b)]
         pairs.append(_pair(f"cost_{name}", "USD/Mtoken", *costs))
@@ -112,7 +116,7 @@ def _numbers(a: AnalyzeResponse, b: AnalyzeResponse) -> tuple[Pair, ...]:
 def _reasons(a: OperatorTime, b: OperatorTime, chips: tuple[Chip, Chip]) -> str:
     """The counts and rates that changed, first those of what binds: `bytes 0.500x, memory bandwidth 1.40x`."""
     found: list[tuple[str, float]] = []
-    if a.bound == "network" or b.bound == "network":
+    if a.collective or b.collective:
         found.append(("network bytes", _ratio(a.comm_bytes, b.comm_bytes)))
         if a.detail != b.detail:
             return f"{_said(found)}; {_how(a)} -> {_how(b)}".removeprefix("; ")
