@@ -25,20 +25,20 @@ def test_text_holds_channels_and_joint_region() -> None:
     assert result.exit_code == 0, result.output
     for words in ("price level", "total parameters", "prior 80 %", "Open models most like it", "what other hosts ask",
                   "correlation", "65,536, effective"):  # fmt: skip
-        assert words in result.stdout
+        assert words in " ".join(result.stdout.split())
     assert result.stderr == ""
 
 
 def test_the_page_begins_with_what_it_can_be() -> None:
-    result = run("openai/gpt-5", "--draws", "262144")
+    result = run("openai/gpt-5.5", "--draws", "262144")
     first = " ".join(result.stdout.split("\n\n")[0].split())
     assert re.match(
         r"Most likely a mixture of experts of .* with .* active: the input price says so; nothing tells the KV", first
     )
-    estimates = json.loads(run("openai/gpt-5", "--json", "--draws", "262144").stdout)
+    estimates = json.loads(run("openai/gpt-5.5", "--json", "--draws", "262144").stdout)
     assert estimates["sentence"] == first
     prior = run("google/gemini-3.1-pro-preview", "--prior-only", *FAST).stdout
-    assert prior.startswith("Before any evidence: most likely a mixture")
+    assert prior.startswith("Before any evidence: a mixture of experts (83 %) or a dense model of")
 
 
 def test_json_is_one_object_without_draws() -> None:

@@ -89,6 +89,17 @@ def test_evidence_beyond_the_model_is_refused_and_named() -> None:
     assert issubclass(PoorPosterior, TokenroofError)
 
 
+def test_a_speed_that_no_draw_reaches_is_refused() -> None:
+    """It weighs all draws alike: it was dropped, and the price answered alone."""
+    with pytest.raises(InputError, match="reaches on the machines of that day"):
+        sample_posterior(
+            (reading("output_speed", 1e9),),
+            {"output_speed": line_of(CALIBRATIONS, "output_speed", "open")},
+            OPEN,
+            draws=10_000,
+        )
+
+
 @pytest.mark.parametrize("draws", [0, 9_999, 1 << 25])
 def test_draws_have_limits(draws: int) -> None:
     with pytest.raises(InputError, match="draws"):

@@ -12,6 +12,7 @@ from tokenroof.infer.posterior import NUMBERS, Moved
 from tokenroof.infer.sampler import PoorPosterior
 from tokenroof.present.charts.deduce import draw_corner, draw_evidence
 from tokenroof.present.pages.deduce import page_of
+from tokenroof.present.pages.deduce_parts import factor
 from tokenroof.present.text import text
 from tokenroof.usecases.deduce.held import CLOSED, HELD
 from tokenroof.usecases.deduce.lecture import lecture_deductions
@@ -133,7 +134,9 @@ def test_every_channel_is_left_out_in_turn(opus: DeduceResponse) -> None:
     used = [calibration.channel for calibration in opus.calibrations]
     assert [moved.channel for moved in opus.moved] == used == [s.channel for s in opus.surprises]
     price = next(m for m in opus.moved if m.channel == "input_price")
-    assert price.width_factor["total_params"] > 1.1, "without the price level the size is less known"
+    assert price.width_factor["total_params"] < 1 / 1.1, "without the price level the size is less known"
+    page = " ".join(text(page_of(opus), width=200).split())
+    assert f"input price $5 in {factor(price.median_factor['total_params'])}" in page, "JSON says what the page prints"
 
 
 def test_more_evidence_narrows_and_less_widens(v3: DeduceResponse) -> None:
@@ -216,7 +219,11 @@ def test_exact_facts_that_no_draw_meets_have_a_way_out() -> None:
 def test_speeds_over_context_say_something_of_the_cache() -> None:
     """A slope ten times as steep, a cache several times as large; without it, nothing tells the cache."""
     steep, flat = (
-        deduce(DeduceRequest(offer="openai/gpt-5", draws=1 << 18, speed_at=("1K:100", f"200K:{last}")))
+        deduce(
+            DeduceRequest(
+                offer="openai/gpt-5", draws=1 << 18, speed_at=("1K:100", f"200K:{last}"), released="2026-11-22"
+            )
+        )
         for last in (35.0, 85.0)
     )
     assert steep.estimate("kv_bytes_per_token").median > 3 * flat.estimate("kv_bytes_per_token").median
@@ -253,6 +260,13 @@ def test_a_model_on_the_same_host_is_a_yardstick() -> None:
         ({"speed_at": ("1K:100",)}, "two lengths or more"),
         ({"ttft_at": ("1K:0.2s", "x:3s")}, "PROMPT:TIME"),
         ({"beside": "llama-3.3-70b:80"}, "given with `speed`"),
+        ({"tokens_per_s": 200_000.0}, "to 162,540 tok/s, where 8 of the fastest chips read"),
+        ({"tokens_per_s": 0.0}, "from 0.001 to"),
+        ({"lab": "DeepSeek"}, "OpenAI, whose model openai/gpt-5 is, or unknown"),
+        ({"also": ("openai/gpt-5",)}, "not read yet"),
+        ({"also": ("deepseek/deepseek-v3",)}, "same weights as openai/gpt-5; lab: DeepSeek against OpenAI"),
+        ({"also": ("openai/gpt-4",)}, "day of release: 2023-03-14 against 2025-08-07"),
+        ({"as_of": "2025-08-06"}, "2025-08-07 or later, when the model came out"),
         ({"beside": "no-such:80", "tokens_per_s": 80.0}, "no-such"),
         ({"as_of": "yesterday"}, "a day such as"),
         ({"released": "2026-12-24"}, "no later than the day of the price"),
@@ -318,7 +332,7 @@ def test_a_closed_model_shows_the_record_of_closed_models(opus: DeduceResponse, 
     page, other = (" ".join(text(page_of(one), width=100).split()) for one in (opus, v3))
     assert f"{CLOSED.name} {CLOSED.sheets} 86 % 93 % - -" in page and "in ranges 43.2x wide" in page
     assert "nearest class of open models: sheets, models of 2025-26, 76 % held in total" in page
-    assert "region of all three" in page and CLOSED.name not in other
+    assert "all three: the joint 80 % region" in page and CLOSED.name not in other
 
 
 def test_unlikely_evidence_is_flagged_not_refused() -> None:
@@ -349,7 +363,7 @@ def test_what_narrows_an_interval_says_more_than_what_moves_its_middle(v3: Deduc
             width_factor=dict.fromkeys(names, width),
         )  # fmt: skip
 
-    narrows, moves = moved("input_price", 1.0, 1.5), moved("fast_mode", 0.97, 1.0)
+    narrows, moves = moved("input_price", 1.0, 1 / 1.5), moved("fast_mode", 1 / 0.97, 1.0)
     for order in ((narrows, moves), (moves, narrows)):
         assert ": the input price says so" in sentence_of(v3.estimates, v3.choices, order)
 

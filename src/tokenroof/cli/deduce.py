@@ -35,10 +35,18 @@ def _save(answer: Any, path: Path, chart: str) -> None:
     elif ending in (".svg", ".png", ".html"):
         from tokenroof.present.charts.deduce import draw_corner, draw_evidence
 
-        (draw_corner if chart == "corner" else draw_evidence)(answer, path)
+        (draw_corner if chart == "corner" else draw_evidence)(answer, path, _page(answer) if ending == ".html" else "")
     else:
         raise InputError("output file", str(path), f"a file ending in {_ENDINGS}")
     note(f"written to {path}")
+
+
+def _page(answer: Any) -> str:
+    """The page of the answer as markup, to stand above its picture."""
+    from tokenroof.present.html import html
+    from tokenroof.present.pages.deduce import page_of
+
+    return html(page_of(answer))
 
 
 def _check_file(out: Path, endings: str) -> None:

@@ -26,20 +26,20 @@ REGRESSIONS = (
     Regression(
         unknown="total_params",
         names=("price", "day", "speed"),
-        weights=(25.7907, 0.2418, 0.9758, 1.0791, -0.0878),
-        sd=1.063,
+        weights=(25.7926, 0.2461, 0.9784, 1.0853, -0.09),
+        sd=1.0638,
     ),
     Regression(
         unknown="active_params",
         names=("price", "day", "speed"),
-        weights=(24.4859, 0.0325, 0.6952, -0.0514, -0.6301),
-        sd=0.7,
+        weights=(24.4855, 0.0324, 0.695, -0.0508, -0.6304),
+        sd=0.7003,
     ),
     Regression(
         unknown="kv_bytes_per_token",
         names=("price", "day", "speed"),
-        weights=(11.987, 0.0868, 0.2651, -0.8128, -0.815),
-        sd=0.9747,
+        weights=(11.9862, 0.0834, 0.2632, -0.8189, -0.8126),
+        sd=0.9742,
     ),
 )
 

@@ -180,12 +180,10 @@ def _snapshot() -> tuple[list[Case], list[str]]:
             missing.append(offer.id)
             continue
         evidence = evidence_of(in_usd(offer)[0])
-        day = released().get(offer.model)
         # hosts' prices of the same weights are another case
         evidence = replace(
-            evidence, kind="open", floor_usd_per_token=None, floor_hosts=None,
-            released=years(day) if day else evidence.priced, product=is_product(offer.model),
-        )  # fmt: skip
+            evidence, kind="open", floor_usd_per_token=None, floor_hosts=None, product=is_product(offer.model)
+        )
         cases.append(Case(evidence=evidence, model=offer.model, lab=lab_of(offer.model), truth=truth))
     return cases, missing
 

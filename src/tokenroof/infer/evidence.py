@@ -9,8 +9,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tokenroof.catalog.offers.history import released
 from tokenroof.catalog.offers.index import base_line, flat_up_to, spread_of, steps
+from tokenroof.catalog.offers.releases import release_of
 from tokenroof.errors import InputError
 from tokenroof.infer.population import NOW, years
 from tokenroof.types.offer import UNDATED, Mode, Offer
@@ -112,9 +112,9 @@ def _discount(offer: Offer) -> tuple[float | None, str]:
 
 
 def _released(offer: Offer, priced: float) -> float:
-    """Year in which the model came out, where its weights are known; else the day of the price."""
-    month = released().get(offer.model or "")
-    return min(years(month), priced) if month else priced
+    """Year in which the model came out, where that is known; else the day of the price."""
+    found = release_of(offer)
+    return min(years(found.day), priced) if found else priced
 
 
 def _refuse_contradictions(offer: Offer) -> None:

@@ -10,9 +10,12 @@ from tokenroof.infer.calibration import Calibration, Lines, Point
 from tokenroof.infer.levels import Level, Miss, level_of, one_a_model
 from tokenroof.infer.population import Line, Member, Population, misses_of
 
-__all__ = ["KnownModel", "as_table", "known_models", "lines_of_lab", "population_of_lab", "price_level", "shipped"]
+__all__ = [
+    "KnownModel", "as_table", "known_models", "lines_of_lab", "out_by", "population_of_lab", "price_level", "shipped",
+]  # fmt: skip
 
 _PRICE = "input_price"
+_MONTH = 1.0 / 12.0  # years: days of release are known by month
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +70,19 @@ def as_table(known: Sequence[KnownModel]) -> dict[str, dict[str, dict[str, list[
         misses = {name: [round(miss.released, 2), round(miss.over, 3)] for name, miss in one.misses.items()}
         found.setdefault(one.lab, {})[one.architecture] = misses
     return found
+
+
+def out_by(known: Sequence[KnownModel], priced: float, but: float | None = None) -> tuple[KnownModel, ...]:
+    """What was known of models on the day of a price: those of later days are left out.
+
+    So are, where the model on sale is not named, those of about its day `but`: one of them may be it.
+    """
+
+    def counts(miss: Miss) -> bool:
+        return miss.released <= priced and (but is None or abs(miss.released - but) > _MONTH)
+
+    told = (replace(one, misses={name: m for name, m in one.misses.items() if counts(m)}) for one in known)
+    return tuple(one for one in told if one.misses)
 
 
 def price_level(known: Sequence[KnownModel], line: Calibration, released: float) -> Level:

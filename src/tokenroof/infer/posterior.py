@@ -83,7 +83,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moved:
-    """What one channel did: medians without it over medians with it, and widths without it over widths with it."""
+    """What one channel did: medians with it over medians without it, and widths of 80 % likewise, on logarithms."""
 
     channel: str
     shown: str
@@ -105,10 +105,14 @@ class Surprise:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Neighbour:
-    """A known open model and the credible level of the smallest region that holds it (0 centre, 1 outside)."""
+    """A known open model, the credible level of the smallest region that holds it (0 centre, 1 outside), its distance.
+
+    The distance is Mahalanobis': in standard deviations of the posterior from its centre, on logarithms.
+    """
 
     model: str
     level: float
+    distance: float
     truth: Truth
 
 
@@ -201,6 +205,12 @@ def credible_levels(draws: Mapping[str, Any], truths: Sequence[Truth]) -> tuple[
     Distance is Mahalanobis' over total and active parameters and cache; the share makes it a credible level
     whatever the shape of the posterior: a region of 80 % holds the architectures below 0.8.
     """
+    levels, _ = _places(draws, truths)
+    return levels
+
+
+def _places(draws: Mapping[str, Any], truths: Sequence[Truth]) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Credible level of each architecture, and its distance from the centre."""
     import numpy as np
 
     cloud = np.log(np.stack([draws[name] for name in ARCHITECTURE], axis=1))
@@ -209,7 +219,8 @@ def credible_levels(draws: Mapping[str, Any], truths: Sequence[Truth]) -> tuple[
     inverse = np.linalg.inv(np.cov(cloud.T) + 1e-9 * np.eye(len(ARCHITECTURE)))
     distance = np.sort(np.einsum("ij,jk,ik->i", cloud - centre, inverse, cloud - centre))
     own = np.einsum("ij,jk,ik->i", points - centre, inverse, points - centre)
-    return tuple(float(place) / len(distance) for place in np.searchsorted(distance, own))
+    levels = tuple(float(place) / len(distance) for place in np.searchsorted(distance, own))
+    return levels, tuple(float(square) for square in np.sqrt(own))
 
 
 def _without_each(sample: Sample) -> dict[str, Any]:
@@ -260,8 +271,8 @@ def _moved(sample: Sample, whole: Mapping[str, Any], left_out: Mapping[str, Any]
         for name in names:
             low, median, high = np.quantile(without[name], (0.1, 0.5, 0.9))
             with_low, with_median, with_high = np.quantile(whole[name], (0.1, 0.5, 0.9))
-            medians[name] = float(median / with_median)
-            widths[name] = float(np.log(high / low) / np.log(with_high / with_low))
+            medians[name] = float(with_median / median)
+            widths[name] = float(np.log(with_high / with_low) / np.log(high / low))
         found.append(Moved(channel=reading.channel, shown=reading.shown, median_factor=medians, width_factor=widths))
     return tuple(found)
 
@@ -275,8 +286,8 @@ def read_posterior(
     # the first fifth of the draws is from the prior
     prior = physical(sample.z[: min(_KEPT, len(sample.z) // 5)], sample.setting, log_price)
     names = [name for name in NUMBERS if name in draws]
-    levels = credible_levels(draws, [truth for _, truth in known])
-    near = [Neighbour(model=m, level=v, truth=t) for (m, t), v in zip(known, levels, strict=True)]
+    levels, far = _places(draws, [truth for _, truth in known])
+    near = [Neighbour(model=m, level=v, distance=d, truth=t) for (m, t), v, d in zip(known, levels, far, strict=True)]
     without = _without_each(sample)
     return Posterior(
         health=sample.health,
@@ -286,7 +297,7 @@ def read_posterior(
         densities=tuple(density(pair, draws, prior) for pair in PAIRS),
         moved=_moved(sample, draws, without),
         surprises=_surprises(sample, lines, without),
-        neighbours=tuple(sorted(near, key=lambda n: n.level)),
+        neighbours=tuple(sorted(near, key=lambda n: n.distance)),
         draws=draws,
         prior_draws=prior,
     )

@@ -123,7 +123,7 @@ def _of_labs(
     several = [case for case in cases if len(names[case.lab]) > 1]
     offers = {case.evidence.offer for case in several}
     known, known_levels = held_out(
-        several, lambda case: fold(case.lab, case.architecture).at(case.evidence.released),
+        several, lambda case: fold(case.lab, case.architecture).at(case.evidence.released, case.evidence.priced),
         draws=draws, seed=seed, candidates=False,
     )  # fmt: skip
     return (

@@ -237,6 +237,7 @@ def sample_posterior(
         r_hat=_r_hat(z, log_weights),
         adapted=bool(proposals),
     )
+    _refuse_beyond(read, likelihood)
     _refuse_poor(health, read, likelihood, log_weights)
     return Sample(
         z=z,
@@ -246,6 +247,16 @@ def sample_posterior(
         setting=setting,
         health=health,
     )
+
+
+def _refuse_beyond(read: Sequence[Reading], likelihood: Any) -> None:
+    """A speed that no draw reaches would weigh all alike, and be dropped unsaid."""
+    for column, reading in enumerate(read):
+        if reading.channel == "output_speed" and likelihood[:, column].max() <= _BEYOND:
+            raise InputError(
+                "speed", reading.shown, "what some model of such a seller and day reaches on the machines of that day",
+                "a rate over all sequences? divide it by them",
+            )  # fmt: skip
 
 
 def _refuse_poor(health: Health, read: Sequence[Reading], likelihood: Any, log_weights: Any) -> None:

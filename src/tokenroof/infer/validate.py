@@ -14,7 +14,7 @@ from tokenroof.infer.calibration import LINKS, Calibration, calibrate, line_of, 
 from tokenroof.infer.cases import Case, in_exam, members
 from tokenroof.infer.evidence import USED, readings
 from tokenroof.infer.forward import predict_prices
-from tokenroof.infer.known_lab import KnownModel, known_models, lines_of_lab, population_of_lab
+from tokenroof.infer.known_lab import KnownModel, known_models, lines_of_lab, out_by, population_of_lab
 from tokenroof.infer.markup import Markups, markup_without, setting_for
 from tokenroof.infer.population import Population, fit_population
 from tokenroof.infer.posterior import ARCHITECTURE, credible_levels
@@ -37,11 +37,12 @@ class Fold:
     markup: Markups
     known: tuple[KnownModel, ...] = ()  # of the lab that is asked about
 
-    def at(self, released: float) -> "Fold":
-        """The same for a model of that day, moved by what the lab's known models say."""
+    def at(self, released: float, priced: float) -> "Fold":
+        """The same for a model of that day, moved by the lab's models that were out by the day of the price."""
+        known = out_by(self.known, priced)
         return replace(
-            self, population=population_of_lab(self.population, self.known, released),
-            lines=lines_of_lab(self.lines, self.known, released), known=(),
+            self, population=population_of_lab(self.population, known, released),
+            lines=lines_of_lab(self.lines, known, released), known=(),
         )  # fmt: skip
 
 

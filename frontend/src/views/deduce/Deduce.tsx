@@ -16,12 +16,13 @@ import { Regions } from "./Regions";
 import { Sources } from "./Sources";
 import { estimateOf, type Deduced } from "./types";
 
+const NEAR = 0.8; // credible level of the joint region; they come nearest first
 const X: [number, number] = [1e9, 1.2e12];
 const Y: [number, number] = [5e3, 2e6];
 const LANDMARKS = new Set(["llama-3.1-405b", "deepseek-r1", "gpt-oss-120b", "qwen3-235b-a22b", "kimi-k2", "falcon-180b", "palm-540b"]);
 
 function dotsOf(answer: Deduced): Dot[] {
-  const named = new Set([...answer.neighbours].sort((a, b) => a.level - b.level).slice(0, 5).map((one) => one.model));
+  const named = new Set(answer.neighbours.filter((one) => one.level <= NEAR).slice(0, 5).map((one) => one.model));
   return answer.neighbours.map((one) => {
     const shown = named.has(one.model) || LANDMARKS.has(one.model);
     return { key: one.model, x: one.truth["active_params"] ?? NaN, y: one.truth["kv_bytes_per_token"] ?? NaN, kind: shown ? ("solid" as const) : ("faint" as const), ...(shown ? { label: one.model } : {}) };

@@ -20,8 +20,7 @@ function unread(answer: Deduced): string[] {
 }
 
 export function Evidence({ answer }: { answer: Deduced }): JSX.Element {
-  // Python says the median without a fact over that with it
-  const rows = [...answer.moved].map((one) => ({ ...one, factor: 1 / (one.median_factor["active_params"] ?? 1) })).sort((a, b) => Math.abs(Math.log(b.factor)) - Math.abs(Math.log(a.factor)));
+  const rows = [...answer.moved].map((one) => ({ ...one, factor: one.median_factor["active_params"] ?? 1 })).sort((a, b) => Math.abs(Math.log(b.factor)) - Math.abs(Math.log(a.factor)));
   const reach = Math.max(2, ...rows.map((one) => Math.max(one.factor, 1 / one.factor))) * 1.35;
   const x = log([1 / reach, reach], [14, 146]);
   const step = [2, 5, 10, 100, 1000].find((one) => x(one) - x(1) >= 30) ?? 1000;

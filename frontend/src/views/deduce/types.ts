@@ -31,7 +31,7 @@ export interface Deduced {
   regression: readonly { name: string; unit: string; low80: number; median: number; high80: number }[];
   moved: readonly { channel: string; shown: string; median_factor: Record<string, number>; width_factor: Record<string, number> }[];
   deductions: readonly { name: string; channel: string; quantity: string; unit: string; direction: string; low: number | null; point: number | null; high: number | null; formula: string; caveat: string; calibration: string }[];
-  neighbours: readonly { model: string; level: number; truth: Record<string, number> }[];
+  neighbours: readonly { model: string; level: number; distance: number; truth: Record<string, number> }[];
   skipped: readonly { channel: string; why: string }[];
   health: { draws: number; ess: number };
   held?: readonly { name: string; sheets: number; active_params: number }[];

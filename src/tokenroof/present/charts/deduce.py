@@ -5,22 +5,22 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tokenroof.infer.posterior import ARCHITECTURE, UNREAD
+from tokenroof.infer.posterior import ARCHITECTURE, UNREAD, Neighbour
 from tokenroof.present.charts.style import COLOURS, check_ending, new_figure, save_figure
 from tokenroof.present.numbers import percent
-from tokenroof.usecases.deduce.nearest import distinct
+from tokenroof.usecases.deduce.nearest import near
 from tokenroof.usecases.deduce.run import DeduceResponse, sheet_date
 from tokenroof.usecases.deduce.sentence import EVIDENCE
 
 __all__ = ["draw_corner", "draw_evidence"]
 
-# unknown -> label and the factor that turns SI into what axes show
+# unknown -> label, the factor that turns SI into what axes show, and its unit
 _AXES = {
-    "total_params": ("total parameters (B)", 1e-9),
-    "active_params": ("active parameters (B)", 1e-9),
-    "kv_bytes_per_token": ("KV cache (KB per token)", 1e-3),
-    "batch_over_balance": ("batch over critical", 1.0),
-    "markup": ("mark-up over hosts", 1.0),
+    "total_params": ("total parameters (B)", 1e-9, "B"),
+    "active_params": ("active parameters (B)", 1e-9, "B"),
+    "kv_bytes_per_token": ("KV cache (KB per token)", 1e-3, "KB"),
+    "batch_over_balance": ("batch over critical", 1.0, "times"),
+    "markup": ("mark-up over hosts", 1.0, "times"),
 }
 _LABELS = {
     "total_params": "total parameters",
@@ -113,7 +113,12 @@ def _marginal(axis: Any, name: str, response: DeduceResponse, limits: tuple[floa
     axis.set_yticks([])
     axis.grid(visible=False)
     low, median, high = (value * scale for value in (found.low80, found.median, found.high80))
-    axis.set_title(f"{_plain(median)}  ({_plain(low)} to {_plain(high)})", fontsize=9)
+    axis.set_title(f"{_plain(median)} {_AXES[name][2]}  ({_plain(low)} to {_plain(high)})", fontsize=9)
+
+
+def _marked(response: DeduceResponse) -> list[tuple[Neighbour, str]]:
+    """The models that have a marker of their own: those in the joint 80 % region that lie nearest."""
+    return list(zip(near(response.neighbours, len(_MARKERS)), _MARKERS, strict=False))
 
 
 def _pair(axis: Any, x: str, y: str, response: DeduceResponse, limits: dict[str, tuple[float, float]]) -> None:
@@ -136,19 +141,20 @@ def _pair(axis: Any, x: str, y: str, response: DeduceResponse, limits: dict[str,
     )  # fmt: skip
     if {x, y} <= set(ARCHITECTURE):
         limit_x, limit_y = limits[x], limits[y]
-        for number, near in reversed(list(enumerate(distinct(response.neighbours)))):
-            px = math.log10(getattr(near.truth, x) * _AXES[x][1])
-            py = math.log10(getattr(near.truth, y) * _AXES[y][1])
+        marked = {one.model: marker for one, marker in _marked(response)}
+        for known in reversed(response.neighbours):
+            px = math.log10(getattr(known.truth, x) * _AXES[x][1])
+            py = math.log10(getattr(known.truth, y) * _AXES[y][1])
             if not (limit_x[0] <= px <= limit_x[1] and limit_y[0] <= py <= limit_y[1]):
                 continue
-            if number < len(_MARKERS):
-                axis.plot(px, py, _MARKERS[number], ms=6, color=COLOURS["limit"], mec="white", mew=0.8)
+            if known.model in marked:
+                axis.plot(px, py, marked[known.model], ms=6, color=COLOURS["limit"], mec="white", mew=0.8)
             else:
                 axis.plot(px, py, ".", ms=3, color=COLOURS["total"], alpha=0.5)
 
 
-def draw_corner(response: DeduceResponse, path: Path) -> None:
-    """The posterior in pairs: 50 % and 80 % regions, prior in grey, nearest models marked."""
+def draw_corner(response: DeduceResponse, path: Path, above: str = "") -> None:
+    """The posterior in pairs: 50 % and 80 % regions, prior in grey, nearest models marked; HTML begins with `above`."""
     check_ending(path)
     names = list(_AXES)
     figure, axes = new_figure(len(names), len(names), width=11, height=10.5)
@@ -191,23 +197,14 @@ def draw_corner(response: DeduceResponse, path: Path) -> None:
         "title of a panel: median (80 %)",
     ]
     figure.text(0.58, 0.97, "\n".join(words), va="top", fontsize=9.5)
-    for marker, found in zip(_MARKERS, distinct(response.neighbours), strict=False):
+    for found, marker in _marked(response):
         axes[0][0].plot([], [], marker, ms=6, color=COLOURS["limit"], mec="white", label=found.model)
     axes[0][0].plot([], [], ".", ms=4, color=COLOURS["total"], alpha=0.5, label="other open models")
     figure.legend(
         loc="upper left", bbox_to_anchor=(0.57, 0.915), frameon=False, fontsize=9.5, title="nearest open models",
         alignment="left",
     )  # fmt: skip
-    save_figure(figure, path, title=f"What the prices of {response.offer.id} say", words=_words(response))
-
-
-def _words(response: DeduceResponse) -> str:
-    rows = [
-        f"{e.name:<20} {e.median:>12.4g}  80 % [{e.low80:.4g}, {e.high80:.4g}]  prior [{e.prior_low80:.4g}, "
-        f"{e.prior_high80:.4g}] {e.unit}"
-        for e in response.estimates
-    ]
-    return "\n".join(rows)
+    save_figure(figure, path, title=f"What the prices of {response.offer.id} say", above=above)
 
 
 def _intervals(axis: Any, response: DeduceResponse) -> None:
@@ -257,7 +254,7 @@ def _influence(axis: Any, response: DeduceResponse) -> None:
     height = 0.8 / len(names)
     for number, (name, colour) in enumerate(zip(names, colours, strict=True)):
         for place, m in enumerate(reversed(moved)):
-            shift = math.log2(1.0 / m.median_factor[name])
+            shift = math.log2(m.median_factor[name])
             bar = axis.barh(place + 0.3 - number * height, shift, height=height, color=colour, label=None)
             if m.channel in assumed:
                 bar[0].set(alpha=0.35, hatch="///")
@@ -292,8 +289,8 @@ def _check(axis: Any, response: DeduceResponse) -> None:
     axis.set_title("Reading against prediction from the rest (standard deviations; dashed: unlikely)")
 
 
-def draw_evidence(response: DeduceResponse, path: Path) -> None:
-    """What the evidence narrowed, which channel moved what, and whether the channels agree."""
+def draw_evidence(response: DeduceResponse, path: Path, above: str = "") -> None:
+    """What the evidence narrowed, what each channel moved, whether they agree; HTML begins with `above`."""
     check_ending(path)
     n = max(len(response.moved), 1)
     figure, axes = new_figure(3, 1, width=10.5, height=5.2 + 1.25 * n)
@@ -307,4 +304,4 @@ def draw_evidence(response: DeduceResponse, path: Path) -> None:
             axis.axis("off")
         axes[1][0].text(0, 0.5, "no evidence used: the posterior is the prior")
     figure.suptitle(f"{response.offer.id}: what each piece of evidence says", x=0.01, ha="left")
-    save_figure(figure, path, title=f"Evidence of {response.offer.id}", words=_words(response))
+    save_figure(figure, path, title=f"Evidence of {response.offer.id}", above=above)

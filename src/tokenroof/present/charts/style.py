@@ -112,8 +112,11 @@ def plain_logarithm(axis: Any, words: Callable[..., str]) -> None:
     axis.set_minor_formatter(NullFormatter())
 
 
-def save_figure(figure: "Figure", path: Path, *, title: str, words: str = "") -> None:
-    """Write the figure, whole or not at all. HTML holds the drawing itself and opens anywhere offline."""
+def save_figure(figure: "Figure", path: Path, *, title: str, words: str = "", above: str = "") -> None:
+    """Write the figure, whole or not at all. HTML holds the drawing itself and opens anywhere offline.
+
+    There `above` is markup that comes before the drawing, and `words` is plain text below it.
+    """
     ending = check_ending(path)
     buffer = io.BytesIO()
     if ending == ".png":
@@ -125,11 +128,12 @@ def save_figure(figure: "Figure", path: Path, *, title: str, words: str = "") ->
         if ending == ".html":
             drawing = content.decode("utf-8")
             drawing = drawing[drawing.index("<svg") :]
+            below = f"<pre>{html.escape(words)}</pre>" if words else ""
             page = (
                 f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{html.escape(title)}</title>'
-                "<style>body{font:16px system-ui,sans-serif;margin:2rem auto;max-width:1100px}"
+                "<style>body{font:16px system-ui,sans-serif;margin:2rem auto;padding:0 1rem;max-width:1100px}"
                 "svg{width:100%;height:auto}pre{overflow:auto}</style>"
-                f"<h1>{html.escape(title)}</h1>{drawing}<pre>{html.escape(words)}</pre></html>\n"
+                f"<h1>{html.escape(title)}</h1>{above}{drawing}{below}</html>\n"
             )
             content = page.encode("utf-8")
     put(path, content)

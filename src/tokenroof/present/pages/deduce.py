@@ -28,7 +28,7 @@ from tokenroof.present.pages.deduce_full import full_blocks
 from tokenroof.present.pages.deduce_parts import NAMES, factor, span, value
 from tokenroof.present.pages.parts import counted
 from tokenroof.usecases.deduce.held import sheets_of
-from tokenroof.usecases.deduce.nearest import distinct
+from tokenroof.usecases.deduce.nearest import near
 from tokenroof.usecases.deduce.run import Comparison, DeduceResponse, OddsOf, sheet_date
 from tokenroof.usecases.deduce.sentence import EVIDENCE, OF_CACHE, odds_of
 
@@ -89,7 +89,7 @@ def _evidence(answer: DeduceResponse) -> list[Block]:
         known = fitted[one.channel]
         on = "assumed" if known.n == 0 else counted(known.n, "offer")
         name = EVIDENCE.get(one.channel, one.channel).removeprefix("the ")
-        rows.append((name, one.shown, *(factor(1.0 / one.median_factor[key]) for key in _MOVED), on))
+        rows.append((name, one.shown, *(factor(one.median_factor[key]) for key in _MOVED), on))
     columns = (
         words(), words(drop=REMARK), *(numbers(_SHORT[key]) for key in _MOVED), words("fitted on", drop=REMARK)
     )  # fmt: skip
@@ -119,8 +119,9 @@ def _held(answer: DeduceResponse) -> Table:
         for one in answer.held
         if one.name != LAB_KNOWN or answer.lab.models
     ]  # fmt: skip
-    columns = (words(), numbers("sheets"), *(numbers(_SHORT[key]) for key in _MOVED), numbers("region of all three"))
-    lines = tuple(_of_closed(answer))
+    heads = (numbers("total"), numbers("active"), numbers("KV"), numbers("all three"))
+    columns = (Column(whole=True), numbers("sheets", drop=REMARK), *heads)
+    lines = ("all three: the joint 80 % region of total, active and KV per token", *_of_closed(answer))
     return Table(name="held", title="80 % ranges held the truth", columns=columns, rows=rows, lines=lines)
 
 
@@ -133,9 +134,11 @@ def _chips(choice: Choice) -> list[tuple[str, str]]:
 
 def _near(answer: DeduceResponse) -> list[KeyValues]:
     chips = next(choice for choice in answer.choices if choice.name == "system")
-    near = [(one.model,) for one in distinct(answer.neighbours)[:_NEAREST]]
+    found = near(answer.neighbours, _NEAREST)
+    first = answer.neighbours[0]
+    alike = [(one.model,) for one in found] or [("none in the 80 % region",), (f"nearest: {first.model}",)]
     return [
-        KeyValues(title="Open models most like it", pairs=near, inline=True),
+        KeyValues(title="Open models most like it", pairs=alike, inline=True),
         KeyValues(title="Chip it runs on", pairs=_chips(chips), inline=True),
     ]
 

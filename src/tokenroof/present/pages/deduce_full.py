@@ -5,6 +5,7 @@ from tokenroof.infer.posterior import UNREAD
 from tokenroof.present.numbers import percent
 from tokenroof.present.page import RANGE, REMARK, Block, Column, Lines, Table, numbers, words
 from tokenroof.present.pages.deduce_parts import NAMES, span, value, wrapped
+from tokenroof.usecases.deduce.nearest import NEAR
 from tokenroof.usecases.deduce.run import DeduceResponse
 
 __all__ = ["full_blocks"]
@@ -49,9 +50,9 @@ def _regions(answer: DeduceResponse) -> Table:
         (" with ".join(NAMES[name] for name in one.names), f"{one.correlation:+.2f}", percent(one.area_left))
         for one in answer.regions
     ]
-    inside = sum(one.level <= 0.8 for one in answer.neighbours)
-    columns = (words(), numbers("correlation"), numbers("area left of the prior's"))
-    said = f"{inside} of {len(answer.neighbours)} known models lie in the joint 80 % region"
+    inside = sum(one.level <= NEAR for one in answer.neighbours)
+    columns = (Column(whole=True), numbers("correlation"), numbers("area left"))
+    said = f"area left: of the prior's; {inside} of {len(answer.neighbours)} known models lie in the joint 80 % region"
     return Table(title="Joint 80 % regions", columns=columns, rows=rows, lines=(said,), full=True)
 
 
@@ -70,7 +71,8 @@ def _alone(answer: DeduceResponse) -> Table:
         for one in answer.deductions
     ]  # fmt: skip
     columns = (
-        words("channel"), words("quantity"), words("direction"), numbers("formula gives"),
+        Column(head="channel", whole=True), Column(head="quantity", whole=True), words("direction", drop=REMARK),
+        numbers("formula gives"),
         Column(head="interval", whole=True, drop=RANGE), Column(head="80 % calibrated", whole=True), words(drop=REMARK),
     )  # fmt: skip
     active = value(answer.assumed_active_params, "param")

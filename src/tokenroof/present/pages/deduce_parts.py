@@ -23,6 +23,7 @@ _UNITS = {
     "B/s": Unit(1e-9, after=" GB/s"),
 }  # fmt: skip
 _WIDTH, _LABEL = 96, 14
+_SECONDS = 10.0  # from which a time is told in seconds
 
 
 def value(number: float | None, unit: str, name: str = "") -> str:
@@ -35,6 +36,8 @@ def value(number: float | None, unit: str, name: str = "") -> str:
         return times(number)
     if unit == "token":
         return count(number)
+    if unit == "s" and number >= _SECONDS:
+        return quantity(number, Unit(after=" s"))
     return quantity(number, _UNITS[unit]) if unit in _UNITS else quantity(number)
 
 

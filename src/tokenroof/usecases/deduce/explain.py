@@ -143,9 +143,9 @@ def _terms(answer: DeduceResponse, one: Estimate) -> tuple[Term, ...]:
     whole = sum(much for _, much in told)
     return tuple(
         Term(
-            name=EVIDENCE.get(moved.channel, moved.channel), value=1.0 / moved.median_factor[one.name], unit="1",
+            name=EVIDENCE.get(moved.channel, moved.channel), value=moved.median_factor[one.name], unit="1",
             share=much / whole if whole else 0.0,
-            text=f"median x{1.0 / moved.median_factor[one.name]:.3g}, width x{1.0 / moved.width_factor[one.name]:.3g}",
+            text=f"median x{moved.median_factor[one.name]:.3g}, width x{moved.width_factor[one.name]:.3g}",
         )
         for moved, much in told
     )  # fmt: skip

@@ -6,16 +6,18 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Protocol
 
-from tokenroof.catalog.offers.index import in_usd
-from tokenroof.catalog.offers.paths import find_offer
+from tokenroof.catalog.offers.releases import Release
 from tokenroof.errors import InputError, UnitError, UnknownName
-from tokenroof.infer.cases import known_truths, truth_of
+from tokenroof.infer.cases import known_truths, members, truth_of
+from tokenroof.infer.deductions.speed import NODE_CHIPS, SPEED_GAIN
 from tokenroof.infer.evidence import Evidence, Known, evidence_of
+from tokenroof.infer.machines import machines
 from tokenroof.infer.population import years
 from tokenroof.registry import nearest
+from tokenroof.types.offer import Offer
 from tokenroof.units import parse_amount
 
-__all__ = ["known_fact", "measured"]
+__all__ = ["known_fact", "measured", "possible_speed"]
 
 _UNKNOWNS = {
     "total": ("param", "total parameters"),
@@ -28,6 +30,7 @@ _LARGEST = 1e15
 _LEAST_PARAMS = 1e6  # no language model is smaller
 _BEYOND_SPARSEST = 10.0  # times the sparsest known model: no draw of the population lies there
 _FIRST_YEAR, _LAST_YEAR = 2022, 2028
+_LEAST_SPEED = 1e-3  # tokens per second
 
 
 class Asked(Protocol):
@@ -57,9 +60,21 @@ class Asked(Protocol):
     def known(self) -> tuple[str, ...]:
         """Disclosed facts."""
 
-    @property
-    def also(self) -> tuple[str, ...]:
-        """Other sheets."""
+
+def possible_speed(speed: float) -> float:
+    """The speed, if eight of some chip can read some model that is sold so fast."""
+    most = _most_speed()
+    if not _LEAST_SPEED <= speed <= most:
+        raise InputError(
+            "speed", speed, f"from {_LEAST_SPEED:g} to {most:,.0f} tok/s, where {NODE_CHIPS} of the fastest chips read "
+            "the least model that is sold", "a rate over all sequences? divide it by them",
+        )  # fmt: skip
+    return speed
+
+
+def _most_speed() -> float:
+    table, least = machines(), min(member.active_params for member in members())
+    return float(NODE_CHIPS * SPEED_GAIN * table.bytes_per_s.max() / (min(table.widths) * least))
 
 
 def known_fact(text: str) -> Known:
@@ -160,18 +175,31 @@ def _year(field: str, day: str | None, otherwise: float) -> float:
     return found
 
 
-def measured(evidence: Evidence, asked: Asked) -> Evidence:
-    """The evidence of a sheet with its days, and with what was measured or disclosed.
+def _released(asked: Asked, evidence: Evidence, priced: float, out: Release | None) -> float:
+    """Year of the model: as given, as known of the sheet, or that of its price."""
+    if asked.released is not None:
+        found = _year("released", asked.released, priced)
+        if found > priced:
+            raise InputError("released", asked.released, "no later than the day of the price")
+        return found
+    if out is None or asked.as_of is None:
+        return priced if asked.as_of else evidence.released
+    if asked.as_of[: len(out.day)] < out.day:
+        raise InputError(
+            "as_of", asked.as_of, f"{out.day} or later, when the model came out", "`released` changes that"
+        )
+    return min(years(out.day), priced)
+
+
+def measured(evidence: Evidence, asked: Asked, others: Sequence[Offer], out: Release | None) -> Evidence:
+    """The evidence of a sheet with its days, and with what was measured or disclosed; `out` is when its model came out.
 
     Prices of other sheets of the weights are averaged: sheets of one seller err together, so that they are one
     reading and not several.
     """
-    prices = [evidence_of(in_usd(find_offer(name))[0]).input_usd_per_token for name in asked.also]
-    every = [evidence.input_usd_per_token, *prices]
+    every = [evidence.input_usd_per_token, *(evidence_of(other).input_usd_per_token for other in others)]
     priced = _year("as_of", asked.as_of, evidence.priced)
-    released = _year("released", asked.released, priced if asked.as_of else evidence.released)
-    if released > priced:
-        raise InputError("released", asked.released or asked.as_of, "no later than the day of the price")
+    released = _released(asked, evidence, priced, out)
     return replace(
         evidence,
         priced=priced,

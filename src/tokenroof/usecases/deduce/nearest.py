@@ -5,8 +5,9 @@ from collections.abc import Sequence
 
 from tokenroof.infer.posterior import ARCHITECTURE, Neighbour
 
-__all__ = ["distinct"]
+__all__ = ["NEAR", "distinct", "near"]
 
+NEAR = 0.8  # credible level of the region in which a model counts as near
 _SAME = 0.05  # on logarithms
 
 
@@ -21,3 +22,8 @@ def distinct(neighbours: Sequence[Neighbour]) -> tuple[Neighbour, ...]:
         if not twin:
             found.append(near)
     return tuple(found)
+
+
+def near(neighbours: Sequence[Neighbour], most: int) -> tuple[Neighbour, ...]:
+    """The nearest of those inside the joint 80 % region, twins told once; none where the region holds none."""
+    return tuple(one for one in distinct(neighbours) if one.level <= NEAR)[:most]

@@ -5,18 +5,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tokenroof.catalog.offers.history import lab_names, lives_on_models
-from tokenroof.errors import UnknownName
+from tokenroof.errors import InputError, UnknownName
 from tokenroof.infer.calibration import line_of
 from tokenroof.infer.calibrations import CALIBRATIONS
 from tokenroof.infer.cases import architecture_of, truth_of
 from tokenroof.infer.evidence import Evidence
-from tokenroof.infer.known_lab import KnownModel, price_level, shipped
+from tokenroof.infer.known_lab import KnownModel, out_by, price_level, shipped
 from tokenroof.infer.labs import is_product, lab_of
 from tokenroof.infer.levels import MEMORY_YEARS
 from tokenroof.registry import nearest
 from tokenroof.types.offer import Offer
 
-__all__ = ["NOBODY", "LabRead", "lab_read", "others_of", "product_of", "read_with"]
+__all__ = ["NOBODY", "LabRead", "lab_on_sheet", "lab_read", "others_of", "product_of", "read_with"]
 
 _TELLS_YEARS = 1.5 * MEMORY_YEARS  # models further off are read too, and move next to nothing
 _SAYS_NOTHING = 0.05  # of a logarithm of a price
@@ -38,16 +38,19 @@ class LabRead:
     of_cache: bool = False
 
 
-def lab_read(offer: Offer, asked: str | None) -> tuple[LabRead, tuple[KnownModel, ...]]:
-    """The lab of a sheet, or the one that was named for it, and its models but for the one on sale."""
+def lab_read(offer: Offer, asked: str | None, evidence: Evidence) -> tuple[LabRead, tuple[KnownModel, ...]]:
+    """The lab of a sheet, or the one that was named for it, and its models that were out, but for the one on sale."""
     spelt = {name.lower(): name for name in (*lab_names(), NOBODY)}
     if asked is not None and asked.lower() not in spelt:
         names = ", ".join(spelt.values())
         raise UnknownName("lab", asked, tuple(nearest(asked, lab_names(), 3)), f"known: {names}")
-    lab = spelt[asked.lower()] if asked else _lab(offer)
+    lab, sold = spelt[asked.lower()] if asked else _lab(offer), lab_on_sheet(offer)
+    if sold and lab not in (sold, NOBODY):
+        raise InputError("lab", asked, f"{sold}, whose model {offer.id} is, or {NOBODY}")
     own = truth_of(offer.model) if offer.model else None
     itself = architecture_of(lab, offer.model, own) if own is not None and offer.model else ""
-    known = tuple(one for one in shipped() if one.lab == lab and one.architecture != itself)
+    others = [one for one in shipped() if one.lab == lab and one.architecture != itself]
+    known = out_by(others, evidence.priced, None if itself else evidence.released)
     return LabRead(name=lab, lives_on_models=lives_on_models(lab)), known
 
 
@@ -56,6 +59,12 @@ def _lab(offer: Offer) -> str:
         return lab_of(offer.model) if offer.model else offer.lab
     except ValueError:  # weights of a lab that the lists do not have
         return offer.lab
+
+
+def lab_on_sheet(offer: Offer) -> str | None:
+    """The lab that a sheet names, where it is one of the known ones: a host or a price of one's own names none."""
+    lab = _lab(offer)
+    return lab if lab in lab_names() else None
 
 
 def read_with(lab: LabRead, known: Sequence[KnownModel], evidence: Evidence) -> LabRead:

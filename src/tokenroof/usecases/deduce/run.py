@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from tokenroof.catalog.offers.history import released
 from tokenroof.catalog.offers.index import Rate, base_line, in_usd
 from tokenroof.catalog.offers.paths import find_offer
+from tokenroof.catalog.offers.releases import release_of
 from tokenroof.errors import InputError
 from tokenroof.infer.calibration import Calibration, line_of
 from tokenroof.infer.calibrations import CALIBRATIONS, MARKUPS, POPULATION, REGRESSIONS
@@ -32,7 +32,9 @@ from tokenroof.infer.regions import Density, Region
 from tokenroof.infer.sampler import Health, sample_posterior
 from tokenroof.types.offer import Offer
 from tokenroof.usecases.deduce.held import CLOSED, HELD, Held
-from tokenroof.usecases.deduce.measured import measured
+from tokenroof.usecases.deduce.joined import joined
+from tokenroof.usecases.deduce.measured import measured, possible_speed
+from tokenroof.usecases.deduce.notes import notes_of
 from tokenroof.usecases.deduce.of_lab import LabRead, lab_read, others_of, product_of, read_with
 from tokenroof.usecases.deduce.own_offer import UNDATED
 from tokenroof.usecases.deduce.sentence import sentence_of
@@ -161,15 +163,6 @@ _WOULD_TELL = {
     "speed_slope": "no speeds at several contexts: `speed_at`",
     "ttft_slope": "no times to first token at several prompts: `ttft_at`",
 }
-_FLAT = {
-    "speed_slope": "the speeds do not fall with context: not used, they tell nothing of the cache",
-    "ttft_slope": "TTFT does not rise with the prompt: not used, it tells nothing of active parameters",
-}
-# On the sheet, and not in the intervals: without gain for labs that were not fitted.
-_ALONE = {
-    "output_ratio": "output over input", "cached_ratio": "the price of cached reads",
-    "long_context": "the step at long context", "host_floor": "what other hosts ask", "storage": "the price of storage",
-}  # fmt: skip
 
 
 def _regressions(evidence: Evidence) -> tuple[Beside, ...]:
@@ -182,41 +175,17 @@ def _regressions(evidence: Evidence) -> tuple[Beside, ...]:
     return tuple(found)
 
 
-def _notes(offer: Offer, rate: Rate, evidence: Evidence, dated: bool) -> tuple[str, ...]:
-    """What a reader should know; `dated`: the day of the model or of the price was given."""
-    found = []
-    if not dated and not released().get(offer.model or ""):
-        found.append("no day of release is known: read as a model as new as its price; `released` changes it")
-    if rate.currency != "USD":
-        when = f", {rate.origin.as_of}" if rate.origin.as_of else ""
-        found.append(f"converted at 1 {rate.currency} = {rate.usd:.4g} USD ({rate.origin.source}{when})")
-    if evidence.kind == "closed":
-        found.append("closed weights: the mark-up is hardly known, so sizes are rough; the regression has none")
-    shown = {reading.channel for reading in readings(evidence, every=True)}
-    shown |= {"storage"} if evidence.storage_usd_per_token_h is not None else set()
-    alone = [name for channel, name in _ALONE.items() if channel in shown]
-    if alone:
-        found.append(f"read alone, not in the intervals: {', '.join(alone)}")
-    found += [_FLAT[channel] for channel in flat_slopes(evidence)]
-    if evidence.output_usd_per_token < evidence.input_usd_per_token:
-        found.append("output is cheaper than input: are the two swapped?")
-    if offer.origin.as_of == UNDATED:
-        found.append("no day given: read as a price of today; `as_of` changes it")
-    return tuple(found)
-
-
 def deduce(request: DeduceRequest) -> DeduceResponse:
     """Deductions by channel and the joint posterior of one offer."""
     offer = find_offer(request.offer) if isinstance(request.offer, str) else request.offer
     if request.tokens_per_s is not None:
-        if not 1e-3 <= request.tokens_per_s <= 1e9:
-            raise InputError("speed", request.tokens_per_s, "a number of tokens per second from 0.001 to 1e9")
-        offer = replace(offer, output_tokens_per_s=request.tokens_per_s)
+        offer = replace(offer, output_tokens_per_s=possible_speed(request.tokens_per_s))
     if not 0 <= request.seed <= _LARGEST_SEED:
         raise InputError("seed", request.seed, f"a whole number from 0 to {_LARGEST_SEED:,}")
     usd, rate = in_usd(offer, request.rates)
-    evidence = measured(evidence_of(usd), request)
-    lab, of_lab = lab_read(offer, request.lab)
+    others = joined(offer, request.also, request.rates)
+    evidence = measured(evidence_of(usd), request, others, release_of(offer))
+    lab, of_lab = lab_read(offer, request.lab, evidence)
     evidence = replace(evidence, product=product_of(offer, evidence, lab.name))
     found = readings(evidence)
     for name in request.leave_out:
@@ -260,7 +229,7 @@ def deduce(request: DeduceRequest) -> DeduceResponse:
         health=posterior.health,
         machine=machine,
         assumed_active_params=active,
-        notes=_notes(offer, rate, evidence, bool(request.released or request.as_of)),
+        notes=notes_of(offer, rate, evidence, read, request),
         held=(CLOSED, *HELD) if evidence.kind == "closed" else HELD,
         sentence=sentence_of(posterior.estimates, posterior.choices, posterior.moved, others_of(read), read.of_cache),
         posterior=posterior,

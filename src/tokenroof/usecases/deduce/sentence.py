@@ -44,7 +44,7 @@ def _between(estimate: Estimate) -> str:
 def learnt(moved: Moved, estimate: Estimate) -> float:
     """Nats that a channel adds on one unknown: between normals of the medians and widths with and without it."""
     deviation = math.log(estimate.high80 / estimate.low80) / _DEVIATIONS
-    narrower = max(moved.width_factor[estimate.name], 1e-9)
+    narrower = 1.0 / max(moved.width_factor[estimate.name], 1e-9)
     shift = math.log(moved.median_factor[estimate.name]) / max(deviation, 1e-9)
     return math.log(narrower) + (1.0 + shift * shift) / (2.0 * narrower * narrower) - 0.5
 
@@ -69,6 +69,20 @@ def _said(estimates: Sequence[Estimate], moved: Sequence[Moved], others: str, ca
     return f"{says}; nothing tells the KV cache, whose range is that of models of such a size"
 
 
+def _head(mixture: float, total: Estimate, active: Estimate) -> str:
+    """The kind, with its chance where that is not clear, and both sizes; a dense model has one."""
+    sizes = f"of {_between(total)}"
+    if mixture >= _SURE:
+        return f"Most likely a mixture of experts {sizes} with {_between(active)} active"
+    if mixture <= 1.0 - _SURE:
+        also = "" if _between(active) == _between(total) else f", or a mixture with {_between(active)} active"
+        return f"Most likely a dense model {sizes}{also}"
+    first, other, chance = ("mixture of experts", "dense model", mixture)
+    if mixture < 0.5:
+        first, other, chance = other, first, 1.0 - mixture
+    return f"A {first} ({chance:.0%}) or a {other} {sizes} with {_between(active)} active".replace("%", " %")
+
+
 def sentence_of(
     estimates: Sequence[Estimate],
     choices: Sequence[Choice],
@@ -79,10 +93,7 @@ def sentence_of(
     """Kind and 80 % intervals of the sizes, then the evidence; `others` are models of the lab that were read beside."""
     by_name = {one.name: one for one in estimates}
     _, mixture = odds_of(choices, "experts", "mixture")
-    what = "a mixture of experts" if mixture >= 0.5 else "a dense model"
-    how = "Most likely" if max(mixture, 1.0 - mixture) >= _SURE else "Perhaps"
-    total, active = _between(by_name["total_params"]), _between(by_name["active_params"])
-    head = f"{how} {what} of {total} with {active} active"
+    head = _head(mixture, by_name["total_params"], by_name["active_params"])
     return (
         f"{head}: {_said(estimates, moved, others, cache_of_lab)}."
         if moved
