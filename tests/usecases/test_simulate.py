@@ -180,12 +180,44 @@ def test_a_closed_loop_says_what_its_beginning_does_to_ttft() -> None:
     assert [note.split(":")[0] for note in alike.notes] == [
         "clients begin together and lengths are alike, so prompts come in bunches"
     ]
-    early = answered(concurrency=32, requests=200, isl="1000", osl="100")
+    early = answered(concurrency=32, requests=200, isl="1000", osl="100", warmup=0.1)
     assert early.notes[0].startswith("12 of the 32 that begin at once") and "`warmup` 0.16 " in early.notes[0]
     apart = answered(concurrency=32, requests=400, isl="1000", osl="exp:100", warmup=0.16)
     assert apart.ttft and alike.ttft and apart.closed_form.ttft_s and not apart.notes
     assert apart.ttft.mean == pytest.approx(apart.closed_form.ttft_s, rel=0.3)
     assert alike.ttft.mean > 1.5 * apart.ttft.mean
+
+
+def test_a_closed_loop_leaves_out_what_begins_at_once_unless_told_otherwise() -> None:
+    """Of 256 at once 100 of 1,000 were left out, and p99 of TTFT was that of the others' wait: 11.2 s, not 1.1."""
+    asked = {"model": "llama-3.3-70b", "system": "8xh100", "tp": 8, "isl": "1000", "osl": "200", "concurrency": 256}
+    found, as_it_was = (answered(**(asked | more)) for more in ({}, {"requests": 1000, "warmup": 0.1}))
+    assert (found.requests, found.warmup_requests, as_it_was.warmup_requests) == (2560, 256, 100)
+    assert found.ttft and as_it_was.ttft
+    assert found.ttft.p99 and found.ttft.p99 < 2.0 and as_it_was.ttft.p99 and as_it_was.ttft.p99 > 5.0
+    run = outcome([0.0] * 10, [0.0] * 10, [1.0] * 10, [2.0] * 10)
+    assert [count(run, share, wave=wave).warmup for share, wave in ((None, 3), (None, 6), (0.2, 3))] == [3, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("load", "short"),
+    [
+        ({"request_rate": 3.0, "requests": 20}, True),  # the machine drains
+        ({"request_rate": 4.0, "requests": 300}, True),  # fills all the while: 3.24 are served and 4 come
+        ({"concurrency": 64, "requests": 64}, True),  # all of the first wave
+        ({"users": 50, "requests": 60}, True),  # hardly one for each user
+        ({"request_rate": 0.1, "requests": 10}, True),  # few
+        ({"request_rate": 3.0}, False), ({"concurrency": 64}, False), ({"users": 50}, False),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_run_that_is_too_short_says_so_first_and_what_would_do(load: dict[str, float], short: bool) -> None:
+    found = answered(**load)
+    assert found.short == short
+    assert found.sentence.startswith("Too short a run to tell (") == short
+    if short:
+        assert f"`requests` {found.requests_enough} would do" in found.sentence
+        assert not answered(**(load | {"requests": found.requests_enough})).short
 
 
 def test_requests_larger_than_memory_are_rejected_and_miss_the_slo() -> None:

@@ -30,7 +30,11 @@ _LEFT_OUT = (
 @click.option("--concurrency", metavar="N", help="Closed loop: requests at once; who ends is followed by the next.")
 @click.option("--isl", metavar="DIST", help="Input tokens: 4096, uniform:500:1500, lognormal:MEAN:CV, exp:MEAN, ...")
 @click.option("--osl", metavar="DIST", help="Output tokens, likewise.")
-@click.option("--requests", metavar="N", help="How many; of a trace the first. [default: 1000, or the whole trace]")
+@click.option(
+    "--requests",
+    metavar="N",
+    help="How many; of a trace the first. [default: 1000, ten times those at once, or the trace]",
+)
 @click.option(
     "--slo",
     metavar="SLO",
@@ -38,7 +42,11 @@ _LEFT_OUT = (
 )  # fmt: skip
 @click.option("--ttft", metavar="TIME", help="Limit on a request's TTFT, over that of --slo: 1s, p99:1s.")
 @click.option("--tpot", metavar="TIME", help="Limit on a request's TPOT, over that of --slo: 50ms, p90:50ms.")
-@click.option("--warmup", metavar="SHARE", help="First share of the requests, left out of statistics. [default: 0.1]")
+@click.option(
+    "--warmup",
+    metavar="SHARE",
+    help="First share of the requests, left out. [default: 0.1; of a closed loop all that begin at once]",
+)
 @click.option("--router", metavar="ROUTER", help="round-robin, least-loaded, prefix-aware. [default: round-robin]")
 @click.option("--disaggregate", metavar="P:D", help="P prefill workers for D decode workers, in layouts of their own.")
 @click.option("--prefix-cache", metavar="KIND", help="block: keep those of a trace's prompts. [default: off]")

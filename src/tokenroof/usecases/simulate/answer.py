@@ -112,6 +112,7 @@ class SimulateResponse:
     those of decode steps: the gap in which a cache is sent is in its mean alone.
     `cache_hit_rate` is what the prefix cache had of all prompt tokens, `cache_hits` by tier; with one, `kv_fill` is
     what running requests use, and the closed form takes the same share of every prompt as cached.
+    `short` says that too little ran to tell, and `requests_enough` how many requests would; None of a trace.
     """
 
     model: str
@@ -186,6 +187,8 @@ class SimulateResponse:
     defaults: tuple[Default, ...]
     warnings: tuple[str, ...]
     sentence: str
+    short: bool
+    requests_enough: int | None
     seed: int
     request: SimulateRequest = field(repr=False, compare=False)
     deployment: Deployment = field(repr=False, compare=False)

@@ -8,7 +8,7 @@ from typing import Any
 
 from tokenroof.errors import InputError, UnitError
 from tokenroof.scenario.slo import slo_of
-from tokenroof.simulate.arrivals import closed_loop, synthetic
+from tokenroof.simulate.arrivals import MAX_REQUESTS, closed_loop, synthetic
 from tokenroof.simulate.requests import Requests
 from tokenroof.simulate.traces import format_of, read_trace
 from tokenroof.types.scenario import LOADS, Scenario
@@ -19,8 +19,9 @@ from tokenroof.usecases.simulate.request import REQUESTS, SimulateRequest
 from tokenroof.usecases.trace.answer import TraceRequest
 from tokenroof.usecases.trace.run import part_of
 
-__all__ = ["Source", "draw", "rates_of", "scenario_of", "source_of"]
+__all__ = ["WAVES", "Source", "draw", "rates_of", "scenario_of", "source_of"]
 
+WAVES = 10  # requests of a closed loop over those at once: InferenceX runs as many
 _MOST_RATES = 100
 _OF_A_TRACE = ("columns", "start", "end", "scale")
 _NOT_WITH_A_TRACE = ("isl", "osl", "arrivals", *LOADS)
@@ -106,7 +107,8 @@ def source_of(request: SimulateRequest, on_rows: Callable[[int], None] | None = 
     """Where the requests come from; a trace is read here."""
     _check(request)
     if request.trace is None:
-        count = request.requests or REQUESTS
+        at_once = request.concurrency or request.users or 0.0
+        count = request.requests or min(max(REQUESTS, math.ceil(WAVES * at_once)), MAX_REQUESTS)
         return Source(requests=None, count=count, words=_drawn_words(request), gaps=request.arrivals or "poisson")
     asked = TraceRequest(
         file=request.trace, columns=request.columns, skip_bad=request.skip_bad, start=request.start, end=request.end,

@@ -25,7 +25,8 @@ class SimulateRequest(Scenario):
 
     `isl` and `osl` may be distributions such as "lognormal:1155:1.1", `arrivals` is that of the gaps between them at
     `request_rate`; `concurrency` (or `users` who `think`) makes a closed loop. `requests` is how many there are, of
-    a trace the first. The first `warmup` share of them is left out of statistics. `scheduler` takes the place of the
+    a trace the first. The first `warmup` share of them is left out of statistics; by default a tenth, in a closed loop
+    at least those that begin at once. `scheduler` takes the place of the
     engine's own rule for making up steps, `period` is the train's. `columns`, `skip_bad`, `start`, `end` and `scale`
     say how a trace is read, as in TraceRequest.
     `prefix_cache` block keeps blocks of the prompts of a trace that has ids of them, in the memory of the GPUs and
@@ -54,7 +55,7 @@ class SimulateRequest(Scenario):
     scale: Annotated[float | None, Within(1e-6, 1e6)] = None
     arrivals: str | None = None
     requests: Annotated[int | None, Within(1, MAX_REQUESTS, "requests")] = None
-    warmup: Annotated[float, Within(0.0, 0.9)] = 0.1
+    warmup: Annotated[float | None, Within(0.0, 0.9)] = None
     router: Annotated[str, OneOf(ROUTERS)] = ROUTERS[0]
     disaggregate: str | None = None
     scheduler: Annotated[str | None, OneOf(SCHEDULERS)] = None

@@ -17,6 +17,7 @@ from tokenroof.types.served import Infeasible
 from tokenroof.usecases.simulate.answer import ClosedLoad, Latency, Series, SimulateResponse
 from tokenroof.usecases.simulate.cache import hits_of
 from tokenroof.usecases.simulate.carry import Ran, carry
+from tokenroof.usecases.simulate.enough import is_short, requests_enough, wave_of
 from tokenroof.usecases.simulate.load import rates_of
 from tokenroof.usecases.simulate.loads import at_rate, at_seed, capacity_of, knee_of, point_of
 from tokenroof.usecases.simulate.recorder import WINDOWS, Recorder
@@ -120,7 +121,7 @@ def _answer(setup: Setup, ran: Ran) -> SimulateResponse:
     split = deployment.prefill_workers
     overload = None if setup.concurrency is not None else overload_of(outcome)
     users = setup.concurrency or 0 if setup.think_s > 0.0 else 0
-    found = count(outcome, request.warmup, overload is not None, users)
+    found = count(outcome, request.warmup, overload is not None, users, wave_of(setup))
     good, limits = met(outcome, deployment.limits), deployment.limits
     limited = limits.ttft_s is not None or limits.tpot_s is not None
     span_s, ended = found.span_s, found.ended
@@ -135,6 +136,9 @@ def _answer(setup: Setup, ran: Ran) -> SimulateResponse:
     series = _series(outcome, recorder, setup)
     hits = hits_of(setup.kept, deployment, outcome, found.sent)
     cached = sum(one.cache_hit_rate for one in hits)
+    stay_s = float(outcome.e2e_s[ended].mean()) if ended.any() else 0.0
+    short = stay_s > 0.0 and overload is None and outcome.stopped_s is None and is_short(setup, found, stay_s)
+    closed = _closed_form(deployment, cached)
     answer = SimulateResponse(
         model=deployment.model.id,
         model_name=deployment.model.name,
@@ -197,7 +201,7 @@ def _answer(setup: Setup, ran: Ran) -> SimulateResponse:
         usd_per_gpu_h=price,
         output_usd_per_mtok=_usd(usd_per_s, output),
         total_usd_per_mtok=_usd(usd_per_s, whole),
-        closed_form=_closed_form(deployment, cached),
+        closed_form=closed,
         capacity=None,
         capacity_share=None,
         knee=None,
@@ -208,6 +212,8 @@ def _answer(setup: Setup, ran: Ran) -> SimulateResponse:
         defaults=deployment.defaults,
         warnings=deployment.warnings,
         sentence="",
+        short=short,
+        requests_enough=requests_enough(setup, found, max(stay_s, closed.e2e_s or 0.0)) if short else None,
         seed=request.seed,
         request=request,
         deployment=deployment,

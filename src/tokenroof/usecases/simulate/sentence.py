@@ -64,11 +64,22 @@ def _knee(answer: SimulateResponse, what: str, latency: str) -> str:
     return f"{knee}: beyond, latency grows faster than throughput."
 
 
+def _short(answer: SimulateResponse) -> str:
+    """`Too short a run (18 requests count, over 10.7 s, of which each stays 5.3 s; `requests` 110 would do): `"""
+    span_s, fix = answer.to_s - answer.from_s, answer.requests_enough
+    stay = "" if answer.e2e is None else f", and each stays {format_figures(answer.e2e.mean)} s"
+    more = "" if fix is None else f"; `requests` {fix} would do"
+    count = "1 request counts" if answer.counted == 1 else f"{answer.counted:,} requests count"
+    return f"Too short a run to tell ({count}, over {format_figures(span_s)} s{stay}{more}): "
+
+
 def sentence_of(answer: SimulateResponse) -> str:
     """`Llama-3.1-8B on H100 serves 5.0 requests/s with TTFT p50 41 ms, p99 180 ms and TPOT p50 ...`"""
     deployment = answer.deployment
     what = f"{short_name(deployment.model)} on {hardware(deployment)}"
     start = f"Interrupted after {answer.ended:,} of {answer.requests:,} requests: " if answer.interrupted else ""
+    if answer.short:
+        start = _short(answer)
     if not answer.counted:
         if answer.rejected:
             why = "each is larger than its KV memory"
@@ -79,9 +90,9 @@ def sentence_of(answer: SimulateResponse) -> str:
         latency += f" and TPOT {_percentile(answer.tpot)}"
     rate = f"{format_figures(answer.requests_per_s)} requests/s"
     if answer.capacity is not None:
-        return _capacity(answer, what, latency)
+        return f"{start}{_capacity(answer, what, latency)}"
     if answer.loads:
-        return _knee(answer, what, latency)
+        return f"{start}{_knee(answer, what, latency)}"
     slo = "" if answer.slo_share is None else f"; {_share(answer.slo_share)} requests meet the SLO"
     if answer.percentiles:
         slo = f"; {_verdicts(answer)}"

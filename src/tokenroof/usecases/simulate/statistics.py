@@ -14,6 +14,8 @@ from tokenroof.types.workload import Limits
 from tokenroof.usecases.simulate.answer import Latency, Overload, Verdict
 
 __all__ = [
+    "LONG",
+    "WARMUP",
     "BoolArray",
     "Counted",
     "at_percentile",
@@ -25,7 +27,9 @@ __all__ = [
     "verdicts_of",
 ]
 
-_LONG = 4.0  # a run that lasts so many times a request's stay is measured while requests still arrive
+LONG = 4.0  # a run that lasts so many times a request's stay is measured while requests still arrive
+WARMUP = 0.1  # of the requests, left out; of a closed loop at least those that begin at once
+_MOST_WARMUP = 0.5
 _SIGMAS = 4.0  # a queue that chance alone would not leave
 _FILLED = 0.1  # of the requests have ended when the machine is counted as full
 _ENOUGH = 0.3  # of the requests must end in the span that a short run is measured over
@@ -38,7 +42,9 @@ BoolArray = NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Counted:
-    """Which requests count (`sent`), which of them ended, and the span over which rates are measured."""
+    """Which requests count (`sent`), which of them ended, and the span over which rates are measured; `draining` where
+    that is the whole of a run too short to have another.
+    """
 
     warmup: int
     sent: BoolArray
@@ -46,6 +52,7 @@ class Counted:
     in_span: BoolArray
     from_s: float
     to_s: float
+    draining: bool = False
 
     @property
     def span_s(self) -> float:
@@ -53,15 +60,18 @@ class Counted:
         return self.to_s - self.from_s
 
 
-def count(outcome: Outcome, warmup: float, overloaded: bool = False, users: int = 0) -> Counted:
+def count(outcome: Outcome, warmup: float | None, overloaded: bool = False, users: int = 0, wave: int = 0) -> Counted:
     """The first `warmup` share of the requests left out, of a stopped run's of those that ended; requests that it never
-    saw are not counted.
+    saw are not counted. Where no share is given the first `wave` is left out too, unless it is most of a run.
 
     What an overloaded machine serves, and one whose run is short beside a request's stay, is measured while it is full:
     when it drains it serves less. `users` who read at random begin to run out when only so many have not ended.
     """
     arrival, end, done = outcome.arrival_s, outcome.end_s, outcome.done
-    first = math.floor(warmup * (len(arrival) if outcome.stopped_s is None else done.sum()))
+    many = len(arrival) if outcome.stopped_s is None else int(done.sum())
+    first = math.floor((WARMUP if warmup is None else warmup) * many)
+    if warmup is None and wave <= _MOST_WARMUP * many:
+        first = max(first, wave)
     sent = np.arange(len(arrival)) >= first
     if outcome.stopped_s is not None:
         sent &= done | (arrival <= outcome.stopped_s) & ~np.isfinite(outcome.started_s)
@@ -73,11 +83,16 @@ def count(outcome: Outcome, warmup: float, overloaded: bool = False, users: int 
     if users and outcome.stopped_s is None:
         ends = np.sort(end[done])
         to_s = min(to_s, float(ends[max(len(ends) - users - 1, 0)]))
-    if overloaded or to_s - from_s < _LONG * float(outcome.e2e_s[ended].mean()):
-        from_s, to_s = _full_span(outcome) or (from_s, last_s)
+    draining = False
+    if overloaded or to_s - from_s < LONG * float(outcome.e2e_s[ended].mean()):
+        full = _full_span(outcome)
+        draining = full is None
+        from_s, to_s = full or (from_s, last_s)
     with np.errstate(invalid="ignore"):
         in_span = done & (end > from_s) & (end <= to_s)
-    return Counted(warmup=first, sent=sent, ended=ended, in_span=in_span, from_s=from_s, to_s=to_s)
+    return Counted(
+        warmup=first, sent=sent, ended=ended, in_span=in_span, from_s=from_s, to_s=to_s, draining=draining
+    )  # fmt: skip
 
 
 def _full_span(outcome: Outcome) -> tuple[float, float] | None:

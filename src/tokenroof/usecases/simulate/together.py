@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from tokenroof.simulate.requests import IntArray
+from tokenroof.usecases.simulate.enough import wave_of
 from tokenroof.usecases.simulate.setup import Setup
 from tokenroof.usecases.simulate.statistics import Counted
 
@@ -22,10 +23,9 @@ def together_notes(setup: Setup, found: Counted) -> tuple[str, ...]:
     """Why the TTFT of a closed loop is above the closed form's: requests of the first wave that are counted, and
     clients that end together, and so come back together, because their requests are alike.
     """
-    clients, requests = setup.concurrency, setup.requests
-    if clients is None or setup.think_s > 0.0 or clients <= setup.deployment.replicas:
+    requests, wave = setup.requests, wave_of(setup)
+    if not wave:
         return ()
-    wave = min(clients, len(requests.isl))
     early = max(wave - found.warmup, 0)
     notes = []
     if early:
