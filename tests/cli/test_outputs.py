@@ -58,3 +58,30 @@ def test_a_difference_is_written_by_ending(tmp_path: Path, ending: str) -> None:
 def test_a_difference_has_no_chart(tmp_path: Path) -> None:
     done = run_inside("diff", "llama-3.1-8b@h100", "llama-3.1-8b@b200", "-o", str(tmp_path / "d.svg"))
     assert done.returncode == 2 and "a file ending in .csv, .json, .parquet, .md, .txt, .html" in done.stderr
+
+
+SWEEP = str(Path(__file__).parents[2] / "examples" / "results" / "sweep.csv")
+PRICES = ("deduce", "google/gemini-3.1-pro-preview")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "option", "name", "written"),
+    [
+        (("validate", SWEEP), "-o", "a.svg", "ending in .csv"), (("validate", SWEEP), "-o", "a", "ending in .csv"),
+        (("validate", SWEEP), "--plot", "a.csv", "ending in .svg, .png, .html"),
+        (("models",), "--plot", "a.csv", "ending in .svg, .png, .html"),
+        (("import", "llama-3.1-8b"), "--save", "a.svg", "ending in .json"),
+        (("calibrate", SWEEP), "--save", "a.svg", "ending in .toml"),
+        (("offers",), "-o", "a.svg", "a .toml file, or a folder"), (("fit", "--ops", "."), "-o", "a.json", "a folder"),
+        ((*PRICES,), "-o", "a.pdf", "ending in .csv, .json, .svg, .png, .html"),
+        (("deduce", "--validate"), "-o", "a.csv", "ending in .json"),
+        (("plan", "llama-3.1-8b", "--system", "h100"), "-o", "a.doc", ".html, .md, .txt"),
+    ],
+)  # fmt: skip
+def test_an_ending_that_is_not_written_is_refused_first(
+    tmp_path: Path, arguments: tuple[str, ...], option: str, name: str, written: str
+) -> None:
+    """`validate -o x.svg` wrote CSV under that name."""
+    where = str(tmp_path / name) if arguments[0] != "calibrate" else name
+    assert_one_line(run_inside(*arguments, option, where), option.strip("-"), written)
+    assert not list(tmp_path.iterdir())

@@ -35,6 +35,7 @@ from tokenroof.types.model import Model
 
 __all__ = ["calibrated_on", "check_name", "personal_names", "personal_path", "personal_profile", "profile_folder"]
 
+_OTHER_FILES = (".csv", ".json", ".parquet", ".svg", ".png", ".html", ".md", ".txt", ".yaml", ".yml")
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,59}")
 _WORDS = ("auto", "peak", "bound", "best", "default")
 _TABLES = ("engines", "in_engine", "spread", "spread_dense", "calibrated")
@@ -59,6 +60,8 @@ def check_name(name: str) -> str:
     """A name that a profile may be saved under; those of the catalogue are taken."""
     if not _NAME.fullmatch(name):
         raise InputError("save", name, "a name of small letters, digits, dots and dashes", "such as my-h100")
+    if name.endswith(_OTHER_FILES):
+        raise InputError("save", name, "a name, or a file ending in .toml", "a profile is written as TOML alone")
     shipped = {*_WORDS, *ENGINES, *(path.stem for path in FOLDER.glob("*.toml"))}
     if name in shipped:
         raise InputError("save", name, "a name that no profile of the catalogue has", f"such as my-{name}")

@@ -11,16 +11,16 @@ from tokenroof.cli.explaining import echo_explanation, explain_option
 from tokenroof.cli.offers import parse_rates
 from tokenroof.cli.render import WHOLE, QuantityType, echo_json, echo_page, note
 from tokenroof.cli.unused import refuse_unused
-from tokenroof.errors import InputError
 from tokenroof.files import put
 from tokenroof.present.json import dump
+from tokenroof.present.output import CHARTS, check
 
 if TYPE_CHECKING:
     from tokenroof.present.page import Page
 
 __all__ = ["command"]
 
-_ENDINGS = ".svg .png .html .csv .json"
+_ENDINGS = ("csv", "json", *CHARTS)
 
 
 def _save(answer: Any, path: Path, chart: str) -> None:
@@ -32,12 +32,10 @@ def _save(answer: Any, path: Path, chart: str) -> None:
         from tokenroof.usecases.deduce.table import estimates_csv
 
         put(path, estimates_csv(answer))
-    elif ending in (".svg", ".png", ".html"):
+    else:
         from tokenroof.present.charts.deduce import draw_corner, draw_evidence
 
         (draw_corner if chart == "corner" else draw_evidence)(answer, path, _page(answer) if ending == ".html" else "")
-    else:
-        raise InputError("output file", str(path), f"a file ending in {_ENDINGS}")
     note(f"written to {path}")
 
 
@@ -47,13 +45,6 @@ def _page(answer: Any) -> str:
     from tokenroof.present.pages.deduce import page_of
 
     return html(page_of(answer))
-
-
-def _check_file(out: Path, endings: str) -> None:
-    if out.suffix.lower() not in endings.split():
-        raise InputError("output file", str(out), f"a file ending in {endings}")
-    if not out.resolve().parent.is_dir():
-        raise InputError("output file", str(out), "in a directory that exists")
 
 
 def _whole(lecture: bool, out: Path | None, full: bool, as_json: bool) -> int:
@@ -127,7 +118,7 @@ def command(offer: str | None, full: bool, key: str | None, as_json: bool, out: 
     refuse_unused(out is not None, "given with -o: it is about the chart", "chart")
     if out is not None:
         # found out before the work, not after
-        _check_file(out, ".json" if not offer and options["price_in"] is None else _ENDINGS)
+        check(out, ("json",) if not offer and options["price_in"] is None else _ENDINGS, "out")
     if options["validating"] or options["lecture"]:
         return _whole(options["lecture"], out, full, as_json)
     from tokenroof.present.pages.deduce import comparison_page, page_of

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from tokenroof.cli.outputs import check_folder
 from tokenroof.cli.render import echo_json, echo_page, note
 
 __all__ = ["command"]
@@ -34,6 +35,8 @@ def command(
         date.fromisoformat(as_of)
     except ValueError:
         raise InputError("--as-of", as_of, "an ISO date such as 2026-11-25") from None
+    if output is not None:
+        check_folder(output, "a folder: there is a profile for each chip and engine")
     request = FitRequest(ops=ops, runs=runs, output=output, as_of=as_of, cross_validate=not no_held_out)
     answer = fit_profiles(request, progress=note)
     if as_json:

@@ -6,6 +6,7 @@ import click
 
 from tokenroof.cli.render import echo_json, echo_page, note
 from tokenroof.files import put
+from tokenroof.present.output import check
 
 __all__ = ["command"]
 
@@ -25,6 +26,8 @@ def command(source: str, online: bool, save: Path | None, as_json: bool) -> None
     from tokenroof.catalog.models.files import dump_json, model_to_json
     from tokenroof.usecases.listing.models import import_model, view_model
 
+    if save is not None:
+        check(save, ("json",), "save")
     model = import_model(source, online=online)
     view = view_model(model)
     if save is not None:

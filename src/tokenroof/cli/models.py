@@ -6,6 +6,7 @@ import click
 
 from tokenroof.cli.render import echo_json, echo_page, note
 from tokenroof.cli.unused import refuse_unused
+from tokenroof.present.output import CHARTS, check
 
 __all__ = ["command"]
 
@@ -32,6 +33,8 @@ def command(filters: str, sort: str, show_tags: bool, plot: Path | None, full: b
     from tokenroof.present.pages.listing import models_page, tags_page
     from tokenroof.usecases.listing.models import list_models
 
+    if plot is not None:
+        check(plot, CHARTS, "plot")
     refuse_unused(not show_tags, "left out with --tags, which counts words", "sort", "plot")
     words = tuple(word.strip() for word in filters.split(",") if word.strip())
     rows = list_models(filters=words, sort=sort)

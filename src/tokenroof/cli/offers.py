@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from tokenroof.cli.offer_reports import show_diff, show_stale, write_offers
+from tokenroof.cli.outputs import check_folder
 from tokenroof.cli.render import WHOLE, echo_json, echo_page
 from tokenroof.cli.unused import refuse_unused
 from tokenroof.errors import InputError
@@ -117,6 +118,8 @@ def command(offer: str | None, full: bool, as_json: bool, **options: Any) -> Non
         history=options["history"],
     )
     _refuse_mixed(offer, options)
+    if options["out"] is not None:
+        check_folder(options["out"], "a .toml file, or a folder for one file per seller")
     if options["diff"]:
         show_diff(request, full, as_json)
     elif options["stale"] is not None:

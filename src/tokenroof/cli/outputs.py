@@ -5,13 +5,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tokenroof.cli.render import note, written
+from tokenroof.errors import InputError
 from tokenroof.present.output import CHARTS, PAGES, TABLES, Outputs, check, write
 from tokenroof.types.columns import Columns
 
 if TYPE_CHECKING:
     from tokenroof.present.page import Page
 
-__all__ = ["check_outputs", "write_outputs"]
+__all__ = ["check_folder", "check_outputs", "write_outputs"]
 
 
 def check_outputs(
@@ -27,6 +28,12 @@ def check_outputs(
     if plot is not None:
         check(plot, CHARTS, "plot")
     return tuple(outputs) if plot is None else (plot, *outputs)
+
+
+def check_folder(path: Path, why: str) -> None:
+    """InputError for what is named as a file where a folder is written; what is one already may have any name."""
+    if path.suffix.lower().removeprefix(".") in (*TABLES, *PAGES, *CHARTS) and not path.is_dir():
+        raise InputError("output", str(path), why, "leave the ending out")
 
 
 def write_outputs(

@@ -8,21 +8,24 @@ import click
 
 from tokenroof.cli.explaining import echo_explanation, explain_option
 from tokenroof.cli.options import model_argument, scenario_from, scenario_options, warn
+from tokenroof.cli.outputs import check_outputs, write_outputs
 from tokenroof.cli.progress import progress
 from tokenroof.cli.render import echo_json, echo_page, note
-from tokenroof.errors import InputError
 from tokenroof.files import put
 from tokenroof.present.json import dump
+from tokenroof.present.output import CHARTS
 
 __all__ = ["command"]
-
-_TABLES = (".csv", ".json", ".parquet")
-_CHARTS = (".svg", ".png", ".html")
 
 
 def _write(answer: Any, path: Path) -> None:
     ending = path.suffix.lower()
-    if ending in _CHARTS:
+    if ending in (".md", ".txt"):
+        from tokenroof.present.pages.plan import page_of
+
+        write_outputs(answer, (path,), None, (), page_of(answer))
+        return
+    if ending.removeprefix(".") in CHARTS:
         from tokenroof.present.charts.plan import draw_plan
 
         draw_plan(answer, path)
@@ -37,13 +40,6 @@ def _write(answer: Any, path: Path) -> None:
 
         write_parquet(answer, path)
     note(f"written to {path}")
-
-
-def _check(path: Path) -> None:
-    if path.suffix.lower() not in _TABLES + _CHARTS:
-        raise InputError("output", str(path), f"a file ending in {', '.join(_TABLES + _CHARTS)}")
-    if not path.resolve().parent.is_dir():
-        raise InputError("output", str(path), "in a directory that exists", f"make {path.resolve().parent} first")
 
 
 @click.command("plan", short_help="The best deployment under limits on latency, and why the others lose.")
@@ -79,8 +75,7 @@ def command(outputs: tuple[Path, ...], key: str | None, full: bool, as_json: boo
     """  # fmt: skip
     from tokenroof.usecases.plan.run import PlanRequest, plan
 
-    for path in outputs:
-        _check(path)
+    check_outputs(None, outputs, pages=True)
     with progress("simulate") as show:
         answer = plan(scenario_from(options, PlanRequest), show)
     if as_json or key is not None:  # the page says it itself

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tokenroof.cli.outputs import check_folder
 from tokenroof.cli.render import echo_json, echo_page, note
 from tokenroof.cli.unused import refuse_unused
 from tokenroof.errors import InputError
-from tokenroof.present.output import CHARTS, PAGES, TABLES
 
 if TYPE_CHECKING:
     from tokenroof.usecases.sweep.run import Progress, SweepResponse
@@ -107,7 +107,6 @@ def command(
         return
     if output is None:
         raise InputError("output", None, "given", "add -o DIRECTORY, or --estimate")
-    if output.suffix.lower().removeprefix(".") in (*TABLES, *PAGES, *CHARTS) and not output.is_dir():
-        raise InputError("output", str(output), "a directory: a data set is many files", "leave the ending out")
+    check_folder(output, "a directory: a data set is many files")
     answer = _run(asked, output, scheduler, threads, yes)
     echo_json(answer) if as_json else echo_page(page_of(answer))

@@ -71,7 +71,7 @@ def command(full: bool, outputs: tuple[Path, ...], as_json: bool, **options: Any
     from tokenroof.usecases.trace.caches import named_sizes
     from tokenroof.usecases.trace.run import TraceRequest, trace
 
-    paths = check_outputs(None, outputs)
+    paths = check_outputs(None, outputs, pages=True)
     asked = request_from({**options, "cache": named_sizes(options["cache"])}, TraceRequest)
     with _reading() as show:
         answer = trace(asked, show)
@@ -81,10 +81,11 @@ def command(full: bool, outputs: tuple[Path, ...], as_json: bool, **options: Any
 
         draw(answer, path)
 
-    write_outputs(answer, paths, chart, answer.windows)
+    from tokenroof.present.pages.trace import page_of
+
+    page = page_of(answer)
+    write_outputs(answer, paths, chart, answer.windows, page)
     if as_json:
         echo_json(answer)
     else:
-        from tokenroof.present.pages.trace import page_of
-
-        echo_page(page_of(answer), full)
+        echo_page(page, full)

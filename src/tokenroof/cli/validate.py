@@ -11,6 +11,7 @@ import click
 from tokenroof.cli.render import echo_json, echo_page
 from tokenroof.errors import InputError
 from tokenroof.files import part_of, unwritable
+from tokenroof.present.output import CHARTS, check
 
 if TYPE_CHECKING:
     from tokenroof.usecases.measured.validate import Scored
@@ -110,6 +111,10 @@ def command(
     """
     from tokenroof.usecases.measured.validate import validate
 
+    if output is not None:
+        check(output, ("csv",))
+    if plot is not None:
+        check(plot, CHARTS, "plot")
     names = () if by is None else tuple(name.strip() for name in by.split(","))
     rows = None if output is None else _Rows(output)
     points = _Sample()
