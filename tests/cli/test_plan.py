@@ -142,7 +142,7 @@ def test_several_machines_one_of_which_cannot():
         (("--slo", "chatty"), "chat"),
         (("--chunk", "many"), "must be a whole number of tokens"),
         (("--weight-dtype", "fp7"), "fp8"),
-        (("-o", "plan.txt"), "ending in"),
+        (("-o", "plan.doc"), "ending in"),
         (("-o", "nowhere/plan.csv"), "directory that exists"),
         (("--gpus", "0"), "gpus"),
         (("--measured", "absent.csv"), "csv"),

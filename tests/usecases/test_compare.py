@@ -9,12 +9,15 @@ import pytest
 from tokenroof.errors import InputError
 from tokenroof.measure.importers import read_results
 from tokenroof.measure.setups import METRICS
+from tokenroof.present.pages.compare import page_of
+from tokenroof.present.text import text
 from tokenroof.types.benchmark import Deployed, Given
 from tokenroof.types.run import Role, Run
 from tokenroof.usecases.compare.answer import ComparedRun, CompareResponse
 from tokenroof.usecases.compare.points import Point, points_of, told
 from tokenroof.usecases.compare.request import CompareRequest
 from tokenroof.usecases.compare.run import compare
+from tokenroof.usecases.compare.sentence import verdict_words
 from tokenroof.usecases.measured.predict import Forecaster
 from tokenroof.usecases.measured.validate import Scored, score_rows
 from tokenroof.usecases.runs.sources import sources_of
@@ -119,7 +122,7 @@ def test_the_first_pieces_by_hand(sweep: CompareResponse) -> None:
     alone = next(run for run in sweep.runs if run.load_value == 1 and run.isl == 1000)
     found = named(alone)
     reads, cache = 2 * 7.505e9 / 3.35e12, 1100 * 131072 / 3.35e12
-    assert found["hardware bound of a full batch"] == pytest.approx(cache, rel=2e-3)
+    assert found["KV reads at peak rates"] == pytest.approx(cache, rel=2e-3)
     assert found["batch below balance"] == pytest.approx(reads, rel=2e-3)
     assert "communication" not in found and found["fixed cost per step"] == pytest.approx(1.23e-3, rel=0.05)
     assert alone.roofline is not None and alone.roofline.mbu is not None
@@ -268,3 +271,31 @@ def test_the_log_of_a_start_says_what_a_result_does_not(tmp_path: Path) -> None:
     found = points_of(CompareRequest(results=(str(result), str(log)), system="h100"))
     assert {point.setup.scheduler.max_sequences for point in found.points} == {64}
     assert any("start.log" in text for text in found.notes)
+
+
+def test_sentence_table_and_counts_say_one_thing_of_a_run(tmp_path: Path) -> None:
+    """A TTFT of 1 ms is impossible: the run was "as predicted" in the table, and none in the sentence."""
+    slow = metrics(7.6, 452.5, batch_or_concurrency="8", requests="80")
+    quick = metrics(6.7, 1.23, batch_or_concurrency="1", requests="10")
+    found = asked(table(tmp_path / "a.csv", *slow, *quick))
+    assert [run.verdict for run in found.runs] == ["impossible", "as predicted"]
+    assert found.counts == {"impossible": 1, "slower": 0, "faster": 0, "as predicted": 1}
+    assert found.sentence.startswith("1 of 2 runs has the TPOT that it should on this hardware.")
+    assert [verdict_words(run) for run in found.runs] == ["TTFT impossible", "as predicted; TTFT slower"]
+    page = " ".join(text(page_of(found)).split())
+    assert "TTFT impossible" in page and "as predicted; TTFT slower" in page
+    alone = asked(table(tmp_path / "b.csv", *slow)).sentence
+    assert alone.startswith("Your server is as fast as it should be in TPOT alone: TPOT 7.60 ms against ")
+    assert "; TTFT is slower, 452 ms against " in alone or "; TTFT is slower, 453 ms against " in alone
+
+
+def test_one_number_is_called_the_hardware_bound(tmp_path: Path) -> None:
+    """In the bound nobody waits for a prompt, so fewer are answered at once than the step that is predicted has."""
+    asked_for = metrics(70.0, 3500.0, input_len="8000", batch_or_concurrency="64", requests="640")
+    (run,) = (found := asked(table(tmp_path / "a.csv", *asked_for))).runs
+    bound = run.main.predicted.bound
+    assert bound is not None
+    parts = named(run)
+    assert bound < parts["KV reads at peak rates"] + parts["batch below balance"]
+    assert "hardware bound" not in parts
+    assert f"the hardware bound is {1e3 * bound:.1f} ms" in found.sentence

@@ -22,6 +22,7 @@ from tokenroof.present.numbers import (
 from tokenroof.present.page import Bar, Block, Page, Remark, Table, bars, note, numbers, ranges, warning, words
 from tokenroof.present.pages.parts import KINDS, counted, defaults_of
 from tokenroof.usecases.compare.answer import Change, Compared, ComparedRun, CompareResponse, Part
+from tokenroof.usecases.compare.sentence import verdict_words
 
 __all__ = ["page_of"]
 
@@ -73,7 +74,7 @@ def _runs(answer: CompareResponse, full: bool) -> Table:
         unit = _NAMES[one.quantity][1]
         what = (run.layout_label,) if layouts else ()
         lengths = (count(run.isl), count(run.osl))
-        cells = (quantity(one.measured, unit), *ranged(one.predicted, unit), one.verdict)
+        cells = (quantity(one.measured, unit), *ranged(one.predicted, unit), verdict_words(run))
         rows.append((f"{run.file}:{run.line}", *what, _short(run), *lengths, *cells))
     name = _NAMES[answer.runs[0].main.quantity][0]
     columns = (

@@ -74,7 +74,11 @@ class RoofPoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ComparedRun:
-    """One run beside its prediction. `running` are the requests that decode together in a replica, by prediction."""
+    """One run beside its prediction. `running` are the requests that decode together in a replica, by prediction.
+
+    `verdict` is impossible where any of its numbers beats the bound (`reason` says what that means), else that of its
+    main number: all that is said of the run says this.
+    """
 
     file: str
     line: int
@@ -90,12 +94,19 @@ class ComparedRun:
     roofline: RoofPoint | None
     tpot_parts: tuple[Part, ...]
     ttft_parts: tuple[Part, ...]
+    verdict: str = ""
     reason: str = ""
     deployment: Deployment | None = field(default=None, repr=False, compare=False)
 
     def of(self, quantity: str) -> Compared | None:
         """One quantity, None where it was not measured."""
         return next((one for one in self.numbers if one.quantity == quantity), None)
+
+    @property
+    def apart(self) -> tuple[Compared, ...]:
+        """Its other numbers that are outside their range on another side than the main one, or alone."""
+        but = ("as predicted", self.main.verdict)
+        return tuple(one for one in self.numbers if one is not self.main and one.verdict not in but)
 
     @property
     def main(self) -> Compared:

@@ -123,8 +123,9 @@ def compared_run(point: Point, forecaster: Forecaster) -> ComparedRun | None:
         running=float(deployment.estimate(load).in_flight), numbers=numbers, roofline=_roof(point, deployment),
         tpot_parts=(), ttft_parts=(), deployment=deployment,
     )  # fmt: skip
-    if any(one.verdict == "impossible" for one in numbers):
-        broken = next(one for one in numbers if one.verdict == "impossible")
+    broken = next((one for one in numbers if one.verdict == "impossible"), None)
+    made = replace(made, verdict=made.main.verdict if broken is None else broken.verdict)
+    if broken is not None:
         run = point.runs[broken.quantity]
         bound = in_unit(broken.predicted, METRICS[run.metric][1]).bound
         assert bound is not None
@@ -162,8 +163,7 @@ def curve_of(request: CompareRequest, file: str, line: int) -> tuple[LatencyPoin
 
 
 def _badness(run: ComparedRun) -> tuple[int, float]:
-    verdict = "impossible" if run.reason else run.main.verdict
-    return _WORST[verdict], -abs(math.log(run.main.predicted.value / run.main.measured))
+    return _WORST[run.verdict], -abs(math.log(run.main.predicted.value / run.main.measured))
 
 
 def _defaults(found: Found, request: CompareRequest) -> tuple[Default, ...]:
@@ -214,5 +214,5 @@ def compare(request: CompareRequest) -> CompareResponse:
         claim=worst.deployment.claim, n=profile.n, median_error=profile.median_error,
         skipped=tuple(sorted(skipped.items(), key=lambda item: -item[1])), faults=found.faults,
         defaults=_defaults(found, request), notes=profile.notes, read=found.notes,
-        counts={name: sum(run.main.verdict == name for run in runs) for name in _WORST},
+        counts={name: sum(run.verdict == name for run in runs) for name in _WORST},
     )  # fmt: skip

@@ -9,16 +9,16 @@ from tokenroof.types.workload import Load
 from tokenroof.units import format_figures
 from tokenroof.usecases.analyze.sentence import hardware, short_name
 from tokenroof.usecases.compare.answer import Compared, ComparedRun, Part
-from tokenroof.usecases.compare.waterfall import UNEXPLAINED
+from tokenroof.usecases.compare.waterfall import AT_PEAK, UNEXPLAINED
 
-__all__ = ["load_words", "sentence_of", "what_of"]
+__all__ = ["load_words", "sentence_of", "verdict_words", "what_of"]
 
 _NAMES = {
     "tpot": "TPOT", "ttft": "TTFT", "ttft_p50": "TTFT p50", "e2e": "E2E", "output": "output throughput",
     "output_per_gpu": "output throughput", "total": "total throughput", "input": "input throughput",
     "input_per_gpu": "input throughput",
 }  # fmt: skip
-_ROOF = ("hardware bound", "hardware bound of a full batch")
+_ROOF = ("hardware bound", *AT_PEAK)
 
 
 def load_words(load: Load) -> str:
@@ -52,11 +52,28 @@ def _cause(run: ComparedRun) -> str:
     largest = _largest(parts, but=_ROOF)
     if largest is None:
         return ""
-    bound = sum(one.time_s for one in parts if one.name in (*_ROOF, "batch below balance"))
-    gap = f"; the hardware alone would allow {format_figures(1e3 * bound)} ms"
+    bound = run.main.predicted.bound
+    gap = "" if bound is None else f"; the hardware bound is {format_figures(1e3 * bound)} ms"
     if largest.name == UNEXPLAINED:
         return f"{gap}, and most of the gap is {UNEXPLAINED} by anything modelled"
     return f"{gap}, and most of the gap is {largest.name}" if largest.name != "batch below balance" else gap
+
+
+def _apart(run: ComparedRun) -> str:
+    """What else is off, in other numbers than the one that the run is judged by."""
+    return "".join(
+        f"; {_NAMES[one.quantity]} is {one.verdict}, {_said(one, one.measured)} against "
+        f"{_said(one, one.predicted.value)}"
+        for one in run.apart
+    )
+
+
+def verdict_words(run: ComparedRun) -> str:
+    """The verdict of a run in a table, and the first number that is off otherwise: `as predicted; TTFT slower`."""
+    if run.verdict == "impossible":
+        broken = next(one for one in run.numbers if one.verdict == "impossible")
+        return run.verdict if broken is run.main else f"{_NAMES[broken.quantity]} {run.verdict}"
+    return "; ".join([run.verdict, *(f"{_NAMES[one.quantity]} {one.verdict}" for one in run.apart[:1])])
 
 
 def _verdict(run: ComparedRun) -> tuple[str, str]:
@@ -64,33 +81,36 @@ def _verdict(run: ComparedRun) -> tuple[str, str]:
     one = run.main
     name, measured, predicted = _NAMES[one.quantity], _said(one, one.measured), _said(one, one.predicted.value)
     numbers = f"{name} {measured} against {predicted} predicted"
-    if run.reason:
+    if run.verdict == "impossible":
         broken = next(number for number in run.numbers if number.verdict == "impossible")
         bound = _said(broken, broken.predicted.bound or broken.predicted.value)
         return (
             "faster than the hardware allows",
             f"{_NAMES[broken.quantity]} {_said(broken, broken.measured)}, bound {bound}",
         )
+    if one.verdict == "as predicted" and run.apart:
+        return f"as fast as it should be in {name} alone", f"{numbers}{_apart(run)}"
     if one.verdict == "as predicted":
         return "as fast as it should be on this hardware", f"{numbers}{_cause(run)}"
     off = f"{100.0 * abs(one.measured / one.predicted.value - 1.0):.0f} %"
     if one.verdict == "slower":
         rest = next((part for part in run.tpot_parts if part.name == UNEXPLAINED), None)
         left = "" if rest is None else f"; nothing modelled explains {format_figures(1e3 * rest.time_s)} ms of it"
-        return f"{off} slower than it should be", f"{numbers}{left}"
-    return f"{off} faster than predicted", f"{numbers}; calibrate on it"
+        return f"{off} slower than it should be", f"{numbers}{left}{_apart(run)}"
+    return f"{off} faster than predicted", f"{numbers}; calibrate on it{_apart(run)}"
 
 
 def _all(runs: Sequence[ComparedRun]) -> str:
-    """How many runs do what they should."""
-    verdicts = Counter("impossible" if run.reason else run.main.verdict for run in runs)
+    """How many runs do what they should, by the number that they are judged by."""
+    verdicts = Counter(run.verdict for run in runs)
     many, good = len(runs), verdicts["as predicted"]
+    names = {_NAMES[run.main.quantity] for run in runs}
+    what = names.pop() if len(names) == 1 else "speed"
     if verdicts["faster"] and not verdicts["slower"] and not verdicts["impossible"]:
         are = "is" if verdicts["faster"] == 1 else "are"
-        return f"{verdicts['faster']} of {many} runs {are} faster than predicted on this hardware, none slower"
-    if good == 1:
-        return f"1 of {many} runs does what it should on this hardware"
-    return f"{good or 'None'} of {many} runs {'do what they' if good else 'does what it'} should on this hardware"
+        return f"{verdicts['faster']} of {many} runs {are} faster than predicted in {what}, none slower"
+    have = "has the {} that it" if good < 2 else "have the {} that they"
+    return f"{good or 'None'} of {many} runs {have.format(what)} should on this hardware"
 
 
 def sentence_of(runs: Sequence[ComparedRun]) -> str:

@@ -21,9 +21,11 @@ from tokenroof.usecases.analyze.work import kind_of
 from tokenroof.usecases.compare.answer import Part
 from tokenroof.xp import SCALAR
 
-__all__ = ["UNEXPLAINED", "tpot_parts", "ttft_parts"]
+__all__ = ["AT_PEAK", "UNEXPLAINED", "tpot_parts", "ttft_parts"]
 
 UNEXPLAINED = "not explained"
+# The step that is predicted at the data sheet's rates. The hardware bound is lower: in it nobody waits for a prompt.
+AT_PEAK = ("arithmetic at peak rates", "KV reads at peak rates")
 _MATMULS = ("matmuls", "experts")
 _ATTENTION = "attention over KV cache"
 _NOTHING = 1e-12  # of a latency: what rounding leaves
@@ -98,7 +100,7 @@ class _Step:
             ]
         needed = min(max(compute, kv), roof)
         why = f"KV reads {_ms(kv)}, arithmetic {_ms(compute)}"
-        full = Part(name="hardware bound of a full batch", time_s=scale * needed, kind=kind, evidence=why)
+        full = Part(name=AT_PEAK[compute < kv], time_s=scale * needed, kind=kind, evidence=why)
         below = f"weight reads {_ms(weights)} for {format_figures(decode)} requests"
         return [full, Part(name="batch below balance", time_s=scale * (roof - needed), kind="memory", evidence=below)]
 
