@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from tokenroof.cli.deduce import command
+from tokenroof.cli.faults import error_text
 from tokenroof.errors import TokenroofError
 
 FAST = ("--draws", "65536")
@@ -195,6 +196,26 @@ def test_bad_input_is_one_error(arguments: list[str]) -> None:
     assert isinstance(result.exception, TokenroofError | SystemExit), result.exception
     assert result.exit_code != 0
     assert "\n" not in str(result.exception)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--input", "-3", "--output", "15"], "--input -3 must be a number from 0"),
+        (["--input", "3", "--output", "15", "--batch-x", "2"], "--batch-x 2 must be at most 1: what a batch costs"),
+        (["--input", "3", "--output", "15", "--off-peak", "2"], "--off-peak 2 must be at most 1: what quiet"),
+        (["--input", "3", "--output", "15", "--fast", "6"], "--fast 6 must be PRICE_X:SPEED_X"),
+        (["--compare", "openai/gpt-5", "openai/gpt-5"], "must be two different offers"),
+        (["--validate", "--seed", "3"], "--seed 3 must be left out with --validate"),
+        (["openai/gpt-5", "--active", "1"], "--active 1 must be a number from 1e6"),
+        (["openai/gpt-5", "--speed", "100", "--beside", "llama-3.3-70b:80000"], "--beside 80000 must be from 0.001"),
+        (["openai/gpt-5", "--speed-at", "2K:9500000", "--speed-at", "9K:9"], "--speed-at 9500000 must be from 0.001"),
+    ],
+)  # fmt: skip
+def test_bad_input_is_said_as_it_was_typed(arguments: list[str], said: str) -> None:
+    with pytest.raises(TokenroofError) as caught, command.make_context("deduce", list(arguments)) as context:
+        command.invoke(context)
+    assert said in error_text(caught.value, command)
 
 
 def test_whole_process_says_the_contradiction_and_exits_2() -> None:

@@ -89,7 +89,12 @@ def _sheet(name: str, options: dict[str, Any]) -> Any:
 @click.option("--rate", "rates", multiple=True, metavar="CUR=USD", help="USD for one unit of a currency.")
 @click.option("--leave-out", multiple=True, metavar="CHANNEL", help="Evidence not to use (repeatable).")
 @click.option("--prior-only", is_flag=True, help="Use no evidence: shows the prior.")
-@click.option("--active", type=QuantityType("param"), help="Active parameters that single-channel formulas assume.")
+@click.option(
+    "--active",
+    "active_params",
+    type=QuantityType("param"),
+    help="Active parameters that single-channel formulas assume.",
+)
 @click.option("--draws", type=WHOLE, default=16 * 65_536, show_default=True, help="Weighted draws, at least 10,000.")
 @click.option("--seed", type=WHOLE, default=1, show_default=True, help="Seed of the random numbers.")
 @click.option("-o", "out", type=click.Path(path_type=Path, dir_okay=False), help="FILE.svg .png .html .csv .json")
@@ -130,7 +135,7 @@ def command(offer: str | None, full: bool, key: str | None, as_json: bool, out: 
         **{name: options[name] for name in MEASURED},
         "leave_out": options["leave_out"],
         "prior_only": options["prior_only"],
-        "active_params": options["active"],
+        "active_params": options["active_params"],
         "draws": options["draws"],
         "seed": options["seed"],
     }

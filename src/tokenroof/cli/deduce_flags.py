@@ -18,7 +18,18 @@ _SHEET = (
     "off_peak", "ttft", "currency", "open_weights", "model",
 )  # fmt: skip
 MEASURED = ("as_of", "released", "speed_at", "ttft_at", "beside", "known", "also", "lab")
-_SAMPLING = ("tokens_per_s", *MEASURED, "rates", "leave_out", "prior_only", "active", "draws", "seed", "chart", "key")
+_SAMPLING = (
+    "tokens_per_s",
+    *MEASURED,
+    "rates",
+    "leave_out",
+    "prior_only",
+    "active_params",
+    "draws",
+    "seed",
+    "chart",
+    "key",
+)
 
 
 def sheet_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -49,8 +60,10 @@ def sheet_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--currency", default="USD", show_default=True, help="Currency of the prices given."),
         click.option("--open/--closed", "open_weights", default=False, help="Are the weights open?  [default: closed]"),
         click.option("--model", metavar="ID", help="Open weights sold: brings in what other hosts ask for them."),
-        click.option("--as-of", metavar="DATE", help="Day of the prices, in place of the sheet's.  [default: today]"),
-        click.option("--released", metavar="DATE", help="Day the model came out.  [default: that of the prices]"),
+        click.option("--as-of", metavar="DATE", help="Day of the prices.  [default: the sheet's; today for --input]"),
+        click.option(
+            "--released", metavar="DATE", help="Day the model came out.  [default: the sheet's, or the prices']"
+        ),
         click.option("--speed-at", multiple=True, metavar="CONTEXT:TOK_S", help="Measured speeds, at two contexts."),
         click.option(
             "--ttft-at",
@@ -73,14 +86,6 @@ def _given(name: str) -> bool:
     return source not in (None, ParameterSource.DEFAULT)
 
 
-def _flag(name: str) -> str:
-    """A parameter as it is typed."""
-    for parameter in click.get_current_context().command.params:
-        if parameter.name == name:
-            return max(parameter.opts, key=len)
-    return name
-
-
 def check_together(options: Mapping[str, Any], offer: str | None) -> None:
     """Refuse flags that would be ignored: silence would read as if they had been used."""
     own = options["price_in"] is not None or options["price_out"] is not None
@@ -91,6 +96,8 @@ def check_together(options: Mapping[str, Any], offer: str | None) -> None:
             "offer", offer, "one of OFFER, --input with --output, --compare, --validate, --lecture",
             "see tokenroof deduce --help",
         )  # fmt: skip
+    if options["compare"] is not None and len(set(options["compare"])) == 1:
+        raise InputError("compare", options["compare"][0], "two different offers")
     barred: list[tuple[str, str, str]] = []
     if not own:
         fix = "an offer of the snapshot is taken as it is; write a changed one as a TOML file"
@@ -104,7 +111,7 @@ def check_together(options: Mapping[str, Any], offer: str | None) -> None:
         barred += [(name, "left out with --compare", "it is about one offer") for name in one]
     for name, limit, fix in barred:
         if _given(name):
-            raise InputError(_flag(name), options[name], limit, fix)
+            raise InputError(name, options[name], limit, fix)
 
 
 # parameter -> field of the prices, where the two differ

@@ -240,6 +240,7 @@ def _flat(table: Mapping[Any, Any], before: str = "", levels: int = 4) -> Iterab
 
 def _parts(form: Parts, value: Any, path: str) -> tuple[float, ...]:
     """A text such as `3:1`, or its numbers."""
+    given = value
     if isinstance(value, str):
         texts = [part.strip().lower() for part in value.split(form.separator)]
         value = [text.removesuffix(form.suffix) if form.suffix else text for text in texts]
@@ -250,7 +251,7 @@ def _parts(form: Parts, value: Any, path: str) -> tuple[float, ...]:
             return tuple(_number(free, False, True, one, path) for one in values)
     except InputError:
         pass
-    raise InputError(path, value, f"{form.example}, all numbers")
+    raise InputError(path, given, f"{form.example}, all numbers")
 
 
 def _pairs(value: Any, path: str) -> tuple[tuple[str, str], ...]:

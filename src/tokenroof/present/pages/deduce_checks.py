@@ -9,7 +9,7 @@ from tokenroof.infer.scores import Coverage
 from tokenroof.infer.validate_deductions import Alone
 from tokenroof.present.asked import ask
 from tokenroof.present.numbers import percent
-from tokenroof.present.page import BAR, REMARK, Block, Column, Lines, Page, Table, note, numbers, warning, words
+from tokenroof.present.page import BAR, RANGE, REMARK, Block, Column, Lines, Page, Table, note, numbers, warning, words
 from tokenroof.present.pages.deduce_parts import NAMES, factor, wrapped
 from tokenroof.present.pages.parts import counted
 from tokenroof.usecases.deduce.lecture import LectureRow
@@ -68,11 +68,11 @@ def _groups(groups: Sequence[CoverageGroup], of_labs: Sequence[CoverageGroup]) -
         cells = (_percent(by_name[name]) for name in ARCHITECTURE)
         rows.append((group.name, str(first.n), str(first.models), str(first.labs), *cells, percent(group.region80)))
     columns = (
-        words(), numbers("offers"), numbers("architectures", drop=BAR), numbers("labs", drop=REMARK), numbers("total"),
-        numbers("active"), numbers("KV per token"), numbers("region of all three"),
+        Column(whole=True), numbers("offers", drop=REMARK), numbers("architectures", drop=BAR),
+        numbers("labs", drop=RANGE), numbers("total"), numbers("active"), numbers("KV"), numbers("all three"),
     )  # fmt: skip
     said = (
-        "share of known truths in the 80 % range, and the geometric mean of its width",
+        "share of known truths in the 80 % range, and the geometric mean of its width; all three: their joint region",
         "an architecture counts once; where a lab's other models are known, weights of the same totals are left out",
         "forms were chosen on prices of some labs and days, and nothing on those of the others",
     )

@@ -61,20 +61,18 @@ class Asked(Protocol):
         """Disclosed facts."""
 
 
-def possible_speed(speed: float) -> float:
-    """The speed, if eight of some chip can read some model that is sold so fast."""
-    most = _most_speed()
+def possible_speed(speed: float, field: str = "speed", active_params: float | None = None) -> float:
+    """The speed, if eight of some chip read such a model so fast; without one, the least that is sold."""
+    table = machines()
+    params = min(member.active_params for member in members()) if active_params is None else active_params
+    most = float(NODE_CHIPS * SPEED_GAIN * table.bytes_per_s.max() / (min(table.widths) * params))
     if not _LEAST_SPEED <= speed <= most:
+        which = "the least model that is sold" if active_params is None else "it"
         raise InputError(
-            "speed", speed, f"from {_LEAST_SPEED:g} to {most:,.0f} tok/s, where {NODE_CHIPS} of the fastest chips read "
-            "the least model that is sold", "a rate over all sequences? divide it by them",
+            field, speed, f"from {_LEAST_SPEED:g} to {most:,.0f} tok/s, where {NODE_CHIPS} of the fastest chips read "
+            f"{which}", "a rate over all sequences? divide it by them",
         )  # fmt: skip
     return speed
-
-
-def _most_speed() -> float:
-    table, least = machines(), min(member.active_params for member in members())
-    return float(NODE_CHIPS * SPEED_GAIN * table.bytes_per_s.max() / (min(table.widths) * least))
 
 
 def known_fact(text: str) -> Known:
@@ -144,7 +142,10 @@ def _pairs(field: str, texts: Sequence[str], unit: str, limit: str) -> tuple[tup
         length, _, rest = text.partition(":")
         if unit == "s" and _BARE.fullmatch(rest.strip()):
             raise InputError(field, text, "a time with its unit", f"{length}:{rest}ms or {length}:{rest}s")
-        found.append((_amount(field, length, "token", limit), _amount(field, rest, unit, limit)))
+        shown = _amount(field, rest, unit, limit)
+        if unit != "s":
+            possible_speed(shown, field)
+        found.append((_amount(field, length, "token", limit), shown))
     if found and len({length for length, _ in found}) < 2:
         raise InputError(field, texts[0], "given at two lengths or more", "the slope between them is what counts")
     return tuple(found)
@@ -160,7 +161,8 @@ def _beside(text: str | None, speed: float | None) -> tuple[float, float] | None
         raise UnknownName("open model on the same host", model or text, tuple(nearest(model or text, known, 3)))
     if speed is None:
         raise InputError("beside", text, "given with `speed`", "a ratio needs the speed of the model itself")
-    return truth.active_params, _amount("beside", its, "token/s", "MODEL:TOK_S, such as llama-3.3-70b:80")
+    found = _amount("beside", its, "token/s", "MODEL:TOK_S, such as llama-3.3-70b:80")
+    return truth.active_params, possible_speed(found, "beside", truth.active_params)
 
 
 def _year(field: str, day: str | None, otherwise: float) -> float:

@@ -58,7 +58,11 @@ class Asked(Protocol):
 def notes_of(offer: Offer, rate: Rate, evidence: Evidence, lab: LabRead, asked: Asked) -> tuple[str, ...]:
     """What was assumed, and what of the sheet is not in the intervals."""
     found = []
-    if not (asked.released or asked.as_of) and release_of(offer) is None:
+    undated = offer.origin.as_of == UNDATED and not asked.as_of
+    if undated:
+        new = "" if asked.released else " of a new model"
+        found.append(f"no day given: read as a price of today{new}; `as_of` and `released` change that")
+    elif not (asked.released or asked.as_of) and release_of(offer) is None:
         found.append("no day of release is known: read as a model as new as its price; `released` changes it")
     if rate.currency != "USD":
         when = f", {rate.origin.as_of}" if rate.origin.as_of else ""
@@ -76,6 +80,4 @@ def notes_of(offer: Offer, rate: Rate, evidence: Evidence, lab: LabRead, asked: 
     found += [_FLAT[channel] for channel in flat_slopes(evidence)]
     if evidence.output_usd_per_token < evidence.input_usd_per_token:
         found.append("output is cheaper than input: are the two swapped?")
-    if offer.origin.as_of == UNDATED and not asked.as_of:
-        found.append("no day given: read as a price of today; `as_of` changes it")
     return tuple(found)

@@ -13,6 +13,9 @@ from tokenroof.types.offer import UNDATED, Offer
 __all__ = ["UNDATED", "PricesGiven", "own_offer"]
 
 
+_WHERE = "prices"
+# fields of a file -> what they are called beside `input` and `output`
+_OPTIONS = {"storage_per_hour": "storage", "steps": "step", "modes": "fast", "windows": "off_peak", "writes": "write"}
 _LEAST_PRICE = 1e-3  # of a million tokens: a tenth of the cheapest that was ever sold
 _MOST_USD = 1e3  # of a million tokens: above the dearest that was ever sold
 
@@ -101,6 +104,10 @@ def own_offer(given: PricesGiven) -> Offer:
                 name, price, f"a price of a million tokens, at most {_MOST_USD:,.0f} USD",
                 "a price of a billion? divide it by a thousand; another currency? `currency`",
             )  # fmt: skip
+    for name, what in (("off_peak", "what quiet hours cost"), ("batch_x", "what a batch costs")):
+        price_x = getattr(given, name)
+        if price_x is not None and price_x > 1.0:
+            raise InputError(name, price_x, f"at most 1: {what} over the standard price")
     table: dict[str, Any] = {
         "id": "own/prices", "currency": given.currency.upper(), "as_of": given.as_of or UNDATED,
         "source": "given with the question", "grade": "given", "open_weights": given.open or given.model is not None,
@@ -113,4 +120,8 @@ def own_offer(given: PricesGiven) -> Offer:
         "windows": None if given.off_peak is None else [{"name": "off-peak", "x": given.off_peak}],
     }  # fmt: skip
     table |= {name: value for name, value in optional.items() if value is not None}
-    return offers_from_table(table, "prices")[0]
+    try:
+        return offers_from_table(table, _WHERE)[0]
+    except InputError as error:  # fields of a file are options here
+        name = error.field.removeprefix(f"{_WHERE}.")
+        raise InputError(_OPTIONS.get(name.partition("[")[0], name), error.value, error.limit, error.fix) from None

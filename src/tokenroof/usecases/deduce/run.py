@@ -182,6 +182,8 @@ def deduce(request: DeduceRequest) -> DeduceResponse:
         offer = replace(offer, output_tokens_per_s=possible_speed(request.tokens_per_s))
     if not 0 <= request.seed <= _LARGEST_SEED:
         raise InputError("seed", request.seed, f"a whole number from 0 to {_LARGEST_SEED:,}")
+    if request.active_params is not None and not 1e6 <= request.active_params <= 1e14:
+        raise InputError("active_params", request.active_params, "a number from 1e6 to 1e14")
     usd, rate = in_usd(offer, request.rates)
     others = joined(offer, request.also, request.rates)
     evidence = measured(evidence_of(usd), request, others, release_of(offer))
@@ -202,8 +204,6 @@ def deduce(request: DeduceRequest) -> DeduceResponse:
     active = request.active_params
     if active is None:
         active = next(e.median for e in posterior.estimates if e.name == "active_params")
-    elif not 1e6 <= active <= 1e14:
-        raise InputError("active_params", active, "a number from 1e6 to 1e14")
     machine = reference_machine()
     read = read_with(lab, of_lab, evidence)
     holds = tuple(write.ttl_s for write in base_line(usd).cache_writes)
