@@ -72,7 +72,7 @@ def _groups(groups: Sequence[CoverageGroup], of_labs: Sequence[CoverageGroup]) -
         numbers("labs", drop=RANGE), numbers("total"), numbers("active"), numbers("KV"), numbers("all three"),
     )  # fmt: skip
     said = (
-        "share of known truths in the 80 % range, and the geometric mean of its width; all three: their joint region",
+        "share of known truths in the 80 % range, and its geometric mean width; all three: the joint region",
         "an architecture counts once; where a lab's other models are known, weights of the same totals are left out",
         "forms were chosen on prices of some labs and days, and nothing on those of the others",
     )
