@@ -6,6 +6,8 @@ from tokenroof.catalog.offers.index import list_offers
 from tokenroof.catalog.offers.releases import release_of
 from tokenroof.infer.known_lab import shipped
 from tokenroof.infer.population import years
+from tokenroof.present.pages.deduce import page_of
+from tokenroof.present.text import text
 from tokenroof.usecases.deduce.nearest import NEAR, near
 from tokenroof.usecases.deduce.own_offer import PricesGiven, own_offer
 from tokenroof.usecases.deduce.run import DeduceRequest, deduce
@@ -33,6 +35,22 @@ def test_gpt_4_is_of_its_day_and_holds_what_leaked() -> None:
     total, active = found.estimate("total_params"), found.estimate("active_params")
     assert total.low80 < 1.8e12 < total.high80 and active.low80 < 280e9 < active.high80
     assert not any("no day of release" in note for note in found.notes)
+
+
+def test_the_page_says_the_days_that_it_reads_at() -> None:
+    found = deduce(DeduceRequest(offer="openai/o3", as_of="2025-05-01", draws=DRAWS))
+    assert (found.priced_on, found.released_on) == ("2025-05-01", "2025-04-16")
+    line = "sheet: 2026-11-22 | price of 2025-05-01 | model of 2025-04-16"
+    assert line in text(page_of(found), width=200)
+    own = deduce(DeduceRequest(offer=own_offer(PricesGiven(input=3.0, output=15.0)), draws=DRAWS))
+    assert (own.priced_on, own.released_on) == ("", "") and "price of" not in text(page_of(own), width=200).split(
+        "note:"
+    )[0]
+
+
+def test_sellers_with_chips_of_their_own_are_noted() -> None:
+    notes = deduce(DeduceRequest(offer="cerebras/gpt-oss-120b", draws=DRAWS)).notes
+    assert any(note.startswith("cerebras has chips of its own") for note in notes)
 
 
 def _read(day: str, lab: str = "deepseek") -> tuple[str, ...]:

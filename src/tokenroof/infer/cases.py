@@ -24,8 +24,8 @@ from tokenroof.mixers.architecture import active_params, total_params
 from tokenroof.mixers.architecture_cache import kv_growth_bytes_per_token, kv_read_bytes_per_step
 
 __all__ = [
-    "EXAM_FROM", "EXAM_LABS", "Case", "Truth", "architecture_of", "in_exam", "known_truths", "members", "open_cases",
-    "truth_of",
+    "EXAM_FROM", "EXAM_LABS", "OTHER_HARDWARE", "Case", "Truth", "architecture_of", "in_exam", "known_truths",
+    "members", "open_cases", "truth_of",
 ]  # fmt: skip
 
 _MTOK = 1e6
@@ -40,7 +40,7 @@ EXAM_LABS = (
 )  # fmt: skip
 EXAM_FROM = 2026.6
 # sellers on machines that the table of infer.machines does not have
-_OTHER_HARDWARE = ("cerebras", "groq")
+OTHER_HARDWARE = ("cerebras", "groq")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,7 +173,7 @@ def _snapshot() -> tuple[list[Case], list[str]]:
     """Sheets of the snapshot with open weights: those that show steps and windows."""
     cases, missing = [], []
     for offer in list_offers():
-        if not offer.model or offer.seller in _OTHER_HARDWARE:
+        if not offer.model or offer.seller in OTHER_HARDWARE:
             continue
         truth = truth_of(offer.model)
         if truth is None:

@@ -1,5 +1,6 @@
 """The page of `deduce`: what the model can be, what was learnt of it, and what each piece of evidence did."""
 
+import math
 from collections.abc import Iterable
 
 from tokenroof.infer.posterior import Choice, Estimate
@@ -37,6 +38,7 @@ __all__ = ["comparison_page", "page_of"]
 _MAIN = ("total_params", "active_params", "sparsity", "kv_bytes_per_token", "price_over_cost")
 _MOVED = ("total_params", "active_params", "kv_bytes_per_token")
 _NEAREST, _CHIPS = 6, 5
+_AS_MUCH = 0.02  # of a logarithm of a price
 _SHORT = {"total_params": "total", "active_params": "active", "kv_bytes_per_token": "KV per token"}
 
 
@@ -149,8 +151,19 @@ def _lab(answer: DeduceResponse) -> str:
     if not lab.models and (lab.lives_on_models is None or answer.evidence.kind == "closed"):
         return ""
     kind = {True: ", which lives on its models", False: ", part of a company with another business", None: ""}
-    told = f"before the price, its other models, which ask {times(lab.asks)} what others do: {', '.join(lab.models)}"
+    much = times(lab.asks) if abs(math.log(lab.asks)) > _AS_MUCH else "about"
+    told = f"before the price, its other models, which ask {much} what others do: {', '.join(lab.models)}"
     return f"{lab.name}{kind[lab.lives_on_models]}" + (f"; {told}" if lab.models else "")
+
+
+def _days(answer: DeduceResponse) -> Iterable[str]:
+    """The day of the sheet, the days that price and model are read at where they are others."""
+    sheet = sheet_date(answer.offer)
+    yield f"sheet: {sheet}"
+    if answer.priced_on not in ("", sheet):
+        yield f"price of {answer.priced_on}"
+    if answer.released_on:
+        yield f"model of {answer.released_on}"
 
 
 def page_of(answer: DeduceResponse) -> Page:
@@ -170,7 +183,7 @@ def page_of(answer: DeduceResponse) -> Page:
         brief=(f"sheet {sheet_date(offer)}",),
         sentence=answer.sentence,
         scenario_label="Offer",
-        scenario=(f"{offer.name}, {offer.lab}", f"sheet: {sheet_date(offer)}", *(one.shown for one in answer.moved)),
+        scenario=(f"{offer.name}, {offer.lab}", *_days(answer), *(one.shown for one in answer.moved)),
         blocks=[_main(answer), *_evidence(answer), _held(answer), *_near(answer), *full_blocks(answer)],
         also=[pair for pair in also if pair[1]],
         next=("`full`: each channel alone, formulas and caveats", "`output` corner.png", "`compare` A B"),

@@ -4,6 +4,7 @@ from typing import Protocol
 
 from tokenroof.catalog.offers.index import Rate
 from tokenroof.catalog.offers.releases import release_of
+from tokenroof.infer.cases import OTHER_HARDWARE
 from tokenroof.infer.evidence import Evidence, flat_slopes, readings
 from tokenroof.types.offer import UNDATED, Offer
 from tokenroof.usecases.deduce.of_lab import NOBODY, LabRead
@@ -74,6 +75,8 @@ def notes_of(offer: Offer, rate: Rate, evidence: Evidence, lab: LabRead, asked: 
     if asked.lab and lab.name != NOBODY and not lab.models:
         only = "" if lab.lives_on_models is None or evidence.kind == "closed" else ", but for who sells"
         found.append(f"no other model of {lab.name} of about that day has a known size: `lab` changes nothing{only}")
+    if offer.seller in OTHER_HARDWARE:
+        found.append(f"{offer.seller} has chips of its own, which the table of machines lacks: read as if on others")
     alone = _alone(evidence)
     if alone:
         found.append(f"read alone, not in the intervals: {', '.join(alone)}")

@@ -99,10 +99,16 @@ class Beside:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeduceResponse:
-    """What the offer says, channel by channel and jointly. `held`: how often such intervals held known truths."""
+    """What the offer says, channel by channel and jointly. `held`: how often such intervals held known truths.
+
+    `priced_on` and `released_on` are the days that the price and the model are read at; an empty one is that of the
+    snapshot, or of the price.
+    """
 
     offer: Offer
     rate: Rate
+    priced_on: str
+    released_on: str
     evidence: Evidence
     lab: LabRead
     deductions: tuple[Deduction, ...]
@@ -186,7 +192,8 @@ def deduce(request: DeduceRequest) -> DeduceResponse:
         raise InputError("active_params", request.active_params, "a number from 1e6 to 1e14")
     usd, rate = in_usd(offer, request.rates)
     others = joined(offer, request.also, request.rates)
-    evidence = measured(evidence_of(usd), request, others, release_of(offer))
+    out = release_of(offer)
+    evidence = measured(evidence_of(usd), request, others, out)
     lab, of_lab = lab_read(offer, request.lab, evidence)
     evidence = replace(evidence, product=product_of(offer, evidence, lab.name))
     found = readings(evidence)
@@ -212,6 +219,8 @@ def deduce(request: DeduceRequest) -> DeduceResponse:
     return DeduceResponse(
         offer=offer,
         rate=rate,
+        priced_on=request.as_of or ("" if offer.origin.as_of == UNDATED else offer.since or offer.origin.as_of),
+        released_on=request.released or ("" if out is None else out.day),
         evidence=evidence,
         lab=read,
         deductions=all_deductions(evidence, active, machine, holds),
