@@ -334,7 +334,7 @@ def test_a_closed_model_shows_the_record_of_closed_models(opus: DeduceResponse, 
     page, other = (" ".join(text(page_of(one), width=100).split()) for one in (opus, v3))
     assert f"{CLOSED.name} {CLOSED.sheets} 86 % 93 % - -" in page and "in ranges 43.2x wide" in page
     assert "nearest class of open models: sheets, models of 2025-26, 76 % held in total" in page
-    assert "all three: the joint 80 % region" in page and CLOSED.name not in other
+    assert "active KV jointly closed models" in page and CLOSED.name not in other
 
 
 def test_unlikely_evidence_is_flagged_not_refused() -> None:

@@ -121,9 +121,9 @@ def _held(answer: DeduceResponse) -> Table:
         for one in answer.held
         if one.name != LAB_KNOWN or answer.lab.models
     ]  # fmt: skip
-    heads = (numbers("total"), numbers("active"), numbers("KV"), numbers("all three"))
+    heads = (numbers("total"), numbers("active"), numbers("KV"), numbers("jointly"))
     columns = (Column(whole=True), numbers("sheets", drop=REMARK), *heads)
-    lines = ("all three: the joint 80 % region of total, active and KV per token", *_of_closed(answer))
+    lines = tuple(_of_closed(answer))
     return Table(name="held", title="80 % ranges held the truth", columns=columns, rows=rows, lines=lines)
 
 

@@ -69,10 +69,10 @@ def _groups(groups: Sequence[CoverageGroup], of_labs: Sequence[CoverageGroup]) -
         rows.append((group.name, str(first.n), str(first.models), str(first.labs), *cells, percent(group.region80)))
     columns = (
         Column(whole=True), numbers("offers", drop=REMARK), numbers("architectures", drop=BAR),
-        numbers("labs", drop=RANGE), numbers("total"), numbers("active"), numbers("KV"), numbers("all three"),
+        numbers("labs", drop=RANGE), numbers("total"), numbers("active"), numbers("KV"), numbers("jointly"),
     )  # fmt: skip
     said = (
-        "share of known truths in the 80 % range, and its geometric mean width; all three: the joint region",
+        "share of known truths in the 80 % range, and its geometric mean width; jointly: their region",
         "an architecture counts once; where a lab's other models are known, weights of the same totals are left out",
         "forms were chosen on prices of some labs and days, and nothing on those of the others",
     )
