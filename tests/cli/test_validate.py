@@ -70,6 +70,44 @@ def test_columns_of_open_loops_reach_the_run(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("column", "word", "known"),
+    [
+        ("spec_decode", "off", "none, mtp, eagle"),  # was read as drafts
+        ("spec_decode", "eagel", "none, mtp, eagle"), ("kv_dtype", "fp9", "auto, fp8, nvfp4"),  # was read as bf16
+        ("lengths", "longest", "mean"), ("quality", "D", "A, B or C"), ("date", "Jan 2026", "year-month-day"),
+    ],
+)  # fmt: skip
+def test_a_word_that_is_not_known_is_refused_with_those_that_are(
+    tmp_path: Path, column: str, word: str, known: str
+) -> None:
+    path = tmp_path / "a.csv"
+    rows = [{column: word}, {"spec_decode": "None", "kv_dtype": "AUTO", "lengths": "Mean", "date": "2026-01"}]
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, dict.fromkeys([*COLUMNS, *rows[0], *rows[1]]))
+        writer.writeheader()
+        writer.writerows([ROW | row for row in rows])
+    first, second = read_results(path)
+    assert isinstance(first, Fault) and first.text.startswith(f"{column} = {word!r} must be {known}")
+    assert isinstance(second, Run) and (second.spec_decode, second.kv_dtype, second.mean_lengths) == ("none", "", True)
+
+
+def test_a_layout_that_is_not_said_is_told_as_it_is_read(tmp_path: Path) -> None:
+    """One rank of tensor parallelism on 8 GPUs was eight of attention and of experts, and nothing said so."""
+    asked = {
+        "model": "deepseek-v3",
+        "model_key": "",
+        "hardware": "H200",
+        "hw_key": "",
+        "num_gpus": "8",
+        "weight_dtype": "",
+    }
+    path = table(tmp_path / "a.csv", asked | {"tp": "1"}, asked | {"tp": "8"})
+    assert "note: tp1 on 8 GPUs is read as dp8 ep8 in 1 scored row; " in run(str(path)).stdout
+    told = run_inside("compare", str(path), "--no-changes").stdout
+    assert "a.csv: tp1 on 8 GPUs is read as dp8 ep8; --tp, --pp, --dp and --ep say otherwise" in " ".join(told.split())
+
+
+@pytest.mark.parametrize(
     "change,reason",
     [
         ({"quality": "C"}, "quality C"),

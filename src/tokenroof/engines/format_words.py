@@ -1,6 +1,6 @@
 """Number formats as engines and their benchmark tools write them, in our words; blank where a word says nothing."""
 
-__all__ = ["kv_word", "weight_word"]
+__all__ = ["KV_WORDS", "kv_word", "weight_word"]
 
 _WEIGHTS = {
     "fp8": "fp8", "fbgemm_fp8": "fp8", "ptpc_fp8": "fp8", "modelopt": "fp8", "w8a8_fp8": "fp8", "fp8_w8a8": "fp8",
@@ -17,6 +17,9 @@ _CACHE = {
     "nvfp4": "nvfp4", "fp4": "nvfp4", "fp4_e2m1": "nvfp4", "int8": "int8",
     "bf16": "bf16", "bfloat16": "bf16", "fp16": "fp16", "float16": "fp16", "half": "fp16",
 }  # fmt: skip
+
+
+KV_WORDS = tuple(dict.fromkeys(_CACHE.values()))
 
 
 def weight_word(quantisation: object) -> str:

@@ -14,11 +14,13 @@ from tokenroof.catalog.acceptance import curves_of
 from tokenroof.catalog.launch import Launch, launch_settings
 from tokenroof.catalog.systems import compose_system
 from tokenroof.engines import engine_in
+from tokenroof.engines.format_words import kv_word
 from tokenroof.errors import TokenroofError
 from tokenroof.mixers import kind_of
 from tokenroof.operators.layout_space import spare_experts
 from tokenroof.planner.drafts import implied_acceptance
 from tokenroof.scenario.formats import served_weights
+from tokenroof.scenario.layouts import layout_label
 from tokenroof.types.engine import Engine, Scheduler
 from tokenroof.types.layout import Layout
 from tokenroof.types.machine import Chip, System
@@ -68,7 +70,8 @@ class Setup:
     `counted` is how many tokens of an answer the client saw, None where it saw them all. `kv_stated`: the cache's
     format was said, by the table or its launch scripts, and not taken by rule. `eager`: no pass is
     captured in a graph. `warmed`: requests had been answered before those that were measured. `planned`: the host plans
-    the work of attention before each pass. `scheduler_steps`: passes that it plans at once.
+    the work of attention before each pass. `scheduler_steps`: passes that it plans at once. `read_as`: how degrees that
+    are not said were read, blank where all are.
     """
 
     model: Model
@@ -91,6 +94,7 @@ class Setup:
     warmed: bool = False
     planned: bool = False
     scheduler_steps: float = 1.0
+    read_as: str = ""
 
 
 def _engine(run: Run) -> Engine | Skip:
@@ -131,9 +135,9 @@ def _served(model: Model, word: str) -> tuple[Model, WeightDtypes | None] | Skip
 
 
 def _kv_dtype(run: Run, engine: Engine, launch: Launch, weights: str) -> str:
-    given = run.kv_dtype.lower()
+    given = kv_word(run.kv_dtype)
     if given:
-        return {"fp16": "bf16", "int8": "int8", "fp8": "fp8", "bf16": "bf16"}.get(given, "bf16")
+        return "bf16" if given == "fp16" else given
     if launch.kv_dtype:
         return launch.kv_dtype
     return "fp8" if weights in engine.fp8_cache_with else "bf16"
@@ -175,6 +179,16 @@ def _layout(run: Run, model: Model, kv_dtype: str, weights: WeightDtypes | None)
     return Layout(
         tp=tp, pp=pp, ep=ep, dp=dp, dcp=run.dcp or 1, redundant_experts=copies, weights=weights, kv_dtype=kv_dtype
     )
+
+
+def _read_as(run: Run, layout: Layout) -> str:
+    """What was made of GPUs that the degrees of a run do not account for, and of experts on ranks of attention."""
+    said = {name: value for name in ("tp", "pp", "dp", "ep") if (value := getattr(run, name)) is not None}
+    stated = (run.tp or 1) * (run.pp or 1) * (run.dp or 1)
+    if layout.n_gpus == stated and layout.ep == (run.ep or 1):
+        return ""
+    degrees = " ".join(f"{name}{value}" for name, value in said.items() if value > 1 or name == "tp")
+    return f"{degrees or 'a layout that is not said'} on {layout.n_gpus} GPUs is read as {layout_label(layout)}"
 
 
 def _roles(run: Run, model: Model, kv_dtype: str, weights: WeightDtypes | None) -> tuple[Layout, Layout | None] | Skip:
@@ -336,7 +350,8 @@ def setup_of(run: Run, system: System | None = None) -> Setup | Skip:
     if isinstance(served, Skip):
         return served
     lengths = _lengths(run, kind, launch)
-    roles = _roles(_untold(run, launch), served[0], _kv_dtype(run, engine, launch, run.weight_dtype), served[1])
+    untold = _untold(run, launch)
+    roles = _roles(untold, served[0], _kv_dtype(run, engine, launch, run.weight_dtype), served[1])
     value, drafted = _value(run, kind), _drafts(run, served[0], launch)
     for part in (lengths, roles, value, drafted):
         if isinstance(part, Skip):
@@ -363,5 +378,5 @@ def setup_of(run: Run, system: System | None = None) -> Setup | Skip:
         decode_workers=run.decode_workers or 1, drafts=drafted[0], acceptance=drafted[1],
         counted=None if _generated(run, launch) is None else run.osl,
         kv_stated=bool(run.kv_dtype or launch.kv_dtype), eager=run.eager, warmed=launch.warmed, planned=launch.planned,
-        scheduler_steps=launch.scheduler_steps,
+        scheduler_steps=launch.scheduler_steps, read_as="" if front is not None else _read_as(untold, layout),
     )  # fmt: skip

@@ -2,10 +2,11 @@
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from tokenroof.engines.format_words import KV_WORDS, kv_word
 from tokenroof.measure.importers.table import BadRow, Importer, Row, columns_of, count, number, plain, rows
 from tokenroof.types.run import Fault, Role, Run
 
@@ -41,6 +42,11 @@ METRIC_UNITS = {
 _RATE = re.compile(r"(?:qps|rate)\s*=\s*(\d+\.?\d*|\.\d+|inf)|~\s*(\d+\.?\d*|\.\d+)\s*req/s", re.IGNORECASE)
 _ROLE = ("tp", "pp", "ep", "dp", "workers")
 _ARRIVALS = ("poisson", "constant")
+_DATE = re.compile(r"\d{4}(-\d\d(-\d\d)?)?")
+# The method of drafts, of which more may be said: `MTP2`, `eagle3`, `draft Llama-3.2-1B`.
+_METHOD = re.compile(
+    r"none|(deepseek_)?(mtp|nextn|eagle|draft|ngram|medusa|suffix|lookahead|speculative|given).*", re.IGNORECASE
+)
 _YES, _NO = ("yes", "true", "1"), ("no", "false", "0")
 _LOAD, _RATE_COLUMN = "batch_or_concurrency", "request_rate"
 _TIMES = re.compile(r"(\d{1,6})x(.+)")
@@ -60,6 +66,27 @@ def _load(text: str) -> tuple[float | None, float | None]:
             return None, None
         rate = (found[1] or found[2]).lower()
         return None, math.inf if rate == "inf" else float(rate)
+
+
+def _word(row: Row, column: str, known: str, fits: Callable[[str], object]) -> str:
+    """A cell of known words; blank is unknown, and any other word is refused with those that are known."""
+    text = (row.get(column) or "").strip()
+    if text and not fits(text):
+        raise BadRow(f"{column} = {text[:40]!r} must be {known}, or blank")
+    return text
+
+
+def _words(row: Row) -> dict[str, str]:
+    """Cells that would change what is predicted, or be taken for blank, if a word of theirs were not known."""
+    _word(row, "lengths", "mean", lambda text: text.lower() == "mean")
+    method = _word(row, "spec_decode", "none, mtp, eagle, draft, ngram, medusa or suffix", _METHOD.fullmatch)
+    cache = _word(row, "kv_dtype", f"auto, {', '.join(KV_WORDS)}", lambda t: t.lower() == "auto" or kv_word(t))
+    return {
+        "spec_decode": "none" if method.lower() == "none" else method,
+        "kv_dtype": "" if cache.lower() == "auto" else cache,
+        "quality": _word(row, "quality", "A, B or C", lambda text: text in ("A", "B", "C")),
+        "date": _word(row, "date", "year-month-day", _DATE.fullmatch),
+    }
 
 
 def _evenly(row: Row) -> bool:
@@ -127,9 +154,9 @@ def _run(row: Row, line: int, file: str) -> Run:
         raise BadRow(f"batch_or_concurrency = {load[:40]} must be finite and above 0")
     texts = {
         name: (row.get(name) or "").strip()
-        for name in ("row_id", "source", "date", "model", "model_key", "hw_key", "weight_dtype", "kv_dtype", "engine",
-                     "engine_version", "mode", "spec_decode", "quality", "split", "note")
-    }  # fmt: skip
+        for name in ("row_id", "source", "model", "model_key", "hw_key", "weight_dtype", "engine", "engine_version",
+                     "mode", "split", "note")
+    } | _words(row)  # fmt: skip
     hardware, gpus = _hardware(row)
     return Run(
         **texts,

@@ -179,6 +179,10 @@ def _remarks(answer: ValidateResponse) -> Iterable[Remark]:
         yield note(f"{count(answer.scored)} of {counted(answer.rows, 'row')} scored")
     for name, n in answer.missing_columns:
         yield note(f"{name} is not stated in {count(n)} of {counted(answer.scored, 'scored row')}: {_WITHOUT[name]}")
+    if answer.read_as:
+        (first, n), more = answer.read_as[0], len(answer.read_as) - 1
+        others = f"; {counted(more, 'other layout')} likewise (JSON names them)" if more else ""
+        yield note(f"{first} in {counted(n, 'scored row')}{others}; columns tp, pp, dp and ep say otherwise")
 
 
 def page_of(answer: ValidateResponse) -> Page:

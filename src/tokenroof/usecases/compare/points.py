@@ -211,6 +211,11 @@ def points_of(asked: Told, *, url: str | None = None, otherwise: Deployed = NOTH
             skipped[str(found)] += 1
         else:
             skipped[found.reason] += 1
+    notes += dict.fromkeys(
+        f"{Path(one.first.file).name}: {one.setup.read_as}; `tp`, `pp`, `dp` and `ep` say otherwise"
+        for one in points
+        if one.setup.read_as
+    )
     if not points:
         if unsaid is not None:
             raise unsaid

@@ -94,9 +94,10 @@ def in_unit(one: Ranged, scale: float) -> Ranged:
 
 @dataclass(slots=True)
 class Forecaster:
-    """Forecasts runs one after the other; what they share is kept in `deployments`."""
+    """Forecasts runs one after the other; what they share is kept in `deployments`. `read_as` is of the last."""
 
     deployments: Deployments = field(default_factory=Deployments)
+    read_as: str = ""
     _last: list[tuple[Setup, dict[str, Ranged]]] = field(default_factory=list)
 
     def forecast(self, run: Run) -> Ranged | Skip:
@@ -104,6 +105,7 @@ class Forecaster:
         setup = setup_of(run)
         if isinstance(setup, Skip):
             return setup
+        self.read_as = setup.read_as
         try:
             found = self.quantities(setup)
         except InputError as error:

@@ -59,6 +59,7 @@ class Scored:
     high: float
     bound: float
     beats_bound: bool
+    read_as: str = ""
 
     @property
     def error(self) -> float:
@@ -83,7 +84,7 @@ class ValidateResponse:
 
     Reasons for what was skipped, unreadable rows, and rows that beat the hardware bound, which no score counts.
     `missing_columns`: those that scored rows leave blank, and how many do. `missing_in_flight`: runs with fewer in
-    flight than stated.
+    flight than stated. `read_as`: what was made of layouts that are not said, and in how many scored rows.
     """
 
     groups: tuple[Group, ...]
@@ -98,6 +99,7 @@ class ValidateResponse:
     breaches: tuple[BoundBreach, ...]
     n_breaches: int
     missing_columns: tuple[tuple[str, int], ...]
+    read_as: tuple[tuple[str, int], ...]
     missing_in_flight: tuple[FewInFlight, ...]
     n_missing_in_flight: int
 
@@ -137,14 +139,14 @@ def _judged(row: Run | Fault, forecaster: Forecaster) -> Scored | Skip | Fault:
     if row.quality == "C":
         return Skip("quality C: shown for information, never scored")
     found = forecaster.forecast(row)
-    return found if isinstance(found, Skip) else _scored(row, found)
+    return found if isinstance(found, Skip) else _scored(row, found, forecaster.read_as)
 
 
-def _scored(run: Run, found: Ranged) -> Scored:
+def _scored(run: Run, found: Ranged, read_as: str = "") -> Scored:
     bound = found.value if found.bound is None else found.bound
     better = run.value < bound if METRICS[run.metric][0] in LOWER_IS_BETTER else run.value > bound
     low, high = (found.value if end is None else end for end in (found.low, found.high))
-    return Scored(run=run, predicted=found.value, low=low, high=high, bound=bound, beats_bound=better)
+    return Scored(run=run, predicted=found.value, low=low, high=high, bound=bound, beats_bound=better, read_as=read_as)
 
 
 def _breach(row: Scored) -> BoundBreach:
@@ -215,7 +217,7 @@ def validate(
     breaches: list[tuple[Run, BoundBreach]] = []
     files = [Path(path) for path in paths]
     in_flight, kept = InFlight(), list[FewInFlight]()
-    missing_columns = dict.fromkeys(_SHOULD_SAY, 0)
+    missing_columns, read_as = dict.fromkeys(_SHOULD_SAY, 0), Counter[str]()
     rows = scored = n_faults = n_breaches = n_few = 0
     for row in score_rows(files):
         rows += 1
@@ -240,6 +242,7 @@ def validate(
                 tally = tallies.setdefault((run.file, run.metric, run.split, values), Tally())
                 cluster = deployments.setdefault((run.model, run.hardware, run.engine), len(deployments))
                 tally.add(row.error, row.low, row.high, row.over_bound, row.covered, cluster)
+                read_as.update([row.read_as] if row.read_as else [])
                 for name, said in _SHOULD_SAY.items():
                     missing_columns[name] += not said(run)
             if each is not None:
@@ -265,6 +268,7 @@ def validate(
         breaches=tuple(explained(breaches, tables, Deployments())),
         n_breaches=n_breaches,
         missing_columns=tuple((name, n) for name, n in missing_columns.items() if n),
+        read_as=tuple(read_as.most_common()),
         missing_in_flight=(*kept, *last)[:_MOST_FEW_KEPT],
         n_missing_in_flight=n_few + len(last),
     )
