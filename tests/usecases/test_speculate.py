@@ -20,6 +20,7 @@ from tokenroof.scenario.resolve import resolve
 from tokenroof.types.scenario import Scenario
 from tokenroof.types.served import Infeasible
 from tokenroof.usecases.money.drafts import draft_head
+from tokenroof.usecases.money.explain_drafts import explain_speculate
 from tokenroof.usecases.money.speculate import SpeculateRequest, SpeculateResponse, speculate
 
 
@@ -233,3 +234,22 @@ def test_figures_are_those_that_were_published(shared_data: Path) -> None:
                 current.append(float(found[2]))
     ours = [list(curve.lengths) for curve in acceptance_curves() if "InferenceX" in curve.source]
     assert sorted(published) == sorted(ours)
+
+
+def test_the_terms_of_a_speedup_are_those_of_its_formula_and_say_what_they_are() -> None:
+    """It stood as T over T_verify beside step_s, and the verify step was called step_s too."""
+    found = speculate(request("glm-5.2-fp8", "8xb200", batches=(16.0,), depths=(2,)))
+    assert isinstance(found, SpeculateResponse)
+    lines = explain_speculate(found, "speedup").text().splitlines()  # type: ignore[union-attr]
+    point = found.rows[0].points[0]
+    formula = lines[1].strip()
+    assert formula == "tokens * step_s / (verification_s + drafts * draft_s)"
+    for name, said in (
+        ("tokens", "of a request in a verify step of 2 drafts"), ("step_s", "a step of 16 requests without drafts"),
+        ("verification_s", "a step that verifies 3 tokens of each"), ("draft_s", "one token of each, drafted by "),
+    ):  # fmt: skip
+        assert name in formula
+        (line,) = (one for one in lines if one.startswith(f"  {name} = "))
+        assert said in line
+    (whole,) = (one for one in lines if one.endswith(", the sum of"))
+    assert whole.startswith(f"verification_s = {point.verify_step_s * 1e3:.4g}"[:22])

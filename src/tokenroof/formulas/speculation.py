@@ -23,7 +23,7 @@ def tokens_at_acceptance(acceptance: Num, drafts: Num, xp: Namespace) -> Num:
 def tokens_per_verification(*, acceptance: Fraction, drafts: Drafts, xp: Namespace = SCALAR) -> Number:
     """Mean tokens that one verification yields: the accepted drafts and the target's own next token.
 
-    Formula: (1 - a ^ (g + 1)) / (1 - a); g + 1 at a = 1
+    Formula: (1 - acceptance ^ (drafts + 1)) / (1 - acceptance); drafts + 1 at acceptance = 1
     Source: lecture 9.10; Leviathan et al. 2023 (arXiv 2211.17192).
     """
     return tokens_at_acceptance(acceptance, drafts, xp)
@@ -41,7 +41,7 @@ def measured_speculation_speedup(
 ) -> Number:
     """Speed-up over ordinary decode when the mean tokens of a verification were measured (acceptance length).
 
-    Formula: tokens * T / (T_verify + g * T_draft)
+    Formula: tokens * step_s / (verification_s + drafts * draft_s)
     Source: Leviathan et al. 2023 with roofline times; acceptance lengths as InferenceX publishes them.
     """
     return tokens * step_s / (verification_s + drafts * draft_s)

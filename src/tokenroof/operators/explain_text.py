@@ -10,6 +10,7 @@ from tokenroof.units import format_si
 
 __all__ = ["explanation_text", "quantity_text", "terms_text"]
 
+_SHORT = 80  # characters of a note that stands beside its number
 _SMALL = 0.005  # of the sum: terms that a page adds up
 _PREFIXED = ("s", "B", "FLOP", "MAC", "token", "param", "J", "W")
 
@@ -35,7 +36,8 @@ def _lines(name: str, node: Node | Leaf, depth: int, told: set[int]) -> list[str
     pad = "  " * depth
     head = f"{pad}{name} = {quantity_text(node.value, node.unit)}"
     if isinstance(node, Leaf):
-        return [f"{head}  [{node.grade.value}]" if node.name == name else f"{head}  [input {node.name}]"]
+        note = f", {node.note}" if 0 < len(node.note) <= _SHORT else ""
+        return [f"{head}{note}  [{node.grade.value}]" if node.name == name else f"{head}  [input {node.name}]"]
     if not node.formula:
         lines = [f"{head}  = {node.equation}"]
     else:

@@ -38,13 +38,17 @@ def operator_line(row: OperatorTime, system: System, profile: Efficiency) -> str
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperatorExplanation:
-    """A number made from the step time of the operator engine: the formula above it, and the rows below it."""
+    """A number made from a step's time by the operator engine: the formula above it, and the rows below it.
+
+    `of` is what the formula calls that time.
+    """
 
     head: Explanation
     step_s: float
     rows: tuple[OperatorTime, ...]
     system: System
     profile: Efficiency
+    of: str = "step_s"
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
@@ -65,7 +69,7 @@ class OperatorExplanation:
     def text(self) -> str:
         """For people: the derivation, then the rows of the step, then what the profile rests on."""
         profile = self.profile
-        lines = [explanation_text(self.head), "", f"step_s = {format_si(self.step_s, 's', 4)}, the sum of"]
+        lines = [explanation_text(self.head), "", f"{self.of} = {format_si(self.step_s, 's', 4)}, the sum of"]
         lines += [f"  {operator_line(row, self.system, profile)}" for row in self.rows]
         host = self.step_s - sum(row.time_s for row in self.rows)
         if abs(host) > 1e-3 * self.step_s:

@@ -36,10 +36,15 @@ def _modelled(timed: Drafting, value: float, what: str) -> Fact:
 def _facts(answer: SpeculateResponse, timed: Drafting, batch: float, depth: int) -> dict[str, Fact]:
     """What a speed-up is made of at one batch and depth."""
     step_s = timed.step_s(batch)
-    point = timed.point(batch, depth, step_s)
+    point, requests = timed.point(batch, depth, step_s), f"{batch:,.4g} request{'' if batch == 1 else 's'}"
     if answer.acceptance is None:
         source, day = answer.acceptance_source, timed.deployment.profile.as_of
-        drafted = {"tokens": Fact(value=point.tokens, unit="token", source=source, as_of=day, grade=Grade.MEASURED)}
+        said = f"of a request in a verify step of {depth} draft{'' if depth == 1 else 's'}"
+        drafted = {
+            "tokens": Fact(
+                value=point.tokens, unit="token", source=source, as_of=day, grade=Grade.MEASURED, note=said
+            )
+        }  # fmt: skip
     elif answer.acceptance_source == "given":
         drafted = {"acceptance": given(answer.acceptance, "1")}
     else:
@@ -47,9 +52,9 @@ def _facts(answer: SpeculateResponse, timed: Drafting, batch: float, depth: int)
     return {
         **drafted,
         "drafts": given(float(depth), "1", "drafts in a verify step"),
-        "step_s": _modelled(timed, step_s, f"an ordinary step of {batch:,.4g} requests"),
-        "verification_s": _modelled(timed, point.verify_step_s, f"{depth + 1} tokens of each of them"),
-        "draft_s": _modelled(timed, point.draft_s, timed.drafter.name),
+        "step_s": _modelled(timed, step_s, f"a step of {requests} without drafts"),
+        "verification_s": _modelled(timed, point.verify_step_s, f"a step that verifies {depth + 1} tokens of each"),
+        "draft_s": _modelled(timed, point.draft_s, f"one token of each, drafted by {timed.drafter.name}"),
     }
 
 
@@ -112,20 +117,23 @@ def _stops_at(answer: SpeculateResponse, timed: Drafting) -> Terms:
     )  # fmt: skip
 
 
-def _times(step_s: float, points: tuple[DepthPoint, ...], depth: int) -> tuple[tuple[str, float], ...]:
+def _times(step_s: float, points: tuple[DepthPoint, ...], depth: int) -> tuple[tuple[str, float, str], ...]:
     point = next(one for one in points if one.depth == depth)
     return (
-        ("ordinary steps for as many tokens", point.tokens * step_s), ("verify step", point.verify_step_s),
-        ("drafting", depth * point.draft_s),
+        (
+            "ordinary steps for as many tokens", point.tokens * step_s,
+            f"{point.tokens:.3g} tokens, each a step_s of {step_s * 1e3:.4g} ms",
+        ),
+        ("verify step", point.verify_step_s, f"verification_s, of {depth + 1} tokens for each request"),
+        ("drafting", depth * point.draft_s, f"{depth} times a draft_s of {point.draft_s * 1e3:.4g} ms"),
     )  # fmt: skip
 
 
-def _terms(times: tuple[tuple[str, float], ...]) -> tuple[Term, ...]:
+def _terms(times: tuple[tuple[str, float, str], ...]) -> tuple[Term, ...]:
     """Two sides of an equation: the first stands alone on its side, and shares are of it."""
     whole = times[0][1]
     return tuple(
-        Term(name=name, value=value, unit="s", share=value / whole, text=f"{value * 1e3:.4g} ms")
-        for name, value in times
+        Term(name=name, value=value, unit="s", share=value / whole, text=text) for name, value, text in times
     )  # fmt: skip
 
 
@@ -152,7 +160,10 @@ def _compute_bound_from(answer: SpeculateResponse, timed: Drafting) -> Terms:
     return Terms(
         number="compute_bound_from", value=batch, unit="sequence",
         formula="compute_s(batch, drafts) = weights_s(batch, drafts) + kv_s(batch, drafts)",
-        terms=_terms((("arithmetic", compute), ("weights", weights), ("KV cache", kv))),
+        terms=_terms((
+            ("arithmetic", compute, "compute_s of a verify step"), ("weights", weights, "weights_s, their reads"),
+            ("KV cache", kv, "kv_s, its reads"),
+        )),
         inputs=tuple(
             Input(name=name, value=fact.value, unit=fact.unit, source=fact.source, grade=fact.grade, as_of=fact.as_of,
                   note=fact.note, elasticity=sign / slope if slope else None)
@@ -183,5 +194,5 @@ def explain_speculate(answer: SpeculateResponse, key: str) -> Explanation | Oper
     return OperatorExplanation(
         head=head, step_s=float(base.step(batch, timed.context + depth, drafts=float(depth)).step_s),
         rows=operator_table(base.program, base.system, decode=load, profile=base.profile), system=base.system,
-        profile=base.profile,
+        profile=base.profile, of="verification_s",
     )  # fmt: skip
