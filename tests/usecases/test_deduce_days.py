@@ -1,9 +1,12 @@
 """Days in a deduction: when a model came out, what was known of its lab then, which open models are near it."""
 
+from pathlib import Path
+
 import pytest
 
 from tokenroof.catalog.offers.index import list_offers
 from tokenroof.catalog.offers.releases import release_of
+from tokenroof.errors import InputError
 from tokenroof.infer.known_lab import shipped
 from tokenroof.infer.population import years
 from tokenroof.present.pages.deduce import page_of
@@ -46,6 +49,17 @@ def test_the_page_says_the_days_that_it_reads_at() -> None:
     assert (own.priced_on, own.released_on) == ("", "") and "price of" not in text(page_of(own), width=200).split(
         "note:"
     )[0]
+
+
+def test_a_sheet_of_ones_own_says_when_its_model_came_out(tmp_path: Path) -> None:
+    sheet = tmp_path / "own.toml"
+    prices = 'currency = "USD"\nas_of = 2026-11-01\nsource = "invoice"\ninput = 3.0\noutput = 15.0\nreleased = {}\n'
+    sheet.write_text(prices.format("2024-06-20"), encoding="utf-8")
+    found = deduce(DeduceRequest(offer=str(sheet), draws=DRAWS))
+    assert found.released_on == "2024-06-20" and found.evidence.released == pytest.approx(years("2024-06-20"))
+    sheet.write_text(prices.format("2026-11-02"), encoding="utf-8")
+    with pytest.raises(InputError, match="no later than the day of the price, 2026-11-01"):
+        deduce(DeduceRequest(offer=str(sheet), draws=DRAWS))
 
 
 def test_sellers_with_chips_of_their_own_are_noted() -> None:

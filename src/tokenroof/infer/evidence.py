@@ -118,6 +118,9 @@ def _released(offer: Offer, priced: float) -> float:
 
 
 def _refuse_contradictions(offer: Offer) -> None:
+    priced = offer.since or offer.origin.as_of
+    if offer.released > priced:
+        raise InputError("released", offer.released, f"no later than the day of the price, {priced}")
     for line in offer.lines:
         if not line.input_per_mtok or not line.output_per_mtok:
             raise InputError("input, output", 0, "above zero", "a free token says nothing about its cost")

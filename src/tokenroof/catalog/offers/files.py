@@ -29,7 +29,7 @@ _MAX_OFFERS = 10_000
 _CELL = ("input", "output", "cached", "writes")
 _OFFER_KEYS = (
     "id", "name", "seller", "lab", "model", "open_weights", "currency", "as_of", "source", "grade",
-    "since", "until", *_CELL, "lines", "steps", "inclusive", "context", "storage_per_hour", "modes",
+    "since", "until", "released", *_CELL, "lines", "steps", "inclusive", "context", "storage_per_hour", "modes",
     "windows", "speed", "ttft", "notes", "origins",
 )  # fmt: skip
 _DEFAULT_KEYS = ("seller", "lab", "currency", "as_of", "source", "grade", "open_weights")
@@ -319,6 +319,7 @@ def _offer(table: _Table) -> Offer:
         ttft_s=table.number("ttft", 1e-6, 1e6),
         since=table.day("since"),
         until=table.day("until"),
+        released=table.day("released"),
         notes=notes,
         origin=_origin(table),
         origins={

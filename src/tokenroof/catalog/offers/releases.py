@@ -34,5 +34,7 @@ def _by_sheet() -> Mapping[str, Release]:
 
 def release_of(offer: Offer) -> Release | None:
     """None where it is not known; a sheet that no longer holds is of the same model."""
+    if offer.released:
+        return Release(day=offer.released, source=offer.origin.source)
     month = released().get(offer.model or "")
     return Release(day=month, source=_LISTS) if month else _by_sheet().get(offer.id.partition("@")[0])
