@@ -107,7 +107,8 @@ class Offer:
     `id` is seller/model, with @when for a sheet that no longer holds. `model` is the catalogue id of the
     weights where they are open. `inclusive` says that a request of exactly a boundary's length pays the upper
     cell. `context` is the longest input sold: one line and a context mean "no step up to there", which is
-    evidence too. `released` is the day the model came out, where the sheet says so. `origins` names groups of figures (storage, speed ...) that come from elsewhere.
+    evidence too. `released` is the day the model came out, where the sheet says so. `origins` names groups of
+    figures (storage, speed ...) that come from elsewhere.
     """
 
     id: str
