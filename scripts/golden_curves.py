@@ -25,6 +25,7 @@ CASES: tuple[dict[str, Any], ...] = (
     {"model": "llama-3.3-70b", "system": "8xh100", "tp": 8},
     {"model": "gpt-oss-120b", "system": "8xb200", "tp": 8, "batch": 32, "isl": 8192, "osl": 1024},
     {"model": "deepseek-v3", "system": "gb200-nvl72", "dp": 8, "ep": 8, "tp": 1, "isl": 2000, "osl": 600},
+    {"model": "deepseek-v3", "system": "16xh200", "dp": 16, "ep": 16, "isl": 2000, "two_batch_overlap": True},
 )
 SHARES = (0.0, 0.13, 0.37, 0.61, 0.83, 0.97)  # of the way from one request to the memory wall, in logarithms
 CONTEXTS = (1.0, 1.7, 3.3)  # times the scenario's own prompt

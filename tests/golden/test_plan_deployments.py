@@ -9,6 +9,7 @@ from tokenroof.catalog import load_model, load_system
 from tokenroof.catalog.profile import profile_for
 from tokenroof.engines import engine as engine_of
 from tokenroof.mixers.architecture import uniform_dtypes
+from tokenroof.operators.exchange import Exchange
 from tokenroof.planner.disaggregated import prefill_workers, worker_counts
 from tokenroof.planner.points import Space, slice_of
 from tokenroof.planner.space import Format
@@ -16,24 +17,28 @@ from tokenroof.scenario.resolve import resolve
 from tokenroof.serving.scheduling import Passes
 from tokenroof.types.efficiency import PEAK, Efficiency
 from tokenroof.types.layout import Layout
-from tokenroof.types.program import Load
+from tokenroof.types.program import Load as StepLoad
 from tokenroof.types.scenario import Scenario
+from tokenroof.types.workload import Load
 from tokenroof.usecases.plan.answer import Candidate
 from tokenroof.usecases.plan.run import PlanRequest, plan
 from tokenroof.usecases.plan.score import usd_per_mtok
 from tokenroof.xp import NUMPY
 
-HIDDEN = replace(PEAK, overlap=1.0)  # two batches at once hide one's traffic behind the other's work
+HIDDEN = replace(PEAK, overlap=1.0)  # all traffic behind work
 
 
-def wide_experts(system: str, groups: int, *, isl: float, context: float, profile: Efficiency | None) -> Space:
-    """DeepSeek-V3 with one expert group per GPU, 32 spare copies, FP8 dispatch."""
+def wide_experts(
+    system: str, groups: int, *, isl: float, context: float, profile: Efficiency | None, two: bool = False
+) -> Space:
+    """DeepSeek-V3 with one expert group per GPU, 32 spare copies, FP8 dispatch; `two`: with two-batch overlap."""
     machine = load_system(system)
-    layout = Layout(tp=1, dp=groups, ep=groups, redundant_experts=32, dispatch_dtype="fp8")
+    layout = Layout(tp=1, dp=groups, ep=groups, redundant_experts=32)
+    exchange = Exchange(dispatch_dtype="fp8_block", two_batch_overlap=two)
     return Space(
         model=load_model("deepseek-v3"), system=machine, engine="sglang", scheduler=engine_of("sglang").scheduler,
         profile=profile or profile_for(machine, "sglang"), layouts=(layout,), memory_fraction=0.85,
-        formats=(Format(name="fp8_block", kv_name="bf16", own=True),), chunks=(16384,), isl=isl,
+        formats=(Format(name="fp8_block", kv_name="bf16", own=True, exchange=exchange),), chunks=(16384,), isl=isl,
         osl=2 * (context - isl) + 1,
     )  # fmt: skip
 
@@ -61,12 +66,15 @@ def test_decode_of_wide_expert_parallelism(system, gpus, per_gpu, context, print
     bound = decode_tokens_per_node(
         wide_experts(system, gpus, isl=isl, context=context, profile=HIDDEN), per_gpu, context
     )
-    default = decode_tokens_per_node(
-        wide_experts(system, gpus, isl=isl, context=context, profile=None), per_gpu, context
+    one, two = (
+        decode_tokens_per_node(
+            wide_experts(system, gpus, isl=isl, context=context, profile=None, two=two), per_gpu, context
+        )
+        for two in (False, True)
     )
     assert bound > printed  # nothing measured beats the roof
-    # Overlapping two batches gave these teams 25 % (9.9) on top of what an engine without it reaches
-    assert default == pytest.approx(printed / 1.255, rel=0.25)
+    assert two == pytest.approx(printed, rel=0.15)
+    assert one == pytest.approx(printed / 1.255, rel=0.15)  # it gave these teams 25 % (9.9)
 
 
 # prefill units of 32 GPUs: 73.7k tok/s with 56 % found in the cache, so 32.2k computed (DS6); 54,543 at 2K (9.9)
@@ -77,6 +85,17 @@ PREFILL = [("144xh800", 4989.0, 32_206.0), ("96xh100", 2000.0, 54_543.0)]
 def test_prefill_of_wide_expert_parallelism_stays_under_the_roof(system, isl, printed):
     space = wide_experts(system, 32, isl=isl, context=isl, profile=HIDDEN)
     assert prefill_tokens_per_node(space) > printed
+
+
+# 57,674, 54,543 and 50,302 tok/s a node with 16,384 tokens a GPU; without two batches 27 to 35 % less (9.9)
+@pytest.mark.parametrize(("isl", "printed"), [(1024.0, 57_674.0), (2048.0, 54_543.0), (4096.0, 50_302.0)])
+def test_prefill_of_wide_expert_parallelism_with_two_batches(isl, printed):
+    one, two = (
+        prefill_tokens_per_node(wide_experts("96xh100", 32, isl=isl, context=isl, profile=None, two=two))
+        for two in (False, True)
+    )
+    assert two == pytest.approx(printed, rel=0.15)
+    assert two > 1.27 * one
 
 
 def test_cost_of_a_million_tokens_of_a_node():
@@ -106,7 +125,7 @@ def test_sequences_beside_llama_3_70b_on_eight_v5e():
     # 43 in the book with "70 GB"; the 70.55e9 weights of the checkpoint leave 57.4 GB, so 42.8 of 1.342 GB
     assert part.most[0] == 42
     # SA4: 17 ms for 32 of them; the planner's own step adds the collectives that the book leaves out
-    load = Load(np.array([32.0]), np.array([32.0]), 8192.0)
+    load = StepLoad(np.array([32.0]), np.array([32.0]), 8192.0)
     assert float(part.timed.step(decode=load, rule="lecture").step_s[0]) * 1e3 == pytest.approx(17.28, rel=0.015)
     assert part.timed.step(decode=load).step_s[0] > part.timed.step(decode=load, rule="lecture").step_s[0]
 
@@ -161,7 +180,8 @@ def under_their_conditions(system: str, **named: object) -> tuple[Candidate, flo
     answer = plan(
         PlanRequest(
             model="deepseek-v3", system=system, isl=4739.0, osl=500.0, prefix=2666.0, ttft=5.0, tpot=0.05,
-            engine="sglang", memory_fraction=0.85, weight_dtype="own", kv_dtype="bf16", price_per_gpu_hour=2.0, **named,
+            engine="sglang", memory_fraction=0.85, weight_dtype="own", kv_dtype="bf16", price_per_gpu_hour=2.0,
+            two_batch_overlap=True, **named,
         )
     )  # fmt: skip
     best = answer.winner
@@ -195,12 +215,13 @@ def test_as_many_clients_are_tried_as_the_slower_role_feeds(on_their_layouts):
     """
     (one, each), (_, of_four) = on_their_layouts
     assert each == pytest.approx(of_four, rel=0.02)
-    assert 0.9 * 5.0 < one.ttft_s <= 5.0
+    assert one.ttft_s <= 5.0
+    assert one.deployment is not None
+    more = replace(one.deployment, load=Load(kind="concurrency", value=1.02 * one.concurrency)).serve()
+    assert more.requests_per_s == pytest.approx(one.requests_per_s, rel=1e-3) and more.ttft_s > one.ttft_s
 
 
-@pytest.mark.xfail(
-    reason="$0.076, without the two batches that hide their traffic; $0.063 before the fit of November 30"
-)
+@pytest.mark.xfail(reason="$0.044: a quarter below a day's cost, in which GPUs also waited; $0.068 without two batches")
 def test_prefill_on_their_layout_costs_what_theirs_did(on_their_layouts):
     assert on_their_layouts[1][1] == pytest.approx(0.060, rel=0.1)
 
@@ -219,7 +240,7 @@ def test_a_plan_under_deepseek_s_conditions_costs_what_theirs_did(under_deepseek
     assert 500.0 * output + 4739.0 * of_all_kinds == pytest.approx(500.0 * 0.300 + 4739.0 * 0.060, rel=0.15)
 
 
-@pytest.mark.xfail(reason="$0.428 out: decode is dearer without the two batches that hide their traffic ($0.060 in)")
+@pytest.mark.xfail(reason="$0.501 out, $0.044 in: fewer GPUs decode, at 42 ms; $0.582 and $0.051 without two batches")
 def test_its_bill_falls_on_input_and_output_as_theirs_did(under_deepseek_s_conditions):
     output, of_all_kinds = under_deepseek_s_conditions
     assert output == pytest.approx(0.300, rel=0.35)

@@ -214,10 +214,7 @@ def test_a_pass_with_four_drafts_of_eagle3(rate: float, tpot_ms: float) -> None:
 @pytest.mark.parametrize(
     ("system", "rent", "layouts", "paid"),
     [
-        pytest.param(
-            "gb200-nvl72", 2.21, {"prefill_layout": "tp4", "decode_layout": "dp32 ep32"}, 0.1486,
-            marks=pytest.mark.xfail(strict=True, reason="$0.149 at least, a five-hundredth above what was paid"),
-        ),
+        ("gb200-nvl72", 2.21, {"prefill_layout": "tp4", "decode_layout": "dp32 ep32"}, 0.1486),
         ("48xb200", 1.95, {"prefill_layout": "tp4 ep4", "decode_layout": "tp8 ep8", "decode_workers": 5}, 0.5755),
     ],
 )  # fmt: skip

@@ -286,7 +286,7 @@ def test_tokens_cross_to_a_domain_once_and_are_handed_on_there():
     assert lines["handed on inside domains"].s_per_byte == pytest.approx(
         max(crossing / system.scaleout_bytes_per_s, 7 / 8 / system.scaleup_bytes_per_s), rel=1e-9
     )
-    assert lines["handed on inside domains"].s_per_byte < lines["direct"].s_per_byte
+    assert lines["handed on inside domains"].s_per_byte < lines["low latency"].s_per_byte
 
 
 def test_imbalance_slows_routed_experts_only_where_they_are_spread():

@@ -1,6 +1,7 @@
 """Commands that start servers, read as what they serve with: as words, scripts and manifests; never run."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -63,6 +64,22 @@ def test_sglang_counts_all_groups_in_its_tp_chunk_and_requests() -> None:
     assert (copies.gpus, copies.tp, copies.dp, copies.max_batched_tokens) == (32, 8, 4, 32768)
 
 
+@pytest.mark.parametrize(("command", "backend", "two"), [
+    ("sglang serve --model-path a/b --tp 8 --dp 8 --enable-dp-attention", "none", False),
+    ("sglang serve --model-path a/b --tp 8 --dp 8 --enable-dp-attention --moe-a2a-backend deepep", "deepep", False),
+    ("sglang serve --model-path a/b --tp 8 --dp 8 --enable-dp-attention --enable-deepep-moe --enable-two-batch-overlap",
+     "deepep", True),
+    ("sglang serve --model-path a/b --tp 8 --dp 2", "", None),
+    ("vllm serve m -dp 8 --enable-expert-parallel", "none", False),
+    ("vllm serve m -dp 8 --enable-expert-parallel --all2all-backend deepep_low_latency --enable-dbo "
+     "--dbo-decode-token-threshold 32", "deepep", True),
+    ("vllm serve m -dp 8 --enable-expert-parallel --all2all-backend naive", "none", False),
+    ("vllm serve m -tp 8 --enable-expert-parallel", "", None)])  # fmt: skip
+def test_how_tokens_reach_experts_is_what_the_engine_does_unless_told(command, backend, two) -> None:
+    where, unknown = said(command)
+    assert (where.moe_a2a_backend, where.two_batch_overlap, unknown) == (backend, two, ())
+
+
 def test_containers_say_the_engine_and_its_version() -> None:
     where, _ = said("docker run --gpus all -p 8000:8000 vllm/vllm-openai:v0.19.0 --model a/b -tp 8 && echo done")
     assert (where.engine, where.engine_version, where.tp) == ("vllm", "0.19.0", 8)
@@ -115,6 +132,21 @@ def test_a_script_inside_a_manifest() -> None:
     text = f"containers:\n- image: lmsysorg/sglang:v0.5.9\n  args:\n{script}"
     where, _ = said(text)
     assert (where.engine, where.engine_version, where.tp) == ("sglang", "0.5.9", 4)
+
+
+@pytest.mark.parametrize("engine", ["sglang", "vllm"])
+@pytest.mark.parametrize("named", [{}, {"moe_a2a_backend": "none"}, {"two_batch_overlap": True}])
+def test_how_tokens_reach_experts_is_printed_and_read_back(engine: str, named: dict[str, Any]) -> None:
+    launcher, layout = ENGINES[engine].launcher, Layout(dp=8, ep=8, **named)
+    assert launcher is not None
+    for role in ("both", "prefill", "decode"):
+        worker = Worker(checkpoint="a", layout=layout, role=role, chunk=4096, sequences=32, length=9000, kv="bf16")
+        where, _ = said(launcher.command(worker))
+        assert (where.moe_a2a_backend, where.two_batch_overlap) == (layout.moe_a2a_backend, layout.two_batch_overlap)
+
+
+def test_an_engine_without_two_batch_overlap_says_so() -> None:
+    assert ENGINES["trtllm"].inexpressible(Layout(dp=8, ep=8, two_batch_overlap=True)) == "two-batch overlap"
 
 
 @pytest.mark.parametrize("engine", LAUNCHED)

@@ -41,7 +41,8 @@ def test_plan_held_to_a_measured_deployment_is_validate_on_its_row():
     )  # fmt: skip
     said = forecast(row)
     assert isinstance(said, Ranged)
-    one = winner(gather_passes=60.0, engine_version="1.2", max_batched_tokens=8192, memory_fraction=0.8, kv_dtype="fp8")
+    told = {"engine_version": "1.2", "memory_fraction": 0.8, "kv_dtype": "fp8", "moe_a2a_backend": "none"}
+    one = winner(gather_passes=60.0, max_batched_tokens=8192, **told)
     assert one.tpot_s * 1e3 == pytest.approx(said.value, rel=0.01)
 
 

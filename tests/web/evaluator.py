@@ -54,12 +54,14 @@ def step_at(step: Json, batch: float, context: float) -> Json:
         else max(one["slope"] * batch, one["floor"]) * _seen(one, context)
         for one in step["variables"]
     ]
-    links = sum(_link(link, values) for link in step["links"])
-    roofs = sum(_roof(row, values) for row in step["rows"])
-    host = step["host_s"] + step["host_per_batch_s"] * batch + sum(row["fixed_s"] for row in step["rows"])
-    whole = max(roofs + (1.0 - step["overlap"]) * links, links) + host
+    links, beside = (
+        sum(_link(link, values) for link in step["links"] if link["beside"] is one) for one in (False, True)
+    )
+    roofs, fixed = (sum(_roof(row, values) for row in step["rows"]), sum(row["fixed_s"] for row in step["rows"]))
+    work = max(roofs + (1.0 - step["overlap"]) * links, links) + fixed
+    whole = max(work, beside) + step["host_s"] + step["host_per_batch_s"] * batch
     parts = {f"{name}_s": _form(step[name], values) for name in ("weights", "kv", "compute")}
-    found = {"decode_step_s": whole, "communication_s": links, **parts}
+    found = {"decode_step_s": whole, "communication_s": links + beside, **parts}
     return {name: seconds * step["rounds"] for name, seconds in found.items()}
 
 

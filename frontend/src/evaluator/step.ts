@@ -67,9 +67,11 @@ export function rowSeconds(row: Row, values: readonly number[]): number {
   return joined(form(row.compute_s, values), form(row.memory_s, values), row.sharpness) + row.fixed_s;
 }
 
-function linkSeconds(step: Step, values: readonly number[]): number {
+/** Seconds of all collectives that run beside the work of the other half of the batch, or of all others. */
+function linkSeconds(step: Step, values: readonly number[], beside: boolean): number {
   let total = 0;
   for (const link of step.links) {
+    if (link.beside !== beside) continue;
     const size = form(link.size, values);
     let best = Infinity;
     for (const line of link.lines) {
@@ -89,16 +91,18 @@ export function partsAt(step: Step, batch: number, context: number): Parts {
     roofs += joined(form(row.compute_s, values), form(row.memory_s, values), row.sharpness);
     fixed += row.fixed_s;
   }
-  const network = linkSeconds(step, values);
-  const host = fixed + step.host_s + step.host_per_batch_s * batch;
-  const pass = Math.max(roofs + (1 - step.overlap) * network, network) + host;
+  const shown = linkSeconds(step, values, false);
+  const beside = linkSeconds(step, values, true);
+  const host = step.host_s + step.host_per_batch_s * batch;
+  const work = Math.max(roofs + (1 - step.overlap) * shown, shown) + fixed;
+  const pass = Math.max(work, beside) + host;
   return {
     step_s: pass * step.rounds,
     weights_s: form(step.weights, values) * step.rounds,
     kv_s: form(step.kv, values) * step.rounds,
     compute_s: form(step.compute, values) * step.rounds,
-    network_s: network * step.rounds,
-    launches_s: host * step.rounds,
+    network_s: (shown + beside) * step.rounds,
+    launches_s: (host + fixed) * step.rounds,
   };
 }
 

@@ -33,6 +33,7 @@ export interface LinkRow {
   lines: readonly { latency_s: number; s_per_byte: number; max_bytes: number | null }[];
   count: number;
   wait_s: number;
+  beside: boolean;
 }
 
 export interface Step {

@@ -54,7 +54,7 @@ class Launch:
     `memory_fraction` are of those that decode. `planned`: the host plans the work of attention before each pass
     (FlashInfer's latent attention). `generation` is the engine's where its version alone does not say it,
     `scheduler_steps` how many passes its host plans at once. `ahead`: it plans while another pass runs.
-    `stream_interval`: passes after which tokens are sent.
+    `stream_interval`: passes after which tokens are sent. How tokens reached experts is told as in Layout.
     """
 
     chip: str | None = None
@@ -80,6 +80,9 @@ class Launch:
     scheduler_steps: float = 1.0
     ahead: bool | None = None
     stream_interval: float | None = None
+    moe_a2a_backend: str | None = None
+    dispatch_dtype: str | None = None
+    two_batch_overlap: bool | None = None
 
 
 @functools.cache

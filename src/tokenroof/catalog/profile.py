@@ -17,7 +17,7 @@ EFFICIENCIES = ("auto", "peak")
 # 75 text types of transformers 5.24.0 read by key names alone: nine in ten come within this of their true size, as a
 # natural logarithm (half within 0.01 %; those without a gate in the MLP are 24 to 32 % off). scripts/oracle.py says so.
 _GUESSED_SPREAD = 0.25
-FITTED_RANKS = 8  # no public table times an all-reduce over more
+FITTED_RANKS = 8  # no public table times an all-reduce over more, and no run of the fit has more in a replica
 _BEYOND = 1.5  # ranges beyond that are this much wider, as those of chips that were not measured
 
 
@@ -45,9 +45,13 @@ def profile_for(
     return _widened(profile, lambda width: math.hypot(width, _GUESSED_SPREAD))
 
 
-def beyond_fitted(profile: Efficiency) -> Efficiency:
-    """The profile where more ranks sum than were ever timed together: extrapolated, and said so."""
-    note = f"all-reduces over more than {FITTED_RANKS} ranks were not timed: extrapolated, with a wider range"
+def beyond_fitted(profile: Efficiency, ranks: int) -> Efficiency:
+    """The profile for so many ranks that sum, or send tokens to each other's experts: where that is more than was ever
+    timed together it is extrapolated, and says so.
+    """
+    note = f"all-reduces and expert parallelism over more than {FITTED_RANKS} ranks were not fitted: a wider range"
+    if ranks <= FITTED_RANKS or not profile.spread or note in profile.notes:
+        return profile
     return _extrapolated(profile, note)
 
 

@@ -70,6 +70,13 @@ _WORDS: dict[str, tuple[str, str]] = {
         "N",
         "With dp: passes that prompts wait until every rank has one. [default: the engine's]",
     ),
+    "moe_a2a_backend": (
+        "NAME",
+        "How tokens reach experts between dp groups: deepep (or another library that sends each to the ranks of its "
+        "experts), none (all are gathered on every rank). [default: deepep]",
+    ),
+    "dispatch_dtype": ("DTYPE", "Format of tokens on their way to experts. [default: the engine's for these weights]"),
+    "two_batch_overlap": ("", "Two half batches at once: the work of one hides what the other's experts exchange."),
     "acceptance": ("SHARE", "Acceptance rate of drafted tokens, for speculative decoding."),
     "drafts": ("N", "Tokens drafted for each step."),
     "ttft": ("TIME", "Limit on mean TTFT: 1s, 300ms."),
@@ -87,10 +94,13 @@ _WORDS: dict[str, tuple[str, str]] = {
 
 def _option(name: str) -> Callable[[F], F]:
     metavar, words = _WORDS[name]
+    flag = f"--{name.replace('_', '-')}"
+    if not metavar:
+        return click.option(f"{flag}/--no-{flag[2:]}", name, default=None, help=words)
     completed = complete_systems if name in ("system", "decode_system") else None
     also = ("--efficiency",) if name == "profile" else ()
     return click.option(
-        f"--{name.replace('_', '-')}", *also, name, metavar=metavar, help=words, multiple=name == "set",
+        flag, *also, name, metavar=metavar, help=words, multiple=name == "set",
         shell_complete=completed,
     )  # fmt: skip
 

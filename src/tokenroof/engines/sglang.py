@@ -8,6 +8,7 @@ from typing import Any
 from tokenroof.engines.memory_facts import GIB, OUTSIDE_BYTES, REDUCING_BYTES, SAMPLED_SEQUENCES
 from tokenroof.engines.shell import CONTEXT_PARALLEL, DECODE_CONTEXT, lines
 from tokenroof.types.engine import (
+    Dispatched,
     Doubt,
     Engine,
     Generation,
@@ -56,7 +57,9 @@ def _command(worker: Worker) -> str:
     if layout.ep > 1:
         words.append(f"--ep-size {layout.ep}")
     if layout.ep > 1 and layout.dp > 1:
-        words.append("--moe-a2a-backend deepep")
+        words.append(f"--moe-a2a-backend {layout.moe_a2a_backend}")
+        if layout.two_batch_overlap:
+            words.append("--enable-two-batch-overlap")
     if layout.redundant_experts:
         words += ["--enable-eplb", f"--ep-num-redundant-experts {layout.redundant_experts}"]
     words += [f"--max-running-requests {worker.sequences * layout.dp}", f"--context-length {worker.length}"]
@@ -103,5 +106,11 @@ SGLANG = Engine(
         ),
     ),
     inexpressible=_inexpressible,
+    sends=(
+        Dispatched(
+            weights="fp8_block", dispatch="fp8_block", as_of="2026-11-30",
+            source="SGLang token_dispatcher/deepep.py: groups of 128 in FP8 unless SGLANG_DEEPEP_BF16_DISPATCH",
+        ),
+    ),
     launcher=Launcher(command=_command, fraction_flag="--mem-fraction-static", names_fraction=True),
 )  # fmt: skip

@@ -6,6 +6,7 @@ Flags are those of the releases of 2026.
 from tokenroof.engines.memory_facts import OUTSIDE_BYTES, OUTSIDE_PER_RANK_BYTES, SAMPLED_SEQUENCES
 from tokenroof.engines.shell import CONTEXT_PARALLEL, DECODE_CONTEXT, lines
 from tokenroof.types.engine import (
+    Dispatched,
     Doubt,
     Engine,
     Generation,
@@ -15,7 +16,7 @@ from tokenroof.types.engine import (
     Scheduler,
     Worker,
 )
-from tokenroof.types.layout import Layout
+from tokenroof.types.layout import GATHERED, SENT, Layout
 from tokenroof.types.memory_rule import MemoryRule, MemoryTerms
 from tokenroof.xp import Num
 
@@ -46,6 +47,8 @@ def _inexpressible(layout: Layout) -> str:
         return DECODE_CONTEXT
     if layout.cp > 1:
         return CONTEXT_PARALLEL
+    if layout.two_batch_overlap:
+        return "two-batch overlap"
     return "tp and dp of attention at once" if layout.tp > 1 and layout.dp > 1 else ""
 
 
@@ -93,6 +96,14 @@ TRTLLM = Engine(
         ),
     ),
     inexpressible=_inexpressible,
+    sends=tuple(
+        Dispatched(
+            weights=name, dispatch="nvfp4", backend=backend, as_of="2026-11-30",
+            source="TensorRT-LLM fused_moe_cutlass.py: quantised before it is sent (POST_QUANT_ALLTOALLV), or gathered",
+        )
+        for name in ("nvfp4", "fp4")
+        for backend in (SENT, GATHERED)
+    ),
     # NVIDIA's quantised checkpoints carry scales for an 8-bit cache, which the engine then uses.
     fp8_cache_with=("fp8", "fp4", "nvfp4"),
     launcher=Launcher(command=_command, fraction_flag="--kv_cache_free_gpu_memory_fraction"),

@@ -8,6 +8,7 @@ import json
 from tokenroof.engines.shell import CONTEXT_PARALLEL, lines
 from tokenroof.engines.vllm_settings import MEMORY, SCHEDULERS
 from tokenroof.types.engine import (
+    Dispatched,
     Engine,
     Generation,
     HostPriors,
@@ -15,7 +16,7 @@ from tokenroof.types.engine import (
     Prior,
     Worker,
 )
-from tokenroof.types.layout import Layout
+from tokenroof.types.layout import GATHERED, Layout
 
 __all__ = ["VLLM"]
 
@@ -32,6 +33,13 @@ def _inexpressible(layout: Layout) -> str:
     return "" if layout.ep in (1, layout.stage) else "ep other than 1 or tp * dp"
 
 
+def _backend(worker: Worker) -> str:
+    """Kernels for many tokens, or those that a graph of a decode pass can hold."""
+    if worker.layout.moe_a2a_backend == GATHERED:
+        return "allgather_reducescatter"
+    return "deepep_high_throughput" if worker.role == "prefill" else "deepep_low_latency"
+
+
 def _command(worker: Worker) -> str:
     layout = worker.layout
     words = [f"vllm serve {worker.checkpoint}", f"--tensor-parallel-size {layout.tp}"]
@@ -43,6 +51,10 @@ def _command(worker: Worker) -> str:
         words.append(f"--data-parallel-size {layout.dp}")
     if layout.ep > 1:
         words.append("--enable-expert-parallel")
+    if layout.ep > 1 and layout.dp > 1:
+        words.append(f"--all2all-backend {_backend(worker)}")
+        if layout.two_batch_overlap:
+            words.append("--enable-dbo")
     if layout.redundant_experts:
         words += ["--enable-eplb", f"--eplb-config '{json.dumps({'num_redundant_experts': layout.redundant_experts})}'"]
     words += [f"--max-num-seqs {worker.sequences}", f"--max-model-len {worker.length}"]
@@ -79,5 +91,11 @@ VLLM = Engine(
         ),
     ),
     inexpressible=_inexpressible,
+    sends=(
+        Dispatched(
+            weights="fp8_block", dispatch="fp8_block", as_of="2026-11-30",
+            source="vLLM deepep_ht_prepare_finalize.py and deepep_ll: quantised before it is sent, in blocks of 128",
+        ),
+    ),
     launcher=Launcher(command=_command, fraction_flag="--gpu-memory-utilization"),
 )  # fmt: skip

@@ -85,6 +85,7 @@ def _row(one: Benchmark) -> Run:
         row_id="", line=one.position, file=one.file, source=one.source or one.tool, date=one.date[:7],
         model=name, model_key=where.model or name, hardware=where.hardware, hw_key=where.hardware,
         num_gpus=gpus, tp=1 if gpus == 1 else where.tp, pp=where.pp, ep=where.ep, dp=where.dp, dcp=where.dcp,
+        moe_a2a_backend=where.moe_a2a_backend, two_batch_overlap=where.two_batch_overlap,
         weight_dtype=where.weight_dtype, kv_dtype=where.kv_dtype, engine=where.engine,
         engine_version=where.engine_version, mode=one.mode, isl=isl, osl=one.osl.middle, concurrency=load,
         request_rate=rate, load=_load(load, rate), metric="", value=0.0, unit="",
@@ -157,6 +158,7 @@ def deployed_of(run: Run) -> Deployed:
         dp=run.dp, dcp=run.dcp, prefill=run.prefill, decode_workers=run.decode_workers,
         weight_dtype=run.weight_dtype, kv_dtype=run.kv_dtype, engine=run.engine, engine_version=run.engine_version,
         max_num_seqs=_whole(run.max_num_seqs), max_batched_tokens=_whole(run.max_batched_tokens),
+        moe_a2a_backend=run.moe_a2a_backend, two_batch_overlap=run.two_batch_overlap,
         memory_fraction=run.memory_fraction, speculation=run.spec_decode, drafts=run.drafts,
         acceptance=run.acceptance, prefix_hits=run.prefix / run.isl if run.prefix and run.isl else None,
     )  # fmt: skip

@@ -17,6 +17,7 @@ from tokenroof.engines import engine_in
 from tokenroof.engines.format_words import kv_word
 from tokenroof.errors import TokenroofError
 from tokenroof.mixers import kind_of
+from tokenroof.operators.exchange import EXCHANGE, exchange_of
 from tokenroof.operators.layout_space import spare_experts
 from tokenroof.planner.drafts import implied_acceptance
 from tokenroof.scenario.formats import served_weights
@@ -234,6 +235,12 @@ def _drafts(run: Run, model: Model, launch: Launch) -> tuple[int, float] | Skip:
     return drafts, acceptance
 
 
+def _exchanged(run: Run, launch: Launch) -> dict[str, Any]:
+    """How tokens reached their experts: as the table says, else the launch script."""
+    said = {name: getattr(run, name) for name in EXCHANGE}
+    return {name: getattr(launch, name) if value in (None, "") else value for name, value in said.items()}
+
+
 def _value(run: Run, kind: str) -> float | Skip:
     if kind in ("concurrency", "static"):
         return Skip("concurrency or batch is not stated") if run.concurrency is None else run.concurrency
@@ -358,7 +365,8 @@ def setup_of(run: Run, system: System | None = None) -> Setup | Skip:
             return part
     assert isinstance(roles, tuple) and isinstance(value, float) and isinstance(lengths, tuple)
     assert isinstance(drafted, tuple)
-    layout, front = roles
+    exchange = exchange_of(engine, chip, *served, _exchanged(run, launch))
+    layout, front = exchange.on(roles[0]), None if roles[1] is None else exchange.on(roles[1])
     gpus = layout.n_gpus * (run.decode_workers or 1)
     if front is not None and run.prefill is not None:
         gpus += front.n_gpus * run.prefill.workers

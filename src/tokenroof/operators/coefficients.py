@@ -3,7 +3,7 @@
     variable   max(slope * batch, floor) * seen(context), or a value between `points` of (batch, value)
     row        norm of (compute, memory), each a linear form in the variables; infinite sharpness: the larger
     link       count * (wait + the least of latency + size * s_per_byte over its lines)
-    step       (max(rows + (1 - overlap) * links, links) + host) * rounds
+    step       (max(max(rows + (1 - overlap) * links, links) + fixed, links beside) + host) * rounds
     room       min(most, groups * floor(pool / bytes of a sequence)), a sequence in whole pages
 
 `batch` is what one step of one replica decodes, at least 1, each with one new token; `context` their mean length.
@@ -14,9 +14,11 @@ from dataclasses import dataclass
 
 from tokenroof.errors import InputError
 from tokenroof.mixers.rows import DECODE, ONE, STAGE_TOKENS
+from tokenroof.operators.halves import in_halves
+from tokenroof.operators.links import bound_link
 from tokenroof.operators.memory import MemoryUse
 from tokenroof.operators.program import touched
-from tokenroof.operators.timing import Timed, bound_link, row_s
+from tokenroof.operators.timing import Timed, row_s
 from tokenroof.types.engine import Engine
 from tokenroof.types.machine import System
 from tokenroof.types.program import FIXED_VARIABLES, Form, Operator, Program
@@ -80,7 +82,7 @@ class LineCoefficients:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkCoefficients:
-    """One collective, all its runs; `size` is the buffer of one."""
+    """One collective, all its runs; `size` is the buffer of one. `beside`: it runs beside the other half's work."""
 
     name: str
     kind: str
@@ -88,6 +90,7 @@ class LinkCoefficients:
     lines: tuple[LineCoefficients, ...]
     count: float
     wait_s: float
+    beside: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,10 +204,11 @@ def _link(timed: Timed, row: Operator, system: System) -> LinkCoefficients:
             max_bytes=None if line.max_bytes == math.inf else float(line.max_bytes),
         )
         for line in found.lines
+        if not line.prompts
     )  # fmt: skip
     return LinkCoefficients(
         name=row.name, kind=comm.kind, size=_times(found.size), lines=lines, count=float(found.count),
-        wait_s=float(found.wait_s),
+        wait_s=float(found.wait_s), beside=found.beside,
     )  # fmt: skip
 
 
@@ -213,7 +217,7 @@ def coefficients_of(timed: Timed, system: System, *, most: float) -> Coefficient
     program, profile = timed.program, timed.profile
     if program.vectorised:
         raise InputError("layout", program.layout, "one layout, not an array of them")
-    rows = [row for row in program.operators if row.part in _PRESENT]
+    rows = [row for row in in_halves(program).operators if row.part in _PRESENT]
     parts = [timed.parts["all"], timed.parts["decode"]]
     pp, layers = program.layout.pp, max(program.layers, 1)
     host = profile.host_s + profile.host_per_layer_s * program.layers

@@ -13,7 +13,7 @@ from tokenroof.mixers import kind_of
 from tokenroof.mixers.rows import LOGITS, STAGE_TOKENS, TOKENS, Rows
 from tokenroof.operators.networks import places_met
 from tokenroof.types.dtype import dtype
-from tokenroof.types.layout import Layout
+from tokenroof.types.layout import GATHERED, Layout
 from tokenroof.types.model import DenseFfn, Ffn, Model, MoeFfn, NoFfn, NoMixer
 from tokenroof.types.program import Num, Program, Shape, Variable
 
@@ -129,21 +129,34 @@ def _moe(rows: Rows, ffn: MoeFfn, count: int) -> None:
         )  # fmt: skip
 
     # One dp group: its tp ranks hold the same tokens, each computes what its experts say, and a sum closes the layer.
-    # Several: each rank sends its share of tokens to the ranks of their experts and gets the answers back.
+    # Several: each rank sends its share of tokens to the ranks of their experts and gets the answers back; or all are
+    # gathered on every rank, in rooms as large as the fullest group needs, and the answers summed and scattered.
     xp, stage = rows.xp, layout.stage
     alone = layout.dp * layout.cp == 1
     rows.collective(
         "experts all-reduce", count, "all_reduce", xp.where(alone, rows.tp, 1), 1, ((TOKENS, model.hidden * rows.sent),)
     )
     group = xp.where(alone, 1, stage)
-    slots, routes = ffn.n_experts + layout.redundant_experts, max(1, round(ffn.routes))
-    met = places_met(slots, routes, layout.ep, xp) * layout.moe_tp
-    share = met * width / rows.tp
-    for name, size in (("dispatch", dtype(layout.dispatch_dtype).bytes_per_element), ("combine", rows.sent)):
-        size_form = ((TOKENS, share * size),)
-        rows.collective(f"experts {name}", count, "all_to_all", group, 1, size_form, routes=(slots, routes, met))
+    sent = _dispatched_bytes(layout.dispatch_dtype)
+    if layout.moe_a2a_backend == GATHERED:
+        room = layout.dp * layout.cp * width
+        rows.collective("experts gather", count, "all_gather", group, 1, ((TOKENS, room * sent),))
+        rows.collective("experts scatter", count, "reduce_scatter", group, 1, ((TOKENS, room * rows.sent),))
+    else:
+        slots, routes = ffn.n_experts + layout.redundant_experts, max(1, round(ffn.routes))
+        met = places_met(slots, routes, layout.ep, xp) * layout.moe_tp
+        share, way = met * width / rows.tp, (slots, routes, met, layout.moe_tp)
+        sent = xp.where(layout.moe_tp > 1, rows.sent, sent)  # libraries that quantise know whole experts alone
+        for name, size in (("dispatch", sent), ("combine", rows.sent)):
+            size_form = ((TOKENS, share * size),)
+            rows.collective(f"experts {name}", count, "all_to_all", group, 1, size_form, routes=way)
     pooled = xp.where(alone, 1, rows.tp)
     rows.collective("experts all-gather", count, "all_gather", pooled, 1, ((TOKENS, hidden * rows.sent),))
+
+
+def _dispatched_bytes(name: str) -> float:
+    """Of an element on its way to experts: blocks of FP8 are 128 of a token there, with a scale of 4 bytes (DeepEP)."""
+    return 1.0 + 4.0 / 128.0 if name == "fp8_block" else dtype(name).bytes_per_element
 
 
 def _experts(rows: Rows, ffn: MoeFfn, count: int, width: int) -> None:
@@ -211,7 +224,8 @@ def lower_draft_head(model: Model, layout: Layout | None = None) -> Program:
     embedding and head with the model (DeepSeek-V3 report, arXiv 2412.19437, section 2.2).
     """
     last = replace(model.layers[model.order[-1] if model.order else -1], count=1)
-    rows = Rows(replace(model, layers=(last,), other_params=0), layout or Layout())
+    layout = replace(layout or Layout(), two_batch_overlap=False)  # one layer: its batch is not cut
+    rows = Rows(replace(model, layers=(last,), other_params=0), layout)
     _embedding(rows)
     rows.gemm("draft projection", 1, n=model.hidden, k=2 * model.hidden / rows.tp, weight_class="dense")
     kind_of(last.mixer).lower(rows, last.mixer, 1)

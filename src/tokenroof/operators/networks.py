@@ -7,6 +7,9 @@ Each algorithm is a line in the message size; the quickest line is taken, and na
     two-shot                 reduce-scatter and all-gather, each rank to all others at once: a ring's bytes, two steps
     in-switch                the switch adds: every rank sends its buffer once and receives the sum once
     direct                   each rank straight to each other: all-to-all, pipeline hops, one-step gathers
+    low latency              the same for tokens on their way to experts in other domains: a copy for each expert
+    handed on                a token crosses to a domain once and is copied there, in passes with prompts: kernels for
+                             that need the host, and a graph of a decode pass has none
     across domains           inside each domain, then across with each rank's share, then inside again
 """
 
@@ -26,12 +29,13 @@ __all__ = ["Line", "collective_lines", "collective_time_s", "places_met"]
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """An algorithm: `latency_s + bytes * s_per_byte`, for buffers up to `max_bytes`."""
+    """An algorithm: `latency_s + bytes * s_per_byte` up to `max_bytes` of buffers; `prompts`: in passes with some."""
 
     algorithm: str
     latency_s: Num
     s_per_byte: Num
     max_bytes: float = math.inf
+    prompts: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,12 +147,26 @@ def places_met(slots: Num, routes: int, places: Num, xp: Namespace = SCALAR) -> 
 
 def _handed_on(g: _Group, curve: CollectiveCurve, routes: Routes) -> Cost:
     """A token crosses to each domain once and is copied there; the whole exchange then also passes the inner links."""
-    slots, experts, ranks_met = routes
+    slots, experts, ranks_met, _ = routes
     step = g.xp.where(g.domains > 1, curve.out_step_s + curve.step_s, math.inf)
     crossing = places_met(slots, experts, g.xp.maximum(g.domains, 1.0), g.xp) * (g.domains - 1.0) / g.domains
     across = crossing / ranks_met / (g.out * curve.out_bytes_share)
     inside = (g.inner - 1.0) / g.inner / (g.up * curve.bytes_share)
     return step, g.xp.maximum(inside, across)
+
+
+def _to_experts(g: _Group, curve: CollectiveCurve, routes: Routes, direct: Cost, call: Num) -> list[Line]:
+    """Tokens to experts in other domains. Kernels with a copy for each expert know whole experts alone."""
+    latency, slope = direct
+    _, experts, ranks_met, cut = routes
+    copies = g.xp.where((g.domains > 1) & (cut <= 1), experts / ranks_met, 1.0)
+    handed_s, handed = _handed_on(g, curve, routes)
+    found = [Line("low latency", latency, slope * copies, curve.max_bytes)]
+    for whole in (True, False):
+        if g.xp is NUMPY or (cut <= 1) == whole:
+            late = g.xp.where((cut <= 1) == whole, handed_s + call, math.inf)
+            found.append(Line("handed on inside domains", late, handed, curve.max_bytes, prompts=whole))
+    return found
 
 
 def _all_to_all(g: _Group, curve: CollectiveCurve) -> Cost:
@@ -226,10 +244,10 @@ def _level_lines(
         if kind in ("all_to_all", "hop"):
             if curve.algorithm == "direct":
                 latency, slope = _all_to_all(g, curve) if kind == "all_to_all" else _hop(g, curve)
-                lines.append(Line("direct", latency + call, slope, curve.max_bytes))
-                if routes is not None and (xp is NUMPY or g.domains > 1):
-                    latency, slope = _handed_on(g, curve, routes)
-                    lines.append(Line("handed on inside domains", latency + call, slope, curve.max_bytes))
+                if routes is None or (xp is SCALAR and g.domains <= 1):
+                    lines.append(Line("direct", latency + call, slope, curve.max_bytes))
+                else:
+                    lines += _to_experts(g, curve, routes, (latency + call, slope), call)
             continue
         small = (g.ranks >= curve.min_ranks) & (g.ranks <= curve.max_ranks)
         for name, formula, applies in (

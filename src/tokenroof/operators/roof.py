@@ -28,6 +28,7 @@ class Roof(Timed):
 
 def roof(program: Program, system: System) -> Roof:
     """The program at its bound: max(arithmetic, weights + cache) of each pass."""
+    program = replace(program, layout=replace(program.layout, two_batch_overlap=False))
     if _NARROW in system.chip.flops_per_s:
         rows = tuple(
             replace(row, rate=_NARROW) if row.kind.startswith(_ATTENTION) and row.rate in ("bf16", "fp16") else row

@@ -9,7 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from tokenroof.errors import InputError
-from tokenroof.mixers.rows import STAGE_TOKENS
+from tokenroof.mixers.rows import PREFILL, STAGE_TOKENS
+from tokenroof.operators.halves import in_halves
+from tokenroof.operators.links import hides
 from tokenroof.operators.networks import collective_lines
 from tokenroof.operators.program import form_value, variables
 from tokenroof.operators.ranks import waited_s
@@ -46,7 +48,11 @@ Seconds = dict[str, float]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepSeconds:
-    """A step's time by input, and its rows with the share of each row's time that the step does not hide."""
+    """A step's time by input, and its rows with the share of each row's time that the step does not hide.
+
+    `beside`: the names of what experts exchange beside the work of the other half of the batch, `beside_shown` whether
+    that is what lasts.
+    """
 
     step_s: float
     by_input: Mapping[str, float]
@@ -54,6 +60,8 @@ class StepSeconds:
     kernels_shown: float
     network_shown: float
     host_s: float
+    beside: frozenset[str] = frozenset()
+    beside_shown: float = 0.0
 
 
 def seconds_by_input(
@@ -64,33 +72,42 @@ def seconds_by_input(
     if program.vectorised:
         raise InputError("layout", program.layout, "one layout", "explain one point of the grid")
     rows = operator_table(program, system, decode=decode, prefill=prefill, profile=profile)
+    program = in_halves(program)
     running = [row for row in program.operators if _runs(row, decode, prefill)]
     values = variables(program, decode, prefill, SCALAR, profile.routing)
     kernels: Seconds = {}
     fixed: Seconds = {}
     network: Seconds = {}
+    beside: Seconds = {}
+    hidden = frozenset(row.name for row in running if hides(row, program))
     for row, time in zip(running, rows, strict=True):
         if row.comm is None:
             _add(kernels, _roof_seconds(time, profile))
             _add(fixed, {KERNEL_OVERHEAD: time.fixed_s})
         else:
-            _add(network, _network_seconds(row, form_value(row.comm.bytes, values), program, system, profile))
+            size, prompts = form_value(row.comm.bytes, values), values[PREFILL] > 0
+            spent = _network_seconds(row, size, program, system, profile, prompts=prompts)
+            _add(beside if row.name in hidden else network, spent)
     host = _host_seconds(program, profile, decode, prefill, values[STAGE_TOKENS])
     work, traffic = sum(kernels.values()), sum(network.values())
     exposed = 1.0 - profile.overlap
     shown = (1.0, exposed) if work + exposed * traffic >= traffic else (0.0, 1.0)
     total: Seconds = {}
-    for part, factor in ((kernels, shown[0]), (network, shown[1]), (fixed, 1.0), (host, 1.0)):
+    for part, factor in ((kernels, shown[0]), (network, shown[1]), (fixed, 1.0)):
         _add(total, part, factor)
+    longer = sum(beside.values()) > sum(total.values())
+    if longer:
+        total, shown = beside, (0.0, 0.0)
+    _add(total, host)
     host_s = sum(host.values())
     named = dict.fromkeys(name for row in rows for name in _rates(row))  # listed even where they move nothing
     launching = _launching_seconds(running, profile) if prefill is not None else {}
     if sum(launching.values()) > sum(total.values()):
-        total, shown, host_s = launching, (0.0, 0.0), sum(launching.values())
+        total, shown, host_s, longer = launching, (0.0, 0.0), sum(launching.values()), False
     return StepSeconds(
         step_s=sum(total.values()), rows=rows,
         by_input=dict.fromkeys(named, 0.0) | {name: seconds for name, seconds in total.items() if seconds},
-        kernels_shown=shown[0], network_shown=shown[1], host_s=host_s,
+        kernels_shown=shown[0], network_shown=shown[1], host_s=host_s, beside=hidden, beside_shown=float(longer),
     )  # fmt: skip
 
 
@@ -157,7 +174,7 @@ def _slopes(compute_s: float, memory_s: float, sharpness: float) -> tuple[float,
 
 
 def _network_seconds(
-    row: Operator, size: float, program: Program, system: System, profile: Efficiency
+    row: Operator, size: float, program: Program, system: System, profile: Efficiency, *, prompts: bool
 ) -> Seconds:  # fmt: skip
     """All runs of a collective by the quickest algorithm: latency, and its bytes on whichever network binds."""
     comm = row.comm
@@ -165,7 +182,7 @@ def _network_seconds(
 
     def lines(machine: System) -> list[tuple[float, float, float]]:
         found = collective_lines(comm.kind, comm.group, comm.stride, machine, profile, routes=comm.routes)
-        return [(one.latency_s, one.s_per_byte, one.max_bytes) for one in found]
+        return [(one.latency_s, one.s_per_byte, one.max_bytes) for one in found if prompts or not one.prompts]
 
     here = lines(system)
     usable = [at for at, (_, _, most) in enumerate(here) if size <= most]
@@ -220,7 +237,7 @@ def _term(row: OperatorTime, found: StepSeconds, system: System, profile: Effici
     launching = not found.kernels_shown and not found.network_shown
     network = row.collective
     if network:
-        seconds = found.network_shown * row.time_s
+        seconds = (found.beside_shown if row.name in found.beside else found.network_shown) * row.time_s
     else:
         seconds = found.kernels_shown * (row.time_s - row.fixed_s) + (0.0 if launching else row.fixed_s)
     curve = None if network else curve_of(profile, row.kind, row.format, row.rate)
@@ -244,10 +261,16 @@ def _rates(row: OperatorTime) -> tuple[str, ...]:
 
 def _formula(found: StepSeconds, profile: Efficiency) -> str:
     """The combining rule in words, the branch that is taken."""
+    if found.beside_shown:
+        return "dispatch and combine of both halves of the batch, which hide their work (two-batch overlap) + host time"
     if not found.kernels_shown and not found.network_shown:
         return "time in which the host can start every kernel"
     if not found.kernels_shown:
         return "network time, which the work cannot hide + fixed time of every kernel + host time"
     hidden = f"{1.0 - profile.overlap:.0%} of network time + " if found.network_shown and profile.overlap else ""
     network = hidden or ("network time + " if found.network_shown else "")
-    return f"sum over operators of the larger of arithmetic and memory time, fixed time included + {network}host time"
+    beside = (
+        ", of both halves of the batch, which hides dispatch and combine (two-batch overlap)" if found.beside else ""
+    )
+    each = "sum over operators of the larger of arithmetic and memory time, fixed time included"
+    return f"{each}{beside} + {network}host time"

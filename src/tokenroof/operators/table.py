@@ -3,6 +3,8 @@
 import math
 from dataclasses import replace
 
+from tokenroof.mixers.rows import PREFILL
+from tokenroof.operators.halves import in_halves
 from tokenroof.operators.networks import collective_lines
 from tokenroof.operators.program import form_value, variables
 from tokenroof.operators.ranks import busiest_share, longer, waited_s
@@ -25,8 +27,10 @@ def operator_table(
 ) -> tuple[OperatorTime, ...]:
     """One row per operator that runs in the pass, all its runs together, on the busiest GPU. Numbers, not arrays.
 
-    Times add up to the step under rule "operators" before overlap of communication and host time.
+    Times add up to the step under rule "operators" before overlap of communication and host time. With two batches at
+    once a row has the runs of both halves.
     """
+    program = in_halves(program)
     values = variables(program, decode, prefill, SCALAR, profile.routing)
     rows = [
         row
@@ -85,6 +89,7 @@ def _collective(
             line.latency_s,
         )
         for line in lines
+        if values[PREFILL] > 0 or not line.prompts
     )
     waited = waited_s(profile, program, row.comm.group, SCALAR)
     time, fixed = time + waited, latency + waited

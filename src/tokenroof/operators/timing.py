@@ -7,26 +7,26 @@ for floats (one point in microseconds) and for arrays (sweeps, product grids by 
     text       max(compute, weights, KV reads)
     book       KV reads + max(compute, weights)
     operators  sum over rows of max(compute, memory) + communication that nothing hides + overhead; never below
-               the communication itself
+               the communication itself; with two batches at once never below what experts exchange (operators.halves)
 """
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tokenroof.errors import DataMissing, InputError
 from tokenroof.mixers.rows import DECODE, ONE, PREFILL, STAGE_TOKENS
-from tokenroof.operators.networks import Line, collective_lines
+from tokenroof.operators.halves import in_halves
+from tokenroof.operators.links import Link, bound_link, traffic_s
 from tokenroof.operators.program import form_value, namespace_of, totals, variables
-from tokenroof.operators.ranks import busiest_share, longer, waited_s
+from tokenroof.operators.ranks import busiest_share, longer
 from tokenroof.types.efficiency import PEAK, Efficiency, OperatorCurve
 from tokenroof.types.machine import Chip, System
 from tokenroof.types.program import Form, Load, Num, Operator, Program, StepTimes, Totals
-from tokenroof.xp import NUMPY, SCALAR, Namespace
+from tokenroof.xp import Namespace
 
 __all__ = [
-    "RULES", "Link", "Row", "Timed", "arithmetic_rate", "bind", "bound_link", "curve_of", "link_s", "padded_flops",
-    "row_s", "step",
+    "RULES", "Row", "Timed", "arithmetic_rate", "bind", "curve_of", "padded_flops", "row_s", "step",
 ]  # fmt: skip
 
 RULES = ("lecture", "text", "book", "operators")
@@ -63,20 +63,6 @@ def _merged(*forms: Form) -> Form:
         for position, coefficient in form:
             sums[position] = sums[position] + coefficient if position in sums else coefficient
     return tuple(sorted(sums.items()))
-
-
-@dataclass(frozen=True, slots=True)
-class Link:
-    """All runs of a collective: bytes of one run, lines of its algorithms, runs, time that ranks wait before each.
-
-    `part`: the tokens without which it does not run (all, decode or prefill).
-    """
-
-    size: Form
-    lines: tuple[Line, ...]
-    count: Num
-    wait_s: Num
-    part: str = "all"
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,12 +112,16 @@ class Timed:
         kv = _sum([p.kv for p in parts], values)
         communication: Num = 0.0
         overhead: Num = 0.0
+        hidden: Num = 0.0
         if rule == "operators":
-            communication = _communication_s(self.links, values, xp)
-            overhead = self._overhead_s(decode, prefill, values)
+            shown, beside = traffic_s(self.links, values, xp)
+            fixed, host = self._fixed_s(decode, prefill, values), self._host_s(decode, prefill, values)
             roofs = _roofs_s(parts, values, xp)
             # what is hidden still takes its time: work can hide no more traffic than it lasts
-            total = xp.maximum(roofs + (1.0 - self.profile.overlap) * communication, communication) + overhead
+            work = xp.maximum(roofs + (1.0 - self.profile.overlap) * shown, shown) + fixed
+            total = xp.maximum(work, beside) + host
+            communication, overhead = shown + beside, fixed + host
+            hidden = xp.maximum(roofs + communication + overhead - total, 0.0)
             if (prefill is not None or self.profile.eager) and _given(self.profile.launch_s):
                 total = xp.maximum(total, self._launching_s(parts))
         elif rule == "lecture":
@@ -143,7 +133,7 @@ class Timed:
         return StepTimes(
             rule=rule, profile=self.profile.id, step_s=total, compute_s=compute, weights_s=weights, kv_s=kv,
             activations_s=_sum([p.activations for p in parts], values), communication_s=communication,
-            overhead_s=overhead,
+            overhead_s=overhead, hidden_s=hidden,
         )  # fmt: skip
 
     def counts(self, *, decode: Load | None = None, prefill: Load | None = None) -> Totals:
@@ -155,18 +145,22 @@ class Timed:
         kernels = sum((part.kernels for part in parts), sum((link.count for link in self.links), 0.0))
         return self.profile.host_s + self.profile.launch_s * kernels
 
-    def _overhead_s(self, decode: Load | None, prefill: Load | None, values: list[Num]) -> Num:
-        """Host time of the pass and what every kernel costs whatever it does."""
-        profile = self.profile
-        total: Num = profile.host_s + profile.host_per_layer_s * self.program.layers + self.parts["all"].fixed_s
+    def _fixed_s(self, decode: Load | None, prefill: Load | None, values: list[Num]) -> Num:
+        """What every kernel costs whatever it does."""
+        total: Num = self.parts["all"].fixed_s
         for part, position, load in (("decode", DECODE, decode), ("prefill", PREFILL, prefill)):
-            if load is not None:
-                if _given(self.parts[part].fixed_s):
-                    total = total + self.parts[part].fixed_s * values[position]
-                # every dp group has a scheduler of its own, and they work at the same time
-                per_sequence_s = profile.per_sequence_s
-                if _given(per_sequence_s):
-                    total = total + per_sequence_s * load.sequences / self.program.layout.dp
+            if load is not None and _given(self.parts[part].fixed_s):
+                total = total + self.parts[part].fixed_s * values[position]
+        return total
+
+    def _host_s(self, decode: Load | None, prefill: Load | None, values: list[Num]) -> Num:
+        """Host time of the pass."""
+        profile = self.profile
+        total: Num = profile.host_s + profile.host_per_layer_s * self.program.layers
+        for load in (decode, prefill):
+            # every dp group has a scheduler of its own, and they work at the same time
+            if load is not None and _given(profile.per_sequence_s):
+                total = total + profile.per_sequence_s * load.sequences / self.program.layout.dp
         return total + profile.host_per_token_s * values[STAGE_TOKENS] if _given(profile.host_per_token_s) else total
 
 
@@ -201,26 +195,6 @@ def _roofs_s(parts: list[_Part], values: list[Num], xp: Namespace) -> Num:
     return total
 
 
-def link_s(link: Link, values: list[Num], xp: Namespace) -> Num:
-    """One run by the quickest algorithm."""
-    size = form_value(link.size, values)
-    best: Num = None
-    for line in link.lines:
-        time = line.latency_s + size * line.s_per_byte
-        if line.max_bytes < math.inf:
-            time = xp.where(size <= line.max_bytes, time, math.inf)
-        best = time if best is None else xp.minimum(best, time)
-    return best
-
-
-def _communication_s(links: tuple[Link, ...], values: list[Num], xp: Namespace) -> Num:
-    total: Num = 0.0
-    for link in links:
-        seconds = link.count * (link.wait_s + link_s(link, values, xp))
-        total = total + (seconds if link.part == "all" else seconds * values[_PRESENT[link.part]])
-    return total
-
-
 def bind(
     program: Program,
     system: System,
@@ -230,6 +204,7 @@ def bind(
     attention_flops: bool = True,
 ) -> Timed:
     """Divide a Program by a System's rates. The two switches turn off what the closed form leaves out."""
+    whole, program = program, in_halves(program)
     parts = {}
     for part, present in _PRESENT.items():
         rows = [row for row in program.operators if row.part == part and row.comm is None]
@@ -248,7 +223,7 @@ def bind(
     links = (
         [] if free_networks else [bound_link(row, program, system, profile) for row in program.operators if row.comm]
     )
-    return Timed(program, profile, parts, tuple(links))
+    return Timed(replace(whole, variables=program.variables), profile, parts, tuple(links))
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,29 +286,6 @@ def padded_flops(row: Operator, program: Program, curve: OperatorCurve) -> Form:
 
 def _floor(seconds: float, count: Num, present: int) -> Form:
     return ((present, count * seconds),) if seconds else ()
-
-
-def bound_link(row: Operator, program: Program, system: System, profile: Efficiency) -> Link:
-    """A collective with the lines of its algorithms, without those that are never the quickest."""
-    comm = row.comm
-    assert comm is not None
-    trials = any(hasattr(line.call_s, "shape") for line in profile.collectives.get(comm.kind, ()))
-    xp = NUMPY if program.vectorised or trials else SCALAR
-    lines = collective_lines(comm.kind, comm.group, comm.stride, system, profile, xp, comm.routes)
-    plain = not any(hasattr(line.latency_s, "shape") or hasattr(line.s_per_byte, "shape") for line in lines)
-    runs = xp.where(comm.group > 1, row.count, 0.0) if program.vectorised else row.count
-    return Link(
-        comm.bytes, _useful(lines) if plain else lines, runs, waited_s(profile, program, comm.group, xp), row.part
-    )
-
-
-def _useful(lines: tuple[Line, ...]) -> tuple[Line, ...]:
-    """Without lines that another one beats at every size."""
-    kept: list[Line] = []
-    for line in sorted(lines, key=lambda one: (one.latency_s, one.s_per_byte, -one.max_bytes)):
-        if not any(k.s_per_byte <= line.s_per_byte and k.max_bytes >= line.max_bytes for k in kept):
-            kept.append(line)
-    return tuple(kept)
 
 
 _BOUND: dict[tuple[int, int, int, bool, bool], tuple[Program, System, Efficiency, Timed]] = {}

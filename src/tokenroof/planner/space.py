@@ -15,6 +15,7 @@ from typing import Any, cast
 
 from tokenroof.engines import engine as engine_of
 from tokenroof.mixers.architecture import params_by_class, weight_bytes
+from tokenroof.operators.exchange import Exchange
 from tokenroof.operators.layout_space import legal_sizes, stage_layouts
 from tokenroof.operators.layouts import dcp_limit, is_legal
 from tokenroof.types.dtype import dtype
@@ -32,13 +33,14 @@ _DEEP = (2, 4, 8, 16)
 _SPLITS = (1, 2, 4, 8)
 _DEGREES = ("tp", "pp", "ep", "dp", "cp", "dcp", "redundant_experts")
 _degrees_of = attrgetter(*_DEGREES)
+_SENT = Exchange()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Format:
     """Number formats of weights and cache. `weights` None and `kv` None: the checkpoint's and the engine's own.
 
-    `own` says that weights are used as the checkpoint has them.
+    `own` says that weights are used as the checkpoint has them, `exchange` how tokens reach experts in them.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Format:
     own: bool
     weights: WeightDtypes | None = None
     kv: str | None = None
+    exchange: Exchange = _SENT
 
 
 def weight_formats(model: Model, chip: Chip) -> tuple[str, ...]:
@@ -154,7 +157,7 @@ def stacked(layouts: Sequence[Layout], form: Format) -> Layout:
     table = np.array([_degrees_of(layout) for layout in layouts], dtype=int).reshape(len(layouts), len(_DEGREES))
     degrees: dict[str, Any] = dict(zip(_DEGREES, np.ascontiguousarray(table.T), strict=True))
     degrees["redundant_experts"] = degrees["redundant_experts"].astype(float)
-    return make(**degrees, weights=form.weights, kv_dtype=form.kv)
+    return form.exchange.on(make(**degrees, weights=form.weights, kv_dtype=form.kv))
 
 
 def ladder(most: Any, rungs: int) -> Any:

@@ -4,7 +4,9 @@ import re
 from dataclasses import replace
 from typing import Any
 
+from tokenroof.catalog.profile import beyond_fitted
 from tokenroof.errors import InputError
+from tokenroof.operators.exchange import ranks_together
 from tokenroof.operators.layout_space import expert_degrees, units_on
 from tokenroof.operators.layouts import check_layout
 from tokenroof.operators.lower import lower
@@ -77,6 +79,7 @@ def with_prefill(
     layout = replace(front, weights=deployment.layout.weights, kv_dtype=deployment.layout.kv_dtype)
     return replace(
         deployment,
+        profile=beyond_fitted(deployment.profile, ranks_together(layout, deployment.model)),
         prefill_workers=PrefillWorkers(
             timed=bind(lower(deployment.model, layout), on.system, on.profile), layout=layout, system=on.system,
             workers=prefill_workers, decode_workers=decode_workers, chunk=chunk, scheduler=on.scheduler,

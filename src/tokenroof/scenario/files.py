@@ -29,6 +29,8 @@ def read_data(path: str | os.PathLike[str]) -> dict[str, Any]:
 def _written(value: Any) -> str:
     if isinstance(value, str):
         return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")  # a JSON string is a TOML string
+    if isinstance(value, bool):
+        return str(value).lower()
     if isinstance(value, float) and value == int(value) and abs(value) < 1e15:
         return str(int(value))
     return repr(value)

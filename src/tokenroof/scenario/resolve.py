@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tokenroof.catalog import load_model, load_system
-from tokenroof.catalog.profile import FITTED_RANKS, beyond_fitted, claim_level, profile_for, side_by_side
+from tokenroof.catalog.profile import beyond_fitted, claim_level, profile_for, side_by_side
 from tokenroof.engines import engine as engine_of
 from tokenroof.errors import DataMissing, InputError, TokenroofError
+from tokenroof.operators.exchange import ranks_together
 from tokenroof.operators.layout_space import spare_experts, units_on
 from tokenroof.operators.layouts import check_layout
 from tokenroof.operators.lower import lower
@@ -16,6 +17,7 @@ from tokenroof.operators.timing import Timed, bind
 from tokenroof.planner.drafts import drafting, tokens_per_pass
 from tokenroof.scenario.apart import apart_on, layouts_apart, with_prefill, workers_of
 from tokenroof.scenario.deployment import Deployment
+from tokenroof.scenario.exchanged import asked_exchange, sent_as
 from tokenroof.scenario.formats import main_format, served_weights, with_weights
 from tokenroof.scenario.layouts import chosen, layout_label, legal, reason, usual_layouts
 from tokenroof.scenario.machine_cost import MachineCost
@@ -168,8 +170,8 @@ def assemble(
     whole = replace(layout, weights=weights, kv_dtype=scenario.kv_dtype)
     drafts = scenario.drafts or 0
     acceptance = scenario.acceptance or 0.0
-    if profile.spread and not hasattr(layout.tp, "shape") and layout.tp > FITTED_RANKS:  # many at once: no range yet
-        profile = beyond_fitted(profile)
+    if not hasattr(layout.tp, "shape"):  # many at once: no range yet
+        profile = beyond_fitted(profile, ranks_together(layout, model))
     return Deployment(
         scenario=scenario,
         model=model,
@@ -284,18 +286,20 @@ def _settled(scenario: Scenario, model: Model | None, system: System | None) -> 
 
     roles = layouts_apart(scenario, served, machine, other)
     workers = (0, 0) if roles is None else workers_of(scenario, defaults)
+    given = given_layout(scenario, served, defaults) if roles is None else roles[1]
+    exchange = asked_exchange(scenario, (other or machine).chip, served, weights, (given, *(roles or ())[:1]))
 
     def make(layout: Layout) -> Deployment:
         made = assemble(
-            scenario, served, other or machine, layout, profile=profile, scheduler=rules, workload=workload, load=load,
-            limits=slo.limits, weights=weights, price=price, replicas=scenario.replicas, overrides=overrides,
+            scenario, served, other or machine, exchange.on(layout), profile=profile, scheduler=rules,
+            workload=workload, load=load, limits=slo.limits, weights=weights, price=price,
+            replicas=scenario.replicas, overrides=overrides,
         )  # fmt: skip
 
         if roles is None:
             return made
-        return apart_on(with_prefill(made, roles[0], *workers, chunk, front), scenario.replicas)
+        return apart_on(with_prefill(made, exchange.on(roles[0]), *workers, chunk, front), scenario.replicas)
 
-    given = given_layout(scenario, served, defaults) if roles is None else roles[1]
     return _Settled(
         model=served, system=other or machine, make=make, given=given, defaults=tuple(defaults),
         replicas=scenario.replicas, engine=scenario.engine,
@@ -320,8 +324,9 @@ def resolve(scenario: Scenario, *, model: Model | None = None, system: System | 
     """
     settled = _settled(scenario, model, system)
     if settled.given is not None:
-        return replace(next(settled.candidates()), defaults=settled.defaults)
+        made = next(settled.candidates())
+        return replace(made, defaults=(*settled.defaults, *sent_as(made)))
     best = chosen(settled.candidates())
     why = reason(best, best.serve().fits)
     layout = Default(field="layout", value=layout_label(best.layout), reason=why)
-    return replace(best, defaults=(*settled.defaults, layout), layout_reason=why)
+    return replace(best, defaults=(*settled.defaults, *sent_as(best), layout), layout_reason=why)

@@ -14,6 +14,7 @@ from pydantic import (
     ConfigDict,
     Discriminator,
     Field,
+    StrictBool,
     StrictInt,
     StrictStr,
     Tag,
@@ -27,6 +28,7 @@ from tokenroof.errors import UnitError
 from tokenroof.reading import MOST_BYTES, expanded, parse_toml, read_text
 from tokenroof.registry import nearest
 from tokenroof.types.engine import DEFAULT_ENGINE
+from tokenroof.types.layout import SENT
 from tokenroof.units import parse_amount
 from tokenroof.usecases.sweep.spec import (
     CATEGORICAL,
@@ -101,7 +103,7 @@ class RangeFile(_Closed):
 
 
 class LayoutFile(_Closed):
-    """Degrees of parallelism, and the formats other than those of weights and KV cache."""
+    """Degrees of parallelism, the formats other than those of weights and KV cache, and how tokens reach experts."""
 
     tp: StrictInt = 1
     pp: StrictInt = 1
@@ -113,6 +115,8 @@ class LayoutFile(_Closed):
     activation_dtype: StrictStr = "bf16"
     collective_dtype: StrictStr = "bf16"
     dispatch_dtype: StrictStr = "bf16"
+    moe_a2a_backend: StrictStr = SENT
+    two_batch_overlap: StrictBool = False
 
 
 _Layout = Annotated[Annotated[StrictStr, Tag("one")] | Annotated[LayoutFile, Tag("table")], Discriminator(_layout_tag)]

@@ -24,8 +24,10 @@ from tokenroof.mixers.rows import (
     STAGE_TOKENS,
     TOKENS,
 )  # fmt: skip
+from tokenroof.operators.links import link_s
 from tokenroof.operators.program import pairs_and_reads, touched
-from tokenroof.operators.timing import Timed, link_s
+from tokenroof.operators.timing import Timed
+from tokenroof.simulate.traffic import traffic_of
 from tokenroof.types.program import Form
 from tokenroof.xp import NUMPY, SCALAR
 
@@ -154,32 +156,18 @@ class StepTable:
         stage = np.arange(most_tokens * self.ranks + 1, dtype=float)
         stage_s = _tabulated(by_stage, self._stage_values(stage), len(stage))
         logits_s = _tabulated(by_logits, {ONE: 1.0, LOGITS: own}, len(own))
-        comm_tokens, comm_logits = np.zeros(len(own)), np.zeros(len(own))
-        comm_decode = np.zeros(len(own))
         self._gathers = [link for link in timed.links if link.part == "prefill"]
-        for link in timed.links:
-            if link.part == "prefill":
-                continue
-            driven = {at for at, _ in link.size}
-            values: list[Any] = [0.0] * len(program.variables)
-            values[ONE], values[TOKENS], values[LOGITS], values[STAGE_TOKENS] = 1.0, own, own, counts
-            values[DECODE_TOKENS] = own if link.part == "decode" else 0.0
-            seconds = link.count * (link.wait_s + link_s(link, values, NUMPY))
-            if link.part == "decode":
-                comm_decode = comm_decode + seconds
-            elif LOGITS in driven:
-                comm_logits = comm_logits + seconds
-            else:
-                comm_tokens = comm_tokens + seconds
+        traffic = traffic_of(timed, counts, own)
         # With one rank the stage's tokens are its own: one look where two would do.
         self.alone = self.ranks == 1
         self.tokens_s = array("d", tokens_s + stage_s[: len(own)] if self.alone else tokens_s)
         self.stage_s = array("d", stage_s)
         self.logits_s = array("d", logits_s)
-        self.comm_tokens_s = array("d", comm_tokens)
-        self.comm_logits_s = array("d", comm_logits)
+        self.comm_tokens_s, self.comm_prompts_s = traffic.tokens_s
+        self.comm_logits_s = traffic.logits_s
         self.sharing = layout.dcp > 1
-        self.comm_decode_s = array("d", comm_decode)
+        self.comm_decode_s = traffic.decode_s
+        self.comm_beside_s = traffic.beside_s
         self.decode, self.prefill = _Part(timed, "decode"), _Part(timed, "prefill")
         # Of ranks that decode as many requests the one with most contexts is the slowest, but for chunks of contexts,
         # which begin anew.
@@ -189,7 +177,8 @@ class StepTable:
         self.per_sequence_s = profile.per_sequence_s
         self.draft_sequence_s, self.draft_pass_s = profile.draft_sequence_s, profile.draft_pass_s
         self.per_token_s = profile.host_per_token_s
-        self.base_s = profile.host_s + profile.host_per_layer_s * program.layers + float(timed.parts["all"].fixed_s)
+        self.base_s = profile.host_s + profile.host_per_layer_s * program.layers
+        self.fixed_s = float(timed.parts["all"].fixed_s)
         self.launch_s = profile.launch_s
         self.host_s = profile.host_s
         self.eager = profile.eager
@@ -235,27 +224,32 @@ class StepTable:
     def rank_s(self, n: int, contexts: float, chunks: Sequence[Chunk], shared_s: float) -> float:
         """Seconds of a step for one rank; `shared_s` is what the stage's tokens cost where it has several ranks."""
         tokens = n * self.width
-        overhead = self.base_s + self.per_sequence_s * n
+        host, fixed = self.base_s + self.per_sequence_s * n, self.fixed_s
         logits = tokens
         roofs = shared_s
         if n:
             roofs += self.decode_part_s(n, contexts)
-            overhead += self.decode.fixed_s
+            fixed += self.decode.fixed_s
         if chunks:
             fresh, sums = self.prefill.of_chunks(chunks)
             asked = len(chunks)
             roofs += self.prefill.seconds(self._own(fresh), self._own(asked), sums)
-            overhead += self.prefill.fixed_s + self.per_sequence_s * asked
+            fixed += self.prefill.fixed_s
+            host += self.per_sequence_s * asked
             tokens += fresh
             logits += asked
         roofs += self.tokens_s[tokens] + self.logits_s[logits]
-        comm = self.comm_tokens_s[tokens] + self.comm_logits_s[logits]
+        sent = self.comm_prompts_s if chunks else self.comm_tokens_s
+        comm = sent[tokens] + self.comm_logits_s[logits]
         if self.sharing:
             comm += self._sharing_s(n, fresh if chunks else 0, sums if chunks else ())
         seconds = roofs + self.shown * comm
         if seconds < comm:
             seconds = comm
-        seconds += overhead + self.per_token_s * tokens
+        seconds += fixed
+        if self.comm_beside_s is not None:  # of both halves of the batch: work can hide no more than it lasts
+            seconds = max(seconds, self.comm_beside_s[bool(chunks)][tokens])
+        seconds += host + self.per_token_s * tokens
         if (chunks or self.eager) and self.launch_s > 0.0:
             kernels = self.kernels + (self.prefill.kernels if chunks else 0.0) + (self.decode.kernels if n else 0.0)
             seconds = max(seconds, self.host_s + self.launch_s * kernels)

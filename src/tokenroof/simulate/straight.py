@@ -64,7 +64,7 @@ class Straight:
         by_tokens = np.array(table.tokens_s) + table.shown * np.array(table.comm_tokens_s) + table.per_token_s * tokens
         self.by_tokens: list[float] = by_tokens.tolist()
         self.by_logits: list[float] = (np.array(table.logits_s) + table.shown * np.array(table.comm_logits_s)).tolist()
-        self.empty_s = table.base_s
+        self.empty_s = table.base_s + table.fixed_s
         kernels = table.kernels + table.prefill.kernels
         launched = table.launch_s > 0.0
         self.prompts_floor_s = table.host_s + table.launch_s * kernels if launched else 0.0

@@ -77,9 +77,10 @@ class Deployed:
     `model` is the name that the server goes by and `tokenizer` names the checkpoint. `gpus` are those of the whole
     deployment; degrees are those of one replica, and of one of `decode_workers` where `prefill` workers stand beside
     it. `max_num_seqs` and `max_batched_tokens` are those of one dp group, as the planner counts them. `eager`: no CUDA
-    graphs. `speculation` is the method, "none" where it is said to be off; `acceptance` is the share of drafts that
-    were accepted and `accepted_length` the tokens of one verify step. `prefix_hits` is the share of input tokens that
-    were found in the cache. `weights_bytes` is the size of the weights where it was counted and not worked out.
+    graphs. `moe_a2a_backend` and `two_batch_overlap` are those of Layout. `speculation` is the method, "none" where it
+    is said to be off; `acceptance` is the share of drafts that were accepted and `accepted_length` the tokens of one
+    verify step. `prefix_hits` is the share of input tokens that were found in the cache. `weights_bytes` is the size of
+    the weights where it was counted and not worked out.
     """
 
     model: str = ""
@@ -102,6 +103,8 @@ class Deployed:
     max_length: int | None = None
     memory_fraction: float | None = None
     eager: bool | None = None
+    moe_a2a_backend: str = ""
+    two_batch_overlap: bool | None = None
     prefix_caching: bool | None = None
     speculation: str = ""
     drafts: int | None = None

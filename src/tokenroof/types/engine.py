@@ -4,11 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
-from tokenroof.types.layout import Layout
+from tokenroof.types.layout import SENT, Layout
+from tokenroof.types.machine import Chip
 from tokenroof.types.memory_rule import MemoryRule
 
 __all__ = [
-    "DEFAULT_ENGINE", "Doubt", "Engine", "Generation", "HostPriors", "Launcher", "Prior", "Scheduler", "Tier", "Worker",
+    "DEFAULT_ENGINE", "Dispatched", "Doubt", "Engine", "Generation", "HostPriors", "Launcher", "Prior", "Scheduler",
+    "Tier", "Worker",
 ]  # fmt: skip
 
 DEFAULT_ENGINE = "vllm"
@@ -106,6 +108,21 @@ class Doubt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Dispatched:
+    """In which format tokens go to experts stored in `weights`, by a library (`backend` as in Layout) on `chips`.
+
+    `chips`: a part of the vendor's name. What is not told of goes in 16 bits, and so do answers.
+    """
+
+    weights: str
+    dispatch: str
+    source: str
+    as_of: str
+    backend: str = SENT
+    chips: str = "nvidia"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Generation:
     """Versions of an engine that share one set of rules and host times.
 
@@ -189,7 +206,8 @@ class Engine:
     `aliases` are the words by which tables and result files name it, `version_words` a pattern that finds the version
     among them. `generations` are told oldest first. `inexpressible` gives the reason why the engine's options cannot
     say a layout, blank where they can. `launcher` None: no command is written. `fp8_cache_with` are the weight
-    formats whose published checkpoints make it keep an 8-bit cache without being told.
+    formats whose published checkpoints make it keep an 8-bit cache without being told, `sends` the formats in which
+    tokens go to experts.
     """
 
     name: str
@@ -200,6 +218,7 @@ class Engine:
     aliases: tuple[str, ...] = ()
     version_words: str = ""
     fp8_cache_with: tuple[str, ...] = ()
+    sends: tuple[Dispatched, ...] = ()
     version: str = ""
 
     @property
@@ -224,6 +243,13 @@ class Engine:
     def scheduler(self) -> Scheduler:
         """How this version schedules."""
         return replace(_at(self.generation.schedulers, self.number), version=self.version)
+
+    def dispatched(self, weights: str, backend: str, chip: Chip) -> str | None:
+        """The format in which tokens go to experts stored in `weights`; None for 16 bits."""
+        for one in self.sends:
+            if one.weights == weights and one.backend == backend and one.chips in chip.vendor.lower():
+                return one.dispatch
+        return None
 
     def of_generation(self, name: str) -> "Engine":
         """This engine at the first version of a generation of its."""

@@ -15,7 +15,9 @@ from dataclasses import dataclass
 
 from tokenroof.types.model import WeightDtypes
 
-__all__ = ["Layout"]
+__all__ = ["A2A_BACKENDS", "GATHERED", "SENT", "Layout"]
+
+SENT, GATHERED = A2A_BACKENDS = ("deepep", "none")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +27,10 @@ class Layout:
     `weights` and `kv_dtype` None mean: as the checkpoint stores them. `arithmetic` None runs every matmul at
     the rate of its weight format; a rate key such as "bf16" means that weights are expanded to it before
     the multiplication (weight-only quantisation). `redundant_experts` are extra copies of busy experts, per layer.
+    Between several dp groups tokens reach their experts by `moe_a2a_backend`: "deepep", or another library that sends
+    each to the ranks of its experts, as `dispatch_dtype`; with "none" they are gathered on every rank, and the answers
+    summed and scattered. `two_batch_overlap`: a pass is cut in two, and the work of one half hides the traffic of the
+    other's experts.
     The degrees may also be numpy arrays of one shape: such a Layout stands for many (see engine.layouts.stack).
     """
 
@@ -41,6 +47,8 @@ class Layout:
     activation_dtype: str = "bf16"
     collective_dtype: str = "bf16"
     dispatch_dtype: str = "bf16"
+    moe_a2a_backend: str = SENT
+    two_batch_overlap: bool = False
 
     @property
     def stage(self) -> int:

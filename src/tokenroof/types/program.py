@@ -16,7 +16,8 @@ __all__ = [
 ]  # fmt: skip
 
 Num = Any  # a float, or an array of them
-Routes = tuple[Num, int, Num]  # expert slots of a layer, experts that a token goes to, ranks that it meets
+# expert slots of a layer, experts that a token goes to, ranks that it meets, ranks over which an expert is cut
+Routes = tuple[Num, int, Num, Num]
 Form = tuple[tuple[int, Num], ...]  # sum of coefficient * variable, variables by position
 
 # Always there, in this order, on the busiest GPU; `stage_tokens` are those of all dp groups, `logits` the positions
@@ -41,7 +42,8 @@ class Variable:
 
     touched: of `size` expert slots on a GPU, those that at least one token of the stage meets, when a token
     meets each with probability `chance`. pairs: (new token, attended token) pairs of one dp group.
-    reads: cached tokens that the group's attention reads. The last two belong to `part` decode or prefill.
+    reads: cached tokens that the group's attention reads. The last two belong to `part` decode or prefill. `half_of`:
+    the position of the variable of which this one has half of the tokens.
     """
 
     kind: str
@@ -49,6 +51,7 @@ class Variable:
     rule: ContextRule = ContextRule("none")
     size: Num = 0.0
     chance: Num = 0.0
+    half_of: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +241,8 @@ class OperatorTime:
 class StepTimes:
     """Time of one pass under `rule`, and the sums that it was made of. Sums overlap: they need not add up to it.
 
-    With pp > 1 `step_s` is one micro-batch through all stages; a new one can follow every `step_s / pp`.
+    `hidden_s` is what runs beside something else: operators, communication and overhead in turn would take so much
+    longer. With pp > 1 `step_s` is one micro-batch through all stages; a new one can follow every `step_s / pp`.
     """
 
     rule: str
@@ -250,3 +254,4 @@ class StepTimes:
     activations_s: Num
     communication_s: Num
     overhead_s: Num
+    hidden_s: Num = 0.0

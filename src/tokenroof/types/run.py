@@ -31,7 +31,8 @@ class Run:
     arrived one by one at equal times. Of `generated` tokens an answer the client counted `osl`. Where `prefill`
     workers stand beside it, degrees are those of one of `decode_workers`. `drafts` are verified with each token and
     accepted at the rate `acceptance`. `memory_fraction` is what the engine was told to take. `mean_lengths`:
-    isl and osl are means, whatever the convention of the source. `eager`: no pass was captured in a graph.
+    isl and osl are means, whatever the convention of the source. `eager`: no pass was captured in a graph. How tokens
+    reached experts, `moe_a2a_backend`, `dispatch_dtype` and `two_batch_overlap`, as in Layout.
     `quality` A is controlled and complete, B has a stated unknown, C is never scored.
     """
 
@@ -81,6 +82,9 @@ class Run:
     memory_fraction: float | None = None
     mean_lengths: bool = False
     eager: bool = False
+    moe_a2a_backend: str = ""
+    dispatch_dtype: str = ""
+    two_batch_overlap: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ from typing import Annotated, Any, ClassVar
 
 from tokenroof.errors import InputError
 from tokenroof.types.engine import DEFAULT_ENGINE
+from tokenroof.types.layout import A2A_BACKENDS
 from tokenroof.types.limits import (
     Degree,
     Dollars,
@@ -52,10 +53,11 @@ class Scenario:
     (requests at once in one replica), `concurrency` (on the whole system), `request_rate` (requests/s) and `users`
     (who read for `think` seconds between requests, 30 where it is not given) is the load; without one the system is
     filled up to its limits. `ttft` and `tpot` are limits in seconds on means. `drafts` tokens are drafted for each
-    step and accepted at the rate `acceptance`. `memory_fraction`, `max_num_seqs`, `max_batched_tokens` and
-    `gather_passes` (passes that attention-DP ranks wait at most until all have a prompt) are the engine's own
-    settings. `set` overrides facts of the catalogue for this question: pairs such as ("chip.memory_bandwidth",
-    "1.5x").
+    step and accepted at the rate `acceptance`. Between dp groups tokens reach their experts by `moe_a2a_backend`, as
+    `dispatch_dtype`, with `two_batch_overlap` behind the work of the other half of the batch. `memory_fraction`,
+    `max_num_seqs`, `max_batched_tokens` and `gather_passes` (passes that attention-DP ranks wait at most until all have
+    a prompt) are the engine's own settings. `set` overrides facts of the catalogue for this question: pairs such as
+    ("chip.memory_bandwidth", "1.5x").
     """
 
     model: str
@@ -81,6 +83,9 @@ class Scenario:
     max_num_seqs: Annotated[int | None, Within(1, 1e7)] = None
     max_batched_tokens: Annotated[int | None, Within(16, 1e7, "tokens")] = None
     gather_passes: Annotated[float | None, Within(0.0, 10_000.0, "passes")] = None
+    moe_a2a_backend: Annotated[str | None, OneOf(A2A_BACKENDS)] = None
+    dispatch_dtype: str | None = None
+    two_batch_overlap: bool | None = None
     isl: Tokens = None
     osl: Annotated[float | None, Within(2.0, 1e9, "tokens", low_fix=OSL_FIX)] = None
     prefix: Annotated[float, Within(0.0, 1e9, "tokens")] = 0.0

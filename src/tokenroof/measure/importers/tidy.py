@@ -8,6 +8,7 @@ from typing import Any
 
 from tokenroof.engines.format_words import KV_WORDS, kv_word
 from tokenroof.measure.importers.table import BadRow, Importer, Row, columns_of, count, number, plain, rows
+from tokenroof.types.layout import A2A_BACKENDS
 from tokenroof.types.run import Fault, Role, Run
 
 __all__ = ["COLUMNS", "METRIC_UNITS", "NEEDED", "TIDY", "row_of"]
@@ -19,9 +20,9 @@ NEEDED = ("model", "hardware", "engine", "mode", "input_len", "output_len", "bat
 COLUMNS = (
     *NEEDED, "row_id", "source", "date", "model_key", "hw_key", "num_gpus", "tp", "pp", "ep", "dp", "dcp",
     "weight_dtype", "kv_dtype", "engine_version", "eager", "memory_fraction", "max_num_seqs", "max_batched_tokens",
-    "gather_passes", "request_rate", "arrivals", "lengths", "generated_len", "prefix_len", "requests", "spec_decode",
-    "drafts", "acceptance", "prefill_tp", "prefill_pp", "prefill_ep", "prefill_dp", "prefill_workers",
-    "decode_workers", "unit", "quality", "split", "note",
+    "gather_passes", "moe_a2a_backend", "dispatch_dtype", "two_batch_overlap", "request_rate", "arrivals", "lengths",
+    "generated_len", "prefix_len", "requests", "spec_decode", "drafts", "acceptance", "prefill_tp", "prefill_pp",
+    "prefill_ep", "prefill_dp", "prefill_workers", "decode_workers", "unit", "quality", "split", "note",
 )  # fmt: skip
 
 # metric -> the unit its value must be in
@@ -103,11 +104,18 @@ def _prefill(row: Row) -> Role | None:
     return Role(**stated) if stated else None
 
 
-def _eager(row: Row) -> bool:
-    text = (row.get("eager") or "").strip().lower()
+def _yes(row: Row, name: str) -> bool | None:
+    text = (row.get(name) or "").strip().lower()
     if text not in ("", *_YES, *_NO):
-        raise BadRow(f"eager = {text[:40]!r} must be yes or no")
-    return text in _YES
+        raise BadRow(f"{name} = {text[:40]!r} must be yes or no")
+    return text in _YES if text else None
+
+
+def _backend(row: Row) -> str:
+    text = (row.get("moe_a2a_backend") or "").strip().lower()
+    if text not in ("", *A2A_BACKENDS):
+        raise BadRow(f"moe_a2a_backend = {text[:40]!r} must be {' or '.join(A2A_BACKENDS)}")
+    return text
 
 
 def _drafts(row: Row) -> int | None:
@@ -190,7 +198,10 @@ def _run(row: Row, line: int, file: str) -> Run:
         dcp=count(row, "dcp"),
         mean_lengths=(row.get("lengths") or "").strip().lower() == "mean",
         memory_fraction=_share(row, "memory_fraction"),
-        eager=_eager(row),
+        eager=bool(_yes(row, "eager")),
+        moe_a2a_backend=_backend(row),
+        dispatch_dtype=(row.get("dispatch_dtype") or "").strip().lower(),
+        two_batch_overlap=_yes(row, "two_batch_overlap"),
     )
 
 
@@ -212,6 +223,8 @@ def row_of(run: Run) -> dict[str, str]:
         "max_batched_tokens": run.max_batched_tokens, "memory_fraction": run.memory_fraction, "drafts": run.drafts,
         "acceptance": run.acceptance, "decode_workers": run.decode_workers,
         "lengths": "mean" if run.mean_lengths else "", "eager": "yes" if run.eager else "",
+        "moe_a2a_backend": run.moe_a2a_backend, "dispatch_dtype": run.dispatch_dtype,
+        "two_batch_overlap": {None: "", True: "yes", False: "no"}[run.two_batch_overlap],
         **{f"prefill_{name}": None if front is None else getattr(front, name) for name in _ROLE},
     }  # fmt: skip
     return {name: "" if cell is None else f"{cell:.10g}" if isinstance(cell, float) else str(cell)

@@ -207,6 +207,7 @@ def _scenario(answer: AnalyzeResponse) -> tuple[str, ...]:
         f"{answer.layout_label}, {counted(answer.replicas, 'replica')}{idle}",
         f"{count(answer.isl)} in{prefix}, {count(answer.osl)} out",
         engine_of(answer.engine).display_name,
+        *(["two-batch overlap"] if answer.layout.two_batch_overlap else []),
         *([] if cap is None else [f"{cap:,.0f} W cap"]),
         *price,
     )

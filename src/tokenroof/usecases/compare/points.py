@@ -26,7 +26,7 @@ _OF_A_METRIC = ("row_id", "line", "metric", "value", "unit", "quality", "split",
 # What a deployment and a row of a table have under one name.
 _COLUMNS = (
     "tp", "pp", "ep", "dp", "dcp", "weight_dtype", "kv_dtype", "engine", "engine_version", "memory_fraction",
-    "max_num_seqs", "max_batched_tokens", "drafts", "acceptance",
+    "max_num_seqs", "max_batched_tokens", "moe_a2a_backend", "two_batch_overlap", "drafts", "acceptance",
 )  # fmt: skip
 _LOADS = ("isl", "osl", "prefix", "concurrency", "request_rate")
 _MEANS = {"tpot": ("tpot_ms", "tpot_p50_ms", "itl_ms", "itl_p50_ms"), "ttft": ("ttft_ms",)}

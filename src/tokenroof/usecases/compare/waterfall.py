@@ -54,11 +54,11 @@ def _below_peak(rows: list[OperatorTime], deployment: Deployment, times: float, 
     )
 
 
-def _split(times: StepTimes, overlap: float) -> tuple[float, float, float]:
+def _split(times: StepTimes) -> tuple[float, float, float]:
     """(kernels, communication that nothing hides, fixed) of a step; they add up to it."""
     overhead = float(times.overhead_s)
     rest = float(times.step_s) - overhead
-    visible = min((1.0 - overlap) * float(times.communication_s), rest)
+    visible = min(float(times.communication_s) - float(times.hidden_s), rest)
     return rest - visible, visible, overhead
 
 
@@ -73,7 +73,7 @@ class _Step:
 
     def parts(self, deployment: Deployment, *, decode: float | None) -> list[Part]:
         """From the roof of the pass to the pass; `decode`: of so many requests, None for a prompt."""
-        kernels, visible, fixed = _split(self.times, deployment.profile.overlap)
+        kernels, visible, fixed = _split(self.times)
         roof = min(float(self.bound.step_s), kernels)
         found = self._roof(roof, decode)
         by_kind: dict[str, list[OperatorTime]] = {}

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+from tokenroof.operators.exchange import EXCHANGE
 from tokenroof.operators.memory import memory_use
 from tokenroof.operators.timing import Timed
 from tokenroof.planner.points import Points, Space
@@ -114,6 +115,7 @@ def deployment_at(terms: Terms, points: Points, at: int, units: int) -> Deployme
         engine_version=terms.scenario.engine_version, profile=terms.scenario.profile, kv_dtype=form.kv,
         weight_dtype=None if form.own else form.name, memory_fraction=space.memory_fraction,
         gather_passes=space.scheduler.gather_passes or None,
+        **{name: getattr(terms.scenario, name) for name in EXCHANGE},
         max_num_seqs=terms.scenario.max_num_seqs, max_batched_tokens=chunk, isl=space.isl, osl=space.osl,
         prefix=space.prefix, acceptance=space.acceptance if depth else None, drafts=depth or None,
         mode="disagg" if disaggregated else "agg",
@@ -121,7 +123,7 @@ def deployment_at(terms: Terms, points: Points, at: int, units: int) -> Deployme
     )  # fmt: skip
     scheduler = space.scheduler if disaggregated else replace(space.scheduler, token_budget=float(chunk))
     found = assemble(
-        scenario, space.model, space.system, layout, profile=space.profile, scheduler=scheduler,
+        scenario, space.model, space.system, form.exchange.on(layout), profile=space.profile, scheduler=scheduler,
         workload=Workload(isl=space.isl, osl=space.osl, prefix=space.prefix), load=Load(), limits=terms.slo.limits,
         weights=form.weights, replicas=units, why="searched", price=terms.cost,
     )  # fmt: skip
@@ -131,7 +133,8 @@ def deployment_at(terms: Terms, points: Points, at: int, units: int) -> Deployme
     on = None
     if len(space.machines) > 1:
         on = PrefillMachine(system=side.system, profile=side.profile, scheduler=side.scheduler)
-    return with_prefill(found, side.layouts[int(points.prefill[at])], *copies, float(chunk), on)
+    front = form.exchange.on(side.layouts[int(points.prefill[at])])
+    return with_prefill(found, front, *copies, float(chunk), on)
 
 
 def curve_at(terms: Terms, points: Points, scored: Scored, at: int, best: Candidate) -> Curve:
@@ -269,7 +272,7 @@ def candidate_of(
     planned, given = {"TTFT": slo.ttft_s, "TPOT": slo.tpot_s}, {"TTFT": terms.asked.ttft_s, "TPOT": terms.asked.tpot_s}
     margins = {name: 1.0 - seen[name] / limit for name, limit in planned.items() if limit is not None}
     chances = {
-        name: chance_within(name.lower(), seen[name], limit, space.profile)
+        name: chance_within(name.lower(), seen[name], limit, unit.profile)
         for name, limit in given.items()
         if limit is not None
     }
@@ -324,8 +327,8 @@ def candidate_of(
         margins=margins,
         chances=chances,
         limit=limit if margins[limit] < 0.1 or not terms.demand.given else "load",
-        low=space.profile.low,
-        high=space.profile.high,
+        low=unit.profile.low,
+        high=unit.profile.high,
         score=score,
         score_of_used=score * unit.gpus_used / paid if by_gpus else score,
         complexity=complexity,

@@ -7,7 +7,9 @@ from tokenroof.catalog import load_system
 from tokenroof.catalog.chips import load_chip
 from tokenroof.catalog.profile import profile_for, side_by_side
 from tokenroof.catalog.systems import compose_system
+from tokenroof.engines import engine as engine_of
 from tokenroof.errors import DataMissing, InputError
+from tokenroof.operators.exchange import EXCHANGE, exchange_of
 from tokenroof.planner.points import Space
 from tokenroof.planner.space import CHUNKS, Format, kv_formats, planned_layouts, weight_formats
 from tokenroof.scenario.apart import layouts_apart
@@ -59,8 +61,17 @@ def _formats(request: PlanRequest, model: Model, system: System) -> tuple[Format
     asked = words_of("kv_dtype", request.kv_dtype)
     if asked:
         kvs = [(dtype(name).name, None if name == model.kv_dtype else name) for name in asked]
+    known = engine_of(request.engine, request.engine_version)
+    asked_of = {name: getattr(request, name) for name in EXCHANGE}
     return tuple(
-        Format(name=name, kv_name=kv_name, own=stored is None, weights=stored, kv=kv)
+        Format(
+            name=name,
+            kv_name=kv_name,
+            own=stored is None,
+            weights=stored,
+            kv=kv,
+            exchange=exchange_of(known, system.chip, model, stored, asked_of),
+        )
         for name, stored in weights
         for kv_name, kv in kvs
     )

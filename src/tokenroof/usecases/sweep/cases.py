@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from tokenroof.catalog import load_model, load_system
 from tokenroof.catalog.power import known_power
 from tokenroof.errors import TokenroofError
+from tokenroof.operators.exchange import EXCHANGE
 from tokenroof.scenario.formats import served_weights
 from tokenroof.scenario.resolve import resolve as resolve_scenario
 from tokenroof.types.layout import Layout
@@ -81,7 +82,7 @@ def _scenario(labels: Mapping[str, str], largest: Mapping[str, float]) -> Scenar
     weight_dtype, kv_dtype = (None if labels[name] == OWN else labels[name] for name in ("weight_dtype", "kv_dtype"))
     named = layout_of(labels["layout"])
     load: dict[str, Any] = {name: min(value, _MOST) for name, value in largest.items()}
-    names = [*DEGREES, *(["redundant_experts"] if "redundant_experts" in labels["layout"] else [])]
+    names = [*DEGREES, *(name for name in ("redundant_experts", *EXCHANGE) if name in labels["layout"])]
     degrees = {} if named is None else {name: getattr(named, name) for name in names}
     return Scenario(
         model=labels["model"], system=labels["system"],
@@ -109,7 +110,7 @@ def _case(labels: Mapping[str, str], common: dict[str, Any], largest: Mapping[st
         deployment = resolve_scenario(scenario, model=model, system=system)
         layout, named = deployment.layout, layout_of(labels["layout"])
         if named is not None:
-            kept = ("activation_dtype", "collective_dtype", "dispatch_dtype")
+            kept = ("activation_dtype", "collective_dtype")
             layout = replace(layout, **{name: getattr(named, name) for name in kept})
         common["model"] = deployment.model
         notes = {"layout_used": layout_text(_parts(layout)), "claim_level": deployment.claim}

@@ -16,7 +16,7 @@ from tokenroof.operators.timing import RULES
 from tokenroof.registry import nearest
 from tokenroof.types.dtype import DTYPES
 from tokenroof.types.engine import DEFAULT_ENGINE
-from tokenroof.types.layout import Layout
+from tokenroof.types.layout import A2A_BACKENDS, Layout
 from tokenroof.types.scenario import OSL_FIX
 
 if TYPE_CHECKING:
@@ -50,8 +50,11 @@ _LOW_FIXES = {"osl": OSL_FIX}
 MOST_POINTS_PER_AXIS = 1_000_000
 MOST_BLOCK_POINTS = 1_000_000
 _DEGREES = ("tp", "pp", "ep", "dp", "cp", "dcp", "redundant_experts")
-_FORMATS = ("activation_dtype", "collective_dtype", "dispatch_dtype")
-LAYOUT_PARTS = (*_DEGREES, *_FORMATS)
+_WORDS: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(("activation_dtype", "collective_dtype", "dispatch_dtype"), tuple(DTYPES)),
+    "moe_a2a_backend": A2A_BACKENDS, "two_batch_overlap": ("true", "false"),
+}  # fmt: skip
+LAYOUT_PARTS = (*_DEGREES, *_WORDS)
 _MOST_SHOWN = 20
 
 
@@ -202,7 +205,7 @@ def layout_of(text: str) -> Layout | None:
             raise InputError("layout", part.strip(), f"one of {', '.join(_DEGREES)} = a whole number", fix)
         if name in given:
             raise InputError("layout", text, "each degree once", f"{name} is given twice")
-        given[name] = _degree(name, value) if name in _DEGREES else _format(name, value)
+        given[name] = _degree(name, value) if name in _DEGREES else _word(name, value)
     return Layout(**given)
 
 
@@ -213,17 +216,22 @@ def _degree(name: str, value: str) -> int:
     return int(value)
 
 
-def _format(name: str, value: str) -> str:
-    if value not in DTYPES:
-        raise InputError(f"layout.{name}", value, f"one of {', '.join(DTYPES)}")
-    return value
+def _word(name: str, value: str) -> str | bool:
+    known = _WORDS[name]
+    if value.lower() not in known:
+        raise InputError(f"layout.{name}", value, f"one of {', '.join(known)}")
+    return value.lower() == "true" if name == "two_batch_overlap" else value.lower()
 
 
 def layout_text(parts: Mapping[str, Any]) -> str:
     """The one way to write a layout: known parts in a fixed order."""
     known = [name for name in LAYOUT_PARTS if name in parts]
     rest = [name for name in parts if name not in known]
-    return ",".join(f"{name}={parts[name]}" for name in (*known, *rest))
+    return ",".join(f"{name}={_said(parts[name])}" for name in (*known, *rest))
+
+
+def _said(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _known() -> dict[str, tuple[str, ...]]:
