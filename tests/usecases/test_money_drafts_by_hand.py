@@ -27,8 +27,11 @@ CURVE = AcceptanceCurve(
 )
 
 
-def machine(*, compute: float = 0.0) -> s.Drafting:
-    """A step of 1 s, 0.01 s a token of the batch and 0.001 s a token of context; a draft takes 0.1 s."""
+def machine(*, compute: float = 0.0, pass_s: float = 0.0, sequence_s: float = 0.0) -> s.Drafting:
+    """A step of 1 s, 0.01 s a token of the batch and 0.001 s a token of context; a draft takes 0.1 s.
+
+    Where drafts are verified the host takes `pass_s`, and `sequence_s` for each sequence of one of two groups.
+    """
 
     def step(batch: float, context: float, drafts: float = 0.0) -> Any:
         return SimpleNamespace(
@@ -36,7 +39,8 @@ def machine(*, compute: float = 0.0) -> s.Drafting:
             kv_s=0.5,
         )  # fmt: skip
 
-    deployment: Any = SimpleNamespace(step=step, replicas=3, layout=SimpleNamespace(pp=2))
+    profile = SimpleNamespace(draft_pass_s=pass_s, draft_sequence_s=sequence_s)
+    deployment: Any = SimpleNamespace(step=step, replicas=3, layout=SimpleNamespace(pp=2, dp=2), profile=profile)
     drafter = Drafter(name="", layout=None, step_s=lambda batch, context: 0.1)
     return s.Drafting(deployment=deployment, drafter=drafter, lengths=(1.5, 1.75), depths=(1, 2), context=100.0)
 
@@ -48,6 +52,8 @@ def test_a_point_by_hand() -> None:
     assert timed.step_s(10.0) == pytest.approx(1.2)
     assert (point.tokens, point.verify_step_s, point.draft_s) == (1.75, pytest.approx(1.402), 0.1)
     assert point.speedup == pytest.approx(1.75 * 1.2 / (1.402 + 0.2)) == timed.speedup_of(2, 10.0)
+    hosted = machine(pass_s=0.05, sequence_s=0.004).point(10.0, 2, 1.2)  # 0.05 + 0.004 x 10 / 2
+    assert hosted.verify_step_s == pytest.approx(1.402 + 0.07)
 
 
 def test_a_row_by_hand() -> None:

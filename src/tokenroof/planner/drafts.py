@@ -16,7 +16,7 @@ from tokenroof.types.machine import System
 from tokenroof.types.model import Model
 from tokenroof.types.program import Load, Num, StepTimes, Totals
 
-__all__ = ["Drafting", "drafting", "drafting_s", "implied_acceptance", "tokens_per_pass"]
+__all__ = ["Drafting", "drafting", "drafting_s", "host_of_drafts_s", "implied_acceptance", "tokens_per_pass"]
 
 _TABLES = ("embedding", "unembedding")  # shared with the model
 
@@ -44,8 +44,7 @@ class Drafting(Timed):
         """What drafts add to a step that verifies them: passes of the draft head, and the host's part."""
         later_s = self.drafts * self._draft_s(decode, self._verified(decode).context, rule)
         if rule == "operators":
-            kept_s = self.profile.draft_sequence_s * decode.sequences / self.program.layout.dp
-            later_s = later_s + self.profile.draft_pass_s + kept_s
+            later_s = later_s + host_of_drafts_s(self.profile, decode.sequences, self.program.layout.dp)
         return later_s
 
     def counts(self, *, decode: Load | None = None, prefill: Load | None = None) -> Totals:
@@ -73,6 +72,11 @@ def _same(one: Any, other: Any) -> bool:
     import numpy as np
 
     return one is other or bool(np.array_equal(one, other))
+
+
+def host_of_drafts_s(profile: Efficiency, sequences: Any, groups: Any) -> Any:
+    """Host time of a pass that verifies drafts: once, and for each sequence of a group whose guesses are kept."""
+    return profile.draft_pass_s + profile.draft_sequence_s * sequences / groups
 
 
 def drafting_s(timed: Timed, batch: float, context: float) -> float:

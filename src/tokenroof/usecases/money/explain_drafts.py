@@ -192,7 +192,7 @@ def explain_speculate(answer: SpeculateResponse, key: str) -> Explanation | Oper
     base = timed.deployment
     load = Load(batch * (1.0 + depth), batch, timed.context + depth)
     return OperatorExplanation(
-        head=head, step_s=float(base.step(batch, timed.context + depth, drafts=float(depth)).step_s),
+        head=head, step_s=timed.verify_step_s(batch, depth),
         rows=operator_table(base.program, base.system, decode=load, profile=base.profile), system=base.system,
         profile=base.profile, of="verification_s",
     )  # fmt: skip

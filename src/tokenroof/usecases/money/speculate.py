@@ -12,7 +12,7 @@ from typing import Annotated, ClassVar
 from tokenroof.catalog.acceptance import AcceptanceCurve, curves_of, load_acceptance
 from tokenroof.errors import InputError
 from tokenroof.formulas import speculation
-from tokenroof.planner.drafts import implied_acceptance
+from tokenroof.planner.drafts import host_of_drafts_s, implied_acceptance
 from tokenroof.scenario.deployment import Deployment
 from tokenroof.scenario.layouts import layout_label
 from tokenroof.scenario.ranges import ranged
@@ -154,9 +154,8 @@ class SpeculateResponse:
     defaults: tuple[Default, ...]
     warnings: tuple[str, ...]
     left_out: tuple[str, ...] = (
-        "memory of the draft's weights and cache",
-        "sampling and bookkeeping between draft and verify step",
-    )
+        "memory of the draft's weights and cache", "prefill by the draft",
+    )  # fmt: skip
     timed: "Drafting | None" = field(default=None, repr=False, compare=False)
 
 
@@ -173,17 +172,24 @@ class Drafting:
     def step_s(self, batch: float) -> float:
         return float(self.deployment.step(batch, self.context).step_s)
 
+    def verify_step_s(self, batch: float, depth: int) -> float:
+        """One step that verifies so many drafts of each request, and what the host has to do with them."""
+        base, length = self.deployment, self.context + depth
+        host_s = host_of_drafts_s(base.profile, batch, base.layout.dp)
+        return float(base.step(batch, length, drafts=float(depth)).step_s) + float(host_s)
+
     def point(self, batch: float, depth: int, step_s: float) -> DepthPoint:
         times = self.deployment.step(batch, self.context + depth, drafts=float(depth))
+        verify_s = self.verify_step_s(batch, depth)
         draft_s = self.drafter.step_s(batch, self.context)
         tokens = self.lengths[depth - 1]
         speedup = speculation.measured_speculation_speedup(
-            tokens=tokens, step_s=step_s, verification_s=float(times.step_s), draft_s=draft_s, drafts=float(depth)
+            tokens=tokens, step_s=step_s, verification_s=verify_s, draft_s=draft_s, drafts=float(depth)
         )
         return DepthPoint(
             depth=depth,
             tokens=tokens,
-            verify_step_s=float(times.step_s),
+            verify_step_s=verify_s,
             draft_s=draft_s,
             speedup=float(speedup),
             compute_bound=bool(times.compute_s > times.weights_s + times.kv_s),
