@@ -352,3 +352,13 @@ def test_with_drafts_the_step_that_is_taken_apart_is_the_one_that_is_served() ->
     assert re.search(rf"TPOT, decode steps alone +{alone} ", page) and "2.18 tokens a request" in page
     both = {one.number: one.a for one in diff(asked, asked).numbers}
     assert both["decode_tpot_s"] == pytest.approx(found.decode_step_s.value / tokens)
+
+
+def test_what_lacks_by_little_is_shown_to_lack() -> None:
+    """129.9 GB were needed and 129.9 given, and the engine was 0.00 GiB short."""
+    found = analyze(AnalyzeRequest(model="kimi-k2", system="8xh200"))
+    assert found.infeasible
+    numbers = re.findall(r"([\d.]+) GB", found.infeasible.reason)
+    needed, given_gb = map(float, numbers)
+    assert needed > given_gb and needed - given_gb < 0.01
+    assert re.search(r"0\.00[1-9]\d* GiB short", text(page_of(found)))

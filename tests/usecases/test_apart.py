@@ -90,6 +90,8 @@ def test_without_a_load_there_are_as_many_requests_as_prefill_feeds():
     assert served.ttft_s < 2.0 < 10.0 < crowd.ttft_s
     assert crowd.requests_per_s == pytest.approx(served.requests_per_s, rel=0.01)
     assert "its prefill feeds no more" in analyze(AnalyzeRequest(**fields_of(one))).sentence
+    outrun = analyze(AnalyzeRequest(**fields_of(replace(one, concurrency=104.0)))).sentence
+    assert "; its prefill feeds 53 of them, the rest wait before it (TTFT 1" in outrun
 
 
 def test_a_machine_holds_as_many_units_as_fit():

@@ -186,8 +186,9 @@ def count(value: float | None) -> str:
 
 
 def gib(size: float) -> str:
-    """Bytes as the log of an engine has them: `58.11 GiB`."""
-    return f"{size / _GIB:,.2f} GiB"
+    """Bytes as the log of an engine has them: `58.11 GiB`; what is less than a hundredth is not nothing."""
+    whole = size / _GIB
+    return f"{whole:,.2f} GiB" if whole >= 0.005 or not whole else f"{whole:.2g} GiB"
 
 
 def percent(share: float | None, *, decimals: int = 0) -> str:

@@ -94,7 +94,7 @@ def _ttft(deployment: Deployment, served: Served) -> Explanation:
         own = Input(
             name="request_s", value=outside_s, unit="s", source=source, as_of=profile.as_of, grade=Grade.FITTED
         )  # fmt: skip
-        parts.append((1.0, of_input(own)))
+        parts.append((1.0, replace(of_input(own), formula="host time of a request outside its passes")))
     found = combine("ttft_s", "s", "host time of a request + its prefill, and the wait for the passes of others", parts)
     held = ranged("ttft", 1.0, profile)
     if held.low is None or held.high is None:

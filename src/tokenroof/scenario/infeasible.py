@@ -57,15 +57,22 @@ def other_ways(deployment: Deployment) -> tuple[str, ...]:
     return tuple(fixes)
 
 
+def _gb_apart(need: float, available: float) -> tuple[str, str]:
+    """Both in GB, with as many digits as show that the one is more."""
+    pairs = ((f"{need / 1e9:,.{digits}f}", f"{available / 1e9:,.{digits}f}") for digits in range(1, 10))
+    return next((pair for pair in pairs if pair[0] != pair[1]), (f"{need / 1e9:,.9f}", f"{available / 1e9:,.9f}"))
+
+
 def _no_room_for_prompts(deployment: Deployment) -> str:
     split, use = deployment.prefill_workers, deployment.prompt_memory()
     assert split is not None
     weights, available = float(use.weights_bytes), max(float(use.weights_bytes + use.cache_pool_bytes), 0.0)
     prompts = max(deployment.prompts_at_once / split.layout.dp, 1.0)
     need = weights + prompts * float(use.cache_bytes_per_sequence)
+    needed, given = _gb_apart(need, available)
     return (
-        f"its prefill workers need {need / 1e9:,.1f} GB per GPU for weights and the prompts of a full pass; "
-        f"{engine_of(deployment.engine).display_name} can give {available / 1e9:,.1f} GB"
+        f"its prefill workers need {needed} GB per GPU for weights and the prompts of a full pass; "
+        f"{engine_of(deployment.engine).display_name} can give {given} GB"
     )
 
 
@@ -79,16 +86,15 @@ def infeasible_of(deployment: Deployment) -> Infeasible:
     who = engine_of(deployment.engine).display_name
     of = " of a decode worker" if deployment.disaggregated else ""
     if pool <= 0.0:
-        reason = f"its weights{of} alone need {weights / 1e9:,.1f} GB per GPU; {who} can give {available / 1e9:,.1f} GB"
+        needed, given = _gb_apart(weights, available)
+        reason = f"its weights{of} alone need {needed} GB per GPU; {who} can give {given} GB"
     else:
         asked = deployment.asked_at_once
         each = float(use.cache_bytes_per_sequence)
         need = weights + max(asked / deployment.layout.dp, 1.0) * each
         requests = "one request" if asked == 1.0 else f"{asked:,.0f} requests"
-        reason = (
-            f"weights{of} and the KV cache of {requests} need {need / 1e9:,.1f} GB per GPU; "
-            f"{who} can give {available / 1e9:,.1f} GB"
-        )
+        needed, given = _gb_apart(need, available)
+        reason = f"weights{of} and the KV cache of {requests} need {needed} GB per GPU; {who} can give {given} GB"
     most = deployment.room() // deployment.layout.pp
     fewer = deployment.scenario.batch is not None and most >= 1.0 and met(replace(deployment.scenario, batch=most))
     fixes = (f"batch {most:,.0f}",) if fewer else ()

@@ -70,7 +70,7 @@ def defaults_of(defaults: Iterable[Default]) -> tuple[str, ...]:
     they are from.
     """
     given = tuple(defaults)
-    plain = ", ".join(f"{_option(one)} {one.value}" for one in given if not _sourced(one))
+    plain = ", ".join(dict.fromkeys(f"{_option(one)} {one.value}" for one in given if not _sourced(one)))
     rents = [one for one in given if _rent(one)]
     priced = [f"{'price' if len(rents) == 1 else f'{one.field} {one.value}'}: {one.reason}" for one in rents]
     others = [f"{_option(one)} {one.value}: {one.reason}" for one in given if _sourced(one) and not _rent(one)]

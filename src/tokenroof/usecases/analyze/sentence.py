@@ -4,6 +4,7 @@ from tokenroof.scenario.deployment import Deployment
 from tokenroof.types.machine import System
 from tokenroof.types.model import Model
 from tokenroof.types.served import Infeasible, Served
+from tokenroof.types.workload import Limits
 from tokenroof.units import format_figures
 from tokenroof.usecases.analyze.answer import ServedCost
 
@@ -68,6 +69,19 @@ def _waiting(deployment: Deployment, served: Served) -> str:
     )
 
 
+def _fed(deployment: Deployment, served: Served) -> str:
+    """Where prompts have GPUs of their own: whether they end the load, or are outrun by it."""
+    if served.limit == "prefill":
+        return "; its prefill feeds no more"
+    if deployment.load.kind != "concurrency":
+        return ""
+    most, limit = deployment.most(Limits())
+    fed = most * deployment.replicas
+    if limit != "prefill" or served.concurrency <= fed:
+        return ""
+    return f"; its prefill feeds {fed:,.0f} of them, the rest wait before it (TTFT {format_figures(served.ttft_s)} s)"
+
+
 def sentence_of(deployment: Deployment, served: Served, infeasible: Infeasible | None, cost: ServedCost | None) -> str:
     """`Llama-3.3-70B fits on 8 x H100. 64 requests at once get 15 tok/s each and cost $2.73 per M output tokens.`"""
     what, where = short_name(deployment.model), hardware(deployment)
@@ -86,6 +100,6 @@ def sentence_of(deployment: Deployment, served: Served, infeasible: Infeasible |
     cause = ""
     if prefill >= _MOSTLY_PREFILL:
         cause = f"; {_share(prefill)} of that TPOT is the prefill of newly arriving prompts"
-    if served.limit == "prefill":
-        cause = "; its prefill feeds no more"
+    if deployment.disaggregated:
+        cause = _fed(deployment, served)
     return f"{what} fits on {where}. {many} {each} (TPOT {format_figures(served.tpot_s * 1e3)} ms){price}{cause}."
