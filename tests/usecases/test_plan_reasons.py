@@ -37,3 +37,24 @@ def test_a_reason_names_a_number_in_which_the_winner_is_better(scene):
         what = what.removesuffix("s") if what.startswith(SIMPLER) else what
         assert what in MORE_IS_BETTER + LESS_IS_BETTER + SIMPLER * one.equal, one.why_not
         assert its > mine if what in MORE_IS_BETTER else its < mine, one.why_not
+
+
+@pytest.mark.parametrize(
+    ("asked", "changes"),
+    [
+        ({"model": "llama-3.1-8b", "system": "h100", "mode": "disagg", "request_rate": 2.0}, ["mode agg"]),
+        (
+            {"model": "llama-3.3-70b", "system": "8xh100", "prefill_layout": "tp2", "decode_layout": "tp2",
+             "request_rate": 2.0, "tpot": 0.015, "ttft": 1.0},
+            ["tpot 17.4ms", "another layout"],
+        ),
+    ],
+    ids=("roles", "layouts"),
+)  # fmt: skip
+def test_where_roles_apart_will_not_do_the_same_machine_without_them_is_named_first(asked, changes):
+    """Twice the machine was advised, planned with shared roles, where the one at hand does with them."""
+    answer = plan(PlanRequest(**asked))
+    assert answer.winner is None
+    assert [text.partition(" (")[0] for text in answer.machines[0].unmet.changes] == changes
+    free = {name: value for name, value in asked.items() if not name.endswith("_layout")} | {"mode": "agg"}
+    assert plan(PlanRequest(**free)).winner is not None

@@ -65,15 +65,19 @@ def _demand(request: PlanRequest, defaults: list[Default]) -> Demand:
 def _cheapest_change(
     request: PlanRequest, model: Model, machine: MachinePlan, slo: Slo, demand: Demand, load: Workload
 ) -> str:
-    """Another machine on which the limits are met, the cheapest of those looked at."""
-    names = [system.id for system in larger_systems(load_system(words_of("system", request.system)[0]))[:6]]
+    """Another machine on which the limits are met, the cheapest of those looked at; where roles are held apart, what
+    gives that up, on the same machine too.
+    """
+    here = load_system(words_of("system", request.system)[0])
+    names = [here.id] if request.apart or request.mode == "disagg" else []
+    names += [system.id for system in larger_systems(here)[:6]]
     names += ["8xh200", "8xb200", "8xb300", "gb200-nvl72", "gb300-nvl72"]
     simulated = slo.by_percentiles
     means = replace(means_of(slo), ttft_percentile=None, tpot_percentile=None)
     found: list[tuple[float, str, Candidate]] = []
     bounded = machine.unmet is not None and machine.unmet.binding == "GPUs"
     for name in dict.fromkeys(names):
-        if name == machine.system and not request.apart:
+        if name == machine.system and not (request.apart or request.mode == "disagg"):
             continue
         try:
             gpus = load_system(name).n_chips if bounded else None
@@ -84,14 +88,21 @@ def _cheapest_change(
         if other.winner is not None:
             usd = other.winner.usd_per_mtok_all
             found.append((float("inf") if usd is None else usd, name, other.winner))
-    found.sort(key=lambda one: one[:2])
+            if name == here.id:  # nothing is nearer
+                break
+    found.sort(key=lambda one: one[0])  # of equals the nearest
     if simulated:
         found = list(_held_there(request, model, [name for _, name, _ in found[:_MACHINES]], slo, demand, load))
     if not found:
         return ""
     usd, name, best = found[0]
     cost = "" if usd == float("inf") else f", ${usd:,.2f} per M output tokens"
-    return f"system {name} ({best.label}, {best.weights} weights{cost})"
+    flags = [
+        *(["another layout"] if request.apart else []),
+        *(["mode agg"] if request.mode == "disagg" else []),
+        *([f"system {name}"] if name != machine.system else []),
+    ]
+    return f"{', '.join(flags)} ({best.label}, {best.weights} weights{cost})"
 
 
 def _held_there(
