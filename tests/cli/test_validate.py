@@ -220,3 +220,8 @@ def test_hardware_with_a_number_is_read_as_elsewhere(tmp_path: Path) -> None:
     one, other = rows
     assert isinstance(one, Run) and (one.hardware, one.num_gpus) == ("H100", 2)
     assert isinstance(other, Fault) and other.text == "num_gpus = 4 must be that of hardware = '2xH100'"
+
+
+def test_an_engine_that_is_not_known_is_told_those_that_are(tmp_path: Path) -> None:
+    done = run(str(table(tmp_path / "a.csv", {}, {"engine": "vlm"})))
+    assert "note: engines that are predicted: vllm, sglang, trtllm, llama.cpp" in done.stdout

@@ -12,6 +12,7 @@ __all__ = ["page_of"]
 
 _NAMES = {"tpot": "TPOT", "ttft": "TTFT", "throughput": "whole requests"}
 _TIMES = ("tpot", "ttft", "ttft_p50", "e2e")
+_MOST_REASONS = 5
 _MOST_NOTES = 2
 
 
@@ -78,7 +79,9 @@ def _rows(answer: CalibrateResponse) -> Table:
 
 def _remarks(answer: CalibrateResponse) -> list[Remark]:
     found = [note(f"saved to {answer.saved}")] if answer.saved else []
-    found += [note(f"{counted(n, 'run')} left out: {reason}") for reason, n in answer.skipped[:_MOST_NOTES]]
+    found += [note(f"{counted(n, 'run')} left out: {reason}") for reason, n in answer.skipped[:_MOST_REASONS]]
+    if more := answer.skipped[_MOST_REASONS:]:
+        found.append(note(f"{counted(sum(n for _, n in more), 'run')} more left out, for {len(more)} other reasons"))
     return found + [note(one) for one in answer.notes[:_MOST_NOTES]]
 
 

@@ -94,7 +94,7 @@ def _loads(answer: SimulateResponse) -> list[Table]:
         column([one.request_rate for one in answer.loads]), column([one.requests_per_s for one in answer.loads]),
         *(times(name, which) for name in ("ttft", "tpot") for which in ("p50", "p99")),
         [percent(one.slo_share, decimals=1) for one in answer.loads],
-        ["overload" if one.overloaded else "" for one in answer.loads],
+        ["overload" if one.overloaded else "too short" if one.short else "" for one in answer.loads],
     ]  # fmt: skip
     heads = ["arrive/s", "served/s", "TTFT p50", "p99", "TPOT p50", "p99", "meet SLO"]
     if answer.slo_share is None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from tokenroof.engines import ENGINES
 from tokenroof.measure.fit_select import SETS
 from tokenroof.measure.setups import METRICS, MODES
 from tokenroof.present.numbers import UNKNOWN, change, count, percent, quantity
@@ -40,6 +41,9 @@ def _sentence(answer: ValidateResponse) -> str:
     shares = _listed([percent(one.coverage_80) for one in told])
     values = counted(answer.scored, "measured value")
     verb = "is" if len(told) == 1 else "are"
+    if answer.scored == 1:
+        inside = "inside" if told[0].coverage_80 else "outside"
+        return f"One measured value lies {errors} from the prediction, {inside} the 80 % range."
     return f"Half of {values} lie within {errors} of the prediction; {shares} {verb} inside the 80 % range."
 
 
@@ -162,8 +166,12 @@ def _skipped(answer: ValidateResponse) -> list[Table]:
     tables = _some(title, (numbers(), words()), rows)
     known = tuple(
         note(f"{name}s that are predicted: {', '.join(names)}")
-        for name, names in (("mode", MODES), ("metric", METRICS))
-        if any(reason.startswith(f"{name} ") for reason, _ in answer.skipped)
+        for name, names, why in (
+            ("mode", MODES, ""),
+            ("metric", METRICS, ""),
+            ("engine", [one for one in ENGINES if one != "none"], "no host times"),
+        )
+        if any(reason.startswith(f"{name} ") and why in reason for reason, _ in answer.skipped)
     )
     return [replace(table, remarks=known) for table in tables[:1]] + tables[1:]
 

@@ -93,6 +93,7 @@ class LoadPoint:
     kv_fill: float | None
     cache_hit_rate: float | None
     overloaded: bool
+    short: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -46,7 +46,7 @@ def point_of(answer: SimulateResponse, rate: float | None) -> LoadPoint:
         seed=answer.seed, request_rate=rate, requests_per_s=answer.requests_per_s, ttft=answer.ttft, tpot=answer.tpot,
         e2e=answer.e2e, slo_share=answer.slo_share, goodput=answer.goodput, slo_held=answer.slo_held,
         output_tokens_per_s_per_gpu=answer.output_tokens_per_s_per_gpu, batch=answer.batch, kv_fill=answer.kv_fill,
-        cache_hit_rate=answer.cache_hit_rate, overloaded=answer.overload is not None,
+        cache_hit_rate=answer.cache_hit_rate, overloaded=answer.overload is not None, short=answer.short,
     )  # fmt: skip
 
 
