@@ -15,10 +15,13 @@ from tokenroof.operators.roof import roof
 from tokenroof.operators.sensitivity import explain_step
 from tokenroof.operators.table import operator_table
 from tokenroof.operators.timing import bind
+from tokenroof.scenario.explain import explain_served
 from tokenroof.simulate.step_times import StepTable
 from tokenroof.types.efficiency import PEAK, OperatorCurve
 from tokenroof.types.layout import Layout
 from tokenroof.types.program import Load
+from tokenroof.usecases.analyze.request import AnalyzeRequest
+from tokenroof.usecases.analyze.run import analyze
 
 WIDE = Layout(dp=32, ep=32, dispatch_dtype="fp8_block")
 TWO = replace(WIDE, two_batch_overlap=True)
@@ -113,3 +116,12 @@ def test_the_simulator_has_the_same_steps():
         assert table([(n, n * 3000, ())] * 32) == pytest.approx(decode, rel=1e-9)
     prompts = timed.step(prefill=Load(32 * 4096.0, 32.0, 4096.0)).step_s
     assert table([(0, 0, [(4096, 4096)])] * 32) == pytest.approx(prompts, rel=1e-9)
+
+
+def test_analyze_adds_up_without_what_is_hidden_and_says_it():
+    asked = AnalyzeRequest(model="deepseek-v3", system="16xh200", dp=16, ep=16, batch=2048.0, isl=2000.0, osl=500.0,
+                           two_batch_overlap=True)  # fmt: skip
+    answer = analyze(asked)
+    assert sum(one.time_s for one in answer.work) == pytest.approx(float(answer.step.step_s), rel=1e-6)
+    assert 0.0 < float(answer.step.hidden_s) <= float(answer.step.communication_s)
+    assert "two-batch overlap" in explain_served(answer.deployment, answer.deployment.serve(), "decode_step_s").formula

@@ -7,6 +7,7 @@ add up through sums and quotients.
 from dataclasses import replace
 
 from tokenroof.errors import InputError, UnknownName
+from tokenroof.operators.halves import splits
 from tokenroof.operators.sensitivity import explain_step
 from tokenroof.planner.drafts import drafting_s
 from tokenroof.provenance import Grade
@@ -69,7 +70,8 @@ def _decode_step(deployment: Deployment, served: Served) -> Explanation:
             as_of=profile.as_of, grade=Grade.FITTED,
         )  # fmt: skip
         parts.append((1.0, replace(of_input(passes), formula="passes of the draft head, and their host time")))
-    return combine("decode_step_s", "s", "decode step of the running requests", parts)
+    how = f", two-batch overlap: {step.formula}" if splits(deployment.program) else ""
+    return combine("decode_step_s", "s", f"decode step of the running requests{how}", parts)
 
 
 def _tpot(deployment: Deployment, served: Served, decode: Explanation) -> Explanation:
@@ -80,7 +82,8 @@ def _tpot(deployment: Deployment, served: Served, decode: Explanation) -> Explan
     if others_s > _NOBODY * served.tpot_s:
         prefill = _prefill(deployment, "prefill of others")
         parts.append((others_s / prefill.value, prefill))
-    return combine("tpot_s", "s", "decode step + prefill of other requests between two tokens", parts)
+    how = " (two-batch overlap)" if splits(deployment.program) else ""
+    return combine("tpot_s", "s", f"decode step{how} + prefill of other requests between two tokens", parts)
 
 
 def _ttft(deployment: Deployment, served: Served) -> Explanation:

@@ -86,7 +86,16 @@ def _work(answer: AnalyzeResponse) -> Bars:
         )
         for one, time in zip(answer.work, times, strict=True)
     ]  # fmt: skip
-    return Bars(title=f"Where a decode step of {_step(answer)} goes", rows=rows, lines=_movers(answer))
+    lines = (*_hidden(answer), *_movers(answer))
+    return Bars(title=f"Where a decode step of {_step(answer)} goes", rows=rows, lines=lines)
+
+
+def _hidden(answer: AnalyzeResponse) -> tuple[str, ...]:
+    """What runs beside the work of the other half of the batch."""
+    if not answer.layout.two_batch_overlap:
+        return ()
+    hidden, sent = (quantity(float(one), MS) for one in (answer.step.hidden_s, answer.step.communication_s))
+    return (f"two-batch overlap: {hidden} hidden, of {sent} of communication",)
 
 
 def _step(answer: AnalyzeResponse) -> str:

@@ -209,7 +209,9 @@ def analyze(request: AnalyzeRequest) -> AnalyzeResponse:
         memory=deployment.memory() if deployment.prompts_fit else deployment.prompt_memory(),
         log=pool_log(deployment),
         step=times,
-        work=work_of(rows, float(times.step_s), drafting_s(deployment.timed, batch, work.context)),
+        work=work_of(
+            rows, float(times.step_s), drafting_s(deployment.timed, batch, work.context), float(times.hidden_s)
+        ),
         step_seconds_by_input=waits_of(deployment, batch),
         operators=rows,
         prefill_s=float(deployment.prefill().step_s),

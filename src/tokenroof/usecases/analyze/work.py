@@ -69,8 +69,12 @@ def kind_of(row: OperatorTime) -> str:
     return _KINDS.get(row.kind) or _FAMILIES.get(row.kind.partition("_")[0], row.kind)
 
 
-def work_of(rows: tuple[OperatorTime, ...], step_s: float, drafting_s: float = 0.0) -> tuple[Work, ...]:
-    """Kinds of work, longest first; what neither the rows nor drafts explain is the host."""
+def work_of(
+    rows: tuple[OperatorTime, ...], step_s: float, drafting_s: float = 0.0, hidden_s: float = 0.0
+) -> tuple[Work, ...]:
+    """Kinds of work, longest first; what neither the rows nor drafts explain is the host. Communication counts as far
+    as it is not `hidden_s` beside work.
+    """
     seconds: dict[str, float] = {}
     bounds: dict[str, dict[str, float]] = {}
     for row in rows:
@@ -78,6 +82,10 @@ def work_of(rows: tuple[OperatorTime, ...], step_s: float, drafting_s: float = 0
         seconds[kind] = seconds.get(kind, 0.0) + row.time_s
         by = bounds.setdefault(kind, {})
         by[row.bound] = by.get(row.bound, 0.0) + row.time_s
+    if _NETWORK in seconds:
+        seconds[_NETWORK] -= hidden_s
+        if hidden_s and seconds[_NETWORK] <= _NOTHING * step_s:
+            del seconds[_NETWORK]
     if drafting_s > 0.0:
         seconds[_DRAFTING], bounds[_DRAFTING] = drafting_s, {"overhead": drafting_s}
     host = step_s - sum(seconds.values())
