@@ -215,6 +215,9 @@ def test_changes_are_those_of_plan_on_the_same_machine(tmp_path: Path) -> None:
         assert one.output_ratio > 1.0
         assert one.tpot_ratio == pytest.approx(one.tpot_s / answer.runs[0].main.predicted.value)
         assert "weights" not in one.what and "tp8" not in one.what.split()
+    # a plan knows no first wave: half of the TTFT of a short run would be won by any change
+    short = table(tmp_path / "short.csv", *metrics(45.0, 900.0, **(big | {"requests": "512"})))
+    assert compare(CompareRequest(results=(str(short),))).changes == answer.changes
 
 
 @pytest.mark.parametrize(

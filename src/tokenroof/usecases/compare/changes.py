@@ -6,6 +6,7 @@ from tokenroof.errors import TokenroofError
 from tokenroof.scenario.deployment import Deployment
 from tokenroof.scenario.ranges import equal_width
 from tokenroof.types.model import Model
+from tokenroof.types.workload import Load
 from tokenroof.usecases.compare.answer import Change
 from tokenroof.usecases.plan.answer import Candidate
 from tokenroof.usecases.plan.request import PlanRequest
@@ -54,7 +55,8 @@ def _kind(what: str) -> tuple[str, ...]:
 
 
 def _found(deployment: Deployment, request: PlanRequest) -> Iterator[Change]:
-    served = deployment.estimate(deployment.load)
+    load = deployment.load
+    served = deployment.estimate(Load(kind=load.kind, value=load.value))  # without end, as a plan's: no first wave
     rate = float(served.requests_per_s) * deployment.replicas
     tpot_s, ttft_s = float(served.tpot_s) / deployment.tokens_per_step, float(served.ttft_s)
     output = rate * deployment.workload.osl / deployment.system.n_chips
@@ -65,7 +67,7 @@ def _found(deployment: Deployment, request: PlanRequest) -> Iterator[Change]:
     for one in named:
         what = _what(one, deployment)
         gain = one.output_tokens_per_s_per_gpu / output
-        closed = deployment.load.kind == "concurrency"
+        closed = load.kind == "concurrency"
         better = gain if closed else tpot_s / one.tpot_s
         if not what or better < 1.0 + _LEAST or _kind(what) in kinds:
             continue
