@@ -117,11 +117,14 @@ class Timed:
             shown, beside = traffic_s(self.links, values, xp)
             fixed, host = self._fixed_s(decode, prefill, values), self._host_s(decode, prefill, values)
             roofs = _roofs_s(parts, values, xp)
+            communication, overhead = shown, fixed + host
             # what is hidden still takes its time: work can hide no more traffic than it lasts
-            work = xp.maximum(roofs + (1.0 - self.profile.overlap) * shown, shown) + fixed
-            total = xp.maximum(work, beside) + host
-            communication, overhead = shown + beside, fixed + host
-            hidden = xp.maximum(roofs + communication + overhead - total, 0.0)
+            work = xp.maximum(roofs + (1.0 - self.profile.overlap) * shown, shown)
+            total = work + overhead
+            if any(link.beside for link in self.links):
+                total, communication = xp.maximum(work + fixed, beside) + host, shown + beside
+            if communication is not shown or self.profile.overlap:
+                hidden = xp.maximum(roofs + communication + overhead - total, 0.0)
             if (prefill is not None or self.profile.eager) and _given(self.profile.launch_s):
                 total = xp.maximum(total, self._launching_s(parts))
         elif rule == "lecture":
