@@ -26,6 +26,10 @@ SPECULATE_KEYS: Mapping[str, str] = {
 _STEP = 1.01  # of a batch, for the slope at a crossing
 
 
+def _drafts(depth: int) -> str:
+    return f"{depth} draft{'' if depth == 1 else 's'}"
+
+
 def _modelled(timed: Drafting, value: float, what: str) -> Fact:
     profile = timed.deployment.profile
     grade = Grade.DERIVED if profile.id == "peak" else Grade.FITTED
@@ -39,7 +43,7 @@ def _facts(answer: SpeculateResponse, timed: Drafting, batch: float, depth: int)
     point, requests = timed.point(batch, depth, step_s), f"{batch:,.4g} request{'' if batch == 1 else 's'}"
     if answer.acceptance is None:
         source, day = answer.acceptance_source, timed.deployment.profile.as_of
-        said = f"of a request in a verify step of {depth} draft{'' if depth == 1 else 's'}"
+        said = f"of a request in a verify step of {_drafts(depth)}"
         drafted = {
             "tokens": Fact(
                 value=point.tokens, unit="token", source=source, as_of=day, grade=Grade.MEASURED, note=said
@@ -113,7 +117,7 @@ def _stops_at(answer: SpeculateResponse, timed: Drafting) -> Terms:
         formula="tokens * step_s(batch) = verification_s(batch) + drafts * draft_s(batch)",
         terms=_terms(_times(row.step_s, row.points, depth)),
         inputs=_moved(_held(head), slope), left_out=answer.left_out,
-        notes=(f"found by halving; times stand at that batch, with {depth} drafts",),
+        notes=(f"found by halving; times stand at that batch, with {_drafts(depth)}",),
     )  # fmt: skip
 
 
@@ -169,7 +173,7 @@ def _compute_bound_from(answer: SpeculateResponse, timed: Drafting) -> Terms:
                   note=fact.note, elasticity=sign / slope if slope else None)
             for name, sign in moved.items() for fact in (base.system.chip.facts[name],)
         ),
-        left_out=answer.left_out, notes=(f"found by halving, with {depth} drafts",),
+        left_out=answer.left_out, notes=(f"found by halving, with {_drafts(depth)}",),
     )  # fmt: skip
 
 
