@@ -78,7 +78,7 @@ VLLM = Engine(
     generations=(
         Generation(
             name="vllm-v0", first=(0,), memory=(MEMORY[0],), schedulers=(SCHEDULERS[0],),
-            host=HostPriors(pass_s=Prior(4e-3, 0.7), sequence_s=Prior(75e-6, 0.7)),
+            host=HostPriors(pass_s=Prior(4e-3, 0.7), amd=Prior(1.0, 0.7), sequence_s=Prior(75e-6, 0.7)),
         ),
         Generation(
             name="vllm", first=(0, 8), since="2025-02", ahead_since="2026-02", memory=MEMORY[1:],
