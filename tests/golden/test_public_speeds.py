@@ -118,8 +118,7 @@ def predicted(case: Case) -> Ranged:
 # How far off the fit of 30 November 2026 is where it is further off than `within`.
 FURTHER = {
     "qwen3-235b-64-tpot_ms": 1.15, "qwen3.5-397b-32-output_tok_s": 1.14, "70b-32-tpot_ms": 1.32,
-    "qwen3.5-397b-8192-ttft_ms": 1.67, "qwen3.5-397b-131072-ttft_ms": 1.57, "qwq-tp4-1-e2e_latency_s": 1.27,
-    "qwq-tp8-1-e2e_latency_s": 1.46,
+    "qwen3.5-397b-8192-ttft_ms": 1.67, "qwen3.5-397b-131072-ttft_ms": 1.57,
 }  # fmt: skip
 
 

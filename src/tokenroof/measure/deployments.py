@@ -15,7 +15,7 @@ from tokenroof.scenario.resolve import assemble
 from tokenroof.types.efficiency import Efficiency
 from tokenroof.types.scenario import Scenario
 
-__all__ = ["Deployments", "as_run", "deployment_of"]
+__all__ = ["EAGER_LAUNCH_S", "Deployments", "as_run", "deployment_of"]
 
 NARROWEST_KV = "fp8"  # of the formats that engines keep a cache in without being told by the table
 # Host time of one kernel where Python runs every layer: Qwen2.5-Omni-7B's thinker under vLLM on an A800 took 22 to 23 ms
