@@ -18,8 +18,8 @@ from tokenroof.types.scenario import Scenario
 __all__ = ["EAGER_LAUNCH_S", "Deployments", "as_run", "deployment_of"]
 
 NARROWEST_KV = "fp8"  # of the formats that engines keep a cache in without being told by the table
-# Host time of one kernel where Python runs every layer: Qwen2.5-Omni-7B's thinker under vLLM on an A800 took 22 to 23 ms
-# a token without graphs and 13 with them (issue 7960 of vllm-omni, 2026-09-22), 256 kernels as they are counted here.
+# Host time of a kernel where Python runs every layer: the thinker of Qwen2.5-Omni-7B under vLLM on an A800 took 22 to
+# 23 ms a token without graphs, 13 with them (issue 7960 of vllm-omni, 2026-09-22), in 256 kernels as counted here.
 EAGER_LAUNCH_S = 86e-6
 _MOST_KEPT = 512
 
