@@ -36,14 +36,14 @@ from tokenroof.present.page import (
     warning,
     words,
 )  # fmt: skip
-from tokenroof.present.pages.parts import counted, defaults_of, formats_and_drafts, log_pairs, quoted
+from tokenroof.present.pages.parts import counted, defaults_of, formats_and_drafts, log_pairs
 from tokenroof.present.pages.plan_full import full_blocks
+from tokenroof.present.pages.plan_unmet import refused, unmet_blocks
 from tokenroof.scenario.layouts import layout_label
 from tokenroof.scenario.ranges import ranged
 from tokenroof.scenario.slo import statistic
 from tokenroof.usecases.analyze.sentence import bare_name
 from tokenroof.usecases.plan.answer import Candidate, Demand, MachinePlan, PlanResponse, Simulated
-from tokenroof.usecases.plan.unmet import said
 
 __all__ = ["page_of"]
 
@@ -291,15 +291,10 @@ def _systems(machines: Sequence[MachinePlan], priced: bool) -> list[Table]:
     return [Table(title=title, columns=columns, rows=rows)]
 
 
-def _refused(machines: Iterable[MachinePlan]) -> list[Table]:
-    rows = [(machine.system, machine.unmet.reason) for machine in machines if machine.unmet is not None]
-    return [Table(title="Not met on", columns=(words(), words()), rows=rows)] if rows else []
-
-
 def _compared(answer: PlanResponse) -> list[Block]:
     if len(answer.machines) < 2:
         return []
-    return [*_systems(answer.machines, True), *_systems(answer.machines, False), *_refused(answer.machines)]
+    return [*_systems(answer.machines, True), *_systems(answer.machines, False), *refused(answer.machines)]
 
 
 def _launches(answer: PlanResponse, names: Iterable[str], *, full: bool) -> list[Lines]:
@@ -310,42 +305,6 @@ def _launches(answer: PlanResponse, names: Iterable[str], *, full: bool) -> list
         for name, text in answer.flags
         if name in wanted
     ]
-
-
-def _best(answer: PlanResponse) -> list[Table]:
-    """The best value of each limit that can be had, beside the limit."""
-    unmet, slo = answer.machines[0].unmet, answer.slo
-    if unmet is None:
-        return []
-    heads = [
-        f"{statistic(percentile)} {name}" if slo.by_percentiles else name
-        for name, percentile in (("TTFT", slo.ttft_percentile), ("TPOT", slo.tpot_percentile))
-    ]
-    pairs = zip(heads, (unmet.best_ttft_s, unmet.best_tpot_s), (slo.ttft_s, slo.tpot_s), strict=True)
-    rows = [
-        (name, said(best), f"{limit * 1e3:,.6g} ms")
-        for name, best, limit in pairs
-        if best is not None and limit is not None
-    ]
-    return [Table(columns=(words(), numbers("at best"), numbers("limit")), rows=rows)] if rows else []
-
-
-def _changes(answer: PlanResponse) -> list[Table]:
-    """What would be met: options to copy, and with which deployment."""
-    several = len(answer.machines) > 1
-    rows = []
-    for machine in answer.machines:
-        for text in () if machine.unmet is None else machine.unmet.changes:
-            flags, _, deployment = text.partition(" (")
-            other = flags.startswith("system ")
-            where = f"`system` {machine.system} " if several and not other else ""
-            rows.append((f"{where}{quoted(flags)}", deployment.removesuffix(")")))
-    return [Table(title="What would be met", columns=(words(), words()), rows=rows, open=True)] if rows else []
-
-
-def _unmet_page(answer: PlanResponse) -> list[Block]:
-    blocks: list[Block] = [*_best(answer), *_changes(answer)]
-    return [*blocks, *(_refused(answer.machines) if len(answer.machines) > 1 else [])]
 
 
 def _scenario(answer: PlanResponse) -> tuple[str, ...]:
@@ -371,7 +330,7 @@ def _scenario(answer: PlanResponse) -> tuple[str, ...]:
 def page_of(answer: PlanResponse) -> Page:
     """The answer as a page."""
     first, one = answer.machines[0], answer.winner
-    blocks: list[Block] = _unmet_page(answer)
+    blocks: list[Block] = unmet_blocks(answer)
     if one is not None:
         shown = answer.engine if answer.engine != "none" else "vllm"
         others = [name for name, _ in answer.flags if name != shown]

@@ -15,7 +15,8 @@ from tokenroof.types.explanation import Explanation as Terms
 from tokenroof.types.explanation import Input, Term
 from tokenroof.types.program import Load
 from tokenroof.usecases.analyze.explain_rows import OperatorExplanation
-from tokenroof.usecases.money.speculate import DepthPoint, Drafting, SpeculateResponse
+from tokenroof.usecases.money.drafting import DepthPoint, Drafting
+from tokenroof.usecases.money.speculate import SpeculateResponse
 from tokenroof.xp import Namespace, Num
 
 __all__ = ["SPECULATE_KEYS", "explain_speculate"]

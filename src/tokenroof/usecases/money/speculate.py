@@ -4,7 +4,6 @@ A verify step runs over the drafts and one more token of every sequence, timed b
 arithmetic grows with the depth, and at small batches of a model with experts so do the weights that it reads.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Annotated, ClassVar
@@ -12,20 +11,29 @@ from typing import Annotated, ClassVar
 from tokenroof.catalog.acceptance import AcceptanceCurve, curves_of, load_acceptance
 from tokenroof.errors import InputError
 from tokenroof.formulas import speculation
-from tokenroof.planner.drafts import host_of_drafts_s, implied_acceptance
+from tokenroof.planner.drafts import implied_acceptance
 from tokenroof.scenario.deployment import Deployment
 from tokenroof.scenario.layouts import layout_label
 from tokenroof.scenario.ranges import ranged
 from tokenroof.scenario.resolve import resolve
 from tokenroof.scenario.unmet import unmet
-from tokenroof.solve import crossing
 from tokenroof.types.checks import check_number
 from tokenroof.types.default import Default
 from tokenroof.types.limits import Within, faults_of
 from tokenroof.types.scenario import DEGREES, Scenario
 from tokenroof.types.served import Infeasible, Ranged, Served
 from tokenroof.usecases.analyze.sentence import short_name
-from tokenroof.usecases.money.drafts import Drafter, drafter_of
+from tokenroof.usecases.money.drafting import (
+    BatchRow,
+    DepthPoint,
+    Drafting,
+    Span,
+    compute_bound_from,
+    geometric,
+    last_paying,
+    spans_of,
+)
+from tokenroof.usecases.money.drafts import drafter_of
 from tokenroof.usecases.money.speculate_sentence import sentence_of
 
 __all__ = [
@@ -65,40 +73,6 @@ class ServedDrafts:
     with_drafts: Served
     tpot_s: Ranged
     output_tokens_per_s_per_gpu: Ranged
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DepthPoint:
-    """One depth at one batch. `tokens` a verify step yields; `compute_bound`: its arithmetic outlasts its reads."""
-
-    depth: int
-    tokens: float
-    verify_step_s: float
-    draft_s: float
-    speedup: float
-    compute_bound: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BatchRow:
-    """One batch: ordinary step, every depth, and the best of them; 0 where no depth pays."""
-
-    batch: float
-    step_s: float
-    best_depth: int
-    best_speedup: float
-    tpot_s: float
-    tokens_per_s_per_user: float
-    output_tokens_per_s: float
-    points: tuple[DepthPoint, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Span:
-    """Batches between which the best depth pays. `high` None: up to as far as was looked."""
-
-    low: float
-    high: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,63 +133,6 @@ class SpeculateResponse:
     timed: "Drafting | None" = field(default=None, repr=False, compare=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Drafting:
-    """All that a point needs: target, drafter, mean tokens by depth, context."""
-
-    deployment: Deployment
-    drafter: Drafter
-    lengths: tuple[float, ...]
-    depths: tuple[int, ...]
-    context: float
-
-    def step_s(self, batch: float) -> float:
-        return float(self.deployment.step(batch, self.context).step_s)
-
-    def verify_step_s(self, batch: float, depth: int) -> float:
-        """One step that verifies so many drafts of each request, and what the host has to do with them."""
-        base, length = self.deployment, self.context + depth
-        host_s = host_of_drafts_s(base.profile, batch, base.layout.dp)
-        return float(base.step(batch, length, drafts=float(depth)).step_s) + float(host_s)
-
-    def point(self, batch: float, depth: int, step_s: float) -> DepthPoint:
-        times = self.deployment.step(batch, self.context + depth, drafts=float(depth))
-        verify_s = self.verify_step_s(batch, depth)
-        draft_s = self.drafter.step_s(batch, self.context)
-        tokens = self.lengths[depth - 1]
-        speedup = speculation.measured_speculation_speedup(
-            tokens=tokens, step_s=step_s, verification_s=verify_s, draft_s=draft_s, drafts=float(depth)
-        )
-        return DepthPoint(
-            depth=depth,
-            tokens=tokens,
-            verify_step_s=verify_s,
-            draft_s=draft_s,
-            speedup=float(speedup),
-            compute_bound=bool(times.compute_s > times.weights_s + times.kv_s),
-        )
-
-    def speedup_of(self, depth: int, batch: float) -> float:
-        return self.point(batch, depth, self.step_s(batch)).speedup
-
-    def row(self, batch: float) -> BatchRow:
-        step_s = self.step_s(batch)
-        points = tuple(self.point(batch, depth, step_s) for depth in self.depths)
-        best = max(points, key=lambda point: point.speedup)
-        pays = best.speedup > 1.0
-        tpot_s = step_s / best.speedup if pays else step_s
-        return BatchRow(
-            batch=batch,
-            step_s=step_s,
-            best_depth=best.depth if pays else 0,
-            best_speedup=best.speedup,
-            tpot_s=tpot_s,
-            tokens_per_s_per_user=1.0 / tpot_s,
-            output_tokens_per_s=self.deployment.replicas * self.deployment.layout.pp * batch / tpot_s,
-            points=points,
-        )
-
-
 def _acceptance(
     request: SpeculateRequest, model_id: str, defaults: list[Default]
 ) -> tuple[AcceptanceCurve | None, float]:
@@ -251,45 +168,6 @@ def _depths(request: SpeculateRequest, curve: AcceptanceCurve | None) -> tuple[i
             limit = f"from 1 to {most}" + ("" if curve is None else f", as deep as {curve.id} was measured")
             raise InputError("depths", depth, limit)
     return tuple(sorted(set(request.depths)))
-
-
-def _geometric(low: float, high: float, n: int) -> list[float]:
-    return [low * (high / low) ** (i / (n - 1)) for i in range(n)] if high > low else [low]
-
-
-def _spans(curve: list[tuple[float, float]]) -> tuple[Span, ...]:
-    spans: list[Span] = []
-    for (before, gain), (after, next_gain) in zip([(0.0, 0.0), *curve], curve, strict=False):
-        if next_gain > 1.0 and gain <= 1.0:
-            spans.append(Span(low=after, high=None))
-        elif next_gain <= 1.0 and gain > 1.0:
-            spans[-1] = Span(low=spans[-1].low, high=before)
-    return tuple(spans)
-
-
-def _last_paying(speedup: Callable[[float], float]) -> float | None:
-    """Batch from which on it never pays, beyond memory too; 0: never, None: still at a million sequences."""
-    grid = _geometric(1.0, _FARTHEST, 60)
-    paying = [i for i, batch in enumerate(grid) if speedup(batch) > 1.0]
-    if not paying:
-        return 0.0
-    if paying[-1] == len(grid) - 1:
-        return None
-    low, high = grid[paying[-1]], grid[paying[-1] + 1]
-    return crossing(lambda batch: speedup(batch) > 1.0, low, high, ratio=True, rounds=40)[1]
-
-
-def _compute_bound_from(model: Drafting, depth: int) -> float | None:
-    """Least batch whose verify step at this depth is compute-bound; None where none up to a million is."""
-
-    def bound(batch: float) -> bool:
-        return model.point(batch, depth, 1.0).compute_bound
-
-    if not bound(_FARTHEST):
-        return None
-    if bound(1.0):
-        return 1.0
-    return crossing(lambda batch: not bound(batch), 1.0, _FARTHEST, ratio=True, rounds=60)[1]
 
 
 def _drafts_itself(request: SpeculateRequest, base: Deployment) -> bool:
@@ -352,13 +230,13 @@ def speculate(request: SpeculateRequest) -> SpeculateResponse | Infeasible:
         check_number("batches", batch, low=1.0, high=_FARTHEST)
     curve_points = tuple(
         CurvePoint(batch=batch, speedups=tuple(one.speedup for one in timed.row(batch).points))
-        for batch in _geometric(1.0, most, _GRID)
+        for batch in geometric(1.0, most, _GRID)
     )
     fine = [(one.batch, max(one.speedups)) for one in curve_points]
     best_batch, best = max(fine, key=lambda pair: pair[1])
     typical = max(timed.row(best_batch).points, key=lambda one: one.speedup).depth
-    stops = _last_paying(lambda batch: timed.row(batch).best_speedup)
-    bound_from = _compute_bound_from(timed, typical)
+    stops = last_paying(lambda batch: timed.row(batch).best_speedup)
+    bound_from = compute_bound_from(timed, typical)
     beyond = stops is not None and stops > most
     return SpeculateResponse(
         model=model.id,
@@ -378,12 +256,12 @@ def speculate(request: SpeculateRequest) -> SpeculateResponse | Infeasible:
         curve=curve_points,
         depths=depths,
         depth_stops=tuple(
-            DepthStop(depth=depth, batch=_last_paying(partial(timed.speedup_of, depth))) for depth in depths
+            DepthStop(depth=depth, batch=last_paying(partial(timed.speedup_of, depth))) for depth in depths
         ),
         best_batch=best_batch,
         best_speedup=best,
         typical_depth=typical,
-        pays=_spans(fine),
+        pays=spans_of(fine),
         stops_at=stops,
         stops_beyond_memory=beyond,
         compute_bound_from=bound_from,
