@@ -125,7 +125,7 @@ export function Measure(): JSX.Element {
       {answer?.no_changes && <p class="small block">{answer.no_changes.charAt(0).toUpperCase() + answer.no_changes.slice(1)}.</p>}
       {answer && answer.runs.length > 1 && (
         <section class="block" aria-label="All runs"><h2>All {whole(answer.runs.length)} runs, the worst first</h2>
-          <DataTable name="runs" table={{ columns: [{ name: "Run" }, { name: "Load" }, { name: "Verdict" }], rows: answer.runs.map((one) => [`${file?.name ?? ""}:${one.line}`, one.load, one.numbers[0]?.verdict ?? one.reason]) }} />
+          <DataTable name="runs" table={{ columns: [{ name: "Run" }, { name: "Load" }, { name: "Verdict" }], rows: answer.runs.map((one) => [`${file?.name ?? ""}:${one.line}`, one.load, one.verdict || one.reason]) }} />
         </section>
       )}
       <div class="block">

@@ -22,6 +22,7 @@ export interface ComparedRun {
   isl: number;
   osl: number;
   numbers: readonly ComparedNumber[];
+  verdict: string;
   roofline: null | { mfu: number | null; mbu: number | null };
   tpot_parts: readonly Part[];
   ttft_parts: readonly Part[];

@@ -23,7 +23,7 @@ function Row({ one, pick, look }: { one: Deployment; pick: Deployment; look: str
   return (
     <tr class={look}>
       <th scope="row">{shown(one.label)}{one.mode === "disagg" ? ", split" : ""}</th>
-      <td>{one.kv}</td>
+      <td>{one.weights}/{one.kv}</td>
       <td class="r"><b>{dollars(one.usd_per_mtok_output)}</b></td>
       <td class="r">{one === pick ? "–" : `${more > 0 ? "+" : "−"}${figures(Math.abs(more) * 100, 2)} %`}</td>
       <td class="r">{time(one.tpot_s)}</td>
@@ -59,7 +59,7 @@ export function Ranked({ machine, pick, yours }: { machine: Machine; pick: Deplo
         <table>
           <thead>
             <tr>
-              <th scope="col">Layout</th><th scope="col">KV cache</th><th scope="col" class="r">$ per M out</th><th scope="col" class="r">dearer by</th><th scope="col" class="r">TPOT</th>
+              <th scope="col">Layout</th><th scope="col">weights/KV</th><th scope="col" class="r">$ per M out</th><th scope="col" class="r">dearer by</th><th scope="col" class="r">TPOT</th>
               <th scope="col" class="r">TTFT</th><th scope="col" class="r">at once</th><th scope="col" class="r">KV free</th><th scope="col">Why not the pick</th>
             </tr>
           </thead>
