@@ -116,7 +116,7 @@ def test_a_batch_that_slows_down_fluctuates_more_than_poisson_s():
     """The more run, the longer each stays: with 1 request/s on tp2 15 run on average, 35 are seldom passed."""
     answer = ask(request_rate=1.0, mode="agg", tp=2, weight_dtype="fp8", kv_dtype="fp8")
     mean = answer.winner.concurrency
-    assert mean == pytest.approx(15.8, abs=0.5)
+    assert mean == pytest.approx(15.3, abs=0.5)
     assert sequences_of(answer) == 35 > mean + 3.0 * mean**0.5
 
 

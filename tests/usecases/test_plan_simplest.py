@@ -96,7 +96,7 @@ def test_bounds_have_no_error_and_the_best_wins():
 def test_what_differs_in_more_must_differ_by_more(llama):
     machine = llama.machines[0]
     layouts, formats, roles = (machine.equal_within[name] for name in ("layouts", "formats", "roles"))
-    assert (layouts, formats) == (0.1717, 0.2636)  # measured: see the theory of serving
+    assert (layouts, formats) == (0.1686, 0.2596)  # measured: see the theory of serving
     independent = math.sqrt(2.0) * machine.space.profile.spread["throughput"]
     assert roles == max(independent, formats)  # no pairs of roles: independent, and no nearer than formats
     spread = load_profile(load_chip("h100")).spread["throughput"]
