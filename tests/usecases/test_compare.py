@@ -25,7 +25,7 @@ from tokenroof.usecases.runs.sources import sources_of
 SWEEP = Path(__file__).parents[2] / "examples" / "results" / "sweep.csv"
 HEAD = (
     "model,hardware,num_gpus,tp,pp,dp,ep,weight_dtype,kv_dtype,engine,engine_version,mode,input_len,output_len,"
-    "batch_or_concurrency,requests,metric,value,unit,spec_decode,drafts,acceptance,generated_len,prefill_tp\n"
+    "batch_or_concurrency,requests,metric,value,unit,spec_decode,drafts,acceptance,generated_len,prefill_tp,eager\n"
 )
 BASE = {
     "model": "llama-3.1-8b", "hardware": "h100-sxm", "num_gpus": "1", "tp": "1", "weight_dtype": "bf16",
@@ -195,6 +195,42 @@ def test_a_smaller_load_that_is_slower_is_a_sick_point(tmp_path: Path) -> None:
     few = metrics(14.0, 60.0, batch_or_concurrency="1", requests="10")
     answer = asked(table(tmp_path / "runs.csv", *few, *metrics(9.0, 60.0)))
     assert patterns(answer) == {"sick point"} and "14.0 against 9.00 ms" in answer.hints[0].text
+
+
+@pytest.mark.parametrize("other", [{"engine_version": "0.18.0"}, {"eager": "yes"}, {"kv_dtype": "fp8"}])
+def test_a_run_under_other_settings_is_no_sick_point(other: dict[str, str], tmp_path: Path) -> None:
+    few = metrics(14.0, 60.0, batch_or_concurrency="1", requests="10", **other)
+    assert patterns(asked(table(tmp_path / "runs.csv", *few, *metrics(9.0, 60.0)))) == set()
+
+
+def test_metrics_of_one_run_may_stand_anywhere(tmp_path: Path) -> None:
+    """All TPOTs, then all TTFTs: two runs of one load, one of another, as if each stood by itself."""
+    runs = [metrics(9.0, 60.0), metrics(10.0, 70.0), metrics(9.5, 90.0, batch_or_concurrency="32", requests="320")]
+    apart = table(tmp_path / "apart.csv", *(run[1] for run in runs), *(run[0] for run in runs))
+    found = points_of(CompareRequest(results=(str(apart),))).points
+    assert [(one.first.line, one.si("tpot"), one.si("ttft")) for one in found] == [
+        (2, 0.009, 0.06), (3, 0.01, 0.07), (4, 0.0095, 0.09)
+    ]  # fmt: skip
+    uneven = table(tmp_path / "uneven.csv", runs[0][1], *runs[2], *runs[1])  # the first has no TTFT
+    found = points_of(CompareRequest(results=(str(uneven),))).points
+    assert [(one.si("tpot"), one.si("ttft")) for one in found] == [(0.009, None), (0.0095, 0.09), (0.01, 0.07)]
+
+
+def test_no_quantity_stands_under_the_name_of_another(tmp_path: Path) -> None:
+    alone = {"metric": "ttft_ms", "value": "60", "unit": "ms", "batch_or_concurrency": "8", "requests": "80"}
+    answer = asked(table(tmp_path / "runs.csv", metrics(9.0, 60.0)[1], alone))
+    rows = [line.split() for line in text(page_of(answer)).splitlines()]
+    assert any(row[:7] == ["run", "at", "once", "in", "out", "metric", "measured"] for row in rows)
+    assert sorted(row[4:7] for row in rows if row and row[0].startswith("runs.csv:")) == [
+        ["TPOT", "9.00", "ms"], ["TTFT", "60.0", "ms"]
+    ]  # fmt: skip
+
+
+def test_all_reasons_for_which_runs_are_left_out_are_listed(tmp_path: Path) -> None:
+    told = [{**metrics(9.0, 60.0)[1], "model": f"llama-{n}"} for n in range(90, 96)]
+    page = page_of(asked(table(tmp_path / "runs.csv", *metrics(9.0, 60.0), *told)))
+    assert "1 of 7 runs compared; left out" in text(page) and "and 2 more: `full`" in text(page)
+    assert all(f"model llama-{n} is not in the catalogue" in text(page, full=True) for n in range(90, 96))
 
 
 def test_fewer_in_flight_than_asked(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from tokenroof.present.charts.style import COLOURS, check_ending, new_figure, plain_logarithm, save_figure, thousands
-from tokenroof.usecases.compare.answer import CompareResponse
+from tokenroof.usecases.compare.answer import ComparedRun, CompareResponse
 
 __all__ = ["draw"]
 
@@ -36,6 +36,13 @@ def _roofline(axis: Any, answer: CompareResponse) -> None:
     axis.legend(loc="lower right")
 
 
+def _curve_of(run: ComparedRun) -> tuple[object, ...]:
+    """What one predicted curve is of: runs that differ in it, as in engine version or graphs, lie on others."""
+    made = run.deployment
+    timed = None if made is None else (made.profile, made.layout, made.kv_dtype, made.tokens_per_step)
+    return run.what, run.isl, run.osl, timed
+
+
 def _latency(axis: Any, answer: CompareResponse) -> None:
     worst = answer.runs[0]
     if not answer.curve:
@@ -49,7 +56,7 @@ def _latency(axis: Any, answer: CompareResponse) -> None:
     axis.fill_between(at, lows, highs, color=COLOURS["muted"], alpha=0.2, lw=0, label="80 % range")
     bounds = [1e3 * (one.tpot.bound or 0.0) for one in answer.curve]
     axis.plot(at, bounds, color=COLOURS["compute"], lw=1.3, ls="--", label="hardware bound")
-    alike = [run for run in answer.runs if (run.what, run.isl, run.osl) == (worst.what, worst.isl, worst.osl)]
+    alike = [run for run in answer.runs if _curve_of(run) == _curve_of(worst)]
     seen = [(run.load_value, one.measured) for run in alike if (one := run.of("tpot")) is not None]
     axis.plot([x for x, _ in seen], [1e3 * y for _, y in seen], "s", color=COLOURS["limit"], ms=6, label="measured")
     axis.set(title=f"TPOT by requests at once, {worst.isl:,.0f} in, {worst.osl:,.0f} out", xscale="log",

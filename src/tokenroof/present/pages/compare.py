@@ -19,8 +19,22 @@ from tokenroof.present.numbers import (
     ranged,
     times,
 )  # fmt: skip
-from tokenroof.present.page import Bar, Block, Page, Remark, Table, bars, note, numbers, ranges, warning, words
-from tokenroof.present.pages.parts import KINDS, counted, defaults_of
+from tokenroof.present.page import (
+    KEEP,
+    REMARK,
+    Bar,
+    Block,
+    Page,
+    Remark,
+    Table,
+    bars,
+    note,
+    numbers,
+    ranges,
+    warning,
+    words,
+)
+from tokenroof.present.pages.parts import KINDS, counted, defaults_of, in_part
 from tokenroof.usecases.compare.answer import Change, Compared, ComparedRun, CompareResponse, Part
 from tokenroof.usecases.compare.sentence import verdict_words
 
@@ -68,18 +82,22 @@ def _short(run: ComparedRun) -> str:
 
 def _runs(answer: CompareResponse, full: bool) -> Table:
     layouts = len({run.layout_label for run in answer.runs}) > 1
+    names = {_NAMES[run.main.quantity][0] for run in answer.runs}
     rows = []
     for run in answer.runs[: None if full else _SHOWN]:
         one = run.main
-        unit = _NAMES[one.quantity][1]
+        named, unit = _NAMES[one.quantity]
         what = (run.layout_label,) if layouts else ()
+        metric = (named.removesuffix(" throughput"),) if len(names) > 1 else ()
         lengths = (count(run.isl), count(run.osl))
         cells = (quantity(one.measured, unit), *ranged(one.predicted, unit), verdict_words(run))
-        rows.append((f"{run.file}:{run.line}", *what, _short(run), *lengths, *cells))
-    name = _NAMES[answer.runs[0].main.quantity][0]
+        rows.append((f"{run.file}:{run.line}", *what, _short(run), *lengths, *metric, *cells))
+    # where runs are judged by several quantities each row names its own
+    measured = (words("metric"), numbers("measured")) if len(names) > 1 else (numbers(*names),)
+    layout = (words("layout", drop=REMARK if len(names) > 1 else KEEP),) if layouts else ()
     columns = (
-        words("run"), *((words("layout"),) if layouts else ()), numbers("at once"), numbers("in"),
-        numbers("out"), numbers(name), numbers("predicted"), ranges(), words("verdict"),
+        words("run"), *layout, numbers("at once"), numbers("in"),
+        numbers("out"), *measured, numbers("predicted"), ranges(), words("verdict"),
     )  # fmt: skip
     left = len(answer.runs) - _SHOWN
     lines = (f"and {counted(left, 'run')} more: `full`",) if left > 0 and not full else ()
@@ -116,15 +134,27 @@ def _remarks(answer: CompareResponse) -> list[Remark]:
     found = [warning(one.text) for one in answer.hints[:_MOST_WARNINGS]]
     found += [note(one) for one in answer.notes[:1]]
     found += [note(one) for one in answer.read[:_MOST_WARNINGS]]
-    if answer.skipped:
+    if len(answer.skipped) == 1:
         reason, n = answer.skipped[0]
-        more = f"; {len(answer.skipped) - 1} other reasons" if len(answer.skipped) > 1 else ""
-        found.append(note(f"{counted(n, 'run')} left out: {reason}{more}"))
-    if answer.faults:
-        found.append(note(f"{counted(len(answer.faults), 'record')} could not be read: {answer.faults[0]}"))
+        found.append(note(f"{counted(n, 'run')} left out: {reason}"))
+    if len(answer.faults) == 1:
+        found.append(note(f"1 record could not be read: {answer.faults[0]}"))
     if not answer.changes and answer.no_changes:
         found.append(note(f"changes: {answer.no_changes}"))
     return found
+
+
+def _left_out(answer: CompareResponse) -> list[Block]:
+    """Reasons for which runs are left out and records that cannot be read, where there are several of them."""
+    blocks: list[Block] = []
+    if len(answer.skipped) > 1:
+        every = len(answer.runs) + sum(n for _, n in answer.skipped)
+        title = f"{count(len(answer.runs))} of {counted(every, 'run')} compared; left out"
+        blocks += in_part(title, (numbers(), words()), [(count(n), reason) for reason, n in answer.skipped], "full")
+    if len(answer.faults) > 1:
+        title = f"{counted(len(answer.faults), 'record')} could not be read"
+        blocks += in_part(title, (words(),), [(str(one),) for one in answer.faults], "full")
+    return blocks
 
 
 def _curve(answer: CompareResponse) -> list[Block]:
@@ -158,6 +188,7 @@ def page_of(answer: CompareResponse) -> Page:
     blocks += [*_changes(answer), *_curve(answer)]
     if len(answer.runs) > _SHOWN:
         blocks.append(_runs(answer, True))
+    blocks += _left_out(answer)
     load = f"{worst.load}, {count(worst.isl)} in, {count(worst.osl)} out"
     return Page(
         title=f"{worst.what} {UNKNOWN} {load}",

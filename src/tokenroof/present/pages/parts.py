@@ -2,11 +2,11 @@
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 
 from tokenroof.present.numbers import Unit, bound, count, gib, ranged
-from tokenroof.present.page import Kind, Lines, Table, words
+from tokenroof.present.page import Column, Kind, Lines, Table, words
 from tokenroof.scenario.pool_log import PoolLog
 from tokenroof.types.default import Default
 from tokenroof.types.scenario import Scenario
@@ -14,13 +14,14 @@ from tokenroof.types.served import Ranged
 from tokenroof.usecases.plan.answer import Candidate, FrontierPoint
 
 __all__ = [
-    "KINDS", "LIMITS", "changes", "counted", "defaults_of", "defaults_table", "formats_and_drafts",
-    "log_pairs", "quoted", "ranged_row", "roles",
+    "KINDS", "LIMITS", "MOST_NAMED", "changes", "counted", "defaults_of", "defaults_table", "formats_and_drafts",
+    "in_part", "log_pairs", "quoted", "ranged_row", "roles",
 ]  # fmt: skip
 
 _OPTION = re.compile(r"^([a-z_]+)( [^\s,]+)(?=$|,| \()")
 _OPTIONS = {one.name for one in fields(Scenario)} | {"gpus"}
 
+MOST_NAMED = 4
 _ROLES = re.compile(r"^(\d+) x \((.+?)\) : (\d+) x \((.+?)\)")
 
 LIMITS: Mapping[str, str] = {
@@ -47,6 +48,16 @@ def counted(number: float, what: str) -> str:
     """A number of things: `1 request`, `1,200 requests`."""
     shown = f"{number:,.0f}"
     return f"{shown} {what}" if shown == "1" else f"{shown} {what}s"
+
+
+def in_part(title: str, columns: Sequence[Column], rows: Sequence[tuple[str, ...]], option: str) -> list[Table]:
+    """The first few rows; the rest on the full page, which is asked for by `option`."""
+    if not rows:
+        return []
+    shown, rest = rows[:MOST_NAMED], rows[MOST_NAMED:]
+    lines = (f"and {count(len(rest))} more: `{option}`",) if rest else ()
+    found = [Table(title=title, columns=columns, rows=shown, lines=lines)]
+    return [*found, Table(title=f"{title}: the others", columns=columns, rows=rest, full=True)] if rest else found
 
 
 def ranged_row(label: str, number: Ranged | None, unit: Unit) -> list[tuple[str, ...]]:

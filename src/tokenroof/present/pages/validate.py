@@ -8,7 +8,7 @@ from tokenroof.measure.fit_select import SETS
 from tokenroof.measure.setups import METRICS, MODES
 from tokenroof.present.numbers import UNKNOWN, change, count, percent, quantity
 from tokenroof.present.page import REMARK, Block, Column, Page, Remark, Table, note, numbers, words
-from tokenroof.present.pages.parts import counted
+from tokenroof.present.pages.parts import MOST_NAMED, counted, in_part
 from tokenroof.usecases.measured.in_flight import FewInFlight
 from tokenroof.usecases.measured.scores import FEWEST_CLUSTERS, Group
 from tokenroof.usecases.measured.validate import BoundBreach, ValidateResponse
@@ -16,7 +16,7 @@ from tokenroof.usecases.measured.validate import BoundBreach, ValidateResponse
 __all__ = ["page_of"]
 
 _FITTED = ("", "cal")  # splits that a fit may read
-_MOST_SETS, _MOST_NAMED = 12, 4
+_MOST_SETS = 12
 _WITHOUT = {
     "source": "the launch settings of published series are not looked up",
     "date": "an engine without a version counts as its newest",
@@ -118,16 +118,6 @@ def _apart(answer: ValidateResponse) -> list[Table]:
     return [Table(name="by", title=f"By {_listed(answer.by)}", columns=columns, rows=rows)]
 
 
-def _some(title: str, columns: Sequence[Column], rows: Sequence[tuple[str, ...]]) -> list[Table]:
-    """The first few rows; the rest on the full page."""
-    if not rows:
-        return []
-    shown, rest = rows[:_MOST_NAMED], rows[_MOST_NAMED:]
-    lines = (f"and {count(len(rest))} more: `all_rows`",) if rest else ()
-    found = [Table(title=title, columns=columns, rows=shown, lines=lines)]
-    return [*found, Table(title=f"{title}: the others", columns=columns, rows=rest, full=True)] if rest else found
-
-
 def _breach(one: BoundBreach) -> tuple[str, ...]:
     where, metric = f"{one.file}:{one.line}", _SHOWN.get(one.metric, one.metric)
     return where, one.what, metric, f"{quantity(one.measured)} {one.unit}", f"bound {quantity(one.bound)}"
@@ -139,8 +129,8 @@ def _breaches(answer: ValidateResponse) -> list[Table]:
         f"{counted(many, 'value')} beat{'s' if many == 1 else ''} the hardware bound: faults of the data, in no score"
     )
     columns = (words(), words(), words(), numbers(), numbers())
-    tables = _some(title, columns, [_breach(one) for one in answer.breaches])
-    parts = (answer.breaches[:_MOST_NAMED], answer.breaches[_MOST_NAMED:])
+    tables = in_part(title, columns, [_breach(one) for one in answer.breaches], "all_rows")
+    parts = (answer.breaches[:MOST_NAMED], answer.breaches[MOST_NAMED:])
     return [
         replace(table, remarks=tuple(note(f"line {one.line}: {one.reason}") for one in part))
         for table, part in zip(tables, parts, strict=False)
@@ -154,7 +144,9 @@ def _few(one: FewInFlight) -> tuple[str, ...]:
 
 def _in_flight(answer: ValidateResponse) -> list[Table]:
     title = f"Fewer requests than stated, by Little's law, in {counted(answer.n_missing_in_flight, 'run')}"
-    tables = _some(title, (words(), words(), numbers(), words()), [_few(one) for one in answer.missing_in_flight])
+    tables = in_part(
+        title, (words(), words(), numbers(), words()), [_few(one) for one in answer.missing_in_flight], "all_rows"
+    )
     waiting = "answered at once: the others wait for their first token, by its own TTFT and TPOT"
     queues = any(one.answered for one in answer.missing_in_flight)
     return [replace(table, lines=(*table.lines, waiting)) for table in tables] if queues else tables
@@ -163,7 +155,7 @@ def _in_flight(answer: ValidateResponse) -> list[Table]:
 def _skipped(answer: ValidateResponse) -> list[Table]:
     title = f"{count(answer.scored)} of {counted(answer.rows, 'row')} scored; left out"
     rows = [(count(n), reason) for reason, n in answer.skipped]
-    tables = _some(title, (numbers(), words()), rows)
+    tables = in_part(title, (numbers(), words()), rows, "all_rows")
     known = tuple(
         note(f"{name}s that are predicted: {', '.join(names)}")
         for name, names, why in (
@@ -179,7 +171,7 @@ def _skipped(answer: ValidateResponse) -> list[Table]:
 def _faults(answer: ValidateResponse) -> list[Table]:
     title = f"{counted(answer.n_faults, 'row')} could not be read"
     rows = [(f"{one.file}:{one.line}" if one.line else one.file, one.text) for one in answer.faults]
-    return _some(title, (words(), words()), rows)
+    return in_part(title, (words(), words()), rows, "all_rows")
 
 
 def _remarks(answer: ValidateResponse) -> Iterable[Remark]:

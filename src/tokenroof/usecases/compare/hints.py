@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from statistics import median, pstdev
 
+from tokenroof.types.run import Run
 from tokenroof.units import format_figures
 from tokenroof.usecases.compare.answer import ComparedRun, Hint
 from tokenroof.usecases.compare.points import Point
@@ -48,12 +49,12 @@ def _chunks(points: Sequence[Point]) -> Iterator[Hint]:
         yield Hint(pattern="chunks", text=text)
 
 
-def _sick(runs: Sequence[ComparedRun]) -> Iterator[Hint]:
-    """A smaller load that was slower than a larger one of the same lengths."""
-    same: dict[tuple[str, float, float], list[ComparedRun]] = {}
-    for run in runs:
+def _sick(runs: Sequence[ComparedRun], points: Sequence[Point]) -> Iterator[Hint]:
+    """A smaller load that was slower than a larger one of the same lengths, on one deployment under one engine."""
+    same: dict[tuple[Run, float, float], list[ComparedRun]] = {}
+    for run, point in zip(runs, points, strict=True):
         if run.load_kind == "concurrency" and run.of("tpot") is not None:
-            same.setdefault((run.what, run.isl, run.osl), []).append(run)
+            same.setdefault((point.deployed, run.isl, run.osl), []).append(run)
     for members in same.values():
         members.sort(key=lambda run: run.load_value)
         for few, many in pairwise(members):
@@ -97,4 +98,4 @@ def _over(runs: Sequence[ComparedRun]) -> Iterator[Hint]:
 
 def hints_of(runs: Sequence[ComparedRun], points: Sequence[Point]) -> tuple[Hint, ...]:
     """What the results show together."""
-    return (*_over(runs), *_chunks(points), *_offset(runs), *_sick(runs), *_fewer(points))
+    return (*_over(runs), *_chunks(points), *_offset(runs), *_sick(runs, points), *_fewer(points))

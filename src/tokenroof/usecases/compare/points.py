@@ -1,7 +1,7 @@
 """Runs of a user as points: one setup and load with all that was measured at it."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from itertools import chain
@@ -23,12 +23,15 @@ __all__ = ["Found", "Point", "points_of", "told"]
 
 # What differs between the metrics of one run.
 _OF_A_METRIC = ("row_id", "line", "metric", "value", "unit", "quality", "split", "note")
+# What differs between the loads of one deployment.
+_OF_A_LOAD = ("file", "source", "date", "isl", "osl", "concurrency", "request_rate", "load", "requests", "generated")
 # What a deployment and a row of a table have under one name.
 _COLUMNS = (
     "tp", "pp", "ep", "dp", "dcp", "weight_dtype", "kv_dtype", "engine", "engine_version", "memory_fraction",
     "max_num_seqs", "max_batched_tokens", "moe_a2a_backend", "two_batch_overlap", "drafts", "acceptance",
 )  # fmt: skip
 _LOADS = ("isl", "osl", "prefix", "concurrency", "request_rate")
+_EMPTY: Mapping[str, Any] = {name: None for name in (*_OF_A_METRIC, *_OF_A_LOAD)}
 _MEANS = {"tpot": ("tpot_ms", "tpot_p50_ms", "itl_ms", "itl_p50_ms"), "ttft": ("ttft_ms",)}
 
 
@@ -44,6 +47,11 @@ class Point:
     def first(self) -> Run:
         """The row by which the run is named."""
         return next(iter(self.runs.values()))
+
+    @property
+    def deployed(self) -> Run:
+        """What was measured, without its load and what it reached: that of another run where all settings are."""
+        return _without(_without(self.first, _OF_A_METRIC), _OF_A_LOAD)
 
     @property
     def mark(self) -> str:
@@ -107,25 +115,40 @@ def _gpus(run: Run, system: System | None, asked: bool) -> int | None:
     return gpus if asked or run.num_gpus is None else max(run.num_gpus, gpus)
 
 
-def _same(kept: list[Run], row: Run) -> bool:
-    first = kept[0]
-    blank = {name: getattr(first, name) for name in _OF_A_METRIC}
-    return replace(row, **blank) == first and all(row.metric != one.metric for one in kept)
+def _without(run: Run, names: Iterable[str]) -> Run:
+    """The row with these cells as an empty row has them, so that rows which differ in them alone are equal."""
+    bare: Run = replace(run, **{name: _EMPTY[name] for name in names})
+    return bare
 
 
-def _gathered(rows: Iterable[Run | Fault], faults: list[Fault]) -> Iterator[list[Run]]:
-    """Rows of one run: those that stand one after the other and differ in their metric alone."""
-    kept: list[Run] = []
-    for row in rows:
+def _gathered(rows: Iterable[Run | Fault], faults: list[Fault]) -> list[list[Run]]:
+    """Rows of one run, wherever they stand: those that differ in their metric alone. In the order of their lines."""
+    alike: dict[Run, list[tuple[int, Run]]] = {}
+    for at, row in enumerate(rows):
         if isinstance(row, Fault):
             faults.append(row)
-            continue
-        if kept and not _same(kept, row):
-            yield kept
-            kept = []
-        kept.append(row)
-    if kept:
-        yield kept
+        else:
+            alike.setdefault(_without(row, _OF_A_METRIC), []).append((at, row))
+    return sorted(chain.from_iterable(map(_repeats, alike.values())), key=lambda run: run[0].line)
+
+
+def _repeats(rows: Sequence[tuple[int, Run]]) -> list[list[Run]]:
+    """Runs of one deployment under one load, from rows and their places. Where each metric stands as often, its first
+    is of the first run, and so on; else only rows that stand together are of one run.
+    """
+    by: dict[str, list[Run]] = {}
+    for _, row in rows:
+        by.setdefault(row.metric, []).append(row)
+    if len({len(those) for those in by.values()}) == 1:
+        return [sorted(those, key=lambda run: run.line) for those in zip(*by.values(), strict=True)]
+    runs: list[list[Run]] = []
+    before = -2
+    for at, row in rows:
+        if at > before + 1 or any(row.metric == one.metric for one in runs[-1]):
+            runs.append([])
+        runs[-1].append(row)
+        before = at
+    return runs
 
 
 def _point(rows: list[Run], system: System | None) -> Point | Skip:
