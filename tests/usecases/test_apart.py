@@ -171,3 +171,30 @@ def test_more_requests_at_once_are_served_faster_up_to_the_slower_role():
         rates.append(found.requests_per_s)
     assert all(after >= before * (1.0 - 1e-12) for before, after in pairwise(rates))
     assert rates[3] == pytest.approx(6.963, rel=1e-3)  # 150 at once; simulated, with lengths within 11 %: 6.815
+
+
+R1_TP8 = {"model": "deepseek-r1", "system": "24xh200", "isl": 2000.0, "osl": 500.0, "concurrency": 512.0, "ttft": 2.0,
+          "kv_dtype": "bf16", "prefill_layout": "tp8", "decode_layout": "dp16 ep16", "alternatives": 0}  # fmt: skip
+R1_WIDE = {"model": "deepseek-r1", "system": "96xh100", "engine": "sglang", "isl": 2000.0, "osl": 500.0,
+           "concurrency": 8192.0, "two_batch_overlap": True, "kv_dtype": "bf16", "prefill_layout": "dp32 ep32",
+           "decode_layout": "dp64 ep64", "alternatives": 0}  # fmt: skip
+# what plans with numbers of workers held, 2:1 and 3:1, need
+BOUGHT = [(R1_TP8, 2, 32, (32, 64, None)), (R1_WIDE, 3, 160, (160, 288, None))]
+
+
+@pytest.mark.parametrize(("asked", "fronts", "fewest", "budgets"), BOUGHT, ids=("tp8", "wide"))
+def test_more_gpus_at_hand_never_make_the_answer_dearer(asked, fronts, fewest, budgets):
+    found = [plan(PlanRequest(**asked, gpus=gpus)).winner for gpus in budgets]
+    bills = [one.usd_per_mtok_all for one in found]
+    assert bills == sorted(bills, reverse=True)
+    assert [one.gpus_paid for one in found] == [fewest] * len(budgets)
+    held = plan(PlanRequest(**asked, prefill_workers=fronts, decode_workers=1)).winner
+    assert bills[-1] == pytest.approx(held.usd_per_mtok_all)
+
+
+def test_gpus_that_are_asked_for_would_do_and_so_would_fewer_requests():
+    unmet = plan(PlanRequest(**R1_TP8, gpus=24)).machines[0].unmet
+    assert "needs 32 GPUs within the limits" in unmet.reason
+    told = float(next(change for change in unmet.changes if change.startswith("request_rate")).split()[1])
+    smaller = {name: value for name, value in R1_TP8.items() if name != "concurrency"}
+    assert plan(PlanRequest(**smaller, request_rate=0.99 * told, gpus=24)).winner.gpus_paid == 24

@@ -46,7 +46,7 @@ def test_a_reason_names_a_number_in_which_the_winner_is_better(scene):
         (
             {"model": "llama-3.3-70b", "system": "8xh100", "prefill_layout": "tp2", "decode_layout": "tp2",
              "request_rate": 2.0, "tpot": 0.015, "ttft": 1.0},
-            ["tpot 17.2ms", "another layout"],
+            ["tpot 17.1ms", "another layout"],
         ),
     ],
     ids=("roles", "layouts"),

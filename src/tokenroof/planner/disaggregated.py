@@ -39,6 +39,7 @@ _REFINED = 120
 _LOADS = 14
 _UNIT = ("form", "depth", "chunk", "prefill", "layout", "prefill_copies", "decode_copies")
 _MOST_DECODE = 12
+_FEWER = (0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 _SLOWEST = 2.0  # answers this many times slower than the limit still belong on the frontier
 
 
@@ -200,6 +201,8 @@ def _once(workers: Workers) -> Workers:
 
 def _fitting(space: Space, fronts: Workers, backs: Workers) -> tuple[Workers, Workers]:
     """Workers that leave room on the machine for the smallest of the other role."""
+    if space.bought:
+        return fronts, backs
     if len(space.machines) > 1:
         front, back = space.machines
         return fronts.take(fronts.gpus <= front.n_chips), backs.take(backs.gpus <= back.n_chips)
@@ -236,13 +239,16 @@ def _pairs(space: Space, form: int, depth: int, fronts: Workers, backs: Workers)
     rate_d, gpus_d = backs.rate[None, :, None], backs.gpus[None, :, None]
     fewest, most = worker_counts(rate_p, rate_d, decoders)
     room = space.machines[0].n_chips - (decoders * gpus_d if len(space.machines) == 1 else 0.0)
-    fitting = np.maximum(room // gpus_p, 1.0)
+    fitting = most + 4.0 if space.bought else np.maximum(room // gpus_p, 1.0)
     tried = [fewest, most, most + 1.0, np.minimum(fitting, most + 4.0)]
+    if space.bought:  # fewer, too: more requests than keep pace may stand before prefill where limits let them
+        tried += [np.maximum(np.floor(most * share), 1.0) for share in _FEWER]
     prefillers = np.stack(tried if given_front is None else [np.full(most.shape, float(given_front))])
     of_front, of_back = prefillers * gpus_p, decoders * gpus_d
     total = of_front + of_back
     pace = np.minimum(prefillers * rate_p * BUSY, decoders * rate_d)
-    held = units_in(space, total, of_front)
+    # whatever the budget is, the same units are looked at: a larger one only leaves more of them in
+    held = np.ones(total.shape) if space.bought else units_in(space, total, of_front)
     usable = (held >= 1) & (link_bytes_per_s(space, total) > 0)
     per_gpu = np.where(usable, pace / (of_front * space.dearer + of_back), -1.0)
     filled = np.where(usable, pace * held, -1.0)
@@ -251,7 +257,8 @@ def _pairs(space: Space, form: int, depth: int, fronts: Workers, backs: Workers)
         mine = np.flatnonzero(level == number)
         for wanted in (per_gpu, filled):
             some = wanted[:, :, mine, :].ravel()
-            top = np.argpartition(-some, min(_PER_LEVEL, some.size - 1))[:_PER_LEVEL]
+            few = some.size if space.bought else min(_PER_LEVEL, some.size - 1)
+            top = np.arange(some.size) if few == some.size else np.argpartition(-some, few)[:_PER_LEVEL]
             top = top[some[top] > 0]
             option, front, back, count = np.unravel_index(top, (len(prefillers), len(gpus_p), mine.size, counts.size))
             x = prefillers[option, front, mine[back], count]
@@ -313,15 +320,19 @@ def pairs_served(
 
 
 def refined_apart(space: Space, points: Points, accepted: Any, value: Any) -> list[Points]:
-    """The units that serve most, limits left aside, at a range of smaller loads: the queue of prompts falls first."""
+    """The units that serve most, limits left aside, at a range of smaller loads: the queue of prompts falls first.
+
+    Where GPUs are bought for a load every unit is: one that serves less a GPU may fit the load better.
+    """
     import numpy as np
 
-    best = float(value[accepted].max()) if accepted.any() else 0.0
+    best = float(value[accepted].max()) if accepted.any() and not space.bought else 0.0
+    most = len(points) if space.bought else _REFINED
     promising = np.flatnonzero((points.prefill >= 0) & np.isfinite(value) & (value > best))
     promising = promising[np.argsort(-value[promising], kind="stable")]
     kinds = np.stack([getattr(points, name)[promising] for name in _UNIT], axis=1)
     _, first = np.unique(kinds, axis=0, return_index=True)
-    chosen = promising[np.sort(first)][:_REFINED]
+    chosen = promising[np.sort(first)][:most]
     if not chosen.size:
         return []
     found = []

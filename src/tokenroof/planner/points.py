@@ -56,7 +56,7 @@ class Space:
 
     `front` is where prefill workers are looked for, where they have layouts or a machine of their own; `workers` are
     numbers of prefill and decode workers that are given, and `dearer` the price of a GPU that prefills over that of one
-    that decodes.
+    that decodes. Where it is `bought` by the load, workers of named layouts stand on as many machines as they need.
     """
 
     model: Model
@@ -78,6 +78,7 @@ class Space:
     front: "Space | None" = None
     workers: tuple[int | None, int | None] = (None, None)
     dearer: float = 1.0
+    bought: bool = False
 
     @property
     def prompts(self) -> "Space":

@@ -22,7 +22,7 @@ from tokenroof.types.efficiency import Efficiency
 from tokenroof.types.layout import Layout
 from tokenroof.types.machine import System
 from tokenroof.types.model import Model
-from tokenroof.types.scenario import DEGREES
+from tokenroof.types.scenario import DEGREES, LOADS
 from tokenroof.types.workload import Workload
 from tokenroof.usecases.plan.request import PlanRequest, words_of
 
@@ -138,4 +138,5 @@ def spaces(
     front, more = _space(
         request, model, systems[0], profiles[0], within, load, formats, None if named is None else named[0]
     )
-    return replace(space, front=front), refused | more
+    bought = named is not None and any(getattr(request, name) is not None for name in LOADS)
+    return replace(space, front=front, bought=bought), refused | more

@@ -192,14 +192,19 @@ def _too_few_gpus(terms: Terms, points: Points, scored: Scored, inside: Any) -> 
     positions = np.flatnonzero(inside)
     best = positions[np.argmin(scored.paid[positions])]
     need, have = int(scored.paid[best]), terms.gpus or terms.space.system.n_chips
-    rate = float((points.rate / points.gpus)[positions].max() * have)
+    rate = float((points.rate * np.floor(have / points.gpus))[positions].max())
+    limited = terms.slo.ttft_s is not None or terms.slo.tpot_s is not None
+    why = "within the limits" if limited else "to have none of its requests only wait"
+    good, changes = "", [f"gpus {need} ({_at(terms, points, int(best))})"]
+    if rate > 0.0:  # else no unit fits at all
+        good = f", good for about {format_figures(rate)} requests/s"
+        changes.append(f"request_rate {rate * 0.999:.3g}")
     return Unmet(
         binding="GPUs",
-        reason=f"the load needs {need} GPUs within the limits, and there are {have}, good for about "
-        f"{format_figures(rate)} requests/s",
+        reason=f"the load needs {need} GPUs {why}, and there are {have}{good}",
         best_ttft_s=float(points.ttft_s[positions].min()),
         best_tpot_s=float(points.tpot_s[positions].min()),
-        changes=(f"gpus {need} ({_at(terms, points, int(best))})", f"request_rate {rate * 0.999:.3g}"),
+        changes=tuple(changes),
     )
 
 
