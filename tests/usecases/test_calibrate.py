@@ -14,6 +14,8 @@ from tokenroof.catalog.profile import profile_for
 from tokenroof.errors import DataMissing, InputError
 from tokenroof.measure.calibrate import PARAMETERS, Observed, Problem, calibrated_tables, fit, half_width, held_out
 from tokenroof.measure.deployments import Deployments
+from tokenroof.present.pages.calibrate import page_of
+from tokenroof.present.text import text
 from tokenroof.usecases.calibrate.answer import CalibrateRequest, CalibrateResponse
 from tokenroof.usecases.calibrate.run import calibrate, observed
 from tokenroof.usecases.compare.points import points_of
@@ -52,6 +54,30 @@ def test_errors_of_results_left_out(saved: tuple[CalibrateResponse, Path]) -> No
     inside = [abs(math.log(one.held_out / one.measured)) <= by["tpot"].width
               for one in answer.rows if one.quantity == "tpot" and one.held_out]  # fmt: skip
     assert sum(inside) / len(inside) >= 0.8
+
+
+def test_a_metric_that_gets_worse_is_named_and_what_stays_is_not_counted(tmp_path: Path) -> None:
+    """TTFTs that no factor explains beside TPOTs that some do: fitted as a whole, and said."""
+    tpot_ms = (6.80, 8.08, 10.20, 13.48, 19.18, 7.55, 8.73, 10.99, 14.31, 21.40)
+    ttft_ms = (38.2, 49.0, 95.3, 161.1, 265.1, 73.3, 95.4, 195.8, 327.1, 530.3)
+    lines = ["model,hardware,num_gpus,tp,engine,engine_version,mode,weight_dtype,input_len,output_len,"
+             "batch_or_concurrency,requests,metric,value,date"]  # fmt: skip
+    for at, values in enumerate(zip(tpot_ms, ttft_ms, strict=True)):
+        lengths, users = ("1024,256", "2048,512")[at // 5], (1, 8, 32, 64, 128)[at % 5]
+        start = f"Llama-3.1-8B,H100,1,1,vLLM,0.11.0,server-closed-loop,bf16,{lengths},{users},{10 * users}"
+        lines += [f"{start},{name}_ms,{value},2025-10-10" for name, value in zip(("tpot", "ttft"), values, strict=True)]
+    (tmp_path / "sweep.csv").write_text("\n".join(lines) + "\n")
+    answer = calibrate(CalibrateRequest(results=(str(tmp_path / "sweep.csv"),)))
+    tpot, ttft, whole = answer.widths
+    assert not answer.kept and ttft.worse and not tpot.worse and not whole.worse
+    assert ttft.held_out_error is not None and ttft.held_out_error > ttft.shipped_error
+    page = " ".join(text(page_of(answer)).split())
+    assert "; as shipped TTFT would be predicted better." in page and "warning: TTFT left out is" in page
+    still = [one for one in answer.factors if one.moved and not one.changed]
+    assert [one.name for one in still] == ["compute"] and "as shipped by these results too: compute (" in page
+    assert f"{sum(one.moved for one in answer.factors) - 1} parameters moved" in answer.sentence
+    # E2E is TTFT and the gaps of the answer, so that its error as shipped lies between theirs
+    assert min(tpot.shipped_error, ttft.shipped_error) - 0.02 < whole.shipped_error < ttft.shipped_error
 
 
 def test_the_saved_profile_predicts_what_the_fit_did(saved: tuple[CalibrateResponse, Path]) -> None:

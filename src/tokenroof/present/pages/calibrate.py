@@ -4,9 +4,9 @@ import math
 
 from tokenroof.present.asked import ask
 from tokenroof.present.numbers import MS, TOK_PER_S, Unit, change, percent, quantity, times
-from tokenroof.present.page import Block, Page, Remark, Table, note, numbers, ranges, words
+from tokenroof.present.page import Block, Page, Remark, Table, note, numbers, ranges, warning, words
 from tokenroof.present.pages.parts import counted
-from tokenroof.usecases.calibrate.answer import CalibrateResponse, Factor, Fitted
+from tokenroof.usecases.calibrate.answer import CalibrateResponse, Factor, Fitted, Width
 
 __all__ = ["page_of"]
 
@@ -23,7 +23,7 @@ def _span(low: float, high: float) -> str:
 def _errors(answer: CalibrateResponse) -> Table:
     rows = [
         (
-            _NAMES[one.metric], f"{one.n:,}", "" if math.isnan(one.shipped_error) else _error(one.shipped_error),
+            _NAMES[one.metric], f"{one.n:,}", _error(one.shipped_error),
             _error(one.fitted_error), _error(one.held_out_error),
             _span(math.exp(-one.shipped_width), math.exp(one.shipped_width)),
             _span(math.exp(-one.width), math.exp(one.width)),
@@ -50,9 +50,15 @@ def _factor(one: Factor) -> tuple[str, ...]:
 
 
 def _factors(answer: CalibrateResponse) -> list[Block]:
-    moved = [_factor(one) for one in answer.factors if one.moved]
+    moved = [_factor(one) for one in answer.factors if one.changed]
+    same = ", ".join(
+        f"{one.name} ({_span(one.low, one.high)})" for one in answer.factors if one.moved and not one.changed
+    )
     still = ", ".join(one.name for one in answer.factors if not one.moved)
-    lines = (f"as shipped, since these results say nothing of them: {still}",) if still else ()
+    lines = (
+        *((f"as shipped by these results too: {same}",) if same else ()),
+        *((f"as shipped, since these results say nothing of them: {still}",) if still else ()),
+    )
     columns = (words("parameter"), words("level"), numbers("factor"), ranges(), words())
     return [Table(name="factors", title="Parameters that moved", columns=columns, rows=moved, lines=lines)]
 
@@ -77,8 +83,17 @@ def _rows(answer: CalibrateResponse) -> Table:
     return Table(name="residuals", title="Before and after", columns=columns, rows=rows, full=True)
 
 
+def _worse(one: Width) -> str:
+    """What the fit as a whole makes worse."""
+    return (
+        f"{_NAMES[one.metric]} left out is {_error(one.held_out_error)} off, and {_error(one.shipped_error)} as "
+        "shipped: the factors are taken as a whole, in which the other gains outweigh this"
+    )
+
+
 def _remarks(answer: CalibrateResponse) -> list[Remark]:
-    found = [note(f"saved to {answer.saved}")] if answer.saved else []
+    found = [] if answer.kept else [warning(_worse(one)) for one in answer.widths if one.worse]
+    found += [note(f"saved to {answer.saved}")] if answer.saved else []
     found += [note(f"{counted(n, 'run')} left out: {reason}") for reason, n in answer.skipped[:_MOST_REASONS]]
     if more := answer.skipped[_MOST_REASONS:]:
         found.append(note(f"{counted(sum(n for _, n in more), 'run')} more left out, for {len(more)} other reasons"))

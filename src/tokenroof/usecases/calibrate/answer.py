@@ -8,6 +8,9 @@ from tokenroof.usecases.runs.request import Told
 
 __all__ = ["CalibrateRequest", "CalibrateResponse", "Factor", "Fitted", "Width"]
 
+_SAME = 0.005  # of the shipped value
+_TOLD = 0.001  # errors are told to a tenth of a percent
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CalibrateRequest(Told):
@@ -19,7 +22,10 @@ class CalibrateRequest(Told):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Factor:
-    """One parameter: `value` times the shipped one, with its 80 % range; `moved` where the results said something."""
+    """One parameter: `value` times the shipped one, with its 80 % range; `moved` where the results said something.
+
+    What they said may be that it is as shipped: `changed` is false where it is within half a percent.
+    """
 
     name: str
     level: str
@@ -30,6 +36,11 @@ class Factor:
     prior_low: float
     prior_high: float
     moved: bool
+
+    @property
+    def changed(self) -> bool:
+        """Whether it is another than the shipped one to two decimals."""
+        return self.moved and abs(self.value - 1.0) >= _SAME
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +71,11 @@ class Width:
     held_out_error: float | None
     shipped_width: float
     width: float
+
+    @property
+    def worse(self) -> bool:
+        """Whether results left out are predicted better as shipped, by a tenth of a percent or more."""
+        return self.held_out_error is not None and self.held_out_error - self.shipped_error >= _TOLD
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

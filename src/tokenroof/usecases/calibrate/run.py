@@ -1,7 +1,7 @@
 """`calibrate`: factors on the shipped profile, fitted to results, with errors on results that were left out."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -94,11 +94,13 @@ def _share(logs: Sequence[float]) -> float:
     return _median([abs(math.expm1(one)) for one in logs])
 
 
-def _whole_requests(points: Sequence[Point], left: Sequence[HeldOutError]) -> list[float]:
-    """Errors of E2E, from those of TTFT and TPOT of one result: throughput in a closed loop errs as its inverse."""
+def _whole_requests(points: Sequence[Point], parts: Iterable[tuple[int, str, float]]) -> list[float]:
+    """Errors of E2E, from those of TTFT and TPOT (result, quantity, error): throughput in a closed loop errs as its
+    inverse.
+    """
     by: dict[int, dict[str, float]] = {}
-    for one in left:
-        by.setdefault(one.result, {})[_metric(one.quantity)] = one.value
+    for result, name, error in parts:
+        by.setdefault(result, {})[_metric(name)] = error
     found = []
     for at, errors in by.items():
         point = points[at]
@@ -119,20 +121,24 @@ def _widths(
     for metric in ("tpot", "ttft", "throughput"):
         at = [i for i, case in enumerate(problem.cases) if _metric(case.quantity) == metric and found.weight[i] > 0.0]
         errors = [one.value for one in left if _metric(one.quantity) == metric]
-        if metric == "throughput" and not errors:
-            errors = _whole_requests(points, left)
         seen = [float(near[i]) for i in at]
+        was = [float(found.shipped[i] - found.target[i]) for i in at]
+        if metric == "throughput" and not at:  # no rate was measured
+            fitted = [i for i in range(len(problem.cases)) if found.weight[i] > 0.0]
+            named = [(int(problem.cases[i].set), problem.cases[i].quantity) for i in fitted]
+            errors = _whole_requests(points, [(one.result, one.quantity, one.value) for one in left])
+            seen = _whole_requests(points, [(*name, float(near[i])) for i, name in zip(fitted, named, strict=True)])
+            before_fit = [float(found.shipped[i] - found.target[i]) for i in fitted]
+            was = _whole_requests(points, [(*name, error) for name, error in zip(named, before_fit, strict=True)])
         own = half_width(seen) if seen else None
         width = half_width(errors)
         width = width if width is None or own is None else max(width, own)
         before = shipped.spread.get(metric, 0.0)
-        if not at and width is None:
+        if not seen:
             continue
-        logs = [float(near[i]) for i in at] or errors
-        was = [float(found.shipped[i] - found.target[i]) for i in at] or [math.nan]
         rows.append(
             Width(
-                metric=metric, n=len(at) or len(errors), shipped_error=_share(was), fitted_error=_share(logs),
+                metric=metric, n=len(seen), shipped_error=_share(was), fitted_error=_share(seen),
                 held_out_error=_share(errors) if errors else None, shipped_width=before,
                 width=before if width is None else max(width, _LEAST_WIDTH),
             )
@@ -236,10 +242,13 @@ def saved(save: str | None, tables: Mapping[str, Any]) -> str:
 
 
 def _kept(found: Fit, left: Sequence[HeldOutError]) -> str:
-    """Why nothing is calibrated: results left out are predicted no better than as shipped."""
+    """Why nothing is calibrated: results left out, all metrics of them taken together, are predicted no better.
+
+    One set of factors makes every metric, so that it is taken or left as a whole; `Width.worse` names what it worsens.
+    """
     if not found.moved:
         return "the results move no parameter"
-    return "results left out are predicted better by it" if found.worse(left) else ""
+    return "results left out are predicted better by it, all metrics taken together" if found.worse(left) else ""
 
 
 def calibrate(request: CalibrateRequest) -> CalibrateResponse:
@@ -255,7 +264,7 @@ def calibrate(request: CalibrateRequest) -> CalibrateResponse:
     version = generation_of(first.engine, engine).version
     shipped = load_profile(first.system.chip, first.engine, version, experts=first.model.has_experts)
     widths = _widths(found, problem, left, points, shipped)
-    kept = _kept(found, left)
+    kept, factors = _kept(found, left), _factors(found)
     tables = _tables(request, points, engine, family, found, widths)
     skipped = dict(read.skipped)
     apart = len(read.points) - len(points)
@@ -267,9 +276,9 @@ def calibrate(request: CalibrateRequest) -> CalibrateResponse:
     if kept and request.save is not None:
         raise InputError("save", request.save, "left out", f"nothing to save: {kept}")
     return CalibrateResponse(
-        sentence=sentence_of(len(points), widths, found.moved, kept), engine=engine, family=family,
+        sentence=sentence_of(len(points), widths, factors, kept), engine=engine, family=family,
         chips=tuple(tables["calibrated"]["chips"]), models=tuple(tables["calibrated"]["models"]), results=len(points),
-        noise=found.noise, factors=_factors(found), widths=widths, rows=_rows(points, problem, found, left), kept=kept,
+        noise=found.noise, factors=factors, widths=widths, rows=_rows(points, problem, found, left), kept=kept,
         saved=saved(request.save, tables), skipped=tuple(sorted(skipped.items(), key=lambda item: -item[1])),
         notes=read.notes, tables=tables,
     )  # fmt: skip

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from tokenroof.usecases.calibrate.answer import Width
+from tokenroof.usecases.calibrate.answer import Factor, Width
 
 __all__ = ["sentence_of"]
 
@@ -13,7 +13,7 @@ def _share(share: float) -> str:
     return f"{100.0 * share:.1f} %"
 
 
-def sentence_of(results: int, widths: Sequence[Width], moved: Sequence[str], kept: str) -> str:
+def sentence_of(results: int, widths: Sequence[Width], factors: Sequence[Factor], kept: str) -> str:
     """How far off predictions of results left out are, before and after; or why the shipped profile stays."""
     if kept:
         return f"The shipped profile stays: {kept}."
@@ -23,8 +23,11 @@ def sentence_of(results: int, widths: Sequence[Width], moved: Sequence[str], kep
         f"(shipped: {_share(one.shipped_error)})"
         for one in told
     ]
-    factors = f"{len(moved)} parameters" if len(moved) != 1 else "1 parameter"
+    moved = sum(one.changed for one in factors)
+    said = f"{moved} parameters" if moved != 1 else "1 parameter"
+    worse = " and ".join(_NAMES[one.metric] for one in told if one.worse)
+    but = f"; as shipped {worse} would be predicted better" if worse else ""
     return (
         f"Calibrated on {results} results; half of the results left out are predicted with {' and '.join(parts)}; "
-        f"{factors} moved."
+        f"{said} moved{but}."
     )
