@@ -82,7 +82,7 @@ def test_an_example_reads_whole_plain_and_compressed(one: Importer, tmp_path: Pa
 def test_each_needed_column_is_told_where_it_lacks(one: Importer, tmp_path: Path) -> None:
     for column in one.columns:
         rows = [{name: cell for name, cell in row.items() if name != column} for row in examples(one)]
-        with pytest.raises(InputError, match=rf"known format .*missing: {column}$") as caught:
+        with pytest.raises(InputError, match=rf"known format; nearest is {one.name}, missing: {column}$") as caught:
             list(read_results(written(tmp_path, table(rows))))
         assert "\n" not in str(caught.value)
 
@@ -115,11 +115,16 @@ def test_any_bytes_end_in_rows_or_one_error(
         assert isinstance(row, Fault) or (math.isfinite(row.value) and row.value > 0)
 
 
-@pytest.mark.parametrize("text", ["", "\n", "a,b\n1,2\n", "{}", "model\n", '[{"completed": 1}]'])
-def test_a_file_of_no_known_format_is_one_line(text: str, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"known format \(tidy table, InferenceX, .*missing: ") as caught:
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("", "it is empty$"), ("\n", "it is empty$"), ("a,b\n1,2\n", "tidy table, missing: batch_or_c.* value$"),
+     ("{}", "nearest is .*, missing: "), ("model\n", "nearest is tidy table, missing: (?!.*model)"),
+     ('[{"completed": 1}]', "nearest is .*, missing: (?!.*completed)")],
+)  # fmt: skip
+def test_a_file_of_no_known_format_is_one_short_line(text: str, said: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=said) as caught:
         list(read_results(written(tmp_path, text)))
-    assert "\n" not in str(caught.value)
+    assert "\n" not in str(caught.value) and len(str(caught.value)) <= 200
 
 
 def test_inferencex_counts_gpus_once_and_its_rates_are_of_all_of_them(tmp_path: Path) -> None:

@@ -62,6 +62,8 @@ def importer_of(path: str | Path, name: str = "") -> Importer:
     if name:
         return _named(name)
     head = head_of(path)
+    if not head.strip("\ufeff \t\r\n"):
+        raise InputError("file", path.name, "results of a benchmark, or a table of runs", "it is empty")
     for one in IMPORTERS:
         if one.detect(head):
             return one
@@ -74,11 +76,10 @@ def importer_of(path: str | Path, name: str = "") -> Importer:
 def _unknown(path: Path, kind: str, has: set[str], needs: dict[str, set[str]]) -> InputError:
     name = min(needs, key=lambda one: len(needs[one] - has) / len(needs[one]))
     absent = ", ".join(sorted(needs[name] - has))
-    known = ", ".join(one.name for one in IMPORTERS)
     hint = f"nearest is {name}, missing: {absent}"
     if path.name.endswith(".pytorch.json"):
         hint = "vLLM writes it beside its result: give that one"
-    return InputError(kind, path.name, f"those of a known format ({known})", hint)
+    return InputError(kind, path.name, "those of a known format", hint)
 
 
 def _named(name: str) -> Importer:
