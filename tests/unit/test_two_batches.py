@@ -8,6 +8,7 @@ import pytest
 
 from tokenroof.catalog import load_model, load_system
 from tokenroof.catalog.profile import profile_for
+from tokenroof.errors import InputError
 from tokenroof.mixers.rows import LOGITS
 from tokenroof.operators.layouts import stack
 from tokenroof.operators.lower import lower
@@ -16,12 +17,15 @@ from tokenroof.operators.sensitivity import explain_step
 from tokenroof.operators.table import operator_table
 from tokenroof.operators.timing import bind
 from tokenroof.scenario.explain import explain_served
+from tokenroof.schema import named_scenario
 from tokenroof.simulate.step_times import StepTable
 from tokenroof.types.efficiency import PEAK, OperatorCurve
 from tokenroof.types.layout import Layout
 from tokenroof.types.program import Load
 from tokenroof.usecases.analyze.request import AnalyzeRequest
 from tokenroof.usecases.analyze.run import analyze
+from tokenroof.usecases.plan.request import PlanRequest
+from tokenroof.usecases.plan.run import plan
 
 WIDE = Layout(dp=32, ep=32, dispatch_dtype="fp8_block")
 TWO = replace(WIDE, two_batch_overlap=True)
@@ -125,3 +129,27 @@ def test_analyze_adds_up_without_what_is_hidden_and_says_it():
     assert sum(one.time_s for one in answer.work) == pytest.approx(float(answer.step.step_s), rel=1e-6)
     assert 0.0 < float(answer.step.hidden_s) <= float(answer.step.communication_s)
     assert "two-batch overlap" in explain_served(answer.deployment, answer.deployment.serve(), "decode_step_s").formula
+
+
+SETTINGS = [{"two_batch_overlap": True}, {"dispatch_dtype": "fp8"}, {"moe_a2a_backend": "none"}]
+
+
+@pytest.mark.parametrize("setting", SETTINGS, ids=lambda one: next(iter(one)))
+@pytest.mark.parametrize(("verb", "request_class"), [(analyze, AnalyzeRequest), (plan, PlanRequest)])
+def test_a_dense_model_has_no_experts_to_send_to(verb, request_class, setting):
+    with pytest.raises(InputError, match="a model with experts"):
+        verb(request_class(model="llama-3.1-8b", system="h100", **setting))
+
+
+@pytest.mark.parametrize(("verb", "request_class"), [(analyze, AnalyzeRequest), (plan, PlanRequest)])
+def test_a_layout_that_is_chosen_and_sends_nothing_says_so(verb, request_class):
+    answer = verb(request_class(model="qwen3-30b-a3b", system="h100", concurrency=4.0, two_batch_overlap=True))
+    assert [one.value for one in answer.defaults if one.field == "two_batch_overlap"] == ["changes nothing"]
+
+
+@pytest.mark.parametrize(("word", "value"), [("true", True), ("False", False)])
+def test_it_is_named_beside_a_scenario(word, value):
+    text = f"deepseek-r1@8xh200,dp=8,ep=8,two-batch-overlap={word}"
+    assert named_scenario(text, AnalyzeRequest, {}).two_batch_overlap is value
+    with pytest.raises(InputError, match="true or false"):
+        named_scenario(text + "ish", AnalyzeRequest, {})

@@ -54,10 +54,14 @@ def ranks_together(layout: Layout, model: Model) -> int:
     return max(layout.tp * layout.cp, ranks_sending(layout, model))
 
 
-def unused(layout: Layout, model: Model, given: Mapping[str, Any]) -> InputError | None:
-    """Why a setting changes nothing: no token leaves its rank on its way to experts, or nothing is hidden."""
+def unused(layout: Layout | None, model: Model, given: Mapping[str, Any]) -> InputError | None:
+    """Why a setting changes nothing: no token leaves its rank on its way to experts, or nothing is hidden.
+
+    Without a layout: why it changes nothing in any.
+    """
     named = [name for name in EXCHANGE if given.get(name) not in (None, False)]
-    if named and not ranks_sending(layout, model):
+    sends = model.has_experts if layout is None else ranks_sending(layout, model) > 0
+    if named and not sends:
         return InputError(
             named[0], given[named[0]], "left out: no token is sent to experts",
             "it needs a model with experts and `dp` above 1",

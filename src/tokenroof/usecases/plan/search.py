@@ -10,6 +10,7 @@ from tokenroof.errors import DataMissing
 from tokenroof.planner.disaggregated import apart, refined_apart
 from tokenroof.planner.pareto import frontier
 from tokenroof.planner.points import Points, Space, joined, refined, together
+from tokenroof.scenario.exchanged import idle
 from tokenroof.scenario.machine_cost import MachineCost
 from tokenroof.scenario.machines import decode_machine, fleet_cost, machine_ids, machine_names
 from tokenroof.scenario.overrides import overridden
@@ -230,6 +231,8 @@ def _machine_plan(
             curve = curve_at(terms, points, judged, at, best)
         if met and request.mode == "auto" and not (judged.met & (points.prefill >= 0)).any():
             notes.append("no disaggregated deployment meets the limits on these GPUs")
+    if best is not None and best.deployment is not None:
+        defaults += idle(best.deployment, request)
     notes += profile.notes
     return MachinePlan(
         system=machine_ids(systems),

@@ -13,6 +13,7 @@ from tokenroof.operators.exchange import EXCHANGE, exchange_of
 from tokenroof.planner.points import Space
 from tokenroof.planner.space import CHUNKS, Format, kv_formats, planned_layouts, weight_formats
 from tokenroof.scenario.apart import layouts_apart
+from tokenroof.scenario.exchanged import check_exchange
 from tokenroof.scenario.formats import main_format, served_weights
 from tokenroof.scenario.ranges import tightened
 from tokenroof.scenario.resolve import engine_scheduler
@@ -130,6 +131,7 @@ def spaces(
     lists = [_formats(request, model, one) for one in systems]
     formats = tuple(form for form in lists[0] if all(form in others for others in lists))
     named = layouts_apart(request, model, systems[0], systems[-1])
+    check_exchange(request, model, named or ())
     space, refused = _space(
         request, model, systems[-1], profile, within, load, formats, None if named is None else named[1]
     )
