@@ -197,7 +197,7 @@ def test_the_fix_for_experts_that_do_not_divide_can_be_followed() -> None:
     """The lecture's 256 experts on 72 GPUs: refused as they are, 4 slots each with 32 copies."""
     rack = ("analyze", "deepseek-v3", "--system", "gb200-nvl72", "--tp", "1", "--dp", "72", "--ep", "72")
     done = run(*rack)
-    assert done.returncode == 2 and "redundant_experts = 32" in done.stderr
+    assert done.returncode == 2 and "--redundant-experts 32" in done.stderr
     done = run(*rack, "--redundant-experts", "32", "--full")
     assert done.returncode == 0, done.stderr
     assert "4 expert slots of every layer on each of 72 expert groups" in done.stdout

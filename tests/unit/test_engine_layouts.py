@@ -24,7 +24,7 @@ def only_fault(model, layout, system=None):
     (LLAMA, Layout(tp=5), "tp = 5: must be a divisor of the 64 attention heads; use 4 or 8"),
     (V3, Layout(tp=8, ep=16), "ep = 16: must be a divisor of tp * dp * cp = 8; use 8"),
     (V3, Layout(pp=2), "pp = 2: must be a divisor of the 61 layers; use 1 or 61"),
-    (V3, Layout(dp=72, ep=72), "ep = 72: must be a divisor of the 256 experts of a layer; redundant_experts = 32"),
+    (V3, Layout(dp=72, ep=72), "ep = 72: must be a divisor of the 256 experts of a layer; `redundant_experts` 32"),
     (V3, Layout(dp=3, ep=1), "ep = 1: must be such that tp * dp * cp / ep = 3 divides the expert width 2048"),
     (LLAMA, Layout(tp=2, ep=2), "ep = 2: must be 1, since llama-3-70b has no experts; use tp or dp"),
     (LLAMA, Layout(redundant_experts=2), "redundant_experts = 2: must be 0, since llama-3-70b has no experts"),

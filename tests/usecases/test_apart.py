@@ -149,6 +149,23 @@ def test_what_names_no_deployment_is_refused(changes, field, limit):
     assert limit in str(refused.value)
 
 
+def test_a_layout_names_its_spare_experts():
+    """256 experts on 72 GPUs take 32 copies, 4 experts a GPU; 104 copies make 5."""
+    asked = Scenario(model="deepseek-v3", system="144xh200", prefill_layout="dp72 ep72", decode_layout="dp72 ep72")
+    own = resolve(asked)
+    assert own.layout.redundant_experts == own.prefill_workers.layout.redundant_experts == 32
+    (said,) = [one for one in own.defaults if one.field == "redundant_experts"]
+    assert said.value == "32 in prefill, 32 in decode"
+    more = resolve(replace(asked, decode_layout="dp72 ep72 redundant104"))
+    assert (more.layout.redundant_experts, more.prefill_workers.layout.redundant_experts) == (104, 32)
+    assert more.memory().weights_bytes > own.memory().weights_bytes
+    assert [one.value for one in more.defaults if one.field == "redundant_experts"] == ["32 in prefill"]
+    with pytest.raises(InputError, match=r"; redundant32$"):
+        resolve(replace(asked, decode_layout="dp72 ep72 redundant0"))
+    with pytest.raises(InputError, match="give them in each layout"):
+        resolve(replace(asked, redundant_experts=32))
+
+
 def test_drafts_are_not_weighed_in_two_layouts():
     with pytest.raises(InputError, match="prefill_layout"):
         speculate(SpeculateRequest(**fields_of(LLAMA)))

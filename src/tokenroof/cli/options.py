@@ -53,7 +53,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "dcp": ("N", "Decode context parallel degree, on the tp GPUs."),
     "redundant_experts": ("N", "Experts that are kept twice."),
     "prefill_layout": ("DEGREES", "Layout of workers that only prefill: 'tp4 pp2'. With --decode-layout."),
-    "decode_layout": ("DEGREES", "Layout of workers that only decode: 'dp32 ep32'."),
+    "decode_layout": ("DEGREES", "Layout of workers that only decode: 'dp72 ep72 redundant32'."),
     "prefill_workers": ("N", "Prefill workers of one unit. [default: 1]"),
     "decode_workers": ("N", "Decode workers of one unit. [default: 1]"),
     "decode_system": ("NAME", "System of the decode workers, where prompts have --system to themselves."),

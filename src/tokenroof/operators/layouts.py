@@ -98,7 +98,7 @@ def _ep_faults(model: Model, layout: Layout) -> Iterable[InputError]:
         slots = ffn.n_experts + layout.redundant_experts
         if slots % layout.ep:
             copies = layout.redundant_experts + -slots % layout.ep
-            fix = f"{fix}, or redundant_experts = {copies}".removeprefix(", or ")
+            fix = f"{fix}, or `redundant_experts` {copies}".removeprefix(", or ")
             yield InputError("ep", layout.ep, f"a divisor of the {slots} experts of a layer", fix)
         elif ffn.intermediate % layout.moe_tp:
             limit = f"such that tp * dp * cp / ep = {layout.moe_tp} divides the expert width {ffn.intermediate}"

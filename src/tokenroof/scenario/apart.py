@@ -21,29 +21,53 @@ from tokenroof.types.machine import System
 from tokenroof.types.model import Model
 from tokenroof.types.scenario import DEGREES, Scenario
 
-__all__ = ["apart_on", "layouts_apart", "with_prefill", "workers_of"]
+__all__ = ["apart_on", "layouts_apart", "spares_apart", "with_prefill", "workers_of"]
 
-_DEGREE = re.compile(rf"({'|'.join(DEGREES)})([1-9][0-9]{{0,5}})")
-_SUCH = "degrees, each once, such as tp4 pp2 or dp32 ep32"
+_SPARES = "redundant"
+_DEGREE = re.compile(rf"({'|'.join(DEGREES)})([1-9][0-9]{{0,5}})|({_SPARES})([0-9]{{1,6}})")
+_SUCH = "degrees, each once, such as tp4 pp2 or dp32 ep32, and spare experts: dp72 ep72 redundant32"
 
 
 def _named(text: str, field: str, model: Model, system: System) -> Layout:
-    """`tp4 pp2`, `dp32 ep32`: as a plan prints them. Spare experts fill up what does not divide, as they do there."""
+    """`tp4 pp2`, `dp32 ep32 redundant64`: as a plan prints them. Spare experts that are not named fill up what does not
+    divide, as they do there.
+    """
     degrees: dict[str, Any] = {}
     for word in text.lower().split():
         found = _DEGREE.fullmatch(word)
-        if found is None or found[1] in degrees:
+        name = "" if found is None else found[1] or found[3]
+        if found is None or name in degrees:
             raise InputError(field, text, _SUCH)
-        degrees[found[1]] = int(found[2])
+        degrees[name] = int(found[2] or found[4])
+    spares = degrees.pop(_SPARES, None)
     if not degrees:
         raise InputError(field, text, _SUCH, "tp1 is one GPU")
     layout = Layout(**degrees)
-    layout = replace(layout, redundant_experts=dict(expert_degrees(model, layout.stage)).get(layout.ep, 0))
+    if spares is None:
+        spares = dict(expert_degrees(model, layout.stage)).get(layout.ep, 0)
+    layout = replace(layout, redundant_experts=spares)
     try:
         check_layout(model, layout, system, uneven_layers=True)
     except InputError as fault:
-        raise InputError(field, text, f"{fault.field}: {fault.limit}", fault.fix) from None
+        raise InputError(field, text, f"{fault.field}: {fault.limit}", _in_text(fault.fix)) from None
     return layout
+
+
+def _in_text(fix: str) -> str:
+    """What helps, as it is written in the text of a layout."""
+    return fix.replace("`redundant_experts` ", _SPARES)
+
+
+def spares_apart(scenario: Scenario, layouts: tuple[Layout, Layout]) -> tuple[Default, ...]:
+    """Spare experts that layouts have by themselves, and how to name others."""
+    texts = (scenario.prefill_layout or "", scenario.decode_layout or "")
+    own = [
+        f"{layout.redundant_experts} in {role}"
+        for role, layout, text in zip(("prefill", "decode"), layouts, texts, strict=True)
+        if layout.redundant_experts and _SPARES not in text.lower()
+    ]
+    why = "copies of busy experts, as a plan has them; redundant64 in a layout says otherwise"
+    return (Default(field="redundant_experts", value=", ".join(own), reason=why),) if own else ()
 
 
 def layouts_apart(

@@ -15,7 +15,7 @@ from tokenroof.operators.lower import lower
 from tokenroof.operators.memory import visible_bytes
 from tokenroof.operators.timing import Timed, bind
 from tokenroof.planner.drafts import drafting, tokens_per_pass
-from tokenroof.scenario.apart import apart_on, layouts_apart, with_prefill, workers_of
+from tokenroof.scenario.apart import apart_on, layouts_apart, spares_apart, with_prefill, workers_of
 from tokenroof.scenario.deployment import Deployment
 from tokenroof.scenario.exchanged import asked_exchange, sent_as
 from tokenroof.scenario.formats import main_format, served_weights, with_weights
@@ -286,6 +286,7 @@ def _settled(scenario: Scenario, model: Model | None, system: System | None) -> 
 
     roles = layouts_apart(scenario, served, machine, other)
     workers = (0, 0) if roles is None else workers_of(scenario, defaults)
+    defaults += () if roles is None else spares_apart(scenario, roles)
     given = given_layout(scenario, served, defaults) if roles is None else roles[1]
     exchange = asked_exchange(scenario, (other or machine).chip, served, weights, (given, *(roles or ())[:1]))
 

@@ -36,7 +36,8 @@ NEEDS = {
 }  # fmt: skip
 # what means nothing where prompts and answers have workers of their own, and what to give in its place
 _NOT_APART = {
-    **dict.fromkeys((*DEGREES, "redundant_experts"), "give the degrees in decode_layout"),
+    **dict.fromkeys(DEGREES, "give the degrees in decode_layout"),
+    "redundant_experts": "give them in each layout: 'dp72 ep72 redundant32'",
     "batch": "give concurrency, request_rate or users",
 }
 OSL_FIX = "one token has no time per output token; with 2 read TTFT"
