@@ -40,6 +40,13 @@ def test_gpt_4_is_of_its_day_and_holds_what_leaked() -> None:
     assert not any("no day of release" in note for note in found.notes)
 
 
+def test_an_old_list_price_is_said_to_read_large() -> None:
+    """GPT-4 at its price of today is six times what it is beside the prices of its own day."""
+    today, then = (deduce(DeduceRequest(offer="openai/gpt-4", as_of=day)) for day in (None, "2023-03-14"))
+    said = [any("reads it beside prices of its own day" in note for note in one.notes) for one in (today, then)]
+    assert said == [True, False]
+
+
 def test_the_page_says_the_days_that_it_reads_at() -> None:
     found = deduce(DeduceRequest(offer="openai/o3", as_of="2025-05-01", draws=DRAWS))
     assert (found.priced_on, found.released_on) == ("2025-05-01", "2025-04-16")

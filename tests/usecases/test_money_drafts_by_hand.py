@@ -7,6 +7,7 @@ import pytest
 
 from tokenroof.catalog.acceptance import AcceptanceCurve
 from tokenroof.errors import InputError
+from tokenroof.usecases.money import drafting
 from tokenroof.usecases.money import speculate as s
 from tokenroof.usecases.money.drafts import Drafter
 from tokenroof.usecases.money.speculate_sentence import sentence_of
@@ -72,29 +73,33 @@ def test_a_row_by_hand() -> None:
 def test_a_step_is_compute_bound_where_arithmetic_outlasts_both_reads() -> None:
     """0.01 s a token against 1.0 s of weights and 0.5 s of cache: from a batch of 150."""
     timed = machine(compute=0.01)
-    assert s._compute_bound_from(timed, 1) == pytest.approx(150.0)
+    assert drafting.compute_bound_from(timed, 1) == pytest.approx(150.0)
     assert [timed.point(batch, 1, 1.0).compute_bound for batch in (149.0, 151.0)] == [False, True]
-    assert s._compute_bound_from(machine(compute=2.0), 1) == 1.0
-    assert s._compute_bound_from(machine(compute=1.4e-6), 1) is None
-    assert s._compute_bound_from(machine(compute=1.6e-6), 1) == pytest.approx(1.5 / 1.6e-6)
+    assert drafting.compute_bound_from(machine(compute=2.0), 1) == 1.0
+    assert drafting.compute_bound_from(machine(compute=1.4e-6), 1) is None
+    assert drafting.compute_bound_from(machine(compute=1.6e-6), 1) == pytest.approx(1.5 / 1.6e-6)
 
 
 def test_where_a_speed_up_stops() -> None:
-    assert s._last_paying(lambda batch: 2.0 - batch / 100.0) == pytest.approx(100.0)
-    assert s._last_paying(lambda batch: 1.0) == 0.0
-    assert s._last_paying(lambda batch: 1.1) is None
-    assert s._last_paying(lambda batch: 1.1 if batch < 9e5 else 0.9) == pytest.approx(9e5)
+    assert drafting.last_paying(lambda batch: 2.0 - batch / 100.0) == pytest.approx(100.0)
+    assert drafting.last_paying(lambda batch: 1.0) == 0.0
+    assert drafting.last_paying(lambda batch: 1.1) is None
+    assert drafting.last_paying(lambda batch: 1.1 if batch < 9e5 else 0.9) == pytest.approx(9e5)
 
 
 def test_spans_of_batches_that_pay() -> None:
     curve = [(1.0, 1.2), (2.0, 1.0), (4.0, 1.5), (8.0, 1.1), (16.0, 0.9), (32.0, 1.01)]
-    assert s._spans(curve) == (s.Span(low=1.0, high=1.0), s.Span(low=4.0, high=8.0), s.Span(low=32.0, high=None))
-    assert s._spans([(1.0, 1.0), (2.0, 0.9)]) == ()
+    assert drafting.spans_of(curve) == (
+        s.Span(low=1.0, high=1.0),
+        s.Span(low=4.0, high=8.0),
+        s.Span(low=32.0, high=None),
+    )
+    assert drafting.spans_of([(1.0, 1.0), (2.0, 0.9)]) == ()
 
 
 def test_batches_between_two_by_equal_ratios() -> None:
-    assert s._geometric(1.0, 100.0, 3) == pytest.approx([1.0, 10.0, 100.0])
-    assert s._geometric(5.0, 5.0, 3) == [5.0]
+    assert drafting.geometric(1.0, 100.0, 3) == pytest.approx([1.0, 10.0, 100.0])
+    assert drafting.geometric(5.0, 5.0, 3) == [5.0]
 
 
 def test_lengths_and_depths() -> None:

@@ -15,6 +15,7 @@ from tokenroof.present.pages.simulate import page_of
 from tokenroof.present.text import text
 from tokenroof.simulate.run import Outcome
 from tokenroof.types.workload import Limits
+from tokenroof.usecases.analyze.run import AnalyzeRequest, analyze
 from tokenroof.usecases.simulate.answer import SimulateResponse
 from tokenroof.usecases.simulate.recorder import Recorder
 from tokenroof.usecases.simulate.run import SimulateRequest, simulate
@@ -186,6 +187,21 @@ def test_a_closed_loop_says_what_its_beginning_does_to_ttft() -> None:
     assert apart.ttft and alike.ttft and apart.closed_form.ttft_s and not apart.notes
     assert apart.ttft.mean == pytest.approx(apart.closed_form.ttft_s, rel=0.3)
     assert alike.ttft.mean > 1.5 * apart.ttft.mean
+
+
+def test_bunches_of_an_engine_that_runs_prompts_alone_are_in_its_closed_form() -> None:
+    """40 % apart were analyze and simulate, without a word in analyze."""
+    asked = {"model": "llama-3.3-70b", "system": "8xh100", "tp": 8, "engine": "sglang", "concurrency": 32}
+    found = answered(**asked, isl="2000", osl="200", requests=320)
+    closed = found.closed_form
+    assert found.ttft and found.tpot and closed.ttft_s and closed.tpot_s
+    assert closed.tpot_s == pytest.approx(found.tpot.mean, rel=0.03)
+    assert closed.ttft_s == pytest.approx(found.ttft.mean, rel=0.03)
+    steady = analyze(AnalyzeRequest(**asked, isl=2000.0, osl=200.0))  # type: ignore[arg-type]
+    assert steady.tpot_s and steady.tpot_s.value > 1.2 * closed.tpot_s
+    assert any(f"TPOT {1e3 * closed.tpot_s:.3g} ms" in text for text in steady.warnings)
+    mixed = analyze(AnalyzeRequest(**asked | {"engine": "vllm"}, isl=2000.0, osl=200.0))  # type: ignore[arg-type]
+    assert not any("bunches" in text for text in mixed.warnings)
 
 
 def test_a_closed_loop_leaves_out_what_begins_at_once_unless_told_otherwise() -> None:

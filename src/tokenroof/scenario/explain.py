@@ -79,11 +79,13 @@ def _tpot(deployment: Deployment, served: Served, decode: Explanation) -> Explan
     tokens = deployment.tokens_per_step
     parts = [(1.0 / tokens, decode)]
     others_s = served.tpot_s - decode.value / tokens
+    formula = "decode step" + (" (two-batch overlap)" if splits(deployment.program) else "")
+    formula += "" if tokens == 1.0 else f" / {tokens:.4g} tokens"
     if others_s > _NOBODY * served.tpot_s:
         prefill = _prefill(deployment, "prefill of others")
         parts.append((others_s / prefill.value, prefill))
-    how = " (two-batch overlap)" if splits(deployment.program) else ""
-    return combine("tpot_s", "s", f"decode step{how} + prefill of other requests between two tokens", parts)
+        formula += f" + {others_s / prefill.value:.3g} x the prefill of another prompt, between two tokens"
+    return combine("tpot_s", "s", formula, parts)
 
 
 def _ttft(deployment: Deployment, served: Served) -> Explanation:
@@ -91,14 +93,16 @@ def _ttft(deployment: Deployment, served: Served) -> Explanation:
     profile = deployment.prompt_timed.profile
     outside_s = float(profile.outside_s(deployment.workload.isl))
     prefill = _prefill(deployment, "prefill of the prompt")
-    parts = [((served.ttft_s - outside_s) / prefill.value, prefill)]
+    times = (served.ttft_s - outside_s) / prefill.value
+    parts = [(times, prefill)]
     if outside_s > 0.0:
         source = f"efficiency {profile.id}: {profile.source}"
         own = Input(
             name="request_s", value=outside_s, unit="s", source=source, as_of=profile.as_of, grade=Grade.FITTED
         )  # fmt: skip
         parts.append((1.0, replace(of_input(own), formula="host time of a request outside its passes")))
-    found = combine("ttft_s", "s", "host time of a request + its prefill, and the wait for the passes of others", parts)
+    formula = f"host time of a request + {times:.3g} x its prefill alone: the wait for the passes of others is in it"
+    found = combine("ttft_s", "s", formula, parts)
     held = ranged("ttft", 1.0, profile)
     if held.low is None or held.high is None:
         return found

@@ -108,7 +108,7 @@ def _parts(answer: AnalyzeResponse) -> Bars:
     )  # fmt: skip
     shown = column([seconds for _, seconds, _ in parts], MS)
     return Bars(
-        title=f"Hardware bound in closed form: batch {count(bound.batch)} on {counted(bound.gpus, 'GPU')}, no network, "
+        title=f"Closed form (ideal kernels): batch {count(bound.batch)} on {counted(bound.gpus, 'GPU')}, no network, "
         "no engine",
         rows=[
             BarRow(name, time, seconds, kind)  # type: ignore[arg-type]

@@ -29,6 +29,7 @@ from tokenroof.usecases.analyze.work import decode_rows, experts_per_gpu, nearne
 __all__ = ["AnalyzeRequest", "AnalyzeResponse", "analyze"]
 
 _MTOK = 1e6
+_OTHERWISE = 0.1  # difference of logarithms that is worth a word
 
 LEFT_OUT = ("queueing from bursts of arrivals", "what narrower formats do to the quality of answers")
 
@@ -149,6 +150,20 @@ def _shown(deployment: Deployment, served: Served, infeasible: Infeasible | None
     return served if served.fits else deployment.one_each()
 
 
+def _in_bunches(deployment: Deployment, served: Served) -> tuple[str, ...]:
+    """What a benchmark would see whose clients begin together with equal lengths, where that is another thing."""
+    load = deployment.load
+    if load.kind != "concurrency" or load.requests is not None or not served.fits:
+        return ()
+    alike = deployment.serve(replace(load, range_ratio=1.0))
+    if not alike.fits or abs(math.log(alike.tpot_s / served.tpot_s)) < _OTHERWISE:
+        return ()
+    return (
+        f"clients in random phases; if all {load.value:,.0f} begin together with equal lengths, as in a benchmark, "
+        f"prompts stay in bunches: TPOT {1e3 * alike.tpot_s:.3g} ms, TTFT {1e3 * alike.ttft_s:,.0f} ms",
+    )
+
+
 def analyze(request: AnalyzeRequest) -> AnalyzeResponse:
     """Answer for one scenario. What is asked and not met is answered too: `infeasible` says why, and what would do.
 
@@ -226,7 +241,7 @@ def analyze(request: AnalyzeRequest) -> AnalyzeResponse:
         defaults=deployment.defaults,
         overrides=deployment.overrides,
         left_out=LEFT_OUT,
-        warnings=(*load_model(request.model).warnings, *deployment.warnings),
+        warnings=(*load_model(request.model).warnings, *deployment.warnings, *_in_bunches(deployment, served)),
         sentence=sentence_of(deployment, served, infeasible, cost),
         request=request,
         deployment=deployment,

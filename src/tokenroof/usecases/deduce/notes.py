@@ -56,6 +56,12 @@ class Asked(Protocol):
         """Whose model it is."""
 
 
+def _years(first: str, last: str) -> float:
+    """Between two days, to a month."""
+    months = [12 * int(day[:4]) + int(day[5:7]) for day in (first, last)]
+    return (months[1] - months[0]) / 12.0
+
+
 def notes_of(offer: Offer, rate: Rate, evidence: Evidence, lab: LabRead, asked: Asked) -> tuple[str, ...]:
     """What was assumed, and what of the sheet is not in the intervals."""
     found = []
@@ -65,6 +71,13 @@ def notes_of(offer: Offer, rate: Rate, evidence: Evidence, lab: LabRead, asked: 
         found.append(f"no day given: read as a price of today{new}; `as_of` and `released` change that")
     elif not (asked.released or asked.as_of) and release_of(offer) is None:
         found.append("no day of release is known: read as a model as new as its price; `released` changes it")
+    listed = release_of(offer)
+    born = asked.released or (listed.day if listed else "")
+    if not undated and not asked.as_of and born and _years(born, offer.origin.as_of) >= 1.0:
+        found.append(
+            f"a price of {offer.origin.as_of} for a model of {born}: old ones are seldom cut as new ones fall, and "
+            f"read as large; `as_of` {born} reads it beside prices of its own day"
+        )
     if rate.currency != "USD":
         when = f", {rate.origin.as_of}" if rate.origin.as_of else ""
         found.append(f"converted at 1 {rate.currency} = {rate.usd:.4g} USD ({rate.origin.source}{when})")

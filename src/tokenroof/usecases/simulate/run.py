@@ -14,6 +14,7 @@ from tokenroof.simulate.disagg import Apart
 from tokenroof.simulate.rules import Rules
 from tokenroof.simulate.run import Outcome
 from tokenroof.types.served import Infeasible
+from tokenroof.types.workload import Load
 from tokenroof.usecases.simulate.answer import ClosedLoad, Latency, Series, SimulateResponse
 from tokenroof.usecases.simulate.cache import hits_of
 from tokenroof.usecases.simulate.carry import Ran, carry
@@ -35,7 +36,7 @@ from tokenroof.usecases.simulate.statistics import (
     queue_at,
     verdicts_of,
 )
-from tokenroof.usecases.simulate.together import together_notes
+from tokenroof.usecases.simulate.together import bunched_load, together_notes
 
 __all__ = ["SimulateRequest", "SimulateResponse", "simulate"]
 
@@ -138,7 +139,7 @@ def _answer(setup: Setup, ran: Ran) -> SimulateResponse:
     cached = sum(one.cache_hit_rate for one in hits)
     stay_s = float(outcome.e2e_s[ended].mean()) if ended.any() else 0.0
     short = stay_s > 0.0 and overload is None and outcome.stopped_s is None and is_short(setup, found, stay_s)
-    closed = _closed_form(deployment, cached)
+    closed = _closed_form(deployment, cached, bunched_load(setup))
     answer = SimulateResponse(
         model=deployment.model.id,
         model_name=deployment.model.name,
@@ -297,10 +298,10 @@ def _itl(setup: Setup, outcome: Outcome, found: Counted, recorder: Recorder) -> 
     return Latency(mean=mean, p50=p50, p90=p90, p99=p99)
 
 
-def _closed_form(deployment: Deployment, cached: float) -> ClosedLoad:
+def _closed_form(deployment: Deployment, cached: float, load: Load) -> ClosedLoad:
     """What the formulas say where such a share of every prompt is cached."""
     work = deployment.workload
-    served = replace(deployment, workload=replace(work, prefix=cached * work.isl)).serve()
+    served = replace(deployment, workload=replace(work, prefix=cached * work.isl)).serve(load)
     return ClosedLoad(
         ttft_s=_finite(served.ttft_s), tpot_s=_finite(served.tpot_s), e2e_s=_finite(served.e2e_s),
         requests_per_s=served.requests_per_s, saturated=served.saturated,
