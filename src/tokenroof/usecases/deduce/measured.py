@@ -17,7 +17,7 @@ from tokenroof.registry import nearest
 from tokenroof.types.offer import Offer
 from tokenroof.units import parse_amount
 
-__all__ = ["known_fact", "measured", "possible_speed"]
+__all__ = ["Dated", "known_fact", "measured", "possible_speed"]
 
 _UNKNOWNS = {
     "total": ("param", "total parameters"),
@@ -33,8 +33,8 @@ _FIRST_YEAR, _LAST_YEAR = 2022, 2028
 _LEAST_SPEED = 1e-3  # tokens per second
 
 
-class Asked(Protocol):
-    """The part of a request that is about days, measurements and facts."""
+class Dated(Protocol):
+    """The part of a request that is about days."""
 
     @property
     def as_of(self) -> str | None:
@@ -43,6 +43,10 @@ class Asked(Protocol):
     @property
     def released(self) -> str | None:
         """Day of the model."""
+
+
+class Asked(Dated, Protocol):
+    """The part of a request that is about days, measurements and facts."""
 
     @property
     def speed_at(self) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from tokenroof.catalog.offers.releases import release_of
 from tokenroof.infer.cases import OTHER_HARDWARE
 from tokenroof.infer.evidence import Evidence, flat_slopes, readings
 from tokenroof.types.offer import UNDATED, Offer
+from tokenroof.usecases.deduce.measured import Dated
 from tokenroof.usecases.deduce.of_lab import NOBODY, LabRead
 
 __all__ = ["notes_of"]
@@ -36,16 +37,8 @@ def _alone(evidence: Evidence) -> list[str]:
     return found
 
 
-class Asked(Protocol):
+class Asked(Dated, Protocol):
     """The part of a request that notes are about."""
-
-    @property
-    def as_of(self) -> str | None:
-        """Day of the price."""
-
-    @property
-    def released(self) -> str | None:
-        """Day of the model."""
 
     @property
     def also(self) -> tuple[str, ...]:
